@@ -1,0 +1,142 @@
+"""Collecting: what a system says is asked once and stored; everything else reads what was stored.
+
+Logs are preserved as slices: the bytes from `since - margin` to `until + margin`, in whole records. Where the records
+of a slice turn out to be later than half the margin, the margin is doubled and the slice is cut again. An archive is
+kept whole and as it is, so that its SHA-256 can be compared with the original's.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from incident_kit import logs
+from incident_kit.errors import LogFileError
+from incident_kit.evidence.store import Evidence, Incoming, Item
+from incident_kit.logs.slices import MARGIN, OpenLog, Span, open_log
+from incident_kit.model.source import Source
+from incident_kit.model.times import Window, iso
+
+DEFAULT_SPAN = timedelta(hours=2)
+BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What was collected: the window it was for, the items, and what a person should know about it."""
+
+    window: Window
+    items: tuple[Item, ...]
+    notes: tuple[str, ...]
+
+
+def collect_logs(evidence: Evidence, paths: Sequence[Path], since: datetime | None = None, until: datetime | None = None) -> Collected:
+    """Preserve the window of each log. Without `since`: the last two hours before the newest dated record.
+
+    Raises LogFileError before anything is stored if one of the files cannot be used, ParameterError for a window that
+    ends before it begins.
+    """
+    known = _times_of(paths)
+    window, notes = choose_window(known, since, until)
+    items = []
+    for path in dict.fromkeys(paths):
+        times = known[path]
+        if times and (times[1] < window.since - MARGIN or times[0] > window.until + MARGIN):
+            notes.append(f"{path}: not preserved, its records ({iso(times[0])} to {iso(times[1])}) lie outside the window")
+            continue
+        items.append(preserve(evidence, path, window))
+    return Collected(window, tuple(items), tuple(notes))
+
+
+def _times_of(paths: Sequence[Path]) -> dict[Path, tuple[datetime, datetime] | None]:
+    """Times of the first and last dated record of each log; opening them all first, so that a bad name stops early."""
+    known: dict[Path, tuple[datetime, datetime] | None] = {}
+    for path in paths:
+        with open_log(path) as file:
+            known[path] = file.times()
+    return known
+
+
+def choose_window(
+    known: dict[Path, tuple[datetime, datetime] | None], since: datetime | None, until: datetime | None
+) -> tuple[Window, list[str]]:
+    """The window as given, completed from the logs' own times; and a note of what was completed."""
+    dated = [times for times in known.values() if times]
+    if not dated and not (since and until):
+        names = ", ".join(map(str, known))
+        raise LogFileError(
+            f"{names}: no dated record in a format that is known here (pino JSON). If these are the right files, "
+            "give --since and --until to preserve them all the same."
+        )
+    notes = []
+    if until is None:
+        until = max(newest for _, newest in dated) + timedelta(milliseconds=1)
+    if since is None:
+        oldest = min((oldest for oldest, _ in dated), default=until - DEFAULT_SPAN)
+        since = max(until - DEFAULT_SPAN, min(oldest, until - timedelta(milliseconds=1)))
+        notes.append(f"no --since was given: the window is {iso(since)} to {iso(until)}, at most the two hours before the newest dated record")
+    return Window(since, until), notes
+
+
+def preserve(evidence: Evidence, path: Path, window: Window) -> Item:
+    """Store the slice of one log for the window."""
+    asked_at, begun = datetime.now(UTC), time.monotonic()
+    with open_log(path) as file:
+        margin = MARGIN
+        while True:
+            span = span_of(file, window, margin)
+            incoming = evidence.receive(file_blocks(file, span))
+            lateness = lateness_of(incoming)
+            whole = span.start == 0 and span.end == span.size
+            if whole or lateness <= margin / 2:
+                break
+            incoming.discard()
+            margin *= 2
+        status = os.fstat(file.descriptor)
+        notes = []
+        if incoming.size_bytes < span.end - span.start:
+            notes.append("the file shrank while it was read (truncated or rotated by copying): what could be read is kept")
+        if status.st_size > span.size:
+            notes.append(f"the file grew by {status.st_size - span.size} bytes while it was read: these belong to a later question")
+        details = {
+            "size_bytes": span.size, "inode": status.st_ino,
+            "modified_at": iso(datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC)),
+            "before_bytes": span.start, "after_bytes": span.size - span.start - incoming.size_bytes, "whole": whole,
+            "compressed": file.compressed, "window": window.to_json(), "margin_s": margin.total_seconds(),
+            "lateness_ms": lateness / timedelta(milliseconds=1), "notes": notes,
+        }  # fmt: skip
+    try:
+        return evidence.keep(
+            incoming, kind="slice", origin=str(path), asked="the bytes of the log in the window, read without changing the file",
+            asked_at=iso(asked_at), duration_ms=(time.monotonic() - begun) * 1000, details=details,
+        )  # fmt: skip
+    finally:
+        incoming.discard()
+
+
+def span_of(file: OpenLog, window: Window, margin: timedelta) -> Span:
+    """Where the window lies in a log: all of it for an archive, and where no line is dated."""
+    if file.compressed:
+        return Span(0, file.size, file.size)
+    span = file.find(window, margin)
+    return Span(0, file.size, file.size) if span.start == span.end == file.size and file.times() is None else span
+
+
+def file_blocks(file: OpenLog, span: Span) -> Iterator[bytes]:
+    """The bytes of a span, read in blocks; fewer if the file has shrunk."""
+    offset = span.start
+    while offset < span.end and (block := file.read(offset, min(BLOCK_BYTES, span.end - offset))):
+        offset += len(block)
+        yield block
+
+
+def lateness_of(incoming: Incoming) -> timedelta:
+    """How far records of a received slice stand behind newer ones before them."""
+    if not incoming.size_bytes:
+        return timedelta(0)
+    with logs.read([Source("incoming", incoming.content, "incoming")]) as records:
+        return timedelta(microseconds=int(records.query("lateness")[0]["lateness_us"]))

@@ -1,0 +1,65 @@
+"""What can go wrong, as a tree. Every message says what was expected, what was found, where, and what to do.
+
+    IncidentKitError
+    ├── InputError                 what was given cannot be used (exit code 2)
+    │   ├── LogFileError           a log: missing, unreadable, empty, binary, damaged
+    │   ├── EvidenceError          an evidence folder, a run or an incident folder
+    │   ├── ParameterError         a parameter of a notebook, or a window
+    │   └── RunbookError           a file of runbook data: names the file and the field
+    ├── VerificationFailed         a run is not what was sealed; .faults lists every fault (exit code 1)
+    └── NotReproduced              a run made again gave something else; .differences (exit code 1)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class IncidentKitError(Exception):
+    """Anything this package reports to a person instead of raising a traceback at them."""
+
+    exit_code = 70
+
+
+class InputError(IncidentKitError):
+    """What was given cannot be used as it is."""
+
+    exit_code = 2
+
+
+class LogFileError(InputError):
+    """A log cannot be read as one."""
+
+
+class EvidenceError(InputError):
+    """A folder is not the evidence, the run or the incident it was taken for."""
+
+
+class ParameterError(InputError):
+    """A parameter is unknown, or its value has the wrong form."""
+
+
+class RunbookError(InputError):
+    """Runbook data is wrong at a named file and field."""
+
+
+class VerificationFailed(IncidentKitError):
+    """A sealed run differs from what was sealed. All faults are collected before this is raised."""
+
+    exit_code = 1
+
+    def __init__(self, folder: str, faults: Sequence[str]) -> None:
+        self.faults = list(faults)
+        listed = "\n".join(f"  - {fault}" for fault in self.faults)
+        super().__init__(f"{folder}: not as it was sealed, {len(self.faults)} fault(s):\n{listed}")
+
+
+class NotReproduced(IncidentKitError):
+    """A run was made again from its own evidence and the compared files differ."""
+
+    exit_code = 1
+
+    def __init__(self, folder: str, differences: Sequence[str]) -> None:
+        self.differences = list(differences)
+        listed = "\n".join(f"  - {difference}" for difference in self.differences)
+        super().__init__(f"{folder}: not reproduced:\n{listed}")

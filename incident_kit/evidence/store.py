@@ -1,0 +1,217 @@
+"""The add-only store of evidence: a folder of items, each its content and an `item.json` that says where it came from.
+
+An item's id is the first 10 hex digits of the SHA-256 of its `item.json`, which holds the SHA-256 of the content: the id
+names what was collected and how. Items are written aside, flushed to disk and renamed into place, so an item is there
+whole or not at all. Nothing here changes or removes one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from incident_kit.errors import EvidenceError
+from incident_kit.model.source import Source
+
+DEFAULT_LIMIT_BYTES = 2 << 30
+FREE_DISK_FLOOR_BYTES = 256 << 20
+ITEM_NAME = re.compile(r"[0-9a-f]{10}")
+CONTENT, DESCRIPTION = "content", "item.json"
+BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One preserved answer or slice. `details` says what only its kind has: for a slice, where it was cut from."""
+
+    id: str
+    folder: Path
+    kind: str
+    origin: str
+    asked: str
+    asked_at: str
+    duration_ms: float
+    sha256: str
+    size_bytes: int
+    details: Mapping[str, Any]
+
+    @property
+    def content(self) -> Path:
+        return self.folder / CONTENT
+
+    def source(self) -> Source:
+        """The item as something to read."""
+        return Source(self.id, self.content, self.origin, int(self.details.get("before_bytes", 0)))
+
+
+class Evidence:
+    """The store in one folder. Opening a folder that has none gives an empty store; the folder is made by the first item."""
+
+    def __init__(self, folder: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
+        self.folder = folder
+        self.limit_bytes = limit_bytes
+
+    def items(self) -> list[Item]:
+        """All items, in the order they were asked for. Raises EvidenceError for one that cannot be read."""
+        if not self.folder.is_dir():
+            return []
+        found = [read_item(path) for path in self.folder.iterdir() if ITEM_NAME.fullmatch(path.name)]
+        return sorted(found, key=lambda item: (item.asked_at, item.id))
+
+    def slices(self) -> list[Item]:
+        """The items that are slices of logs."""
+        return [item for item in self.items() if item.kind == "slice"]
+
+    def add(self, blocks: Iterable[bytes], *, kind: str, origin: str, asked: str, asked_at: str, duration_ms: float = 0.0, details: Mapping[str, Any] | None = None) -> Item:  # fmt: skip
+        """Store the bytes as a new item, or return the item that already is exactly this."""
+        incoming = self.receive(blocks)
+        try:
+            return self.keep(incoming, kind=kind, origin=origin, asked=asked, asked_at=asked_at, duration_ms=duration_ms, details=details or {})
+        finally:
+            shutil.rmtree(incoming.folder, ignore_errors=True)
+
+    def receive(self, blocks: Iterable[bytes]) -> Incoming:
+        """Write bytes aside, within the store's limit. Raises EvidenceError where it or the disk is full."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        room = self.room_bytes()
+        aside = self.folder / f".incoming-{secrets.token_hex(4)}"
+        aside.mkdir(mode=0o700)
+        digest, size = hashlib.sha256(), 0
+        try:
+            with open(aside / CONTENT, "xb") as file:
+                for block in blocks:
+                    size += len(block)
+                    if size > room:
+                        raise EvidenceError(
+                            f"{self.folder}: no room for more evidence (over {room:,} bytes). Narrow the window with --since and --until, "
+                            "raise --max-evidence, or free disk space."
+                        )
+                    digest.update(block)
+                    file.write(block)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+        return Incoming(aside, digest.hexdigest(), size)
+
+    def keep(self, incoming: Incoming, *, kind: str, origin: str, asked: str, asked_at: str, duration_ms: float, details: Mapping[str, Any]) -> Item:  # fmt: skip
+        """Describe received bytes and rename them into place."""
+        description = {
+            "kind": kind, "origin": origin, "asked": asked, "asked_at": asked_at, "duration_ms": round(duration_ms, 3),
+            "sha256": incoming.sha256, "size_bytes": incoming.size_bytes, "details": dict(details),
+        }  # fmt: skip
+        text = json.dumps(description, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+        item_id = hashlib.sha256(text).hexdigest()[:10]
+        target = self.folder / item_id
+        if not target.exists():
+            write_durably(incoming.folder / DESCRIPTION, text)
+            os.chmod(incoming.folder / CONTENT, 0o400)
+            os.rename(incoming.folder, target)
+            flush_folder(self.folder)
+        return read_item(target)
+
+    def adopt(self, items: Iterable[Item]) -> list[Item]:
+        """Take over items of another store as they are: hard links where the disk allows, else copies."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        adopted = []
+        for item in items:
+            target = self.folder / item.id
+            if not target.exists():
+                aside = self.folder / f".incoming-{secrets.token_hex(4)}"
+                aside.mkdir(mode=0o700)
+                for path in sorted(item.folder.iterdir()):
+                    link_or_copy(path, aside / path.name)
+                os.rename(aside, target)
+            adopted.append(read_item(target))
+        flush_folder(self.folder)
+        return adopted
+
+    def room_bytes(self) -> int:
+        """How many more bytes may be stored: the smaller of the store's limit and what the disk can spare."""
+        held = sum(item.size_bytes for item in self.items())
+        return max(0, min(self.limit_bytes - held, shutil.disk_usage(self.folder).free - FREE_DISK_FLOOR_BYTES))
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """Bytes written aside that are not yet an item."""
+
+    folder: Path
+    sha256: str
+    size_bytes: int
+
+    @property
+    def content(self) -> Path:
+        return self.folder / CONTENT
+
+    def discard(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def read_item(folder: Path) -> Item:
+    """An item from its folder. Raises EvidenceError naming the file that is damaged."""
+    path = folder / DESCRIPTION
+    try:
+        data = json.loads(path.read_bytes())
+        item = Item(
+            id=folder.name, folder=folder, kind=data["kind"], origin=data["origin"], asked=data["asked"], asked_at=data["asked_at"],
+            duration_ms=data["duration_ms"], sha256=data["sha256"], size_bytes=data["size_bytes"], details=data["details"],
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise EvidenceError(f"{path}: missing. The item {folder.name} is damaged; take it from a sealed run, or collect again.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise EvidenceError(f"{path}: not an item description ({error}). The item is damaged; take it from a sealed run, or collect again.") from None
+    if not item.content.is_file():
+        raise EvidenceError(f"{item.content}: missing. The item {folder.name} is damaged; take it from a sealed run, or collect again.")
+    return item
+
+
+def open_evidence(folder: str | Path) -> Evidence:
+    """The evidence in an incident's folder, an evidence folder, a sealed run or its data. Raises EvidenceError if there is none."""
+    base = Path(folder)
+    for candidate in (base / "data" / "evidence", base / "evidence", base):
+        if candidate.is_dir() and any(ITEM_NAME.fullmatch(path.name) for path in candidate.iterdir()):
+            return Evidence(candidate)
+    if not base.exists():
+        raise EvidenceError(f"{base}: no such folder. Give an incident's folder, a run, or a folder of evidence items.")
+    raise EvidenceError(f"{base}: no evidence in it (looked for evidence/<item>/item.json). Give an incident's folder, a run, or a folder of items.")
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """The same file at another place: a hard link on the same disk, else a copy."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a new file and flush it to disk before anything refers to it."""
+    with open(path, "xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def flush_folder(folder: Path) -> None:
+    """Flush a folder's entries to disk, so that a rename survives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,48 @@
+"""What became of every line: nothing is lost without being counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from incident_kit.model.times import iso
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What became of every line of one source: lines = records + continuations + unparsed + outside.
+
+    `records` are in the window; `undated` of them carry no time and `repeated` of them stand in another source too.
+    An unfinished last line counts as unparsed.
+    """
+
+    item: str
+    origin: str
+    format: str
+    bytes: int
+    lines: int
+    records: int
+    continuations: int
+    unparsed: int
+    outside: int
+    undated: int
+    repeated: int
+    unfinished: bool
+    first: datetime | None
+    last: datetime | None
+    zones: tuple[str, ...]
+    cleaned: Mapping[str, int]
+    damage: str
+    unparsed_examples: tuple[tuple[int, str], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "item": self.item, "origin": self.origin, "format": self.format, "bytes": self.bytes, "lines": self.lines,
+            "records": self.records, "continuations": self.continuations, "unparsed": self.unparsed, "outside": self.outside,
+            "undated": self.undated, "repeated": self.repeated, "unfinished": self.unfinished,
+            "first": iso(self.first) if self.first else None, "last": iso(self.last) if self.last else None,
+            "zones": list(self.zones), "cleaned": dict(self.cleaned), "damage": self.damage,
+            "unparsed_examples": [{"line": line, "text": text} for line, text in self.unparsed_examples],
+        }  # fmt: skip

@@ -1,0 +1,65 @@
+"""Requests and calls per bucket of time, as typed rows: integers from the log, averages and shares computed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from incident_kit.logs.reading import Records
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What happened in one bucket of time. `name` is a route or a dependency, None for all requests together.
+
+    `failed` are 5xx (for calls: any error), `aborted` were given up by the client, `refused` are 4xx. Durations are
+    in microseconds; `timed` is how many records had one, p50/p95/p99 are None without any.
+    """
+
+    start: datetime
+    name: str | None
+    n: int
+    failed: int
+    aborted: int
+    refused: int
+    total_us: int
+    timed: int
+    p50_us: int | None
+    p95_us: int | None
+    p99_us: int | None
+
+    @property
+    def average_ms(self) -> float:
+        return self.total_us / self.timed / 1000 if self.timed else 0.0
+
+    @property
+    def bad_share(self) -> float:
+        """The share of requests that failed or were aborted; 4xx are the client's and do not count."""
+        return (self.failed + self.aborted) / self.n if self.n else 0.0
+
+
+def requests_by_bucket(records: Records, width: timedelta) -> list[Bucket]:
+    """Finished requests per bucket: over all routes (name None) and by route. Event streams are left out."""
+    return _buckets(records, "requests_by_bucket", width)
+
+
+def calls_by_bucket(records: Records, width: timedelta) -> list[Bucket]:
+    """Timed calls to outside systems per bucket, by dependency."""
+    return _buckets(records, "calls_by_bucket", width)
+
+
+def _buckets(records: Records, query: str, width: timedelta) -> list[Bucket]:
+    found = []
+    for row in records.query(query, bucket_us=width // timedelta(microseconds=1)):
+        p50, p95, p99 = row.pop("quantiles_us") or (None, None, None)
+        found.append(Bucket(**row, p50_us=p50, p95_us=p95, p99_us=p99))
+    return found
+
+
+def by_name(buckets: Iterable[Bucket]) -> dict[str | None, list[Bucket]]:
+    """The same buckets, apart by route or dependency, each in time order."""
+    groups: dict[str | None, list[Bucket]] = {}
+    for bucket in buckets:
+        groups.setdefault(bucket.name, []).append(bucket)
+    return groups

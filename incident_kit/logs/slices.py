@@ -1,0 +1,148 @@
+"""Where in a log a window begins and ends.
+
+Logs are mostly in time order, so the window is found by bisection over byte offsets and only its neighbourhood is read.
+Files are opened for reading only, without touching their access time where the system allows it, and their size is
+taken once: what is written to a growing log afterwards belongs to a later question.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from incident_kit.errors import LogFileError
+from incident_kit.logs.formats import Format, all_formats, detect, time_of
+from incident_kit.logs.scan import GZIP_MAGIC, TextReader, whole_lines
+from incident_kit.model.times import Window
+
+MARGIN = timedelta(seconds=60)
+SAMPLE_BYTES = 1 << 16
+BLOCK_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The bytes [start, end) of a file of `size` bytes (as it was when opened)."""
+
+    start: int
+    end: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLog:
+    """A log that is open for reading, at the size it had then. Times are found in plain text only, not in gzip."""
+
+    path: Path
+    descriptor: int
+    size: int
+    compressed: bool
+    formats: tuple[Format, ...]
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes at a place, without moving anything."""
+        return os.pread(self.descriptor, length, offset)
+
+    def times(self) -> tuple[datetime, datetime] | None:
+        """The times of the first and the last dated record, or None if there is none."""
+        if self.compressed:
+            return self._times_of_archive()
+        oldest = next((moment for _, moment in self.dated_lines(0)), None)
+        newest = self._newest_time()
+        return (oldest, newest) if oldest and newest else None
+
+    def _newest_time(self) -> datetime | None:
+        end, rest = self.size, b""
+        while end > 0:
+            start = max(0, end - BLOCK_BYTES)
+            lines = (self.read(start, end - start) + rest).split(b"\n")
+            for line in reversed(lines[1:] if start else lines):
+                if moment := time_of(line, self.formats):
+                    return moment
+            rest, end = lines[0], start
+        return None
+
+    def _times_of_archive(self) -> tuple[datetime, datetime] | None:
+        """Both times of a gzip file: it has to be streamed, and is read as far as it is whole."""
+        oldest = newest = None
+        for lines in whole_lines(TextReader(self.path).blocks()):
+            dated = (time_of(line, self.formats) for line in lines.split(b"\n"))
+            oldest = oldest or next((moment for moment in dated if moment), None)
+            backwards = (time_of(line, self.formats) for line in reversed(lines.split(b"\n")))
+            newest = next((moment for moment in backwards if moment), newest)
+        return (oldest, newest) if oldest and newest else None
+
+    def find(self, window: Window, margin: timedelta = MARGIN) -> Span:
+        """The bytes of the records from `since - margin` to `until + margin`, in whole records."""
+        start = self.first_record_at(window.since - margin, 0)
+        return Span(start, self.first_record_at(window.until + margin, start), self.size)
+
+    def first_record_at(self, moment: datetime, low: int) -> int:
+        """The offset of the first record from `low` on that is not before `moment`, or the size, by bisection."""
+        high = self.size
+        while low < high:
+            middle = (low + high) // 2
+            offset, found = next(self.dated_lines(middle), (self.size, None))
+            if found is not None and found < moment:
+                low = offset + 1
+            else:
+                high = middle
+        return next(self.dated_lines(low), (self.size, None))[0]
+
+    def dated_lines(self, start: int) -> Iterator[tuple[int, datetime]]:
+        """Offset and time of each dated line that begins at or after `start`."""
+        offset = max(0, start - 1)  # one earlier, so that a line beginning exactly at `start` is seen whole
+        rest, partial = b"", start > 0
+        while offset + len(rest) < self.size:
+            block = self.read(offset + len(rest), min(BLOCK_BYTES, self.size - offset - len(rest)))
+            if not block:
+                return
+            *lines, rest = (rest + block).split(b"\n")
+            for line in lines:
+                if not partial and (moment := time_of(line, self.formats)):
+                    yield offset, moment
+                partial = False
+                offset += len(line) + 1
+        if rest and not partial and (moment := time_of(rest, self.formats)):
+            yield offset, moment
+
+
+@contextmanager
+def open_log(path: Path) -> Iterator[OpenLog]:
+    """A log opened for reading only. Raises LogFileError that names what is wrong with it and what to do."""
+    try:
+        if path.is_dir():
+            raise LogFileError(f"{path}: a folder, not a log file. Name the files in it, such as {path}/combined.log.")
+        try:
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOATIME", 0))
+        except PermissionError:
+            descriptor = os.open(path, os.O_RDONLY)  # O_NOATIME is the owner's privilege
+    except FileNotFoundError:
+        raise LogFileError(f"{path}: no such file. Check the name; -l takes one log file and can be repeated.") from None
+    except PermissionError:
+        raise LogFileError(f"{path}: no permission to read it. Run as a user who may (often the group adm), or copy the log first.") from None
+    except OSError as error:
+        raise LogFileError(f"{path}: cannot be opened: {error.strerror}.") from None
+    try:
+        size = os.fstat(descriptor).st_size
+        head = os.pread(descriptor, SAMPLE_BYTES, 0)
+        if size == 0:
+            raise LogFileError(f"{path}: the file is empty. Was the log rotated? Look for {path.name}.1 or {path.name}.1.gz beside it.")
+        compressed = head.startswith(GZIP_MAGIC)
+        if not compressed and looks_binary(head):
+            raise LogFileError(f"{path}: not a text log (binary bytes at its beginning). Give a plain or gzip log file.")
+        found = detect(head.split(b"\n")[:200])
+        yield OpenLog(path, descriptor, size, compressed, (found,) if found else all_formats())
+    finally:
+        os.close(descriptor)
+
+
+def looks_binary(head: bytes) -> bool:
+    """Whether this cannot be a text log: many control bytes. NULs are left out of the count: copytruncate leaves runs of them."""
+    visible = head.replace(b"\x00", b"")[:4096]
+    control = sum(byte < 9 or 13 < byte < 27 for byte in visible)
+    return control > len(visible) // 20 if visible else True

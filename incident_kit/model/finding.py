@@ -1,0 +1,149 @@
+"""Findings, their citations, and events: what the analysis claims and what each claim rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from incident_kit.model.times import Window, iso
+
+
+class Verdict(StrEnum):
+    """Whether a symptom is there. Not checked is never green."""
+
+    CONFIRMED = "confirmed"
+    RULED_OUT = "ruled_out"
+    INCONCLUSIVE = "inconclusive"
+    NOT_CHECKED = "not_checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a preserved item, counted from 1."""
+
+    item: str
+    line: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {"item": self.item, "line": self.line}
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """A place in a preserved JSON item, as an RFC 6901 pointer."""
+
+    item: str
+    pointer: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"item": self.item, "pointer": self.pointer}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure over many lines: which query gave it, over how many records, and some of them to look at."""
+
+    items: tuple[str, ...]
+    query: str
+    n: int
+    exemplars: tuple[Line, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "items": list(self.items),
+            "query": self.query,
+            "parameters": dict(self.parameters),
+            "n": self.n,
+            "exemplars": [line.to_json() for line in self.exemplars],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Nothing matched: in which items, over which window, and how many records were examined."""
+
+    items: tuple[str, ...]
+    window: Window
+    examined: int
+    query: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"items": list(self.items), "window": self.window.to_json(), "examined": self.examined, "matched": 0, "query": self.query}
+
+
+Citation = Line | Pointer | Figure | Absence
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """A symptom of the runbook: decided by the check of that name with these parameters."""
+
+    id: str
+    title: str
+    check: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A claim about one symptom, with its verdict and what it rests on.
+
+    `confirmed` needs a citation and `ruled_out` an Absence; `inconclusive` and `not_checked` need a reason.
+    `measures` maps a name with its unit to a number (`average_ms`, `error_share`).
+    """
+
+    symptom: str
+    title: str
+    verdict: Verdict
+    statement: str
+    citations: tuple[Citation, ...] = ()
+    reason: str = ""
+    first_affected: datetime | None = None
+    recovered: datetime | None = None
+    measures: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.verdict is Verdict.CONFIRMED and not self.citations:
+            raise ValueError(f"{self.symptom}: a confirmed symptom needs a citation")
+        if self.verdict is Verdict.RULED_OUT and not any(isinstance(citation, Absence) for citation in self.citations):
+            raise ValueError(f"{self.symptom}: a symptom is ruled out only by an absence that covers the window")
+        if self.verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_CHECKED) and not self.reason:
+            raise ValueError(f"{self.symptom}: {self.verdict} needs its reason")
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "symptom": self.symptom,
+            "title": self.title,
+            "verdict": self.verdict.value,
+            "statement": self.statement,
+            "reason": self.reason,
+            "first_affected": iso(self.first_affected) if self.first_affected else None,
+            "recovered": iso(self.recovered) if self.recovered else None,
+            "measures": {name: round(value, 4) for name, value in self.measures.items()},
+            "citations": [citation.to_json() for citation in self.citations],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something at a time. `meaning` says what that time is (Timesketch calls it `timestamp_desc`)."""
+
+    at: datetime
+    meaning: str
+    message: str
+    lane: str
+    citation: Citation
+
+    def to_json(self) -> dict[str, Any]:
+        """The three fields that Timesketch requires, and ours."""
+        return {
+            "message": self.message,
+            "datetime": self.at.isoformat(timespec="microseconds"),
+            "timestamp_desc": self.meaning,
+            "lane": self.lane,
+            "citation": self.citation.to_json(),
+        }

@@ -1,0 +1,15 @@
+"""A scenario's symptoms, decided one by one on the same ground."""
+
+from __future__ import annotations
+
+from incident_kit.model.finding import Finding
+from incident_kit.runbook import checks
+from incident_kit.runbook.checks import Ground
+from incident_kit.runbook.data import Scenario
+
+__all__ = ["Ground", "examine"]
+
+
+def examine(scenario: Scenario, ground: Ground) -> list[Finding]:
+    """A finding for each symptom of the scenario, in the runbook's order."""
+    return [getattr(checks, symptom.check)(ground, symptom, **symptom.parameters) for symptom in scenario.symptoms]

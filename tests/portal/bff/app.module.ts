@@ -1,0 +1,45 @@
+import { Module } from '@nestjs/common';
+import { LoggerModule } from 'nestjs-pino';
+import { randomUUID } from 'node:crypto';
+import { CacheService } from './cache.service';
+import { DatabaseService } from './database.service';
+import { FreebitService } from './integrations/freebit.service';
+import { PlatformEventsService } from './integrations/platform-events.service';
+import { SalesforceService } from './integrations/salesforce.service';
+import { WhmcsService } from './integrations/whmcs.service';
+import { OrderBus } from './order-bus';
+import { AuthController } from './routes/auth.controller';
+import { BillingController } from './routes/billing.controller';
+import { CatalogController } from './routes/catalog.controller';
+import { EventsController } from './routes/events.controller';
+import { HealthController } from './routes/health.controller';
+import { OrdersController } from './routes/orders.controller';
+import { SimController } from './routes/sim.controller';
+
+@Module({
+  imports: [
+    // Everything but the id is nestjs-pino's default: that is what most portals run, and what leaks in their logs.
+    LoggerModule.forRoot({
+      pinoHttp: { genReqId: (request) => request.headers['x-request-id'] ?? randomUUID() },
+    }),
+  ],
+  controllers: [
+    AuthController,
+    BillingController,
+    CatalogController,
+    EventsController,
+    HealthController,
+    OrdersController,
+    SimController,
+  ],
+  providers: [
+    CacheService,
+    DatabaseService,
+    FreebitService,
+    OrderBus,
+    PlatformEventsService,
+    SalesforceService,
+    WhmcsService,
+  ],
+})
+export class AppModule {}
