@@ -52,6 +52,11 @@ def collect_logs(evidence: Evidence, paths: Sequence[Path], since: datetime | No
     return Collected(window, tuple(items), tuple(notes))
 
 
+def check_logs(paths: Sequence[Path], since: datetime | None = None, until: datetime | None = None) -> None:
+    """Raise what `collect_logs` would raise for these files and this window, and store nothing."""
+    choose_window(_times_of(paths), since, until)
+
+
 def _times_of(paths: Sequence[Path]) -> dict[Path, tuple[datetime, datetime] | None]:
     """Times of the first and last dated record of each log; opening them all first, so that a bad name stops early."""
     known: dict[Path, tuple[datetime, datetime] | None] = {}
@@ -103,7 +108,7 @@ def preserve(evidence: Evidence, path: Path, window: Window) -> Item:
         if status.st_size > span.size:
             notes.append(f"the file grew by {status.st_size - span.size} bytes while it was read: these belong to a later question")
         details = {
-            "size_bytes": span.size, "inode": status.st_ino,
+            "path": str(path.resolve()), "size_bytes": span.size, "inode": status.st_ino,
             "modified_at": iso(datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC)),
             "before_bytes": span.start, "after_bytes": span.size - span.start - incoming.size_bytes, "whole": whole,
             "compressed": file.compressed, "window": window.to_json(), "margin_s": margin.total_seconds(),

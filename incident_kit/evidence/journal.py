@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from incident_kit.errors import EvidenceError
+from incident_kit.model.redaction import redact
 from incident_kit.model.times import iso, parse_iso
 
 BEGINNING = "0" * 64
@@ -60,7 +61,7 @@ def entries(path: Path) -> list[Entry]:
     found = []
     for number, data in _parsed(path):
         try:
-            found.append(Entry(number, data["kind"], data["text"], parse_iso(data["at"]), parse_iso(data["written"]), data["by"]))
+            found.append(Entry(number, data["kind"], redact(data["text"]), parse_iso(data["at"]), parse_iso(data["written"]), data["by"]))
         except (KeyError, TypeError) as error:
             raise EvidenceError(f"{path}, line {number}: not a journal entry (missing {error}). Restore the file from a sealed run.") from None
     return found

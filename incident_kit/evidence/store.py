@@ -18,12 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from incident_kit import places
 from incident_kit.errors import EvidenceError
+from incident_kit.evidence.journal import Entry, entries
 from incident_kit.model.source import Source
+from incident_kit.model.times import Window, parse_iso
 
 DEFAULT_LIMIT_BYTES = 2 << 30
 FREE_DISK_FLOOR_BYTES = 256 << 20
 ITEM_NAME = re.compile(r"[0-9a-f]{10}")
+RECORDED = "recorded"
 CONTENT, DESCRIPTION = "content", "item.json"
 BLOCK_BYTES = 1 << 20
 
@@ -69,6 +73,24 @@ class Evidence:
     def slices(self) -> list[Item]:
         """The items that are slices of logs."""
         return [item for item in self.items() if item.kind == "slice"]
+
+    def sources(self) -> list[Source]:
+        """The slices as things to read."""
+        return [item.source() for item in self.slices()]
+
+    def window(self, since: str = "", until: str = "") -> Window:
+        """The window as given (ISO 8601 with offset), else as the slices were collected for. Raises ParameterError, EvidenceError."""
+        windows = [Window.from_json(item.details["window"]) for item in self.slices()]
+        if not windows and not (since and until):
+            raise EvidenceError(f"{self.folder}: no slice of a log in it. Collect one with `incident-kit report SCENARIO -l LOG`.")
+        return Window(
+            parse_iso(since) if since else min(window.since for window in windows),
+            parse_iso(until) if until else max(window.until for window in windows),
+        )
+
+    def journal(self) -> list[Entry]:
+        """The journal that lies beside the evidence; empty if there is none."""
+        return entries(self.folder.parent / "journal.jsonl")
 
     def add(self, blocks: Iterable[bytes], *, kind: str, origin: str, asked: str, asked_at: str, duration_ms: float = 0.0, details: Mapping[str, Any] | None = None) -> Item:  # fmt: skip
         """Store the bytes as a new item, or return the item that already is exactly this."""
@@ -176,8 +198,8 @@ def read_item(folder: Path) -> Item:
 
 
 def open_evidence(folder: str | Path) -> Evidence:
-    """The evidence in an incident's folder, an evidence folder, a sealed run or its data. Raises EvidenceError if there is none."""
-    base = Path(folder)
+    """The evidence in an incident's folder, an evidence folder, a sealed run or its data. `recorded` is the incident that travels with the package. Raises EvidenceError if there is none."""
+    base = places.recorded() if folder == RECORDED else Path(folder)
     for candidate in (base / "data" / "evidence", base / "evidence", base):
         if candidate.is_dir() and any(ITEM_NAME.fullmatch(path.name) for path in candidate.iterdir()):
             return Evidence(candidate)

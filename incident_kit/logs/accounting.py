@@ -37,6 +37,21 @@ class Account:
     damage: str
     unparsed_examples: tuple[tuple[int, str], ...]
 
+    def sentence(self) -> str:
+        """One line for a terminal: lines = records + continuations + unparsed + outside, and what else there is to know."""
+        parts = [
+            f"{self.origin}: {self.lines} lines = {self.records} records + {self.continuations} continuations + {self.unparsed} unparsed + {self.outside} outside",
+            f"format {self.format or 'unknown'}",
+        ]
+        if self.first and self.last:
+            parts.append(f"{iso(self.first)} to {iso(self.last)}, zone {', '.join(self.zones)}")
+        parts += [f"{count} {what}" for count, what in ((self.undated, "undated"), (self.repeated, "also in another file")) if count]
+        parts += [f"cleaned: {count} {kind.replace('_', ' ')}" for kind, count in self.cleaned.items()]
+        parts += [f"line {line} not read: {text[:80]}" for line, text in self.unparsed_examples]
+        parts += ["the last line is unfinished"] * self.unfinished + [self.damage] * bool(self.damage)
+        warning = "" if self.records else "WARNING, not one record: "
+        return warning + "; ".join(parts)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "item": self.item, "origin": self.origin, "format": self.format, "bytes": self.bytes, "lines": self.lines,

@@ -10,7 +10,7 @@ Everything that leaves here as text has been redacted: this is the one way from 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -63,6 +63,13 @@ class Records:
     def query(self, name: str, **parameters: object) -> list[dict[str, Any]]:
         """The rows of one of our questions, `queries/NAME.sql`; text in them is redacted, times are aware."""
         return self._rows(question(name), parameters)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Every record as a dict of the canonical columns, file by file in the order of their lines."""
+        columns = ", ".join(f'"{column}"' for column in COLUMNS)
+        cursor = self._connection.execute(f"SELECT {columns} FROM records ORDER BY source, line")
+        while rows := cursor.fetchmany(10_000):
+            yield from (dict(zip(COLUMNS, map(redact_value, row), strict=True)) for row in rows)
 
     def frame(self, where: str = "true") -> pandas.DataFrame:
         """The records as a DataFrame of the canonical columns, in time order; `where` is a condition in SQL."""

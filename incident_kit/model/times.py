@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from incident_kit.errors import ParameterError
 
@@ -79,6 +80,14 @@ def parse_time(text: str, now: datetime, zone: tzinfo) -> datetime:
             f"not a time: {text!r}. Write -30m (also s, h, d), 14:05, or ISO 8601 such as 2026-11-23T07:40:02Z."
         ) from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def named_zone(name: str) -> tzinfo:
+    """The time zone of this name, such as Asia/Tokyo. Raises ParameterError."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ParameterError(f"not a time zone: {name!r}. Write a name such as UTC or Asia/Tokyo.") from None
 
 
 def parse_duration(text: str) -> timedelta:

@@ -1,0 +1,259 @@
+"""The commands: one command, one library call. Imports stand inside, so that --help answers at once."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from incident_kit.errors import IncidentKitError, InputError
+
+DONE, INCOMPLETE, INTERRUPTED = 0, 3, 130
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    help="Evidence, timelines and sealed, reproducible reports for production incidents.",
+)  # fmt: skip
+
+Reports = Annotated[Path | None, typer.Option("--reports", help="Where incidents live [INCIDENT_KIT_REPORTS, else ./reports].")]
+RunbookFolder = Annotated[str, typer.Option("--runbook", help="A folder of your own runbook data.")]
+Zone = Annotated[str, typer.Option("--tz", help="The zone of times you type without an offset.")]
+
+
+@app.command()
+def demo(reports: Reports = None) -> None:
+    """A recorded incident, end to end: prints the path of report.html. No server, no network.
+
+    Example: incident-kit demo
+    """
+    from incident_kit import places
+    from incident_kit.evidence.incident import load_or_create, reports_folder
+    from incident_kit.evidence.store import open_evidence
+
+    incident = load_or_create(reports_folder(reports), "demo", "The recorded incident: Freebit slows down, then fails")
+    _make_run(incident, "high_error_rate", open_evidence(places.recorded()), "")
+
+
+@app.command()
+def scenarios(runbook: RunbookFolder = "") -> None:
+    """The scenarios of the runbook and their symptoms.
+
+    Example: incident-kit scenarios
+    """
+    from incident_kit.runbook.data import load
+
+    for scenario in load(runbook).scenarios:
+        print(f"{scenario.id}  {scenario.number}. {scenario.title}  (usually {scenario.severity})")
+        for symptom in scenario.symptoms:
+            print(f"    {symptom.id}: {symptom.title}")
+
+
+@app.command()
+def report(
+    scenario: Annotated[str, typer.Argument(help="A scenario, as `incident-kit scenarios` lists them.")],
+    incident_id: Annotated[str, typer.Argument(metavar="[ID]", help="The incident [a new one].")] = "",
+    log: Annotated[list[Path] | None, typer.Option("--log", "-l", help="A log file, plain or gzip. Repeatable.")] = None,
+    since: Annotated[str, typer.Option(help="Start of the window: -30m, 14:05 or ISO 8601.")] = "",
+    until: Annotated[str, typer.Option(help="End of the window.")] = "",
+    evidence: Annotated[Path | None, typer.Option(help="Evidence that was collected before: an incident, a run, a folder.")] = None,
+    parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE, a further parameter of the notebook.")] = None,
+    max_evidence: Annotated[int, typer.Option(help="Most bytes of evidence an incident may hold.")] = 2 << 30,
+    reports: Reports = None,
+    runbook: RunbookFolder = "",
+    tz: Zone = "UTC",
+) -> None:
+    """A sealed report on one scenario, from logs or from evidence collected before.
+
+    Example: incident-kit report high_error_rate -l /var/log/bff/combined.log --since -30m
+    """
+    from dataclasses import replace
+
+    from incident_kit.collect import check_logs, collect_logs
+    from incident_kit.evidence import journal
+    from incident_kit.evidence.incident import load_or_create, reports_folder
+    from incident_kit.evidence.store import open_evidence
+    from incident_kit.runbook.data import load
+
+    title = load(runbook).scenario(scenario).title
+    given = _parameters(scenario, runbook, parameter or [])
+    bounds = _bounds(since, until, tz)
+    if bool(log) == bool(evidence):
+        raise InputError("give either log files (-l LOG, repeatable) or --evidence DIR. Example: incident-kit report high_error_rate -l combined.log --since -30m")
+    if evidence:
+        store = open_evidence(evidence)
+        store.items()  # a damaged item is named before an incident is made
+        incident = load_or_create(reports_folder(reports), incident_id or None, title)
+        _make_run(incident, scenario, store, runbook, bounds, given)
+        return
+    check_logs(log or [], *bounds)  # before an incident's folder is made for logs that cannot be used
+    incident = replace(load_or_create(reports_folder(reports), incident_id or None, title), limit_bytes=max_evidence)
+    collected = collect_logs(incident.evidence, log or [], *bounds)
+    for note in collected.notes:
+        _say(note)
+    for item in collected.items:
+        journal.append(incident.journal, "custody", f"preserved item {item.id}: {item.size_bytes} bytes of {item.origin}, sha256 {item.sha256}")
+        for remark in item.details["notes"]:
+            _say(f"{item.origin}: {remark}")
+    _make_run(incident, scenario, incident.evidence, runbook, (collected.window.since, collected.window.until), given, [item.id for item in collected.items])
+
+
+@app.command()
+def seal(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A work folder with a notebook worked on by hand, such as reports/<id>/work.")]) -> None:
+    """A sealed run of a notebook worked on by hand.
+
+    Example: incident-kit seal reports/20261123-a1b2/work
+    """
+    from incident_kit.report.work import seal_work
+
+    _sealed(seal_work(folder))
+
+
+@app.command()
+def verify(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A sealed run.")]) -> None:
+    """Whether a sealed run is as it was sealed; names every fault (exit code 1).
+
+    Example: incident-kit verify reports/demo/runs/20261123T094846Z_high_error_rate
+    """
+    from incident_kit.evidence.verify import verify as check
+
+    print(f"{folder}: as it was sealed. Digest {check(folder)}")
+
+
+@app.command()
+def reproduce(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A sealed run.")],
+    trust_notebook: Annotated[bool, typer.Option("--trust-notebook", help="Run the code of the run's own notebook. Look at it first.")] = False,
+) -> None:
+    """Make a run's results again from its own evidence, and compare them byte for byte.
+
+    Example: incident-kit reproduce reports/demo/runs/20261123T094846Z_high_error_rate
+    """
+    from incident_kit.report.reproduce import reproduce as again
+
+    names = again(folder, trust_notebook)
+    print(f"{folder}: reproduced, {len(names)} files are equal: {', '.join(names)}")
+
+
+@app.command()
+def parse(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Log files, plain or gzip.")],
+    to: Annotated[str, typer.Option("--to", help="jsonl or csv.")] = "jsonl",
+    since: Annotated[str, typer.Option(help="Start of the window: -30m, 14:05 or ISO 8601.")] = "",
+    until: Annotated[str, typer.Option(help="End of the window.")] = "",
+    runbook: RunbookFolder = "",
+    tz: Zone = "UTC",
+) -> None:
+    """The records of log files in canonical columns on stdout, redacted; what became of every line on stderr.
+
+    Example: incident-kit parse combined.log error.log.1.gz --to csv > records.csv
+    """
+    from incident_kit.logs.export import export
+    from incident_kit.runbook.data import load
+
+    if to not in ("jsonl", "csv"):
+        raise InputError(f"--to takes jsonl or csv, not {to!r}.")
+    for account in export(files, sys.stdout, to, _bounds(since, until, tz), load(runbook).dependencies):
+        _say(account.sentence())
+
+
+@app.command()
+def lab(
+    incident_id: Annotated[str, typer.Argument(metavar="[ID]", help="The incident [the recorded one].")] = "",
+    reports: Reports = None,
+    arguments: Annotated[list[str] | None, typer.Option("--option", help="A further option for jupyter lab. Repeatable.")] = None,
+) -> None:
+    """JupyterLab on copies of the notebooks in the incident's work folder, with their parameters filled in.
+
+    Example: incident-kit lab 20261123-a1b2
+    """
+    import os
+
+    from incident_kit.evidence.incident import load_or_create, reports_folder
+    from incident_kit.report.work import prepare_work
+
+    base = reports_folder(reports)
+    if incident_id and not (base / incident_id).is_dir():
+        raise InputError(f"{base / incident_id}: no such incident. Make one with `incident-kit report`, or leave the id away for the recorded one.")
+    folder = prepare_work(load_or_create(base, incident_id or "demo", "The recorded incident: Freebit slows down, then fails"), recorded=not incident_id)
+    _say(f"Notebooks: {folder}")
+    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={folder}", *(arguments or [])]
+    os.execv(sys.executable, command)
+
+
+def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tuple[datetime | None, datetime | None] = (None, None), given: dict[str, Any] | None = None, only: list[str] | None = None) -> None:  # fmt: skip
+    from incident_kit.model.times import Window
+    from incident_kit.report.run import make_run
+    from incident_kit.runbook.data import load
+
+    held = store.window()
+    window = Window(bounds[0] or held.since, bounds[1] or held.until)
+    _say(f"Window: {window}")
+    items = [item for item in store.items() if only is None or item.id in only]
+    _sealed(make_run(incident, load(runbook), scenario, items, window, given))
+
+
+def _sealed(run: Any) -> None:
+    for line in run.headlines():
+        _say(line)
+    _say(f"Digest: {run.digest}")
+    print(run.report)
+    if run.error:
+        _say(f"The notebook stopped: {run.error}. What it had done by then is sealed.")
+    if run.error or run.lost:
+        raise typer.Exit(INCOMPLETE)
+
+
+def _parameters(scenario: str, runbook: str, given: list[str]) -> dict[str, Any]:
+    from incident_kit import places
+    from incident_kit.report.notebook import check_parameters, read_notebook
+    from incident_kit.runbook.data import load
+
+    pairs = [text.partition("=") for text in given]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise InputError(f"-p takes NAME=VALUE, not {name!r}.")
+    parameters = {name: value for name, _, value in pairs}
+    if parameters:
+        check_parameters(read_notebook(places.notebooks() / load(runbook).scenario(scenario).notebook), parameters)
+    return parameters
+
+
+def _bounds(since: str, until: str, zone: str) -> tuple[datetime | None, datetime | None]:
+    from incident_kit.model.times import Window, named_zone, parse_time
+
+    now, people = datetime.now(UTC), named_zone(zone)
+    start = parse_time(since, now, people) if since else None
+    end = parse_time(until, now, people) if until else None
+    if start and end:
+        Window(start, end)  # refuses swapped ends
+    return start, end
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Run a command; whatever goes wrong reaches the person as a sentence and an exit code, never as a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except IncidentKitError as error:
+        _say(f"incident-kit: {error}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except TyperException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except Exception as error:  # the last line of defence: a person at 3 a.m. gets a sentence, we get the traceback
+        with tempfile.NamedTemporaryFile("w", prefix="incident-kit-", suffix=".txt", delete=False) as file:
+            traceback.print_exc(file=file)
+        _say(f"incident-kit: our own fault: {type(error).__name__}. Nothing was changed; the details are in {file.name}.")
+        sys.exit(IncidentKitError.exit_code)
+    sys.exit(code if isinstance(code, int) else DONE)

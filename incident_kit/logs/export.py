@@ -1,0 +1,48 @@
+"""Records out: canonical columns as JSON lines or CSV, redacted, and what became of every line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+from incident_kit.logs.accounting import Account
+from incident_kit.logs.columns import COLUMNS, Dependency
+from incident_kit.logs.reading import read
+from incident_kit.logs.slices import open_log
+from incident_kit.model.source import Source
+from incident_kit.model.times import Window, iso
+
+EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC) - timedelta(days=1)
+
+
+def export(
+    paths: Sequence[Path], out: TextIO, form: str, bounds: tuple[datetime | None, datetime | None], dependencies: Sequence[Dependency]
+) -> list[Account]:  # fmt: skip
+    """Write the records of the files within `bounds` to `out`, as `jsonl` or `csv`; return what became of every line.
+
+    Raises LogFileError for a file that cannot be read as a log.
+    """
+    for path in paths:
+        with open_log(path):
+            pass  # says at once, and of every file, what is wrong with it
+    window = Window(bounds[0] or EARLIEST, bounds[1] or LATEST) if any(bounds) else None
+    sources = [Source(str(number), path, str(path)) for number, path in enumerate(paths)]
+    with read(sources, window, dependencies=dependencies) as records:
+        table = csv.DictWriter(out, list(COLUMNS), lineterminator="\n")
+        if form == "csv":
+            table.writeheader()
+        for row in records.rows():
+            record = _plain(row)
+            if form == "csv":
+                table.writerow(record)
+            else:
+                out.write(json.dumps({name: value for name, value in record.items() if value is not None}, ensure_ascii=False) + "\n")
+        return records.accounting()
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: iso(value) if isinstance(value, datetime) else value for name, value in row.items()}

@@ -1,0 +1,63 @@
+"""A run made again from itself: the installed notebook, on the run's evidence and runbook, compared byte for byte."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from incident_kit import places
+from incident_kit.errors import EvidenceError, NotReproduced
+from incident_kit.evidence.verify import verify
+from incident_kit.report.notebook import cells_digest, execute, read_notebook
+from incident_kit.report.results import COMPARED
+from incident_kit.report.run import OUR_PARAMETERS
+
+
+def reproduce(folder: Path, trust_notebook: bool = False) -> list[str]:
+    """Verify a run, execute its notebook again, and return the names of the files that came out equal.
+
+    The installed notebook runs, and only if its cells are the run's. With `trust_notebook` the run's own code runs
+    instead: code from whoever made the run. Raises VerificationFailed, NotReproduced with each difference, EvidenceError.
+    """
+    verify(folder)
+    data = folder / "data"
+    facts = json.loads((data / "run.json").read_text(encoding="utf-8"))
+    theirs = data / "notebook.ipynb"
+    ours = places.notebooks() / Path(facts["notebook"]).name
+    if not trust_notebook:
+        if not ours.is_file() or cells_digest(read_notebook(ours)) != cells_digest(read_notebook(theirs)):
+            raise EvidenceError(
+                f"{theirs}: its cells are not those of the installed {ours.name} (another version, or worked on by hand). "
+                "Look at the code, then add --trust-notebook to run it."
+            )
+    with tempfile.TemporaryDirectory(prefix="incident-kit-") as scratch:
+        again = Path(scratch)
+        for name in ("evidence", "runbook"):
+            shutil.copytree(data / name, again / name)
+        if (data / "journal.jsonl").exists():
+            shutil.copy2(data / "journal.jsonl", again)
+        error = execute(theirs if trust_notebook else ours, again / "notebook.ipynb", {**facts["parameters"], **OUR_PARAMETERS}, again)
+        if error != facts["error"]:
+            raise NotReproduced(str(folder), [f"the notebook stopped with {error or 'no error'}; the run's with {facts['error'] or 'no error'}"])
+        return compare(data, again, str(folder))
+
+
+def compare(data: Path, again: Path, name: str) -> list[str]:
+    """The compared files of two results, by name. Raises NotReproduced with all that differ."""
+    names = sorted({path.relative_to(base).as_posix() for base in (data, again) for pattern in COMPARED for path in base.glob(pattern)})
+    differences = [difference for file in names if (difference := _difference(data / file, again / file, file))]
+    if differences:
+        raise NotReproduced(name, differences)
+    return names
+
+
+def _difference(first: Path, second: Path, name: str) -> str:
+    if not first.is_file() or not second.is_file():
+        return f"{name}: only in {'the new result' if second.is_file() else 'the run'}"
+    before, after = first.read_bytes().split(b"\n"), second.read_bytes().split(b"\n")
+    if before == after:
+        return ""
+    line = next((number for number, (old, new) in enumerate(zip(before, after, strict=False), start=1) if old != new), min(len(before), len(after)) + 1)
+    return f"{name}: differs from line {line} on"

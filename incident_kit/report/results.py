@@ -1,0 +1,54 @@
+"""A run's results as files: the set that a reproduction compares, so nothing in them depends on when or where it ran."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from incident_kit.logs.accounting import Account
+from incident_kit.logs.rates import Bucket
+from incident_kit.model.finding import Event, Finding
+from incident_kit.model.times import iso
+
+COMPARED = ("findings.json", "timeline.jsonl", "accounting.json", "series/*.csv")
+
+
+def save(output: str, findings: Sequence[Finding], events: Sequence[Event], accounts: Sequence[Account], series: dict[str, Sequence[Bucket]]) -> str:  # fmt: skip
+    """Write the results below the folder `output` (none if it is empty) and say so in a sentence."""
+    if not output:
+        return "Nothing was written: the parameter output is empty."
+    folder = Path(output)
+    (folder / "series").mkdir(parents=True, exist_ok=True)
+    _write(folder / "findings.json", _pretty([finding.to_json() for finding in findings]))
+    _write(folder / "timeline.jsonl", "".join(_line(event.to_json()) for event in events))
+    _write(folder / "accounting.json", _pretty([account.to_json() for account in accounts]))
+    for name, buckets in series.items():
+        _write(folder / "series" / f"{name}.csv", series_csv(buckets))
+    return f"Written: findings.json, timeline.jsonl, accounting.json and {len(series)} series."
+
+
+def series_csv(buckets: Sequence[Bucket]) -> str:
+    """Buckets as CSV: UTC, durations in milliseconds with three decimals, an empty field where there is no value."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["start", "name", "n", "failed", "aborted", "refused", "average_ms", "p50_ms", "p95_ms", "p99_ms"])
+    for bucket in buckets:
+        quantiles = ["" if value is None else f"{value / 1000:.3f}" for value in (bucket.p50_us, bucket.p95_us, bucket.p99_us)]
+        writer.writerow([iso(bucket.start), bucket.name or "", bucket.n, bucket.failed, bucket.aborted, bucket.refused, f"{bucket.average_ms:.3f}", *quantiles])
+    return text.getvalue()
+
+
+def _pretty(data: Any) -> str:
+    return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _line(data: Any) -> str:
+    return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,140 @@
+"""A run: one executed notebook, sealed with everything it read and made.
+
+While it is made it is called `<utc>_<scenario>.partial`; the seal is its last act, so a folder without that ending is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from incident_kit import __version__, places
+from incident_kit.errors import EvidenceError
+from incident_kit.evidence import bag, journal
+from incident_kit.evidence.incident import Incident
+from incident_kit.evidence.store import Evidence, Item
+from incident_kit.model.times import Window, iso
+from incident_kit.report import html
+from incident_kit.report.notebook import cells_digest, check_parameters, execute, read_notebook
+from incident_kit.runbook.data import Runbook
+
+OUR_PARAMETERS = {"evidence": ".", "output": ".", "runbook_folder": "runbook"}
+# What the results are made with; their versions stand in run.json.
+PACKAGES = ("incident-kit", "duckdb", "matplotlib", "papermill", "ipykernel", "nbformat", "mistune", "jinja2")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A sealed run: its folder, the digest that stands for all of it, and the error that stopped its notebook, if one did."""
+
+    folder: Path
+    digest: str
+    error: str
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "data" / "report.html"
+
+    @property
+    def lost(self) -> bool:
+        """Whether some evidence could not be read: damage, or a source without one record."""
+        return any(account["damage"] or not account["records"] for account in self._results("accounting.json"))
+
+    def headlines(self) -> list[str]:
+        """The verdicts, a line each, for a terminal."""
+        return [
+            f"{finding['verdict']:>12}  {finding['title']}. {finding['statement']}" + (f" Because {finding['reason']}." if finding["reason"] else "")
+            for finding in self._results("findings.json")
+        ]
+
+    def _results(self, name: str) -> list[dict[str, Any]]:
+        path = self.folder / "data" / name
+        found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+        return found
+
+
+def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequence[Item], window: Window, given: Mapping[str, Any] | None = None) -> Run:
+    """Execute the scenario's notebook on the items and seal the result below the incident's `runs/`.
+
+    `given` are further parameters of the notebook. Raises ParameterError, RunbookError, EvidenceError.
+    """
+    scenario = book.scenario(scenario_id)
+    source = places.notebooks() / scenario.notebook
+    parameters = {**OUR_PARAMETERS, "since": iso(window.since), "until": iso(window.until), **(given or {})}
+    check_parameters(read_notebook(source), parameters)
+    partial = begin(incident, scenario_id)
+    data = partial / "data"
+    started = datetime.now(UTC)
+    Evidence(data / "evidence").adopt(items)
+    snapshot(incident, book, data)
+    error = execute(source, data / "notebook.ipynb", parameters, data)
+    facts = {
+        "scenario": scenario_id, "notebook": scenario.notebook, "notebook_cells_sha256": cells_digest(read_notebook(source)),
+        "parameters": parameters, "window": window.to_json(), "started": iso(started), "error": error,
+    }  # fmt: skip
+    return seal(incident, partial, facts)
+
+
+def begin(incident: Incident, scenario_id: str) -> Path:
+    """The folder of a new run, still called partial. Raises EvidenceError where that run exists."""
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}_{scenario_id}"
+    partial = incident.runs / f"{name}.partial"
+    if (incident.runs / name).exists() or partial.exists():
+        raise EvidenceError(f"{incident.runs / name}: exists already. A sealed run is never changed; try again in a second.")
+    (partial / "data").mkdir(mode=0o700, parents=True)
+    return partial
+
+
+def snapshot(incident: Incident, book: Runbook, data: Path) -> None:
+    """Copy what the run depends on besides its evidence: the incident's description, its journal, the runbook's data."""
+    shutil.copy2(incident.description, data / "incident.toml")
+    if incident.journal.exists():
+        shutil.copy2(incident.journal, data / "journal.jsonl")
+    for name in book.files():
+        target = data / "runbook" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(book.folder / name, target)
+
+
+def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
+    """Write the page and run.json, make the folder a bag, and give it its final name."""
+    data = partial / "data"
+    sealed_at, by = iso(datetime.now(UTC)), journal.who()
+    described = {
+        **facts, "incident": incident.id, "sealed": sealed_at, "by": by, "python": sys.version.split()[0], "platform": sys.platform,
+        "packages": {name: metadata.version(name) for name in PACKAGES}, "items": [item.id for item in Evidence(data / "evidence").items()],
+    }  # fmt: skip
+    (data / "run.json").write_text(json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    notebook = read_notebook(data / "notebook.ipynb")
+    provenance = f"Incident {incident.id}: {incident.title}. Sealed {sealed_at} by {by} with incident_kit {__version__}."
+    page = html.render(notebook, provenance)
+    (data / "report.html").write_text(page, encoding="utf-8")
+    save_charts(notebook, data / "charts")
+    digest = bag.write(partial, {
+        "Bag-Software-Agent": f"incident_kit {__version__}", "Bagging-Date": sealed_at[:10], "External-Identifier": partial.name.removesuffix(".partial"),
+        "External-Description": f"Incident {incident.id}: {incident.title}",
+    })  # fmt: skip
+    folder = partial.with_name(partial.name.removesuffix(".partial"))
+    partial.rename(folder)
+    journal.append(incident.journal, "custody", f"sealed run {folder.name}, sha256 of its tag manifest {digest}")
+    return Run(folder, digest, str(facts.get("error", "")))
+
+
+def save_charts(notebook: Any, folder: Path) -> None:
+    """Each chart of the notebook as a file of its own, for slides and tickets."""
+    number = 0
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            text = output.get("data", {}).get("text/html", "")
+            if "<svg" in text:
+                number += 1
+                folder.mkdir(exist_ok=True)
+                drawing = text[text.index("<svg") : text.index("</svg>") + len("</svg>")]
+                (folder / f"{number:02}.svg").write_text(drawing + "\n", encoding="utf-8")

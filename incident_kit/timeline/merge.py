@@ -1,0 +1,73 @@
+"""The timeline: what findings, records and the journal say happened, merged into one order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from incident_kit.evidence.journal import Entry
+from incident_kit.logs.reading import Records
+from incident_kit.model.finding import Event, Figure, Finding, Line, Verdict
+
+SILENCE = timedelta(minutes=2)
+# Kinds of journal entries that are this tool's own bookkeeping, not part of what happened.
+BOOKKEEPING = ("custody",)
+
+
+def merge(findings: Iterable[Finding], records: Records, journal: Iterable[Entry] = ()) -> list[Event]:
+    """All events in time order; ties in a fixed order, so that the same evidence gives the same timeline."""
+    events = [*finding_events(findings), *record_events(records), *journal_events(journal)]
+    return sorted(events, key=lambda event: (event.at, event.lane, event.meaning, event.message))
+
+
+def finding_events(findings: Iterable[Finding]) -> list[Event]:
+    """When each confirmed symptom first affected somebody, and when it ended."""
+    events = []
+    for finding in findings:
+        if finding.verdict is not Verdict.CONFIRMED:
+            continue
+        if finding.first_affected:
+            events.append(Event(finding.first_affected, "first affected", finding.title, "symptoms", finding.citations[0]))
+        if finding.recovered:
+            events.append(Event(finding.recovered, "last affected", finding.title, "symptoms", finding.citations[-1]))
+    return events
+
+
+def record_events(records: Records) -> list[Event]:
+    """Starts of the application, the first and last of each kind of error, first failures of outside systems, silences."""
+    events = []
+    for row in records.query("starts"):
+        message = f"the application started (pid {row['pid']})"
+        events.append(Event(row["ts"], "logged", message, "process", Line(row["item"], row["line"])))
+    for row in records.query("first_failures"):
+        message = f"first failed call to {row['dependency']} (of {row['n']})"
+        events.append(Event(row["ts"], "logged", message, "dependencies", Line(row["item"], row["line"])))
+    for row in records.query("errors"):
+        what = f"{row['place']}: {row['kind']}: {row['pattern']}"
+        figure = Figure(_items(records), "errors", row["n"], (Line(row["item"], row["line"]),))
+        events.append(Event(row["first"], "first logged", f"{what} ({row['n']} in all)", "errors", figure))
+        if row["n"] > 1:
+            events.append(Event(row["last"], "last logged", what, "errors", figure))
+    for row in records.query("gaps", limit_us=SILENCE // timedelta(microseconds=1)):
+        message = f"no log record for {(row['ts'] - row['before']).total_seconds():.0f} s"
+        events.append(Event(row["before"], "silence began", message, "process", Line(row["item"], row["line"])))
+    return events
+
+
+def journal_events(journal: Iterable[Entry]) -> list[Event]:
+    """What people noted, at the time it happened."""
+    return [
+        Event(entry.at, "noted", f"{entry.kind}: {entry.text}", "journal", Line("journal", entry.line))
+        for entry in journal
+        if entry.kind not in BOOKKEEPING
+    ]
+
+
+def _items(records: Records) -> tuple[str, ...]:
+    return tuple(source.id for source in records.sources)
+
+
+def lanes(events: Sequence[Event]) -> list[str]:
+    """The lanes that have events, in reading order."""
+    order = ["symptoms", "dependencies", "errors", "process", "journal"]
+    return [lane for lane in order if any(event.lane == lane for event in events)]
