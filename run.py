@@ -85,7 +85,8 @@ def prepare_environment() -> None:
             shutil.rmtree(VENV)
         venv.create(VENV, with_pip=False, symlinks=True)
         uv = find_uv()
-        install(uv, "sync", "--require-hashes", str(ROOT / "requirements.txt"))
+        # Compiled now, because a process that may not write bytecode would compile all of matplotlib at every start.
+        install(uv, "sync", "--compile-bytecode", "--require-hashes", str(ROOT / "requirements.txt"))
         install(uv, "install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
         STAMP.write_text(wanted)
 
@@ -103,8 +104,21 @@ def find_uv() -> list[str]:
     if found:
         return [found]
     target = VENV / "uv"
-    run_or_fail([*find_pip(), "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target", str(target),
-                 "--require-hashes", "-r", str(ROOT / "requirements-uv.txt")], "uv could not be installed")
+    run_or_fail(
+        [
+            *find_pip(),
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--target",
+            str(target),
+            "--require-hashes",
+            "-r",
+            str(ROOT / "requirements-uv.txt"),
+        ],
+        "uv could not be installed",
+    )
     return [str(target / "bin" / "uv")]
 
 

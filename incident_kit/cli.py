@@ -84,7 +84,9 @@ def report(
     given = _parameters(scenario, runbook, parameter or [])
     bounds = _bounds(since, until, tz)
     if bool(log) == bool(evidence):
-        raise InputError("give either log files (-l LOG, repeatable) or --evidence DIR. Example: incident-kit report high_error_rate -l combined.log --since -30m")
+        raise InputError(
+            "give either log files (-l LOG, repeatable) or --evidence DIR. Example: incident-kit report high_error_rate -l combined.log --since -30m"
+        )
     if evidence:
         store = open_evidence(evidence)
         store.items()  # a damaged item is named before an incident is made
@@ -211,7 +213,7 @@ def _sealed(run: Any) -> None:
 
 def _parameters(scenario: str, runbook: str, given: list[str]) -> dict[str, Any]:
     from incident_kit import places
-    from incident_kit.report.notebook import check_parameters, read_notebook
+    from incident_kit.report.notebook import check_parameters
     from incident_kit.runbook.data import load
 
     pairs = [text.partition("=") for text in given]
@@ -220,7 +222,7 @@ def _parameters(scenario: str, runbook: str, given: list[str]) -> dict[str, Any]
             raise InputError(f"-p takes NAME=VALUE, not {name!r}.")
     parameters = {name: value for name, _, value in pairs}
     if parameters:
-        check_parameters(read_notebook(places.notebooks() / load(runbook).scenario(scenario).notebook), parameters)
+        check_parameters(places.notebooks() / load(runbook).scenario(scenario).notebook, parameters)
     return parameters
 
 

@@ -66,9 +66,7 @@ def _times_of(paths: Sequence[Path]) -> dict[Path, tuple[datetime, datetime] | N
     return known
 
 
-def choose_window(
-    known: dict[Path, tuple[datetime, datetime] | None], since: datetime | None, until: datetime | None
-) -> tuple[Window, list[str]]:
+def choose_window(known: dict[Path, tuple[datetime, datetime] | None], since: datetime | None, until: datetime | None) -> tuple[Window, list[str]]:
     """The window as given, completed from the logs' own times; and a note of what was completed."""
     dated = [times for times in known.values() if times]
     if not dated and not (since and until):

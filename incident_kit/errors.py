@@ -1,13 +1,13 @@
 """What can go wrong, as a tree. Every message says what was expected, what was found, where, and what to do.
 
-    IncidentKitError
-    ├── InputError                 what was given cannot be used (exit code 2)
-    │   ├── LogFileError           a log: missing, unreadable, empty, binary, damaged
-    │   ├── EvidenceError          an evidence folder, a run or an incident folder
-    │   ├── ParameterError         a parameter of a notebook, or a window
-    │   └── RunbookError           a file of runbook data: names the file and the field
-    ├── VerificationFailed         a run is not what was sealed; .faults lists every fault (exit code 1)
-    └── NotReproduced              a run made again gave something else; .differences (exit code 1)
+IncidentKitError
+├── InputError                 what was given cannot be used (exit code 2)
+│   ├── LogFileError           a log: missing, unreadable, empty, binary, damaged
+│   ├── EvidenceError          an evidence folder, a run or an incident folder
+│   ├── ParameterError         a parameter of a notebook, or a window
+│   └── RunbookError           a file of runbook data: names the file and the field
+├── VerificationFailed         a run is not what was sealed; .faults lists every fault (exit code 1)
+└── NotReproduced              a run made again gave something else; .differences (exit code 1)
 """
 
 from __future__ import annotations

@@ -102,9 +102,7 @@ def postgres(*, config: Iterable[str] = (), database: str = "portal") -> Iterato
             return [bin_dir / "postgres", "-D", data_dir, "-p", str(port)]
 
         def ready(port: int) -> bool:
-            answer = subprocess.run(
-                [bin_dir / "pg_isready", "-q", "-h", HOST, "-p", str(port)], cwd=folder, check=False
-            )
+            answer = subprocess.run([bin_dir / "pg_isready", "-q", "-h", HOST, "-p", str(port)], cwd=folder, check=False)
             return answer.returncode == 0
 
         # SIGINT is PostgreSQL's fast shutdown: sessions are cut, nothing waits for them.
@@ -194,9 +192,7 @@ def _running(
     for attempt in range(3):
         port = free_port()
         with log_path.open("ab") as log:
-            process = subprocess.Popen(
-                tied(command(port), stop, _identity()), cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+            process = subprocess.Popen(tied(command(port), stop, _identity()), cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             deadline = time.monotonic() + START_TIMEOUT_S
             while process.poll() is None and not ready(port):

@@ -1,8 +1,8 @@
 """Evidence: what was collected, who did what, and runs sealed so that anyone can verify them with stock tools.
 
-    store      the add-only store of items
-    journal    the append-only, hash-chained journal
-    incident   an incident's folder: incident.toml, journal, evidence, runs
-    bag        BagIt (RFC 8493), written and checked
-    verify     everything a sealed run must be, all faults named
+store      the add-only store of items
+journal    the append-only, hash-chained journal
+incident   an incident's folder: incident.toml, journal, evidence, runs
+bag        BagIt (RFC 8493), written and checked
+verify     everything a sealed run must be, all faults named
 """

@@ -1,6 +1,6 @@
 """BagIt (RFC 8493), version 1.0, SHA-256: written so that stock tools accept it, and checked by ourselves.
 
-    sha256sum -c manifest-sha256.txt        or        bagit.py --validate RUN
+sha256sum -c manifest-sha256.txt        or        bagit.py --validate RUN
 """
 
 from __future__ import annotations
@@ -38,9 +38,7 @@ def one_line(value: str) -> str:
 
 def payload_files(folder: Path) -> list[str]:
     """Every file below `data/`, as manifest names, sorted."""
-    return sorted(
-        (Path(parent) / name).relative_to(folder).as_posix() for parent, _, names in os.walk(folder / "data") for name in names
-    )
+    return sorted((Path(parent) / name).relative_to(folder).as_posix() for parent, _, names in os.walk(folder / "data") for name in names)
 
 
 def read_manifest(path: Path) -> tuple[dict[str, str], list[str]]:

@@ -1,13 +1,13 @@
 """Reading logs: formats as data, the slice of a window, records in canonical columns, and rates over them.
 
-    formats/     one TOML file a format, with sample lines and the address of its documentation
-    columns      canonical columns, and the SQL that finds them
-    scan         one pass over the bytes: what is in them, and a working copy where DuckDB would drop lines
-    slices       where in a file a window begins and ends, found by bisection
-    reading      sources and a window -> Records (DuckDB)
-    queries/     one question over the records, one .sql file
-    accounting   what became of every line
-    rates        the answers to them, as typed rows
+formats/     one TOML file a format, with sample lines and the address of its documentation
+columns      canonical columns, and the SQL that finds them
+scan         one pass over the bytes: what is in them, and a working copy where DuckDB would drop lines
+slices       where in a file a window begins and ends, found by bisection
+reading      sources and a window -> Records (DuckDB)
+queries/     one question over the records, one .sql file
+accounting   what became of every line
+rates        the answers to them, as typed rows
 """
 
 from incident_kit.logs.accounting import Account

@@ -54,8 +54,9 @@ LEVEL_NAMES = {
     "err": "error", "crit": "fatal", "critical": "fatal", "alert": "fatal", "emerg": "fatal",
 }  # fmt: skip
 ANSI_ESCAPE = r"\x1b\[[0-9;?]*[ -/]*[@-~]"
-# Path segments that are ids: numbers, UUIDs, long hex, 15 or 18 characters of Salesforce that begin with an object prefix.
-ID_SEGMENT = r"/(?:\d+|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[0-9a-fA-F]{16,}|[a-zA-Z0-9]{3}\d[a-zA-Z0-9]{11}(?:[a-zA-Z0-9]{3})?)(/|$)"
+# Path segments that are ids: numbers, UUIDs, long hex, and Salesforce's 15 or 18 characters (they begin with a digit, or an `a` for custom objects).
+SALESFORCE_ID = r"(?:\d[a-zA-Z0-9]{2}|a[a-zA-Z0-9]\d)[a-zA-Z0-9]{12}(?:[A-Z0-5]{3})?"
+ID_SEGMENT = rf"/(?:\d+|[0-9a-fA-F]{{8}}-(?:[0-9a-fA-F]{{4}}-){{3}}[0-9a-fA-F]{{12}}|[0-9a-fA-F]{{16,}}|{SALESFORCE_ID})(/|$)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
-
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.columns import ANSI_ESCAPE, COLUMNS, Dependency, json_select, no_format_select, quoted
 from incident_kit.logs.formats import detect
@@ -39,6 +37,8 @@ class Records:
     """The log records of some sources within a window. `read` makes one; close it, or use it in a `with`."""
 
     def __init__(self, sources: Sequence[Source], window: Window | None, dependencies: Sequence[Dependency], log_zone: str) -> None:
+        import duckdb  # here, because commands that only start a kernel import this module and read nothing
+
         self.sources = tuple(sources)
         self.window = window
         self._scratch = tempfile.TemporaryDirectory(prefix="incident-kit-")
@@ -47,6 +47,7 @@ class Records:
         scratch = Path(self._scratch.name)
         self._scans = [scan(source.path, scratch) for source in self.sources]
         self._formats = [detect(self._head(number)) for number in range(len(self.sources))]
+        self._accounts: list[Account] | None = None
         self._build(dependencies, log_zone)
 
     def __enter__(self) -> Records:
@@ -96,13 +97,18 @@ class Records:
 
     def accounting(self) -> list[Account]:
         """What became of every line, a row per source, in the order of the sources."""
-        rows = {row["source"]: row for row in self.query("accounting")}
-        return [self._account(number, rows.get(number, {})) for number in range(len(self.sources))]
+        if self._accounts is None:
+            rows = {row["source"]: row for row in self.query("accounting")}
+            self._accounts = [self._account(number, rows.get(number, {})) for number in range(len(self.sources))]
+        return self._accounts
 
     def _account(self, number: int, row: Mapping[str, Any]) -> Account:
         source, looked_at, found = self.sources[number], self._scans[number], self._formats[number]
-        examples = self._rows("SELECT line, raw FROM unparsed WHERE source = $source ORDER BY line LIMIT 3", {"source": number})
-        last_unparsed = self._rows("SELECT max(line) AS line FROM unparsed WHERE source = $source", {"source": number})[0]["line"]
+        unparsed = "FROM unparsed WHERE source = $source"
+        examples, last_unparsed = [], None
+        if row.get("unparsed"):  # the lines themselves are read again only if there are any
+            examples = self._rows(f"SELECT line, raw {unparsed} ORDER BY line LIMIT 3", {"source": number})
+            last_unparsed = self._rows(f"SELECT max(line) AS line {unparsed}", {"source": number})[0]["line"]
         lines = row.get("lines", 0)
         return Account(
             item=source.id, origin=source.origin, format=found.name if found else "", bytes=looked_at.size_bytes, lines=lines,
@@ -136,9 +142,7 @@ class Records:
         )
 
     def _build(self, dependencies: Sequence[Dependency], log_zone: str) -> None:
-        selects = [
-            f"SELECT {number} AS source, * FROM ({self._typed(number, dependencies, log_zone)})" for number in range(len(self.sources))
-        ]
+        selects = [f"SELECT {number} AS source, * FROM ({self._typed(number, dependencies, log_zone)})" for number in range(len(self.sources))]
         small = sum(looked_at.text_bytes for looked_at in self._scans) <= IN_MEMORY_BYTES
         relation = "TABLE" if small else "VIEW"
         run = self._connection.execute
@@ -178,8 +182,6 @@ def read(sources: Sequence[Source], window: Window | None = None, *, dependencie
     `dependencies` tell which outside system a record speaks of; `log_zone` is the zone of times that name none.
     """
     return Records(sources, window, dependencies, log_zone)
-
-
 
 
 @cache

@@ -70,6 +70,7 @@ RULES: tuple[Rule, ...] = (
     Rule("secret", re.compile(rf"(?P<keep>(?:\\{{1,3}})?[\"']{NAME}(?:\\{{1,3}})?[\"']\s{{0,4}}:\s{{0,4}})(?P<quote>\\{{1,3}}\"|\\{{1,3}}')(?:(?!(?P=quote)).)*(?P=quote)", re.I), _quoted("secret")),
     Rule("secret", re.compile(rf"(?P<keep>(?:[\"']{NAME}[\"']|\b{NAME})\s{{0,4}}:\s{{0,4}})(?P<quote>[\"'])(?:(?!(?P=quote))[^\\]|\\.)*(?:(?P=quote)|$)", re.I | re.S), _quoted("secret")),
     Rule("secret", re.compile(rf"(?P<keep>(?:\\{{1,3}})?[\"']{NAME}(?:\\{{1,3}})?[\"']\s{{0,4}}:\s{{0,4}})(?P<quote>)(?:\[[^\]]{{0,4000}}\]|-?\d[\d.]*)", re.I), _quoted("secret")),
+    Rule("secret", re.compile(rf"(?P<keep>%22{NAME}%22%3A%22)(?:(?!%22)[^\s\"&])*", re.I), _keep("secret")),
     Rule("secret", re.compile(rf"(?P<keep>(?:^|[?&;,\s\"'(]){NAME}=)[^&\s\"'<>;,)\\]+", re.I), _keep("secret")),
     Rule("secret", re.compile(r"(?P<keep>(?:\b|(?<=\\n)|(?<=\\r))(?:(?:Proxy-)?Authorization|(?:Set-)?Cookie|X-Api-Key):[ \t]{1,4})[^\r\n\\\"']+", re.I), _keep("secret")),
     Rule("secret", re.compile(r"(?P<keep>\bpassword\s{1,4}(?:=\s{0,4})?)'(?:[^']|'')*'", re.I), _keep("secret")),
@@ -78,7 +79,7 @@ RULES: tuple[Rule, ...] = (
     Rule("session", re.compile(r"\bs(?:%3A|:)[A-Za-z0-9_-]{6,}\.[A-Za-z0-9%+/_-]{6,}"), "[redacted:session]"),
     Rule("aws", re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), "[redacted:aws]"),
     Rule("email", re.compile(r"(?<![\w.+%-])[A-Za-z0-9._%+-]{1,64}(?:@|%40)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}\.[A-Za-z]{2,24}(?![\w-])"), "[redacted:email]"),
-    Rule("number", re.compile(r"(?<![\w.+-])\+?\d[\d -]{8,34}\d(?![\w-]|\.\d)"), _number),
+    Rule("number", re.compile(r"(?:(?<![\w.+-])|(?<=%22))\+?\d[\d -]{8,34}\d(?![\w-]|\.\d)"), _number),
 )  # fmt: skip
 
 

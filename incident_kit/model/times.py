@@ -24,8 +24,7 @@ class Window:
     def __post_init__(self) -> None:
         if self.since >= self.until:
             raise ParameterError(
-                f"the window ends before it begins: since {iso(self.since)}, until {iso(self.until)}. "
-                "Swap the two, or give an earlier --since."
+                f"the window ends before it begins: since {iso(self.since)}, until {iso(self.until)}. Swap the two, or give an earlier --since."
             )
 
     def to_json(self) -> dict[str, str]:
@@ -76,9 +75,7 @@ def parse_time(text: str, now: datetime, zone: tzinfo) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ParameterError(
-            f"not a time: {text!r}. Write -30m (also s, h, d), 14:05, or ISO 8601 such as 2026-11-23T07:40:02Z."
-        ) from None
+        raise ParameterError(f"not a time: {text!r}. Write -30m (also s, h, d), 14:05, or ISO 8601 such as 2026-11-23T07:40:02Z.") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 
 

@@ -6,7 +6,9 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,9 @@ from incident_kit.errors import ParameterError
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # None makes its import fail, which jsonschema handles
 
 PARAMETER = re.compile(r"(?P<name>\w+): (?P<kind>str|int|float|bool) = (?P<default>.+?)  # (?P<help>.+)")
+# Imported without binding a name, so a notebook still has to say what it uses.
+# In a thread of its own: the first cells read logs, which DuckDB does beside it, and do not draw yet.
+PRELOAD = "__import__('threading').Thread(target=__import__, args=('incident_kit.timeline.charts',)).start()"
 KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
 
 
@@ -36,18 +41,19 @@ def read_notebook(path: Path) -> Any:
     return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
 
 
-def parameters_of(notebook: Any) -> list[Parameter]:
-    """The parameters of a notebook, from the cell tagged `parameters`."""
-    for cell in notebook.cells:
-        if "parameters" in cell.metadata.get("tags", []):
-            found = (PARAMETER.fullmatch(line) for line in cell.source.splitlines())
+def parameters_of(path: Path) -> list[Parameter]:
+    """The parameters of a notebook file, from the cell tagged `parameters`."""
+    # Read as the JSON it is: nbformat would take a third of a second, in which the kernel could be booting.
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if "parameters" in cell["metadata"].get("tags", []):
+            found = (PARAMETER.fullmatch(line) for line in "".join(cell["source"]).splitlines())
             return [Parameter(match["name"], match["kind"], match["help"]) for match in found if match]
     return []
 
 
-def check_parameters(notebook: Any, given: Mapping[str, Any]) -> None:
+def check_parameters(path: Path, given: Mapping[str, Any]) -> None:
     """Raise ParameterError for a parameter the notebook does not have, or whose value has another type."""
-    known = {parameter.name: parameter for parameter in parameters_of(notebook)}
+    known = {parameter.name: parameter for parameter in parameters_of(path)}
     for name, value in given.items():
         if name not in known:
             listed = "; ".join(f"{parameter.name} ({parameter.kind}): {parameter.help}" for parameter in known.values())
@@ -65,14 +71,35 @@ def cells_digest(notebook: Any) -> str:
 
 def execute(path: Path, output: Path, parameters: Mapping[str, Any], folder: Path) -> str:
     """Run the notebook in `folder`, save it executed, and return the error that stopped it (empty if none did)."""
-    check_parameters(read_notebook(path), parameters)
-    import papermill
+    check_parameters(path, parameters)
+    with booting_kernel(folder) as kernel:
+        # These imports take most of a second, in which the kernel boots; the page is needed right after it.
+        import papermill
 
-    try:
-        papermill.execute_notebook(
-            path, output, parameters=dict(parameters), cwd=folder, progress_bar=False, kernel_name="python3",
-            shutdown_kernel="immediate", log_output=False,
-        )  # fmt: skip
-    except papermill.PapermillExecutionError as error:
-        return f"{error.ename}: {error.evalue}"
+        import incident_kit.report.html  # noqa: F401
+
+        try:
+            papermill.execute_notebook(path, output, parameters=dict(parameters), cwd=folder, progress_bar=False, kernel_name="python3", km=kernel)
+        except papermill.PapermillExecutionError as error:
+            return f"{error.ename}: {error.evalue}"
     return ""
+
+
+@contextmanager
+def booting_kernel(folder: Path) -> Iterator[Any]:
+    """A kernel that is still booting, and importing what every notebook imports; ended at the end.
+
+    It listens on sockets in a private folder instead of ports, and is killed in the end, because one orderly shutdown in
+    nine takes seconds and there is nothing in it to keep.
+    """
+    from jupyter_client.manager import KernelManager
+
+    with tempfile.TemporaryDirectory(prefix="ik-") as private:
+        kernel = KernelManager(kernel_name="python3", transport="ipc", connection_file=f"{private}/k.json")
+        kernel.client_class = "jupyter_client.asynchronous.AsyncKernelClient"  # what papermill's client expects
+        kernel.start_kernel(cwd=str(folder), extra_arguments=[f"--IPKernelApp.exec_lines={PRELOAD}", "--HistoryManager.enabled=False"])
+        try:
+            yield kernel
+        finally:
+            kernel.shutdown_kernel(now=True)
+            kernel.cleanup_resources()

@@ -17,7 +17,6 @@ from incident_kit.model.finding import Absence, Citation, Event, Figure, Finding
 from incident_kit.model.redaction import redact
 from incident_kit.model.times import Window
 from incident_kit.runbook.data import Runbook, Scenario
-from incident_kit.timeline import charts
 
 VERDICT_WORDS = {
     Verdict.CONFIRMED: "● confirmed",
@@ -60,7 +59,12 @@ def head(book: Runbook, scenario: Scenario, findings: Sequence[Finding], minutes
     rows.append(("How bad", _how_bad(confirmed, minutes)))
     if confirmed:
         severity = book.severity(scenario.severity)
-        rows.append(("Severity", f"{severity.id} ({_escape(severity.title.lower())}) is usual for this: {_escape(scenario.severity_reason)}; respond within {severity.respond_within}"))
+        rows.append(
+            (
+                "Severity",
+                f"{severity.id} ({_escape(severity.title.lower())}) is usual for this: {_escape(scenario.severity_reason)}; respond within {severity.respond_within}",
+            )
+        )
         rows.append(("Escalate", _escape(scenario.escalation)))
     body = "".join(f"<tr><th scope='row'>{name}</th><td>{value}</td></tr>" for name, value in rows)
     return Html(f"<table class='head'>{body}</table>")
@@ -89,6 +93,8 @@ def findings(found: Sequence[Finding]) -> Html:
 
 def chart(minutes: Sequence[Bucket], events: Sequence[Event], window: Window) -> Html:
     """The timeline chart, as inline SVG with its description beside it."""
+    from incident_kit.timeline import charts  # matplotlib takes a second to import; only a chart needs it
+
     overall = [bucket for bucket in minutes if bucket.name is None]
     words = charts.describe(overall, window)
     figure = charts.incident_chart(overall, events, window)
@@ -122,7 +128,11 @@ def _sum(group: Sequence[Bucket]) -> tuple[int, float, float]:
 
 def _cells(totals: tuple[int, float, float]) -> str:
     n, average_ms, bad = totals
-    return f"<td class='n'>{n:,}</td><td class='n'>{average_ms:,.0f} ms</td><td class='n'>{bad:.1%}</td>" if n else "<td class='n'>0</td><td class='n'>–</td><td class='n'>–</td>"
+    return (
+        f"<td class='n'>{n:,}</td><td class='n'>{average_ms:,.0f} ms</td><td class='n'>{bad:.1%}</td>"
+        if n
+        else "<td class='n'>0</td><td class='n'>–</td><td class='n'>–</td>"
+    )
 
 
 def _totals(name: str, group: Sequence[Bucket]) -> str:
@@ -194,9 +204,9 @@ def cited_lines(found: Sequence[Finding], events: Sequence[Event], records: Reco
     for citation in [citation for finding in found for citation in finding.citations] + [event.citation for event in events[:MOST_EVENTS]]:
         for line in _lines_of(citation):
             cited[line] = None
-    raw = records.raw_lines(cited)
+    raw = records.raw_lines(cited)  # redacted there; once is enough for lines of many kilobytes
     shown = "".join(
-        f"<details id='{_anchor(line)}'><summary>item <code>{_escape(line.item)}</code>, line {line.line:,}</summary><pre>{_escape(raw[line])}</pre></details>"
+        f"<details id='{_anchor(line)}'><summary>item <code>{_escape(line.item)}</code>, line {line.line:,}</summary><pre>{html.escape(raw[line])}</pre></details>"
         for line in cited
         if line in raw
     )

@@ -21,7 +21,6 @@ from incident_kit.evidence import bag, journal
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.store import Evidence, Item
 from incident_kit.model.times import Window, iso
-from incident_kit.report import html
 from incident_kit.report.notebook import cells_digest, check_parameters, execute, read_notebook
 from incident_kit.runbook.data import Runbook
 
@@ -68,7 +67,7 @@ def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequenc
     scenario = book.scenario(scenario_id)
     source = places.notebooks() / scenario.notebook
     parameters = {**OUR_PARAMETERS, "since": iso(window.since), "until": iso(window.until), **(given or {})}
-    check_parameters(read_notebook(source), parameters)
+    check_parameters(source, parameters)
     partial = begin(incident, scenario_id)
     data = partial / "data"
     started = datetime.now(UTC)
@@ -105,6 +104,8 @@ def snapshot(incident: Incident, book: Runbook, data: Path) -> None:
 
 def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     """Write the page and run.json, make the folder a bag, and give it its final name."""
+    from incident_kit.report import html  # only now: what it imports would delay the kernel
+
     data = partial / "data"
     sealed_at, by = iso(datetime.now(UTC)), journal.who()
     described = {

@@ -1,8 +1,8 @@
 """The runbook: data a team edits (`scenarios/*.toml`, `dependencies.toml`, `severity.toml`) and the checks that decide its symptoms.
 
-    data      reads the files, naming file and field of every mistake
-    checks    one function per check
-    examine   a scenario's symptoms, decided one by one
+data      reads the files, naming file and field of every mistake
+checks    one function per check
+examine   a scenario's symptoms, decided one by one
 """
 
 from incident_kit.runbook.data import Runbook, Scenario, load

@@ -88,11 +88,7 @@ def _decide(ground: Ground, symptom: Symptom, rule: _Rule, wording: Callable[[Bu
         reason = "no finished request is in the evidence for this window"
         return Finding(symptom.id, symptom.title, Verdict.INCONCLUSIVE, "Cannot be said.", reason=reason)
     looked_at = [bucket for bucket in buckets if bucket.name is None or (rule.by_route and bucket.name not in rule.ignore_routes)]
-    stretches = [
-        stretch
-        for group in by_name(looked_at).values()
-        for stretch in exceedances(group, rule.measure, rule.limit, rule.min_requests, rule.bucket)
-    ]
+    stretches = [stretch for group in by_name(looked_at).values() for stretch in exceedances(group, rule.measure, rule.limit, rule.min_requests, rule.bucket)]
     long_enough = [stretch for stretch in stretches if len(stretch.buckets) >= rule.in_a_row]
     if long_enough:
         return _confirmed(ground, symptom, rule, long_enough, wording, measure_name)

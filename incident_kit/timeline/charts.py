@@ -41,10 +41,12 @@ def incident_chart(buckets: Sequence[Bucket], events: Sequence[Event], window: W
     `buckets` are those over all requests (name None), evenly wide.
     """
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(10, 7.2), layout="constrained")
+        figure = Figure(figsize=(10, 7.2))
         FigureCanvasSVG(figure)
         shown = lanes(events)
         axes = figure.subplots(4, 1, sharex=True, height_ratios=[1.2, 1, 1.4, 0.25 * max(len(shown), 1) + 0.15])
+        # Fixed margins: matplotlib's own layout engines draw everything twice.
+        figure.subplots_adjust(left=0.1, right=0.99, top=0.96, bottom=0.08, hspace=0.32)
         width = min((later.start - earlier.start for earlier, later in zip(buckets, buckets[1:], strict=False)), default=timedelta(minutes=1))
         times = [bucket.start + width / 2 for bucket in buckets]
         _requests(axes[0], buckets, times, width)

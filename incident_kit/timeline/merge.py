@@ -57,9 +57,7 @@ def record_events(records: Records) -> list[Event]:
 def journal_events(journal: Iterable[Entry]) -> list[Event]:
     """What people noted, at the time it happened."""
     return [
-        Event(entry.at, "noted", f"{entry.kind}: {entry.text}", "journal", Line("journal", entry.line))
-        for entry in journal
-        if entry.kind not in BOOKKEEPING
+        Event(entry.at, "noted", f"{entry.kind}: {entry.text}", "journal", Line("journal", entry.line)) for entry in journal if entry.kind not in BOOKKEEPING
     ]
 
 

@@ -50,10 +50,6 @@ def _copy_fresh(source: Path, target: Path) -> None:
 def _npm(arguments: list[str], folder: Path) -> None:
     # `prisma generate` insists on a schema engine on disk, though it never runs it; any existing file will do.
     environment = {**os.environ, "PRISMA_SCHEMA_ENGINE_BINARY": "/bin/true", "NO_UPDATE_NOTIFIER": "1"}
-    done = subprocess.run(
-        ["npm", "--silent", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["npm", "--silent", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(
-            f"npm {' '.join(arguments)} failed in {folder}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
-        )
+        raise RuntimeError(f"npm {' '.join(arguments)} failed in {folder}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")

@@ -54,9 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("plan", help="a file in plans/, without .json")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument(
-        "--scale", type=float, default=1.0, help="shorten all times; not aligned to the clock then [1.0]"
-    )
+    parser.add_argument("--scale", type=float, default=1.0, help="shorten all times; not aligned to the clock then [1.0]")
     arguments = parser.parse_args()
     plan = scaled(json.loads((HERE / "plans" / f"{arguments.plan}.json").read_text(encoding="utf-8")), arguments.scale)
     record(plan, arguments.out, aligned=arguments.scale == 1.0)
@@ -145,9 +143,7 @@ async def drive(plan: dict[str, Any], traffic: Traffic, control: str) -> tuple[d
         return times, (await switch.get("/ledger")).json()
 
 
-def truth(
-    plan: dict[str, Any], times: dict[str, float], ledger: list[Request], served: list[dict[str, Any]]
-) -> dict[str, Any]:
+def truth(plan: dict[str, Any], times: dict[str, float], ledger: list[Request], served: list[dict[str, Any]]) -> dict[str, Any]:
     """Affected is a request for which a stand-in served at least one call under the fault.
 
     So is one begun under the fault that got a 5xx: where nobody listens, no stand-in knows of the call.

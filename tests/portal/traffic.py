@@ -172,15 +172,11 @@ class Traffic:
     async def _shop(self, chance: random.Random, customer: Customer) -> None:
         await self._get(chance, customer, "/api/catalog/products")
         products = [f"01tAA{chance.randrange(12):010}QAA" for _ in range(2)]
-        await self._together(
-            chance, customer, [(f"/api/catalog/products/{id}", "/api/catalog/products/:id") for id in products]
-        )
+        await self._together(chance, customer, [(f"/api/catalog/products/{id}", "/api/catalog/products/:id") for id in products])
 
     async def _orders(self, chance: random.Random, customer: Customer) -> None:
         order = chance.choice(customer.orders)["id"]
-        await self._together(
-            chance, customer, [("/api/orders", "/api/orders"), (f"/api/orders/{order}", "/api/orders/:id")]
-        )
+        await self._together(chance, customer, [("/api/orders", "/api/orders"), (f"/api/orders/{order}", "/api/orders/:id")])
 
     async def _billing(self, chance: random.Random, customer: Customer) -> None:
         paths = ("/api/billing/invoices", "/api/billing/payment-methods")
@@ -236,9 +232,7 @@ class Traffic:
                 return
             path = "/api/auth/login"
             if chance.random() < 0.04:
-                await self._ask(
-                    chance, customer, "POST", path, path, {"email": customer.email, "password": "forgotten"}
-                )
+                await self._ask(chance, customer, "POST", path, path, {"email": customer.email, "password": "forgotten"})
                 await asyncio.sleep(chance.uniform(1, 3))
             credentials = {"email": customer.email, "password": customer.password}
             answer = await self._ask(chance, customer, "POST", path, path, credentials)
@@ -255,9 +249,7 @@ class Traffic:
             await asyncio.sleep(delay_s)
             await self._get(own, customer, path, route)
 
-        await asyncio.gather(
-            *(later(chance.uniform(0, 0.03), random.Random(chance.random()), path, route) for path, route in targets)
-        )
+        await asyncio.gather(*(later(chance.uniform(0, 0.03), random.Random(chance.random()), path, route) for path, route in targets))
 
     async def _get(self, chance: random.Random, customer: Customer, path: str, route: str | None = None) -> None:
         await self._ask(chance, customer, "GET", path, route or path)

@@ -1,0 +1,44 @@
+"""What tests share: the installed command, one sealed run of the demo, and the option --all."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+COMMAND = Path(sys.executable).parent / "incident-kit"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="run the slow tests too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--all"):
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: run with --all"))
+
+
+@pytest.fixture(scope="session")
+def kit() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the installed command: kit("verify", folder, cwd=..., env={...})."""
+
+    def run(*arguments: object, cwd: Path | None = None, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([str(COMMAND), *map(str, arguments)], cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def demo_run(kit: Callable[..., subprocess.CompletedProcess[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sealed run of the recorded incident. Copy it before you damage it."""
+    folder = tmp_path_factory.mktemp("demo")
+    finished = kit("demo", cwd=folder)
+    assert finished.returncode == 0, finished.stderr
+    return folder / Path(finished.stdout.strip()).parents[1]

@@ -1,0 +1,45 @@
+"""Every format's file keeps what it promises: its own sample lines, with the values written beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from incident_kit.logs.formats import all_formats, detect, time_of
+from incident_kit.logs.reading import read
+from incident_kit.model.source import Source
+from incident_kit.model.times import iso
+
+SAMPLES = [pytest.param(item, sample, id=f"{item.name}-{n}") for item in all_formats() for n, sample in enumerate(item.samples)]
+
+
+@pytest.mark.parametrize("item", all_formats(), ids=lambda item: item.name)
+def test_a_format_has_samples_and_says_where_it_is_documented(item):
+    assert item.samples
+    assert item.documentation
+    assert all(address.startswith("https://") for address in item.documentation)
+    assert all(sample["expected"] for sample in item.samples)
+
+
+@pytest.mark.parametrize(("item", "sample"), SAMPLES)
+def test_a_sample_line_is_read_as_the_format_file_says(tmp_path: Path, item, sample):
+    path = tmp_path / "app.log"
+    path.write_text(sample["line"] + "\n", encoding="utf-8")
+    with read([Source("a", path, "app.log")]) as records:
+        [row] = records.rows()
+    row["ts"] = iso(row["ts"])
+    assert row["format"] == item.name
+    assert {name: row[name] for name in sample["expected"]} == sample["expected"]
+
+
+@pytest.mark.parametrize(("item", "sample"), SAMPLES)
+def test_a_sample_line_is_recognised_and_dated_before_it_is_read(item, sample):
+    line = sample["line"].encode()
+    assert detect([line]) == item
+    if "ts" in sample["expected"]:
+        assert iso(time_of(line, [item])) == sample["expected"]["ts"]
+
+
+def test_lines_of_no_known_format_are_of_none():
+    assert detect([b"GET / 200", b'{"some": "json"}', b"", b"\xff\xfe"]) is None

@@ -1,0 +1,172 @@
+"""Damaged bytes: no line is lost, line numbers and offsets stay true, and what was replaced is counted."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from incident_kit.logs.accounting import Account
+from incident_kit.logs.reading import read
+from incident_kit.logs.scan import Scan, scan
+from incident_kit.model.source import Source
+
+GOOD = b'{"level":30,"time":1795419600000,"pid":7,"hostname":"vm","msg":"%s"}'
+FIRST, LAST = GOOD % b"first", GOOD % b"last"
+
+
+def scanned(folder: Path, data: bytes) -> Scan:
+    path, scratch = folder / "app.log", folder / "scratch"
+    path.write_bytes(data)
+    scratch.mkdir()
+    found = scan(path, scratch)
+    assert path.read_bytes() == data
+    return found
+
+
+def accounted(path: Path) -> tuple[Account, list[dict]]:
+    with read([Source("a", path, "a")]) as records:
+        return records.accounting()[0], list(records.rows())
+
+
+def lines_of(data: bytes) -> int:
+    """What a line is: what stands between line feeds; nothing after the last one is no line."""
+    return data.count(b"\n") + (bool(data) and not data.endswith(b"\n"))
+
+
+ACCIDENTS = {
+    "copytruncate left a run of NULs": (b"\x00" * 5000 + GOOD % b"middle", {"nul": 5000}, 3),
+    "invalid UTF-8 in a message": (GOOD % b"\xff\xfe caf\xe9", {"invalid_utf8": 3}, 3),
+    "a character cut in two": (GOOD % b"\xe3\x81", {"invalid_utf8": 2}, 3),
+    "CR LF line ends": (GOOD % b"middle" + b"\r", {"carriage_return": 1}, 3),
+    "a lone CR": (GOOD % b"a\rb", {"carriage_return": 1}, 3),
+    "our own separator": (GOOD % b"a\x01b", {"separator": 1}, 3),
+    "a lone high surrogate": (GOOD % rb"a\ud83d b", {"lone_surrogate": 1}, 3),
+    "a lone low surrogate": (GOOD % rb"a\uDE00 b", {"lone_surrogate": 1}, 3),
+    "two high surrogates": (GOOD % rb"\ud83d\ud83d\ude00", {"lone_surrogate": 1}, 3),
+    "a whole surrogate pair": (GOOD % rb"\ud83d\ude00", {}, 3),
+    "an escaped backslash before ud83d": (GOOD % rb"C:\\ud83d", {}, 3),
+    "an empty line": (b"", {}, 2),
+}
+
+
+BLANKS = "columns.json_select wants a record to begin at column 0: behind the blanks that replaced NULs or a BOM it is not seen"
+
+
+@pytest.mark.parametrize(
+    "accident",
+    [pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=BLANKS)) if "NULs" in name else name for name in ACCIDENTS],
+)
+def test_a_damaged_line_between_two_good_ones_loses_none(tmp_path, accident):
+    damaged, cleaned, expected_records = ACCIDENTS[accident]
+    data = FIRST + b"\n" + damaged + b"\n" + LAST + b"\n"
+    found = scanned(tmp_path, data)
+    assert found.cleaned == cleaned
+    assert found.path.stat().st_size == len(data) == found.text_bytes
+    assert found.path.read_bytes().count(b"\n") == 3
+    account, rows = accounted(tmp_path / "app.log")
+    assert (account.lines, account.records, account.cleaned) == (3, expected_records, cleaned)
+    assert (rows[-1]["message"], rows[-1]["line"], rows[-1]["offset"]) == ("last", 3, len(FIRST) + len(damaged) + 2)
+
+
+def test_a_clean_file_is_read_in_place(tmp_path):
+    found = scanned(tmp_path, FIRST + b"\n")
+    assert found.path == tmp_path / "app.log"
+    assert not found.cleaned
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+@pytest.mark.xfail(strict=True, reason=BLANKS)
+def test_a_byte_order_mark_does_not_hide_the_first_record(tmp_path):
+    data = b"\xef\xbb\xbf" + FIRST + b"\n" + LAST + b"\n"
+    found = scanned(tmp_path, data)
+    assert found.cleaned == {"byte_order_mark": 1}
+    assert found.path.stat().st_size == len(data)
+    account, _ = accounted(tmp_path / "app.log")
+    assert (account.lines, account.records) == (2, 2)
+
+
+def test_a_lone_surrogate_that_straddles_two_blocks_is_found(tmp_path):
+    escaped = GOOD % (b"x" * 200 + rb"\ud83d!")
+    before = b"\n" * ((1 << 20) - escaped.index(rb"\ud83d") - 3)
+    found = scanned(tmp_path, before + escaped + b"\n")
+    assert found.cleaned == {"lone_surrogate": 1}
+
+
+@pytest.mark.parametrize("size", [3 << 20, (3 << 20) + 12345])
+def test_a_line_of_3_MB_is_read_and_so_are_its_neighbours(tmp_path, size):  # noqa: N802
+    path = tmp_path / "app.log"
+    path.write_bytes(b"\n".join([FIRST, GOOD % (b"x" * size), LAST, b""]))
+    account, rows = accounted(path)
+    assert (account.lines, account.records) == (3, 3)
+    assert [len(row["message"]) for row in rows] == [5, size, 4]
+
+
+def test_empty_lines_are_counted(tmp_path):
+    path = tmp_path / "app.log"
+    path.write_bytes(b"\n\n" + FIRST + b"\n\n\n" + LAST + b"\n\n")
+    account, rows = accounted(path)
+    assert (account.lines, account.records, account.unparsed, account.continuations) == (7, 2, 2, 3)
+    assert [row["line"] for row in rows] == [3, 6]
+
+
+def test_a_whole_archive_is_read(tmp_path):
+    path = tmp_path / "app.log.gz"
+    path.write_bytes(gzip.compress(FIRST + b"\n" + LAST + b"\n"))
+    account, rows = accounted(path)
+    assert (account.lines, account.records, account.damage) == (2, 2, "")
+    assert account.bytes == path.stat().st_size
+    assert rows[1]["offset"] == len(FIRST) + 1
+
+
+@pytest.mark.xfail(strict=True, reason="TextReader asks GzipFile.read for 1 MiB: what it had when the archive broke off is lost; read1 keeps it")
+def test_a_cut_archive_is_read_as_far_as_it_goes_and_the_damage_is_said(tmp_path):
+    records = ({"level": 30, "time": 1795419600000 + n, "pid": 7, "msg": f"message {n * 7919 % 10007}"} for n in range(5000))
+    text = b"".join(json.dumps(record).encode() + b"\n" for record in records)
+    whole = gzip.compress(text)
+    path = tmp_path / "app.log.gz"
+    path.write_bytes(whole[: len(whole) // 2])
+    account, rows = accounted(path)
+    assert "damaged or cut short" in account.damage
+    assert 1000 < account.records < 5000
+    assert account.records == len(rows)
+    assert account.lines == account.records + account.continuations + account.unparsed + account.outside
+
+
+def test_an_archive_with_a_damaged_middle_is_said_to_be_damaged(tmp_path):
+    whole = bytearray(gzip.compress(FIRST + b"\n" + LAST + b"\n"))
+    whole[-6] ^= 0xFF
+    (tmp_path / "app.log.gz").write_bytes(whole)
+    account, _ = accounted(tmp_path / "app.log.gz")
+    assert account.damage
+
+
+PIECES = st.one_of(
+    st.binary(max_size=40),
+    st.sampled_from([
+        b"\n", b"\r\n", b"\r", b"\x00" * 9, b"\x01", b"\xef\xbb\xbf", b"\xff", b"\xe2\x80\xa8", b"\x1b[31m", b"\x1b[", b'"', b"'", b"\\", b",",
+        FIRST, FIRST[:30], b'{"', b'{"level":30,"msg":"', rb"\ud83d", rb"\ude00", rb"\u0000", GOOD % rb"\u0000", GOOD % b'","msg":"',
+    ]),
+)  # fmt: skip
+
+
+@settings(max_examples=120, deadline=None, database=None)
+@given(st.lists(PIECES, min_size=1, max_size=12).map(b"".join).filter(bool))
+def test_whatever_the_bytes_are_every_line_is_accounted_for(data):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "app.log"
+        path.write_bytes(data)
+        account, rows = accounted(path)
+        if data[:2] == b"\x1f\x8b":
+            return
+        assert account.lines == lines_of(data)
+        assert account.lines == account.records + account.continuations + account.unparsed + account.outside
+        assert len(rows) == account.records
+        assert account.bytes == len(data)
+        starts = {0, *(at + 1 for at, byte in enumerate(data) if byte == 10)}
+        assert {row["offset"] for row in rows} <= starts

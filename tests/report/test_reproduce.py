@@ -1,0 +1,106 @@
+"""Made again: an honest run comes out equal, a changed one does not, even if its seal was made anew."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Kit = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def digest_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def seal_anew(run: Path) -> None:
+    """Make the seal fit what is there, as a forger would: manifest, sizes, tag manifest."""
+    files = sorted(path for path in (run / "data").rglob("*") if path.is_file())
+    (run / "manifest-sha256.txt").write_text("".join(f"{digest_of(path)}  {path.relative_to(run).as_posix()}\n" for path in files), encoding="utf-8")
+    info = [line for line in (run / "bag-info.txt").read_text(encoding="utf-8").splitlines() if not line.startswith("Payload-Oxum")]
+    oxum = f"Payload-Oxum: {sum(path.stat().st_size for path in files)}.{len(files)}"
+    (run / "bag-info.txt").write_text("\n".join([*info, oxum]) + "\n", encoding="utf-8")
+    tags = "".join(f"{digest_of(run / name)}  {name}\n" for name in ("bagit.txt", "bag-info.txt", "manifest-sha256.txt"))
+    (run / "tagmanifest-sha256.txt").write_text(tags, encoding="utf-8")
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+@pytest.fixture
+def run(demo_run: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(demo_run, tmp_path / demo_run.name)
+
+
+def test_honest_run_is_reproduced(kit: Kit, run: Path) -> None:
+    finished = kit("reproduce", run)
+    assert finished.returncode == 0, finished.stderr
+    for name in ("findings.json", "timeline.jsonl", "accounting.json", "series/calls_by_minute.csv", "series/requests_by_minute.csv"):
+        assert name in finished.stdout
+    assert kit("verify", run).returncode == 0  # nothing was left behind in it
+
+
+def test_changed_finding_breaks_the_seal(kit: Kit, run: Path) -> None:
+    change(run / "data" / "findings.json", '"confirmed"', '"ruled_out"')
+    for command in ("verify", "reproduce"):
+        finished = kit(command, run)
+        assert finished.returncode == 1
+        assert "data/findings.json: changed" in finished.stderr
+
+
+def test_changed_finding_under_a_new_seal_is_not_reproduced(kit: Kit, run: Path) -> None:
+    change(run / "data" / "findings.json", '"confirmed"', '"ruled_out"')
+    seal_anew(run)
+    assert kit("verify", run).returncode == 0  # the forged seal fits: only its digest tells
+    finished = kit("reproduce", run)
+    assert finished.returncode == 1
+    assert "findings.json: differs from line" in finished.stderr
+    assert "timeline.jsonl" not in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_removed_series_under_a_new_seal_is_named(kit: Kit, run: Path) -> None:
+    (run / "data" / "series" / "calls_by_minute.csv").unlink()
+    seal_anew(run)
+    finished = kit("reproduce", run)
+    assert finished.returncode == 1
+    assert "series/calls_by_minute.csv: only in the new result" in finished.stderr
+
+
+def test_evidence_changed_under_a_new_seal_is_named_by_its_item(kit: Kit, run: Path) -> None:
+    content = next((run / "data" / "evidence").glob("*/content"))
+    content.chmod(0o600)
+    text = gzip.decompress(content.read_bytes())
+    assert b'"statusCode":503' in text
+    content.write_bytes(gzip.compress(text.replace(b'"statusCode":503', b'"statusCode":200')))
+    seal_anew(run)
+    finished = kit("reproduce", run)
+    assert finished.returncode == 1
+    assert content.parent.name in finished.stderr
+
+
+def test_edited_notebook_runs_only_if_it_is_trusted(kit: Kit, run: Path, tmp_path: Path) -> None:
+    path = run / "data" / "notebook.ipynb"
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    cell = next(cell for cell in notebook["cells"] if "timedelta" in "".join(cell["source"]))
+    witness = tmp_path / "witness"
+    cell["source"] = "".join(cell["source"]) + f"\nopen({str(witness)!r}, 'w').close()"
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    seal_anew(run)
+    finished = kit("reproduce", run)
+    assert finished.returncode == 2
+    assert "notebook.ipynb" in finished.stderr
+    assert "--trust-notebook" in finished.stderr
+    assert not witness.exists()
+    trusted = kit("reproduce", run, "--trust-notebook")
+    assert trusted.returncode == 0, trusted.stderr
+    assert witness.exists()

@@ -1,0 +1,96 @@
+"""Runbook data that a team edits: a mistake is named with its file and field, a new threshold decides."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pino_lines import bucket, examined
+
+from incident_kit import runbook
+from incident_kit.errors import RunbookError
+from incident_kit.model.finding import Verdict
+from incident_kit.runbook.data import OURS
+
+SCENARIO = "scenarios/high_error_rate.toml"
+MISTAKES = [
+    pytest.param(SCENARIO, "number = 5", 'number = "five"', "number", id="a text for a number"),
+    pytest.param(SCENARIO, "number = 5", "number = true", "number", id="true for a number"),
+    pytest.param(SCENARIO, 'severity = "P3"', 'severity = "P9"', "severity", id="unknown severity"),
+    pytest.param(SCENARIO, 'id = "high_error_rate"', 'id = "other"', "id", id="an id that is not the file's"),
+    pytest.param(SCENARIO, 'title = "High', 'titel = "High', "titel", id="a field misspelt"),
+    pytest.param(SCENARIO, 'escalation = "P3', '# escalation = "P3', "escalation", id="a field missing"),
+    pytest.param(SCENARIO, 'check = "average_duration"', 'check = "open_evidence"', "symptom[1].check", id="unknown check"),
+    pytest.param(SCENARIO, "average_ms = 2000", 'average_ms = "2 s"', "symptom[1].parameters.average_ms", id="a text for a limit"),
+    pytest.param(SCENARIO, "average_ms = 2000", "average = 2000", "symptom[1].parameters.average", id="unknown parameter"),
+    pytest.param(SCENARIO, "average_ms = 2000", "", "symptom[1].parameters.average_ms", id="parameter missing"),
+    pytest.param(SCENARIO, 'bucket = "5m"', "bucket = 5", "symptom[1].parameters.bucket", id="a number for a span"),
+    pytest.param(SCENARIO, 'bucket = "5m"', 'bucket = "5 minutes"', "symptom[1].parameters.bucket", id="a span in words"),
+    pytest.param(SCENARIO, "by_route = true", "by_route = 1", "symptom[1].parameters.by_route", id="1 for true"),
+    pytest.param(SCENARIO, "min_requests = 50", "min_requests = 0.5", "symptom[1].parameters.min_requests", id="a fraction for a count"),
+    pytest.param(SCENARIO, "ignore_routes = []", 'ignore_routes = "all"', "symptom[1].parameters.ignore_routes", id="a text for a list"),
+    pytest.param(SCENARIO, 'shown_by = "timeline"', "shown_by = 2", "step[2].shown_by", id="a number for a text"),
+    pytest.param(SCENARIO, "id = ", "id == ", "line 2", id="broken TOML"),
+    pytest.param("dependencies.toml", "name = ", "nmae = ", "dependency[1].nmae", id="a dependency's field misspelt"),
+    pytest.param("severity.toml", "respond_within = ", "respond_within = 1 # ", ".respond_within", id="a number for a time to respond"),
+]
+
+
+@pytest.fixture
+def book_folder(tmp_path: Path) -> Path:
+    """A copy of our runbook data, as a team would make it."""
+    return shutil.copytree(OURS, tmp_path / "book", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize(("file", "old", "new", "place"), MISTAKES)
+def test_mistake_is_named_with_file_and_field(book_folder: Path, file: str, old: str, new: str, place: str) -> None:
+    edit(book_folder / file, old, new)
+    with pytest.raises(RunbookError) as caught:
+        runbook.load(str(book_folder))
+    assert str(book_folder / file) in str(caught.value)
+    assert place in str(caught.value)
+
+
+@pytest.mark.parametrize("file", ["dependencies.toml", "severity.toml"])
+def test_missing_file_is_named_with_where_to_copy_it_from(book_folder: Path, file: str) -> None:
+    (book_folder / file).unlink()
+    with pytest.raises(RunbookError, match=r"missing\. Copy it from") as caught:
+        runbook.load(str(book_folder))
+    assert str(book_folder / file) in str(caught.value)
+
+
+def test_mistake_reaches_the_terminal_as_a_sentence(book_folder: Path, kit: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    edit(book_folder / SCENARIO, "average_ms = 2000", 'average_ms = "2 s"')
+    finished = kit("scenarios", "--runbook", book_folder)
+    assert finished.returncode == 2
+    assert f"{book_folder / SCENARIO}: symptom[1].parameters.average_ms must be a number; found '2 s'." in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_runbook_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunbookError, match="nowhere"):
+        runbook.load(str(tmp_path / "nowhere"))
+
+
+def test_threshold_in_a_copied_runbook_changes_the_verdict(book_folder: Path, tmp_path: Path) -> None:
+    lines = [line for number in range(4) for line in bucket(number, bad=60, ms=1500)]
+    assert examined(tmp_path / "log", lines, 4)["slow_responses"].verdict is Verdict.RULED_OUT
+    edit(book_folder / SCENARIO, "average_ms = 2000", "average_ms = 1000")
+    assert examined(tmp_path / "log", lines, 4, runbook.load(str(book_folder)))["slow_responses"].verdict is Verdict.CONFIRMED
+
+
+def test_route_that_is_ignored_is_not_blamed(book_folder: Path, tmp_path: Path) -> None:
+    slow = [line for number in range(4) for line in bucket(number, bad=60, ms=4000, url="/api/exports/7")]
+    fast = [line for number in range(4) for line in bucket(number, count=600)]
+    assert examined(tmp_path / "log", slow + fast, 4)["slow_responses"].verdict is Verdict.CONFIRMED
+    edit(book_folder / SCENARIO, "ignore_routes = []", 'ignore_routes = ["GET /api/exports/:id"]')
+    assert examined(tmp_path / "log", slow + fast, 4, runbook.load(str(book_folder)))["slow_responses"].verdict is Verdict.RULED_OUT

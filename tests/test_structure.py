@@ -1,0 +1,66 @@
+"""The house stands as CONTRIBUTING.md draws it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "incident_kit"
+# What each room may import, besides itself.
+BELOW = {
+    "errors": set(),
+    "places": set(),
+    "model": {"errors"},
+    "evidence": {"model", "errors", "places"},
+    "logs": {"model", "errors"},
+    "analysis": {"logs", "model", "errors"},
+    "timeline": {"analysis", "logs", "evidence", "model", "errors"},
+    "runbook": {"timeline", "analysis", "logs", "evidence", "model", "errors"},
+    "report": {"runbook", "timeline", "analysis", "logs", "evidence", "model", "errors", "places"},
+    "collect": {"logs", "evidence", "model", "errors"},
+}
+
+
+def rooms_imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        found |= {name.split(".")[1] for name in names if name.startswith("incident_kit.") and not name.endswith("__version__")}
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_downwards(path: Path) -> None:
+    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if room in ("cli", "__init__"):
+        return
+    assert rooms_imported(path) <= BELOW[room] | {room}
+
+
+def test_importing_the_package_imports_nothing_else() -> None:
+    code = "import sys; before = set(sys.modules); import incident_kit; print(sorted(m for m in set(sys.modules) - before if m != 'incident_kit'))"
+    finished = subprocess.run([str(ROOT / ".venv/bin/python"), "-c", code], capture_output=True, text=True, check=True)
+    assert finished.stdout.strip() == "[]"
+
+
+def test_no_package_index_is_named_in_a_tracked_file() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    hosts = re.compile(rb"(pypi|pythonhosted|npmjs|debian)" + rb"\.org/")
+    named = [name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file() and hosts.search((ROOT / name).read_bytes())]
+    assert named == []
+
+
+def test_every_notebook_has_a_row_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [path.name for path in (ROOT / "notebooks").glob("*.ipynb") if f"`{path.name}`" not in readme] == []
