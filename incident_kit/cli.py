@@ -17,7 +17,7 @@ from incident_kit.errors import IncidentKitError, InputError
 DONE, INCOMPLETE, INTERRUPTED = 0, 3, 130
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
     help="Evidence, timelines and sealed, reproducible reports for production incidents.",
 )  # fmt: skip
 
@@ -244,14 +244,14 @@ def _say(text: str) -> None:
 def main() -> None:
     """Run a command; whatever goes wrong reaches the person as a sentence and an exit code, never as a traceback."""
     try:
-        code = app(standalone_mode=False)
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except IncidentKitError as error:
         _say(f"incident-kit: {error}")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except TyperException as error:
-        error.show()
+        _say(f"incident-kit: {error.format_message()} Every command has --help.")
         sys.exit(error.exit_code)
     except Exception as error:  # the last line of defence: a person at 3 a.m. gets a sentence, we get the traceback
         with tempfile.NamedTemporaryFile("w", prefix="incident-kit-", suffix=".txt", delete=False) as file:

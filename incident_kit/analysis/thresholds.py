@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from incident_kit.logs.rates import Bucket
 
@@ -55,5 +56,5 @@ def stretch_above(buckets: Sequence[Bucket], measure: Measure, limit: float, wit
     above = [bucket for bucket in buckets if within.start <= bucket.start < within.end and measure(bucket) > limit]
     if not above:
         return None
-    finer = min((later.start - earlier.start for earlier, later in zip(buckets, buckets[1:], strict=False)), default=within.width)
+    finer = min((later.start - earlier.start for earlier, later in pairwise(buckets)), default=within.width)
     return above[0].start, above[-1].start + finer

@@ -45,7 +45,7 @@ def read_manifest(path: Path) -> tuple[dict[str, str], list[str]]:
     """Digest by file name, and the faults of the manifest itself."""
     digests: dict[str, str] = {}
     faults = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").removesuffix("\n").split("\n"), start=1):
         digest, _, name = line.partition("  ")
         if len(digest) != 64 or not name:
             faults.append(f"{path.name}, line {number}: not a manifest line")
@@ -80,6 +80,8 @@ def faults(folder: Path) -> list[str]:
         found += [f"{name}: added after sealing" for name in present or () if name not in digests]
         if present is None:
             found += [f"{name}: not listed in {TAG_MANIFEST}" for name in TAG_FILES if name not in digests]
+    folders = (Path(parent) / name for parent, names, _ in os.walk(folder) for name in names)
+    found += [f"{path.relative_to(folder).as_posix()}: a link, not a folder that was sealed" for path in sorted(folders) if path.is_symlink()]
     known = {*TAG_FILES, TAG_MANIFEST, f"{TAG_MANIFEST}.sig", "data"}
     found += [f"{path.name}: added after sealing" for path in sorted(folder.iterdir()) if path.name not in known]
     return found

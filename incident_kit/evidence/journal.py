@@ -49,6 +49,8 @@ def append(path: Path, kind: str, text: str, at: datetime | None = None) -> None
             "n": len(lines) + 1, "kind": kind, "text": text, "at": iso(at or now), "written": iso(now),
             "by": who(), "previous": digest(lines[-1]) if lines else BEGINNING,
         }  # fmt: skip
+        if lines and not lines[-1].endswith(b"\n"):
+            file.write(b"\n")  # a line cut short stays a line of its own, for `faults` to name
         file.write(json.dumps(entry, ensure_ascii=False, sort_keys=True).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())

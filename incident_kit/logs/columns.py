@@ -98,11 +98,11 @@ FROM (
         starts_with(lower(coalesce(content_type_text, '')), 'text/event-stream') AS streaming
     FROM (
         SELECT ts_text AS ts_raw, * EXCLUDE (ts_text),
-            CASE WHEN j IS NOT NULL THEN 'record' WHEN starts_with(raw, '{{"') THEN 'unparsed'
+            CASE WHEN j IS NOT NULL THEN 'record' WHEN starts_with(ltrim(raw), '{{"') THEN 'unparsed'
                  WHEN line < {first_record_line} THEN 'unparsed' ELSE 'continuation' END AS class,
             CASE WHEN contains(substr(raw, strpos(raw, '"msg":') + 6), '"msg":') THEN TRY(from_json({last_message}, '"VARCHAR"')) END AS last_message
         FROM (SELECT line, bytes, "offset", raw, j, {names} FROM (
-            SELECT line, bytes, "offset", raw, CASE WHEN starts_with(raw, '{{"') THEN TRY(from_json(raw, {quoted(json_structure(found))})) END AS j FROM ({raw})))
+            SELECT line, bytes, "offset", raw, CASE WHEN starts_with(ltrim(raw), '{{"') THEN TRY(from_json(raw, {quoted(json_structure(found))})) END AS j FROM ({raw})))
     )
 )"""  # fmt: skip
 

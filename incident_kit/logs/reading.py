@@ -172,7 +172,7 @@ class Records:
         if found is None:
             return no_format_select(self._raw(number), source)
         raw = self._raw(number)
-        first = self._connection.execute(f"SELECT line FROM ({raw}) WHERE starts_with(raw, '{{\"') LIMIT 1").fetchone()
+        first = self._connection.execute(f"SELECT line FROM ({raw}) WHERE starts_with(ltrim(raw), '{{\"') LIMIT 1").fetchone()
         return json_select(found, raw, source, dependencies, log_zone, first_record_line=first[0] if first else 0)
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 BLOCK_BYTES = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
@@ -50,9 +50,10 @@ class TextReader:
 
     def blocks(self) -> Iterator[bytes]:
         with open(self.path, "rb") as raw:
-            stream: IO[bytes] = gzip.GzipFile(fileobj=raw) if self.compressed else raw
+            stream: gzip.GzipFile | io.BufferedReader = gzip.GzipFile(fileobj=raw) if self.compressed else raw
             try:
-                while block := stream.read(BLOCK_BYTES):
+                # read1 hands over what it has before it finds an archive cut short; read would drop it.
+                while block := stream.read1(BLOCK_BYTES):
                     yield block
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
                 self.damage = f"the archive is damaged or cut short: {error}"
@@ -68,18 +69,17 @@ def scan(path: Path, scratch: Path) -> Scan:
     """Look at every byte once; write a working copy into the folder `scratch` only if something must be replaced."""
     reader = TextReader(path)
     text_bytes = 0
-    blocks_without_newline = longest_run = 0
+    run = longest_run = 0  # bytes of neighbouring blocks between two line ends, rounded up to whole blocks
     has_escapes = ends_with_newline = unclean = False
     decoder = codecs.getincrementaldecoder("utf-8")()
     carry = b""
     first = True
     for block in reader.blocks():
         text_bytes += len(block)
+        run += len(block)
+        longest_run = max(longest_run, run)
         if b"\n" in block:
-            blocks_without_newline = 0
-        else:
-            blocks_without_newline += 1
-            longest_run = max(longest_run, blocks_without_newline)
+            run = len(block)
         has_escapes = has_escapes or b"\x1b" in block
         ends_with_newline = block.endswith(b"\n")
         if not unclean:
@@ -107,7 +107,7 @@ def scan(path: Path, scratch: Path) -> Scan:
         compressed=reader.compressed,
         size_bytes=path.stat().st_size,
         text_bytes=text_bytes,
-        longest_line_bytes=(longest_run + 2) * BLOCK_BYTES,
+        longest_line_bytes=longest_run + BLOCK_BYTES,
         has_escapes=has_escapes,
         ends_with_newline=ends_with_newline,
         cleaned=dict(sorted(cleaned.items())),

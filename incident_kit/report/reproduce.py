@@ -26,12 +26,11 @@ def reproduce(folder: Path, trust_notebook: bool = False) -> list[str]:
     facts = json.loads((data / "run.json").read_text(encoding="utf-8"))
     theirs = data / "notebook.ipynb"
     ours = places.notebooks() / Path(facts["notebook"]).name
-    if not trust_notebook:
-        if not ours.is_file() or cells_digest(read_notebook(ours)) != cells_digest(read_notebook(theirs)):
-            raise EvidenceError(
-                f"{theirs}: its cells are not those of the installed {ours.name} (another version, or worked on by hand). "
-                "Look at the code, then add --trust-notebook to run it."
-            )
+    if not trust_notebook and not (ours.is_file() and cells_digest(read_notebook(ours)) == cells_digest(read_notebook(theirs))):
+        raise EvidenceError(
+            f"{theirs}: its cells are not those of the installed {ours.name} (another version, or worked on by hand). "
+            "Look at the code, then add --trust-notebook to run it."
+        )
     with tempfile.TemporaryDirectory(prefix="incident-kit-") as scratch:
         again = Path(scratch)
         for name in ("evidence", "runbook"):

@@ -9,7 +9,9 @@ from __future__ import annotations
 import html
 import io
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
+from itertools import pairwise
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -23,7 +25,8 @@ from incident_kit.model.times import Window
 from incident_kit.timeline.merge import lanes
 
 REQUESTS, BAD, SLOW, MARK = "#4477aa", "#cc3311", "#aa7700", "#666666"
-STYLE = {
+Times = Any  # matplotlib plots datetimes and timedeltas, which its annotations do not say
+STYLE: Any = {  # matplotlib types it as a dict of six hundred literal names
     "svg.hashsalt": "incident_kit",  # without it the ids in the SVG differ from run to run
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -47,8 +50,8 @@ def incident_chart(buckets: Sequence[Bucket], events: Sequence[Event], window: W
         axes = figure.subplots(4, 1, sharex=True, height_ratios=[1.2, 1, 1.4, 0.25 * max(len(shown), 1) + 0.15])
         # Fixed margins: matplotlib's own layout engines draw everything twice.
         figure.subplots_adjust(left=0.1, right=0.99, top=0.96, bottom=0.08, hspace=0.32)
-        width = min((later.start - earlier.start for earlier, later in zip(buckets, buckets[1:], strict=False)), default=timedelta(minutes=1))
-        times = [bucket.start + width / 2 for bucket in buckets]
+        width = min((later.start - earlier.start for earlier, later in pairwise(buckets)), default=timedelta(minutes=1))
+        times: Times = [bucket.start + width / 2 for bucket in buckets]
         _requests(axes[0], buckets, times, width)
         _share(axes[1], buckets, times)
         _durations(axes[2], buckets, times)
@@ -64,8 +67,8 @@ def incident_chart(buckets: Sequence[Bucket], events: Sequence[Event], window: W
         return figure
 
 
-def _requests(axis: Axes, buckets: Sequence[Bucket], times: Sequence[datetime], width: timedelta) -> None:
-    bars = width * 0.9
+def _requests(axis: Axes, buckets: Sequence[Bucket], times: Times, width: timedelta) -> None:
+    bars: Times = width * 0.9
     axis.bar(times, [bucket.n for bucket in buckets], width=bars, color=REQUESTS, label="requests")
     axis.bar(times, [bucket.failed + bucket.aborted for bucket in buckets], width=bars, color=BAD, hatch="///", label="failed (5xx) or aborted")
     axis.set_ylabel("per minute" if width == timedelta(minutes=1) else f"per {width}")
@@ -73,14 +76,14 @@ def _requests(axis: Axes, buckets: Sequence[Bucket], times: Sequence[datetime], 
     axis.legend(loc="upper left", ncols=2, frameon=False, bbox_to_anchor=(0, 1.22))
 
 
-def _share(axis: Axes, buckets: Sequence[Bucket], times: Sequence[datetime]) -> None:
+def _share(axis: Axes, buckets: Sequence[Bucket], times: Times) -> None:
     axis.plot(times, [bucket.bad_share * 100 for bucket in buckets], color=BAD, marker="o", markersize=3)
     axis.axhline(1, color=MARK, linewidth=0.8, linestyle="-.")
     axis.set_ylabel("failed, %")
     axis.set_ylim(bottom=0)
 
 
-def _durations(axis: Axes, buckets: Sequence[Bucket], times: Sequence[datetime]) -> None:
+def _durations(axis: Axes, buckets: Sequence[Bucket], times: Times) -> None:
     for quantile, dash in (("p50", "-"), ("p95", "--"), ("p99", ":")):
         values = [getattr(bucket, f"{quantile}_us") for bucket in buckets]
         axis.plot(times, [value / 1e6 if value is not None else float("nan") for value in values], color=SLOW, linestyle=dash, label=quantile)
@@ -93,7 +96,8 @@ def _durations(axis: Axes, buckets: Sequence[Bucket], times: Sequence[datetime])
 
 def _lanes(axis: Axes, events: Sequence[Event], shown: Sequence[str]) -> None:
     for place, lane in enumerate(shown):
-        axis.plot([event.at for event in events if event.lane == lane], [place] * sum(event.lane == lane for event in events), "d", color=MARK, markersize=5)
+        times: Times = [event.at for event in events if event.lane == lane]
+        axis.plot(times, [place] * len(times), "d", color=MARK, markersize=5)
     axis.set_yticks(range(len(shown)), labels=list(shown))
     axis.set_ylim(len(shown) - 0.5, -0.5)
     axis.grid(visible=False, axis="y")

@@ -169,10 +169,6 @@ def test_a_file_replaced_by_a_link_is_named(run, tmp_path):
     assert faults(run) == ["data/report.html: a link, not the file that was sealed"]
 
 
-LINKS = "bag.payload_files does not see folders that are links"
-
-
-@pytest.mark.xfail(strict=True, reason=LINKS)
 def test_a_folder_linked_into_the_run_is_named(run, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "x.txt").write_text("x")
@@ -180,7 +176,6 @@ def test_a_folder_linked_into_the_run_is_named(run, tmp_path):
     assert any("data/linked" in fault for fault in faults(run))
 
 
-@pytest.mark.xfail(strict=True, reason=LINKS)
 @pytest.mark.parametrize("name", ["data", "data/evidence"])
 def test_a_folder_replaced_by_a_link_is_named(run, tmp_path, name):
     shutil.move(run / name, tmp_path / "elsewhere")

@@ -99,26 +99,7 @@ KEPT = [
 ]
 
 
-URL_ENCODED = "the rule for URL-encoded JSON wants %22%3A%22 without blanks, an encoded colon, and ends at an escaped quote"
-REDIS = "the rule for ioredis args ends at the first ] even inside a string, and gives up after 20,000 characters"
-TWICE = "redacted ioredis args get one more ] each time they are redacted"
-NOT_YET = {
-    "Freebit URL-encoded JSON with blanks": URL_ENCODED,
-    "Freebit URL-encoded JSON, percent blanks": URL_ENCODED,
-    "Freebit URL-encoded by encodeURI": URL_ENCODED,
-    "Freebit URL-encoded JSON with an escaped quote": URL_ENCODED,
-    "ioredis SET of a value with a list in it": REDIS,
-    "ioredis SET of a long value": REDIS,
-}
-NOT_TWICE = dict.fromkeys(("ioredis AUTH", "ioredis SET", "ioredis SET of a value with a list in it", "ioredis in inspect style"), TWICE)
-
-
-def cases(expected_to_fail: dict[str, str]) -> list:
-    marks = {name: pytest.mark.xfail(strict=True, reason=reason) for name, reason in expected_to_fail.items()}
-    return [pytest.param(name, marks=marks.get(name, ())) for name in SECRET]
-
-
-@pytest.mark.parametrize("case", cases(NOT_YET))
+@pytest.mark.parametrize("case", SECRET)
 def test_a_secret_does_not_pass(case):
     text, secrets = SECRET[case]
     shown = redact(text)
@@ -131,7 +112,7 @@ def test_what_is_no_secret_stays_as_it_is(text):
     assert redact(text) == text
 
 
-@pytest.mark.parametrize("case", cases(NOT_TWICE))
+@pytest.mark.parametrize("case", SECRET)
 def test_redacting_again_changes_nothing(case):
     once = redact(SECRET[case][0])
     assert redact(once) == once

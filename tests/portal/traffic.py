@@ -172,7 +172,7 @@ class Traffic:
     async def _shop(self, chance: random.Random, customer: Customer) -> None:
         await self._get(chance, customer, "/api/catalog/products")
         products = [f"01tAA{chance.randrange(12):010}QAA" for _ in range(2)]
-        await self._together(chance, customer, [(f"/api/catalog/products/{id}", "/api/catalog/products/:id") for id in products])
+        await self._together(chance, customer, [(f"/api/catalog/products/{product}", "/api/catalog/products/:id") for product in products])
 
     async def _orders(self, chance: random.Random, customer: Customer) -> None:
         order = chance.choice(customer.orders)["id"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -95,6 +96,7 @@ def detect(lines: Iterable[bytes]) -> Format | None:
     return best if counts[best.name] else None
 
 
+NUMBER = re.compile(r"-?\d{1,19}(?:\.\d{1,9})?", re.ASCII)
 SECONDS_BELOW, MILLISECONDS_BELOW, MICROSECONDS_BELOW = 10**11, 10**14, 10**17
 
 
@@ -112,6 +114,8 @@ def time_of(line: bytes, formats: Iterable[Format]) -> datetime | None:
 
 def instant(value: object) -> datetime | None:
     """A time from what a logger writes: epoch seconds, ms, µs or ns by magnitude, or ISO 8601; without zone in UTC."""
+    if isinstance(value, str) and NUMBER.fullmatch(value):
+        value = float(value) if "." in value else int(value)
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)
