@@ -46,6 +46,10 @@ class Records:
         self._connection.execute("SET TimeZone = 'UTC'")
         scratch = Path(self._scratch.name)
         self._scans = [scan(source.path, scratch) for source in self.sources]
+        small = sum(looked_at.text_bytes for looked_at in self._scans) <= IN_MEMORY_BYTES
+        self._relation = "TABLE" if small else "VIEW"
+        for number in range(len(self.sources)):
+            self._connection.execute(f"CREATE TEMP {self._relation} raw_{number} AS {self._raw_from_file(number)}")
         self._formats = [detect(self._head(number)) for number in range(len(self.sources))]
         self._accounts: list[Account] | None = None
         self._build(dependencies, log_zone)
@@ -130,6 +134,10 @@ class Records:
         return [raw.encode() for (raw,) in self._connection.execute(statement).fetchall()]
 
     def _raw(self, number: int) -> str:
+        """The lines of a source: `line`, `raw`, `bytes`, `offset`."""
+        return f"FROM raw_{number}"
+
+    def _raw_from_file(self, number: int) -> str:
         looked_at = self._scans[number]
         compression = "gzip" if looked_at.compressed and looked_at.path == self.sources[number].path else "none"
         text = f"regexp_replace(raw, {quoted(ANSI_ESCAPE)}, '', 'g')" if looked_at.has_escapes else "raw"
@@ -142,10 +150,8 @@ class Records:
         )
 
     def _build(self, dependencies: Sequence[Dependency], log_zone: str) -> None:
+        relation, run = self._relation, self._connection.execute
         selects = [f"SELECT {number} AS source, * FROM ({self._typed(number, dependencies, log_zone)})" for number in range(len(self.sources))]
-        small = sum(looked_at.text_bytes for looked_at in self._scans) <= IN_MEMORY_BYTES
-        relation = "TABLE" if small else "VIEW"
-        run = self._connection.execute
         run(f"CREATE TEMP {relation} lines AS {' UNION ALL '.join(selects)}")
         since, until = (quoted(bound.replace(tzinfo=None).isoformat(" ")) for bound in _bounds(self.window))
         within = f"(ts IS NULL OR (ts >= TIMESTAMP {since} AND ts < TIMESTAMP {until}))"

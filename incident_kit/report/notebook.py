@@ -69,19 +69,21 @@ def cells_digest(notebook: Any) -> str:
     return hashlib.sha256(json.dumps(cells, ensure_ascii=False).encode()).hexdigest()
 
 
-def execute(path: Path, output: Path, parameters: Mapping[str, Any], folder: Path) -> str:
-    """Run the notebook in `folder`, save it executed, and return the error that stopped it (empty if none did)."""
+def execute(path: Path, output: Path, parameters: Mapping[str, Any], folder: Path, kernel: Any) -> str:
+    """Run the notebook in `folder` on a booting kernel, save it executed, and return the error that stopped it (empty if none did)."""
     check_parameters(path, parameters)
-    with booting_kernel(folder) as kernel:
-        # These imports take most of a second, in which the kernel boots; the page is needed right after it.
-        import papermill
+    # These imports take most of a second, in which the kernel boots; the page is needed right after it.
+    import papermill
 
-        import incident_kit.report.html  # noqa: F401
+    import incident_kit.report.html  # noqa: F401
 
-        try:
-            papermill.execute_notebook(path, output, parameters=dict(parameters), cwd=folder, progress_bar=False, kernel_name="python3", km=kernel)
-        except papermill.PapermillExecutionError as error:
-            return f"{error.ename}: {error.evalue}"
+    try:
+        papermill.execute_notebook(
+            path, output, parameters=dict(parameters), cwd=folder, kernel_name="python3", km=kernel, progress_bar=False,
+            request_save_on_cell_execute=False,  # it is saved once, at the end or at the error, not twice a cell
+        )  # fmt: skip
+    except papermill.PapermillExecutionError as error:
+        return f"{error.ename}: {error.evalue}"
     return ""
 
 
@@ -101,5 +103,8 @@ def booting_kernel(folder: Path) -> Iterator[Any]:
         try:
             yield kernel
         finally:
+            process = kernel.provisioner.process
+            process.kill()
+            process.wait()  # before shutdown_kernel, which would look once, find it dying, and sleep a tenth of a second
             kernel.shutdown_kernel(now=True)
             kernel.cleanup_resources()

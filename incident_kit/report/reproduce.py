@@ -10,7 +10,7 @@ from pathlib import Path
 from incident_kit import places
 from incident_kit.errors import EvidenceError, NotReproduced
 from incident_kit.evidence.verify import verify
-from incident_kit.report.notebook import cells_digest, execute, read_notebook
+from incident_kit.report.notebook import booting_kernel, cells_digest, execute, read_notebook
 from incident_kit.report.results import COMPARED
 from incident_kit.report.run import OUR_PARAMETERS
 
@@ -37,7 +37,8 @@ def reproduce(folder: Path, trust_notebook: bool = False) -> list[str]:
             shutil.copytree(data / name, again / name)
         if (data / "journal.jsonl").exists():
             shutil.copy2(data / "journal.jsonl", again)
-        error = execute(theirs if trust_notebook else ours, again / "notebook.ipynb", {**facts["parameters"], **OUR_PARAMETERS}, again)
+        with booting_kernel(again) as kernel:
+            error = execute(theirs if trust_notebook else ours, again / "notebook.ipynb", {**facts["parameters"], **OUR_PARAMETERS}, again, kernel)
         if error != facts["error"]:
             raise NotReproduced(str(folder), [f"the notebook stopped with {error or 'no error'}; the run's with {facts['error'] or 'no error'}"])
         return compare(data, again, str(folder))

@@ -21,7 +21,7 @@ from incident_kit.evidence import bag, journal
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.store import Evidence, Item
 from incident_kit.model.times import Window, iso
-from incident_kit.report.notebook import cells_digest, check_parameters, execute, read_notebook
+from incident_kit.report.notebook import booting_kernel, cells_digest, check_parameters, execute, read_notebook
 from incident_kit.runbook.data import Runbook
 
 OUR_PARAMETERS = {"evidence": ".", "output": ".", "runbook_folder": "runbook"}
@@ -71,9 +71,10 @@ def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequenc
     partial = begin(incident, scenario_id)
     data = partial / "data"
     started = datetime.now(UTC)
-    Evidence(data / "evidence").adopt(items)
-    snapshot(incident, book, data)
-    error = execute(source, data / "notebook.ipynb", parameters, data)
+    with booting_kernel(data) as kernel:
+        Evidence(data / "evidence").adopt(items)
+        snapshot(incident, book, data)
+        error = execute(source, data / "notebook.ipynb", parameters, data, kernel)
     facts = {
         "scenario": scenario_id, "notebook": scenario.notebook, "notebook_cells_sha256": cells_digest(read_notebook(source)),
         "parameters": parameters, "window": window.to_json(), "started": iso(started), "error": error,
