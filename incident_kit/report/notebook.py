@@ -103,8 +103,8 @@ def booting_kernel(folder: Path) -> Iterator[Any]:
         try:
             yield kernel
         finally:
-            process = kernel.provisioner.process
-            process.kill()
-            process.wait()  # before shutdown_kernel, which would look once, find it dying, and sleep a tenth of a second
+            local: Any = kernel.provisioner  # the base class knows no process
+            local.process.kill()
+            local.process.wait()  # before shutdown_kernel, which would look once, find it dying, and sleep a tenth of a second
             kernel.shutdown_kernel(now=True)
             kernel.cleanup_resources()
