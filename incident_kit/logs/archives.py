@@ -9,7 +9,7 @@ import lzma
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 BLOCK_BYTES = 1 << 20
 MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
@@ -32,7 +32,7 @@ class TextReader:
             stream = self._unpacked(raw)
             try:
                 # read1 hands over what it has before it finds an archive cut short; read would drop it.
-                while block := stream.read1(BLOCK_BYTES):  # type: ignore[attr-defined]  # every one of them has it
+                while block := stream.read1(BLOCK_BYTES):
                     yield block
                     done += len(block)
                     if limit and done > limit:
@@ -41,7 +41,7 @@ class TextReader:
             except (EOFError, OSError, zlib.error, lzma.LZMAError, _zstd_error()) as error:
                 self.damage = f"the archive is damaged or cut short: {error}"
 
-    def _unpacked(self, raw: io.BufferedReader) -> IO[bytes]:
+    def _unpacked(self, raw: io.BufferedReader) -> Any:
         match self.packing:
             case "gzip":
                 return gzip.GzipFile(fileobj=raw)

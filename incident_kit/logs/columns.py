@@ -166,7 +166,7 @@ def closure(needed: Set[str], expressions: Mapping[str, str]) -> frozenset[str]:
 def meanings(levels: Mapping[str, str], found: Format | None) -> dict[str, str]:
     """What the text of a field means, by column; `found` is None for a log that was laid out, which knows its formats itself."""
     plain_text = found is not None and not found.is_json
-    spoken = plain_text and speaks(found)
+    spoken = found is not None and speaks(found)
     status = "coalesce(status_text, nullif(spoken.status, ''))" if spoken else "status_text"
     message = "message_text" if plain_text else f"regexp_replace(message_text, {quoted(ANSI_ESCAPE)}, '', 'g')"
     return {
@@ -214,7 +214,7 @@ def speaks(found: Format) -> bool:
 
 
 def _json_texts(found: Format) -> tuple[dict[str, str], str, str, str]:
-    texts = {field: json_field(found.columns.get(field, ())) for field in FIELDS}
+    texts = {field: json_field(found.columns.get(field, ()), leaves(found)) for field in FIELDS}
     return texts, f"CASE WHEN starts_with(ltrim(raw), '{{') THEN {json_of('raw', 'STRUCTURE')} END", "j IS NOT NULL", "starts_with(ltrim(raw), '{\"')"
 
 
@@ -247,7 +247,9 @@ def json_of(text: str, structure: str) -> str:
 def json_structure(found: Format, fields: Set[str]) -> dict[str, Any]:
     """The structure for from_json: the paths of these fields and of what makes a request, all leaves as text."""
     tree: dict[str, Any] = {}
-    wanted = [path for field, paths in found.columns.items() if field in fields for path in paths]
+    whole = leaves(found)
+    asked = [path for field, paths in found.columns.items() if field in fields for path in paths]
+    wanted = [top if (top := path.partition("/")[0]) in whole else path for path in asked]
     for path in [*wanted, *(name for name in found.request_has if name not in found.fields), *(("level",) if not wanted else ())]:
         branch = tree
         *parents, leaf = path.split("/")
@@ -259,9 +261,20 @@ def json_structure(found: Format, fields: Set[str]) -> dict[str, Any]:
     return tree
 
 
-def json_field(paths: Sequence[str]) -> str:
+def leaves(found: Format) -> frozenset[str]:
+    """The paths of a format at which a value is read whole: what lies deeper is taken from its text."""
+    return frozenset(path for paths in found.columns.values() for path in paths)
+
+
+def json_field(paths: Sequence[str], whole: Set[str]) -> str:
     """The first value found at these paths of the struct `j`, as text."""
-    found = ["j." + ".".join(map(quoted_name, path.split("/"))) for path in paths]
+    found = []
+    for path in paths:
+        top, _, deeper = path.partition("/")
+        if deeper and top in whole:
+            found.append(f"CASE WHEN left(j.{quoted_name(top)}, 1) = '{{' THEN TRY(json_extract_string(j.{quoted_name(top)}, {quoted('/' + deeper)})) END")
+        else:
+            found.append("j." + ".".join(map(quoted_name, path.split("/"))))
     return f"coalesce({', '.join(found)})" if found else "NULL::VARCHAR"
 
 

@@ -7,10 +7,8 @@ CSV with line ends in its values, and records that go on over many lines.
 
 from __future__ import annotations
 
-import csv
 import json
 import re
-import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -18,8 +16,9 @@ from typing import IO, Any
 
 from incident_kit.logs import inspected
 from incident_kit.logs.columns import ERROR_IN_TEXT, LEVEL_NAMES, REQUEST_IN_TEXT, speaks
+from incident_kit.logs.containers import CONTAINERS, Lines
 from incident_kit.logs.formats import Format, as_object
-from incident_kit.logs.recognise import Recognition, Unwrapped, moment_of, unwrap
+from incident_kit.logs.recognise import Recognition, Unwrapped, message_text, moment_of
 
 CONTINUED, UNPARSED = "c", "u"
 # Lines that can only go on from the one before, whoever wrote them.
@@ -72,9 +71,9 @@ def lay_out(lines: Iterable[bytes], recognition: Recognition, out: IO[bytes]) ->
     """Write the working copy. `lines` are the log's, without their line ends and in valid UTF-8."""
     paper = Paper(out)
     drafts: dict[tuple[str | None, ...], Draft] = {}
-    entries, count = _entries(lines, recognition)
     latest: Draft | None = None
-    for entry in entries:
+    counted = Lines(lines)
+    for entry in _entries(counted, recognition):
         who = tuple(entry.inside.outer(name) for name in ("host", "logger", "pid"))
         first, *more = entry.inside.text.split("\n") if entry.found is None else [entry.inside.text]
         found = entry.found or recognition.of(first)
@@ -94,7 +93,7 @@ def lay_out(lines: Iterable[bytes], recognition: Recognition, out: IO[bytes]) ->
         paper.advance(min((draft.line for draft in drafts.values()), default=entry.line + 1))
     for draft in drafts.values():
         _finish(draft, recognition, paper)
-    paper.advance(count() + 1)
+    paper.advance(counted.count + 1)
 
 
 def _begins(entry: Entry, found: tuple[Format, dict[str, Any]] | None, first: str, before: Draft | None, recognition: Recognition) -> bool:
@@ -174,126 +173,37 @@ def _complete(form: Format, fields: dict[str, Any], first: str, more: list[str])
                 break
 
 
-def _entries(lines: Iterable[bytes], recognition: Recognition) -> tuple[Iterator[Entry], Any]:
-    """The messages of a log, and a function that says how many lines it had."""
-    numbered = _Counted(lines)
-    container = next((item for item in (*recognition.wrappers, *recognition.formats) if item.spread in CONTAINERS), None)
-    if container:
-        return CONTAINERS[container.spread](numbered, container, recognition), lambda: numbered.count
-    return _lines(numbered, recognition), lambda: numbered.count
+def _entries(lines: Lines, recognition: Recognition) -> Iterator[Entry]:
+    """The messages of a log."""
+    container = recognition.container
+    if container is None:
+        yield from _lines(lines, recognition)
+        return
+    for line, fields in CONTAINERS[container.spread](lines, container):
+        if fields is None:
+            yield Entry(line, Unwrapped(""))
+        elif container.wraps:
+            inner = recognition.unwrap(message_text(fields.get("inner", "")))
+            yield Entry(line, Unwrapped(inner.text, ((container, fields), *inner.around)))
+        else:
+            yield Entry(line, Unwrapped(""), (container, fields))
 
 
-class _Counted:
-    """Lines as text, counting them."""
-
-    def __init__(self, lines: Iterable[bytes]) -> None:
-        self._lines = lines
-        self.count = 0
-
-    def __iter__(self) -> Iterator[str]:
-        for line in self._lines:
-            self.count += 1
-            yield line.decode("utf-8", "replace")
-
-    def raw(self) -> bytes:
-        """All of them at once, as they are."""
-        return b"\n".join(self._lines)
-
-
-def _lines(numbered: _Counted, recognition: Recognition) -> Iterator[Entry]:
-    """One entry a line; a message that docker or CRI has cut into parts is put together, each stream for itself."""
+def _lines(lines: Lines, recognition: Recognition) -> Iterator[Entry]:
+    """One entry a line; a message that Docker or CRI has cut into parts is put together, each stream for itself."""
     parts: dict[str, Entry] = {}
-    for raw in numbered:
-        text = raw.lstrip("\ufeff\x00") if numbered.count == 1 else raw
-        inside = recognition.unwrap(text.rstrip("\r"))
-        stream = inside.outer("partial")
-        if stream is None:
-            yield Entry(numbered.count, inside)
-            continue
-        name, unfinished = stream[1:], stream[0] == "P"
-        held = parts.pop(name, None)
-        if held and len(held.inside.text) < MOST_PART_CHARACTERS:
-            inside = Unwrapped(held.inside.text + inside.text, inside.around)
-        entry = Entry(held.line if held else numbered.count, inside)
-        if unfinished:
-            parts[name] = entry
+    for raw in lines:
+        inside = recognition.unwrap((raw.lstrip("\ufeff\x00 ") if lines.count == 1 else raw).rstrip("\r"))
+        stream = inside.outer("stream")
+        held = parts.pop(stream, None) if stream else None
+        if held:
+            inside = Unwrapped((held.inside.text + inside.text)[:MOST_PART_CHARACTERS], inside.around, inside.unfinished)
+        entry = Entry(held.line if held else lines.count, inside)
+        if stream and inside.unfinished:
+            parts[stream] = entry
+        elif held:
+            again = recognition.unwrap(inside.text)
+            yield Entry(entry.line, Unwrapped(again.text, (*inside.around, *again.around)))
         else:
-            yield Entry(entry.line, unwrap(inside.text, recognition.wrappers, recognition.formats)) if held else entry
+            yield entry
     yield from parts.values()
-
-
-def _csv(numbered: _Counted, form: Format, recognition: Recognition) -> Iterator[Entry]:
-    """Rows of a CSV file whose values may hold line ends."""
-    begun = 1
-
-    def fed() -> Iterator[str]:
-        for line in numbered:
-            yield line.lstrip("\ufeff") + "\n"
-
-    header: tuple[str, ...] = form.header
-    for row in csv.reader(fed()):
-        if not header:
-            header = tuple(row)
-            yield Entry(begun, Unwrapped("".join(row)))
-        else:
-            fields = form.pick({name: value for name, value in zip(header, row, strict=False) if value != ""})
-            if form.wraps:
-                yield _around(begun, form, fields, recognition)
-            else:
-                yield Entry(begun, Unwrapped(row[0] if row else ""), (form, fields) if fields.get("ts") else None)
-        begun = numbered.count + 1
-
-
-def _events(numbered: _Counted, form: Format, recognition: Recognition) -> Iterator[Entry]:
-    """The `events` of one JSON object, as CloudWatch's filter-log-events puts them out."""
-    text = "\n".join(numbered)
-    decoder = json.JSONDecoder()
-    place = text.find("[", text.find('"events"')) + 1
-    line = text.count("\n", 0, place) + 1
-    while place > 0 and (begun := text.find("{", place)) >= 0:
-        if "]" in text[place:begun]:
-            return
-        try:
-            event, end = decoder.raw_decode(text, begun)
-        except ValueError:
-            return
-        line += text.count("\n", place, begun)
-        fields = form.pick(event)
-        yield _around(line, form, fields, recognition)
-        line += text.count("\n", begun, end)
-        place = end
-
-
-def _export(numbered: _Counted, form: Format, recognition: Recognition) -> Iterator[Entry]:
-    """Entries of journald's export format: NAME=value lines, or NAME, a length and so many bytes; a blank line ends one."""
-    data = numbered.raw()
-    place, line, begun = 0, 1, 1
-    entry: dict[str, str] = {}
-    while place < len(data):
-        end = data.find(b"\n", place)
-        end = len(data) if end < 0 else end
-        head = data[place:end]
-        after = end + 1
-        if b"=" in head:
-            name, _, value = head.partition(b"=")
-            entry[name.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
-        elif head:
-            [size] = struct.unpack_from("<Q", data, after) if after + 8 <= len(data) else [0]
-            entry[head.decode("utf-8", "replace")] = data[after + 8 : after + 8 + size].decode("utf-8", "replace")
-            after += 8 + size + 1
-        if (not head or after >= len(data)) and entry:
-            yield _around(begun, form, form.pick(entry), recognition)
-            entry = {}
-        line += data.count(b"\n", place, min(after, len(data)))
-        place = after
-        if not entry:
-            begun = line
-    numbered.count = data.count(b"\n") + (not data.endswith(b"\n"))
-
-
-def _around(line: int, form: Format, fields: dict[str, Any], recognition: Recognition) -> Entry:
-    inner = unwrap(str(fields.get("inner", "")), recognition.wrappers, recognition.formats)
-    return Entry(line, Unwrapped(inner.text.removesuffix("\n"), ((form, fields), *inner.around)))
-
-
-CONTAINERS = {"csv": _csv, "events": _events, "export": _export}

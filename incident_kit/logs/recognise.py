@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from incident_kit.logs.containers import CONTAINERS, Lines
 from incident_kit.logs.formats import Format, all_formats
-from incident_kit.logs.times import LOCALE, Zones, date_order, instant
+from incident_kit.logs.times import Zones, date_order, instant
 
 MOST_LAYERS = 4  # docker around syslog around a named prefix is three
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|#033\[[0-9;]*m")
@@ -23,10 +24,14 @@ RSYSLOG_ESCAPES = {"#011": "\t", "#012": "\n", "#033": "\x1b"}
 
 @dataclass(frozen=True, slots=True)
 class Unwrapped:
-    """One line without what is around it. `around` holds the fields of its wrappers, the innermost last."""
+    """One line without what is around it.
+
+    `around` holds the fields of its wrappers, the innermost last; `unfinished` says that the text goes on in the next line.
+    """
 
     text: str
     around: tuple[tuple[Format, dict[str, Any]], ...] = ()
+    unfinished: bool = False
 
     def outer(self, name: str) -> str | None:
         """A field of the innermost wrapper that has it."""
@@ -54,6 +59,11 @@ class Recognition:
     def is_plain(self) -> bool:
         """Whether every record is one line of one format, so that DuckDB can read the file in place."""
         return not self.wrappers and len(self.formats) == 1 and not self.formats[0].spread
+
+    @property
+    def container(self) -> Format | None:
+        """The format of the file as a whole, where it is no list of lines."""
+        return next((item for item in (*self.wrappers, *self.formats) if item.spread in CONTAINERS), None)
 
     def unwrap(self, line: str) -> Unwrapped:
         return unwrap(line, self.wrappers, self.formats)
@@ -103,21 +113,29 @@ def is_zoned(value: Any, form: Format) -> bool:
 
 def unwrap(line: str, wrappers: Sequence[Format], formats: Sequence[Format]) -> Unwrapped:
     """Take off what is around a line, as long as it is not yet a line of one of the formats."""
-    text, around = ANSI.sub("", line), []
+    text, around, unfinished = ANSI.sub("", line), [], False
     for _ in range(MOST_LAYERS):
         found = None if first_of(formats, text) else first_of(wrappers, text)
         if found is None:
             break
         around.append(found)
-        inner = found[1].get("inner", "")
-        if isinstance(inner, list):  # journald writes a message with control bytes as their numbers
-            inner = bytes(number & 255 for number in inner if isinstance(number, int)).decode("utf-8", "replace")
-        text = ANSI.sub("", str(inner))
-        if "#0" in text:
-            for escape, meant in RSYSLOG_ESCAPES.items():
-                text = text.replace(escape, meant)
-            text = ANSI.sub("", text)
-    return Unwrapped(text.removesuffix("\n"), tuple(around))
+        inner = message_text(found[1].get("inner", ""))
+        # CRI marks a part with P; Docker's json-file leaves out the line end.
+        unfinished = unfinished or found[1].get("partial") == "P" or ("stream" in found[1] and "partial" not in found[1] and not inner.endswith("\n"))
+        text = inner.removesuffix("\n")
+    return Unwrapped(text, tuple(around), unfinished)
+
+
+def message_text(inner: Any) -> str:
+    """The text inside a wrapper, with what the wrapper did to it undone."""
+    if isinstance(inner, list):  # journald writes a message with control bytes as their numbers
+        inner = bytes(number & 255 for number in inner if isinstance(number, int)).decode("utf-8", "replace")
+    text = ANSI.sub("", str(inner))
+    if "#0" in text:
+        for escape, meant in RSYSLOG_ESCAPES.items():
+            text = text.replace(escape, meant)
+        text = ANSI.sub("", text)
+    return text
 
 
 def first_of(formats: Iterable[Format], text: str) -> tuple[Format, dict[str, Any]] | None:
@@ -128,25 +146,34 @@ def first_of(formats: Iterable[Format], text: str) -> tuple[Format, dict[str, An
     return None
 
 
-def recognise(lines: Iterable[bytes], zones: Zones, own: Sequence[Format] = ()) -> Recognition:
-    """What these lines of a log are. `own` are a team's formats, which come before ours."""
+def recognise(lines: Sequence[bytes], zones: Zones, own: Sequence[Format] = ()) -> Recognition:
+    """What these lines of a log are; they begin with its first ones. `own` are a team's formats, which come before ours."""
     known = [*own, *all_formats()]
-    formats, wrappers = [item for item in known if not item.wraps], [item for item in known if item.wraps]
-    inside: Counter[str] = Counter()
-    around: Counter[str] = Counter()
+    head = b"\n".join(lines[:8]).decode("utf-8", "replace").lstrip("\ufeff \n")
+    container = next((item for item in known if item.begins and re.match(item.begins, head)), None)
+    lists = [item for item in known if not item.begins]
+    formats, wrappers = [item for item in lists if not item.wraps], [item for item in lists if item.wraps]
+    if container:
+        found = (fields for _, fields in CONTAINERS[container.spread](Lines(lines), container) if fields)
+        texts: Iterable[str] = (message_text(fields.get("inner", "")).removesuffix("\n") for fields in found)
+    else:
+        texts = (decoded(line) for line in lines if line.strip())
+    inside: Counter[Format] = Counter()
+    around: Counter[Format] = Counter([container] if container else [])
     dates = []
-    for line in lines:
-        text = unwrap(decoded(line), wrappers, formats)
-        around.update(form.name for form, _ in text.around)
-        if found := first_of(formats, text.text):
-            inside[found[0].name] += 1
-            if "locale" in found[0].times and LOCALE.fullmatch(str(found[1].get("ts", ""))):
-                dates.append(str(found[1]["ts"]))
-    order = zones.date_order or date_order(dates)
-    ranked = [name for name, _ in sorted(inside.items(), key=lambda pair: (-pair[1], pair[0]))]
-    by_name = {item.name: item for item in known}
-    wrapping = [name for name, _ in sorted(around.items(), key=lambda pair: (-pair[1], pair[0]))]
-    return Recognition(tuple(by_name[name] for name in ranked), tuple(by_name[name] for name in wrapping), replace(zones, date_order=order))
+    for line in texts:
+        text = unwrap(line, wrappers, formats)
+        around.update(form for form, _ in text.around)
+        if match := first_of(formats, text.text):
+            inside[match[0]] += 1
+            if "locale" in match[0].times:
+                dates.append(str(match[1].get("ts", "")))
+    return Recognition(ranked(inside), ranked(around), replace(zones, date_order=zones.date_order or date_order(dates)))
+
+
+def ranked(counts: Counter[Format]) -> tuple[Format, ...]:
+    """The most frequent first; ties by name, so that the same file is always recognised alike."""
+    return tuple(sorted(counts, key=lambda item: (-counts[item], item.name, item.title)))
 
 
 def decoded(line: bytes) -> str:

@@ -96,7 +96,7 @@ class Sample:
 
     @property
     def lines(self) -> tuple[bytes, ...]:
-        return tuple(line for line in (*self._head, *self._rest) if line.strip())
+        return (*self._head, *self._rest)
 
 
 def clean_lines(reader: TextReader, counts: Counter[str]) -> Iterator[bytes]:

@@ -158,7 +158,7 @@ def sample(descriptor: int, size: int, head: bytes) -> list[bytes]:
         at = size * place // PLACES - BLOCK_BYTES
         if at > len(head):
             lines += os.pread(descriptor, BLOCK_BYTES, at).split(b"\n")[1:4]
-    return [line for line in lines if line.strip()]
+    return lines
 
 
 def looks_binary(head: bytes) -> bool:

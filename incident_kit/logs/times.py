@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -187,6 +187,11 @@ def date_order(texts: Iterable[str]) -> str:
     return "dmy" if any("." in match[0] or int(match[1]) > 12 for match in seen) else ""
 
 
+def _utc(value: object, zones: Zones) -> datetime | None:
+    """ISO without a zone where the format's documentation says that it is UTC."""
+    return _iso(value, replace(zones, name="UTC"))
+
+
 def _yearless(value: object, zones: Zones) -> datetime | None:
     """`Nov 23 16:40:02`, as syslog has written it since 1983: in the year that puts it last before the log was written."""
     match = YEARLESS.fullmatch(value) if isinstance(value, str) else None
@@ -210,6 +215,7 @@ FORMS = {
     "http": _strptime("%a, %d %b %Y %H:%M:%S GMT", "%a, %d %b %Y %H:%M:%S GMT", utc=True),
     "redis": _strptime("%d %b %Y %H:%M:%S.%f", "%d %b %Y %H:%M:%S.%g"),
     "yearless": Form(_yearless, lambda text, zones: "NULL::TIMESTAMP", lambda text: "false"),  # only around lines, which Python reads
+    "utc": Form(_utc, lambda text, zones: f"TRY_CAST({text} AS TIMESTAMP)", lambda text: "true"),
     "locale": Form(_locale, _locale_sql, lambda text: "false"),
 }
 

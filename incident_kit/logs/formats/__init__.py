@@ -20,39 +20,13 @@ from incident_kit.errors import ParameterError
 
 FOLDER = Path(__file__).parent
 # What a format's fields may be called: canonical columns, other units of them, and what wraps a line.
-FIELDS = frozenset(
-    [
-        "ts",
-        "level",
-        "message",
-        "logger",
-        "host",
-        "pid",
-        "duration_ms",
-        "duration_s",
-        "duration_us",
-        "duration_ns",
-        "status",
-        "response_bytes",
-        "content_type",
-        "method",
-        "url",
-        "request_id",
-        "client",
-        "user",
-        "error_type",
-        "error_code",
-        "error_message",
-        "stack",
-        "dependency",
-        "inner",
-        "partial",
-        "priority",
-    ]
-)
+FIELDS = frozenset((
+    "ts", "level", "message", "logger", "host", "pid", "duration_ms", "duration_s", "duration_us", "duration_ns", "status", "response_bytes", "content_type",
+    "method", "url", "request_id", "client", "user", "error_type", "error_code", "error_message", "stack", "dependency", "inner", "partial", "stream", "priority",
+))  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is one of a kind, and a key by its identity
 class Format:
     """How one kind of log line is read.
 
@@ -66,7 +40,9 @@ class Format:
     documentation: tuple[str, ...]
     pattern: str
     recognised_by: tuple[frozenset[str], ...]
+    without: frozenset[str]
     only_keys: frozenset[str]
+    rank: int
     columns: Mapping[str, tuple[str, ...]]
     times: tuple[str, ...]
     levels: Mapping[str, str]
@@ -109,7 +85,9 @@ class Format:
             match = self._compiled.match(text)
             return self._marked({name: value for name, value in match.groupdict().items() if value}, {}) if match else None
         found = as_object(text)
-        if found is None or not all(names & found.keys() for names in self.recognised_by) or (self.only_keys and not found.keys() <= self.only_keys):
+        if found is None or self.without & found.keys() or not all(names & found.keys() for names in self.recognised_by):
+            return None
+        if self.only_keys and not found.keys() <= self.only_keys:
             return None
         return self.pick(found)
 
@@ -160,7 +138,7 @@ def first_at(found: Mapping[str, Any], paths: tuple[str, ...]) -> Any:
 def all_formats() -> tuple[Format, ...]:
     """Every format of this folder, the pickiest first."""
     formats = (load(tomllib.loads(path.read_text(encoding="utf-8")), path.name) for path in sorted(FOLDER.glob("*.toml")))
-    return tuple(sorted(formats, key=lambda item: (-item.specificity, item.name)))
+    return tuple(sorted(formats, key=lambda item: (-item.rank, -item.specificity, item.name)))
 
 
 def load(data: Mapping[str, Any], where: str) -> Format:
@@ -179,7 +157,7 @@ def load(data: Mapping[str, Any], where: str) -> Format:
         found = Format(
             name=data["name"], title=data["title"], documentation=tuple(data.get("documentation", ())),
             pattern=data.get("pattern", ""), recognised_by=tuple(frozenset(names) for names in data.get("recognised_by", ())),
-            only_keys=frozenset(data.get("only_keys", ())), columns={column: tuple(paths) for column, paths in data.get("columns", {}).items()},
+            without=frozenset(data.get("without", ())), rank=int(data.get("rank", 0)), only_keys=frozenset(data.get("only_keys", ())), columns={column: tuple(paths) for column, paths in data.get("columns", {}).items()},
             times=tuple(data.get("times", ("epoch", "iso"))), levels={name.lower(): level for name, level in data.get("levels", {}).items()},
             request_has=tuple(request.get("has", ())), aborted_message=request.get("aborted_message", ""),
             consequence_message=request.get("consequence_message", ""), message_last=bool(data.get("message_last")), per_message=bool(data.get("per_message")), spread=data.get("spread", ""),
