@@ -94,10 +94,13 @@ def booting_kernel(folder: Path) -> Iterator[Any]:
     It listens on sockets in a private folder instead of ports, and is killed in the end, because one orderly shutdown in
     nine takes seconds and there is nothing in it to keep.
     """
+    from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import KernelManager
 
     with tempfile.TemporaryDirectory(prefix="ik-") as private:
-        kernel = KernelManager(kernel_name="python3", transport="ipc", connection_file=f"{private}/k.json")
+        # Without folders to search, python3 is this Python: a kernel of that name in a person's home may be any other.
+        ours = KernelSpecManager(kernel_dirs=[])
+        kernel = KernelManager(kernel_name="python3", kernel_spec_manager=ours, transport="ipc", connection_file=f"{private}/k.json")
         kernel.client_class = "jupyter_client.asynchronous.AsyncKernelClient"  # what papermill's client expects
         kernel.start_kernel(cwd=str(folder), extra_arguments=[f"--IPKernelApp.exec_lines={PRELOAD}", "--HistoryManager.enabled=False"])
         try:
