@@ -59,7 +59,7 @@ def test_honest_run_is_reproduced(kit: Kit, run: Path) -> None:
 
 def test_honest_run_is_reproduced_on_another_machine(demo_run: Path, tmp_path: Path) -> None:
     """Another folder that may only be read, another zone, language, home, umask, hash seed and number of processors."""
-    run = shutil.copytree(demo_run, tmp_path / "ein Ordner, weit weg" / "handed over")
+    run = shutil.copytree(demo_run, tmp_path / "Störung 障害" / "handed over")
     before = contents(run)
     for path in [run, *run.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
