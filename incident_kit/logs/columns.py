@@ -15,7 +15,7 @@ from typing import Any
 
 from incident_kit.logs.formats import FIELDS, Format
 from incident_kit.logs.recognise import Recognition
-from incident_kit.logs.times import instant_sql, zoned_sql
+from incident_kit.logs.times import Zones, instant_sql, zoned_sql
 from incident_kit.model.source import Source
 
 # The canonical columns of a record, in the order of `parse`. Absent is null.
@@ -88,22 +88,46 @@ LONE_SURROGATES = r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F
 SETTING = r"(?i)\b(?:time(?:d\s)?\s?out|timeout|deadline|retry\w*|every|sleep\w*|delay\w*|interval|ttl|backoff)\b"
 UNIT_MS = {"ns": 1e-6, "µs": 1e-3, "us": 1e-3, "ms": 1, "millisecond": 1, "s": 1000, "sec": 1000, "second": 1000, "min": 60_000, "minute": 60_000}
 UNITS = "ns|µs|us|ms|milliseconds?|s|secs?|seconds?|min|minutes?"
-TEXT_DURATIONS = (
-    rf"(?i)\b(?:took|in|after|elapsed|duration:|slow query:)\s*\(?(\d[\d,]*(?:\.\d+)?)\s?({UNITS})\b",
-    r"\((\d[\d,]*(?:\.\d+)?)\s?(ns|µs|us|ms|s)\)",
-    r"^[A-Z]+ \S+ [1-5]\d\d (?:- )?(\d+(?:\.\d+)?) ?(ms)$",
-    r"^[\w .:/-]{1,60}: (\d+(?:\.\d+)?)(ms|s)$",
-)
+TEXT_DURATION = "|".join((
+    rf"(?i:\b(?:took|in|after|elapsed|duration:|slow query:)\s*\(?\d[\d,]*(?:\.\d+)?\s?(?:{UNITS})\b)",
+    r"\(\d[\d,]*(?:\.\d+)?\s?(?:ns|µs|us|ms|s)\)",
+    r"^[A-Z]+ \S+ [1-5]\d\d (?:- )?\d+(?:\.\d+)? ?ms$",
+    r"^[\w .:/-]{1,60}: \d+(?:\.\d+)?m?s$",
+))  # fmt: skip
+NUMBER_AND_UNIT = rf"(?i)(\d[\d,]*(?:\.\d+)?)\s?({UNITS})\)?$"
 ERROR_IN_TEXT = r"^\s*(?:Uncaught )?([A-Za-z_$][\w$.]*(?:Error|Exception|Rejection|Warning)|Error)(?: \[(\w+)\])?: ([^\n]*)"
 REQUEST_IN_TEXT = r"^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (/\S*) (?:HTTP/[\d.]+ )?(?:- )?([1-5]\d\d) (?:- )?\d+(?:\.\d+)? ?m?s\b"
 
 
-def plain_select(recognition: Recognition, lines: str, source: Source, dependencies: Sequence[Dependency], needed: Set[str], first_record_line: int) -> str:
-    """The SELECT that reads one-line records of the recognised format in place; `lines` gives `line`, `raw` and `next`."""
-    found = recognition.formats[0]
+def in_place_select(recognition: Recognition, lines: str, source: Source, dependencies: Sequence[Dependency], needed: Set[str], first_record_line: int) -> str:
+    """The SELECT that reads one-line records in place; `lines` gives `line`, `raw` and `next`.
+
+    Most lines are of the first format; each other one reads what those before it leave.
+    """
+    left = f"SELECT * FROM ({lines})"
+    selects = []
+    for found in recognition.formats[1:]:
+        before = recognition.formats[: recognition.formats.index(found)]
+        mine = " AND ".join([*(f"NOT {is_line_of(other)}" for other in before), is_line_of(found)])
+        selects.append(plain_select(found, recognition.zones, f"{left} WHERE {mine}", source, dependencies, needed, 0))
+    others = " OR ".join(is_line_of(found) for found in recognition.formats[1:])
+    main = recognition.formats[0]
+    rest = f"{left} WHERE {is_line_of(main)} OR NOT ({others})" if others else lines
+    names = ", ".join(["line", "class", "item", "file", *(quoted_name(name) for name in sorted(needed))])
+    selects.insert(0, plain_select(main, recognition.zones, rest, source, dependencies, needed, first_record_line))
+    return " UNION ALL ".join(f"SELECT {names} FROM ({select})" for select in selects)
+
+
+def is_line_of(found: Format) -> str:
+    """Whether a line is one of this format, as far as its beginning tells."""
+    return "starts_with(ltrim(raw), '{')" if found.is_json else f"regexp_matches(raw, {quoted(found.pattern)})"
+
+
+def plain_select(found: Format, zones: Zones, lines: str, source: Source, dependencies: Sequence[Dependency], needed: Set[str], first_record_line: int) -> str:
+    """The SELECT that reads the lines of one format."""
     texts, parsed, known, broken = _json_texts(found) if found.is_json else _group_texts(found)
     alone = {
-        "ts": instant_sql("ts_text", found.times, recognition.zones), "zoned": zoned_sql("ts_text", found.times), "ts_raw": "ts_text",
+        "ts": instant_sql("ts_text", found.times, zones), "zoned": zoned_sql("ts_text", found.times), "ts_raw": "ts_text",
         "format": quoted(found.name),
         "request": " AND ".join(f"{_has(name, found)} IS NOT NULL" for name in found.request_has) or ("spoken.url <> ''" if speaks(found) else "false"),
         "mended": "j IS NOT NULL AND (contains(raw, '\\ud') OR contains(raw, '\\uD')) AND NOT json_valid(raw)" if found.is_json else "false",
@@ -113,7 +137,7 @@ def plain_select(recognition: Recognition, lines: str, source: Source, dependenc
     if found.message_last:
         texts["message"] = f"coalesce({LAST_MESSAGE}, {texts['message']})"
     kind = f"CASE WHEN {known} THEN 'record' WHEN {broken} OR line < {first_record_line} THEN 'unparsed' ELSE 'continuation' END"
-    upper, own = together(dependencies, found, recognition.zones.name), {**alone, **meanings(found.levels, found)}
+    upper, own = together(dependencies, found, zones.name), {**alone, **meanings(found.levels, found)}
     wanted = closure(needed, {**upper, **own, **({"spoken": "message_text"} if "spoken" in texts else {})})
     structure = json.dumps(json_structure(found, {name.removesuffix("_text") for name in wanted}))
     body = f"SELECT line, raw, next, {BARRIER.format(parsed.replace('STRUCTURE', quoted(structure)))} AS j FROM ({lines})"
@@ -185,7 +209,8 @@ def meanings(levels: Mapping[str, str], found: Format | None) -> dict[str, str]:
         "client": "trim(split_part(client_text, ',', 1))",
         "user": "user_text",
         "error_code": "error_code_text",
-        "told_ms": told_duration(),
+        "told": told_duration(),
+        "told_ms": "CASE WHEN told >= 0 AND told < 1e12 THEN told END",
     }
 
 
@@ -194,7 +219,7 @@ def together(dependencies: Sequence[Dependency], found: Format | None, zone: str
     aborted, consequence = (found.aborted_message, found.consequence_message) if found else ("request aborted", "failed with status code")
     return {
         "duration_ms": f"coalesce(told_ms, {duration_in('message')})",
-        "duration_us": f"CAST(round(coalesce(told_ms, {duration_in('message')}) * 1000) AS BIGINT)",
+        "duration_us": "CAST(round(duration_ms * 1000) AS BIGINT)",
         "ts_zone": f"CASE WHEN ts IS NOT NULL THEN CASE WHEN zoned THEN 'explicit' ELSE {quoted('assumed: ' + zone)} END END",
         "streaming": "CASE WHEN is_request THEN event_stream END",
         "route": route_sql(),
@@ -285,7 +310,9 @@ def level_sql(text: str, levels: Mapping[str, str]) -> str:
     plain = f"lower(regexp_replace({text}, {quoted(ANSI_ESCAPE)}, '', 'g'))"
     known = {**LEVEL_NAMES, **{name: name for name in LEVELS}, **levels}
     names = " ".join(f"WHEN {quoted(name)} THEN '{meaning}'" for name, meaning in known.items())
-    return f"CASE WHEN {text}[1] BETWEEN '0' AND '9' THEN CASE {steps} WHEN {number} IS NOT NULL THEN 'fatal' END ELSE CASE {plain} {names} END END"
+    usual = " ".join(f"WHEN '{value}' THEN '{name}'" for name, value in LEVELS.items())
+    other = f"CASE WHEN {text}[1] BETWEEN '0' AND '9' THEN CASE {steps} WHEN {number} IS NOT NULL THEN 'fatal' END ELSE CASE {plain} {names} END END"
+    return f"CASE {text} {usual} ELSE {other} END"
 
 
 def level_number(level: str) -> str:
@@ -295,32 +322,25 @@ def level_number(level: str) -> str:
 def told_duration() -> str:
     """The duration in a field of its own, in milliseconds: a number in the unit the field's name says, or a text with its unit."""
     number = "TRY_CAST(duration_ms_text AS DOUBLE)"
-    with_unit = rf"regexp_extract(duration_ms_text, '^(\d[\d,]*(?:\.\d+)?)\s?({UNITS})$', ['n', 'u'])"
-    spoken = f"CASE WHEN {number} IS NULL THEN {in_ms(with_unit)} END"
     ways = [
-        number,
-        spoken,
-        "TRY_CAST(duration_s_text AS DOUBLE) * 1000",
-        "TRY_CAST(duration_us_text AS DOUBLE) / 1000",
-        "TRY_CAST(duration_ns_text AS DOUBLE) / 1000000",
-    ]
-    value = f"coalesce({', '.join(ways)})"
-    return f"CASE WHEN {value} >= 0 AND {value} < 1e12 THEN {value} END"
+        number, f"CASE WHEN duration_ms_text[-1] = 's' THEN {in_ms('duration_ms_text')} END",
+        "TRY_CAST(duration_s_text AS DOUBLE) * 1000", "TRY_CAST(duration_us_text AS DOUBLE) / 1000", "TRY_CAST(duration_ns_text AS DOUBLE) / 1000000",
+    ]  # fmt: skip
+    return f"coalesce({', '.join(ways)})"
 
 
 def duration_in(text: str) -> str:
-    """A duration that a message speaks of, in milliseconds; a limit or a pause is none."""
+    """A duration that the first line of a message speaks of, in milliseconds; a limit or a pause is none."""
     first = f"split_part(left({text}, 4000), chr(10), 1)"
-    ways = ", ".join(in_ms(f"regexp_extract({first}, {quoted(pattern)}, ['n', 'u'])") for pattern in TEXT_DURATIONS)
-    return (
-        f"CASE WHEN regexp_matches({first}, '\\d\\s?(?:[nµum]?s|milli|sec|min)') AND NOT regexp_matches({first}, {quoted(SETTING)}) THEN coalesce({ways}) END"
-    )
+    spoken = f"regexp_extract({first}, {quoted(TEXT_DURATION)})"
+    return f"CASE WHEN regexp_matches({text}, '\\d\\s?(?:[nµum]?s|milli|sec|min)') AND NOT regexp_matches({first}, {quoted(SETTING)}) THEN {in_ms(spoken)} END"
 
 
-def in_ms(struct: str) -> str:
-    """Milliseconds from a struct of number and unit."""
+def in_ms(text: str) -> str:
+    """Milliseconds from a text that ends with a number and its unit."""
+    number = f"TRY_CAST(replace(regexp_extract({text}, {quoted(NUMBER_AND_UNIT)}, 1), ',', '') AS DOUBLE)"
     units = " ".join(f"WHEN '{unit}' THEN {factor}" for unit, factor in UNIT_MS.items())
-    return f"(TRY_CAST(replace({struct}.n, ',', '') AS DOUBLE) * CASE regexp_replace(lower({struct}.u), '(second|minute|sec)s$', '\\1') {units} END)"
+    return f"({number} * CASE regexp_replace(lower(regexp_extract({text}, {quoted(NUMBER_AND_UNIT)}, 2)), '(second|minute|sec)s$', '\\1') {units} END)"
 
 
 def route_sql() -> str:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.archives import TextReader
-from incident_kit.logs.columns import ANSI_ESCAPE, COLUMNS, TYPES, Dependency, laid_select, no_format_select, plain_select, quoted
+from incident_kit.logs.columns import ANSI_ESCAPE, COLUMNS, TYPES, Dependency, in_place_select, is_line_of, laid_select, no_format_select, quoted
 from incident_kit.logs.formats import Format
 from incident_kit.logs.layout import lay_out
 from incident_kit.logs.recognise import Recognition, recognise
@@ -43,7 +43,7 @@ MEMORY_LIMIT = "600MB"  # of DuckDB; what does not fit goes to the scratch folde
 VIEWS = ("requests", "calls")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Readable:
     """A source made ready: what is known of it, and the file DuckDB reads, which is the source itself or a working copy."""
 
@@ -220,9 +220,14 @@ class Records:
     def _build(self) -> None:
         """The relations: `lines` (a table, or a view made for each question), `repeated`, `records`, `requests`, `calls`."""
         run = self._connection.execute
+        if self._small:  # unpacked and split once, however often it is asked
+            for number, readable in enumerate(self._readable):
+                run(f"CREATE TEMP TABLE raw_{number} AS {readable.lines}")
         self._first_lines = {readable.path: self._first_record_line(readable) for readable in self._readable}
         if self._small:
             run(f"CREATE TEMP TABLE lines AS {self._lines(frozenset(TYPES))}")
+            for number in range(len(self._readable)):
+                run(f"DROP TABLE raw_{number}")
         else:
             run(f"CREATE TEMP VIEW lines AS {self._lines(frozenset(TYPES))}")
         since, until = (quoted(bound.replace(tzinfo=None).isoformat(" ")) for bound in _bounds(self.window))
@@ -266,21 +271,24 @@ class Records:
             f"SELECT {number}::TINYINT AS source, line, class, item, file, {columns} FROM ({self._select(readable, needed)})" for number, readable in enumerate(self._readable)
         )  # fmt: skip
 
+    def _raw(self, readable: Readable) -> str:
+        return f"FROM raw_{self._readable.index(readable)}" if self._small else readable.lines
+
     def _select(self, readable: Readable, needed: frozenset[str]) -> str:
+        lines = self._raw(readable)
         if readable.laid_out:
-            return laid_select(readable.recognition, readable.lines, readable.source, self._dependencies, needed)
+            return laid_select(readable.recognition, lines, readable.source, self._dependencies, needed)
         first = self._first_lines[readable.path]
         if not readable.recognition.formats:
-            return no_format_select(readable.lines, readable.source)
-        return plain_select(readable.recognition, readable.lines, readable.source, self._dependencies, needed, first)
+            return no_format_select(lines, readable.source)
+        return in_place_select(readable.recognition, lines, readable.source, self._dependencies, needed, first)
 
     def _first_record_line(self, readable: Readable) -> int:
         """The first line that is a record: lines before it go on from nothing."""
-        found = readable.recognition.formats[0] if readable.recognition.formats else None
-        if found is None or readable.laid_out:
+        if not readable.recognition.formats or readable.laid_out:
             return 0
-        start = "starts_with(ltrim(raw), '{\"')" if found.is_json else f"regexp_matches(raw, {quoted(found.pattern)})"
-        row = self._connection.execute(f"SELECT line FROM ({readable.lines}) WHERE {start} LIMIT 1").fetchone()
+        begins = " OR ".join(is_line_of(each) for each in readable.recognition.formats)
+        row = self._connection.execute(f"SELECT line FROM ({self._raw(readable)}) WHERE {begins} LIMIT 1").fetchone()
         return row[0] if row else 0
 
 

@@ -57,8 +57,8 @@ class Recognition:
 
     @property
     def is_plain(self) -> bool:
-        """Whether every record is one line of one format, so that DuckDB can read the file in place."""
-        return not self.wrappers and len(self.formats) == 1 and not self.formats[0].spread
+        """Whether every record is one line and its beginning tells its format, so that DuckDB can read the file in place."""
+        return bool(self.formats) and not self.wrappers and not any(item.spread for item in self.formats) and sum(item.is_json for item in self.formats) <= 1
 
     @property
     def container(self) -> Format | None:
