@@ -57,14 +57,23 @@ class Readable:
     @property
     def lines(self) -> str:
         """The SELECT of its lines as they are: `line`, `raw`, `next`."""
-        packing = {"gzip": "gzip", "zstd": "zstd"}.get(self.scan.packing, "none") if self.path == self.source.path else "none"
         text = f"regexp_replace(raw, {quoted(ANSI_ESCAPE)}, '', 'g')" if self.scan.has_escapes and not self.laid_out else "raw"
         longest = self.scan.longest_line_bytes * (3 if self.laid_out else 1)
         return (
             f"SELECT row_number() OVER () AS line, {text} AS raw, lead({text}) OVER () AS next FROM read_csv({quoted(str(self.path))}, "
             "columns = {'raw': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false, auto_detect = false, new_line = '\\n', "
-            f"max_line_size = {longest}, compression = '{packing}')"
+            f"max_line_size = {longest}, compression = '{self._packing}')"
         )
+
+    @property
+    def objects(self) -> str:
+        """Its JSON objects, read without going through lines; what is no object is left out. COLUMNS stands for their types."""
+        longest = max(self.scan.longest_line_bytes, 16 << 20)
+        return f"read_ndjson({quoted(str(self.path))}, ignore_errors = true, columns = {{COLUMNS}}, maximum_object_size = {longest}, compression = '{self._packing}')"
+
+    @property
+    def _packing(self) -> str:
+        return {"gzip": "gzip", "zstd": "zstd"}.get(self.scan.packing, "none") if self.path == self.source.path else "none"
 
 
 def make_ready(source: Source, scratch: Path, zones: Zones, own: Sequence[Format]) -> Readable:
@@ -112,6 +121,8 @@ class Records:
             }
         )
         self._connection.execute("SET TimeZone = 'UTC'")
+        # It moves conditions below the layers of `columns` and then computes what they are made of once for each: three times the work.
+        self._connection.execute("SET disabled_optimizers = 'filter_pushdown'")
         self._small = sum(readable.scan.text_bytes for readable in self._readable) <= IN_MEMORY_BYTES
         self._accounts: list[Account] | None = None
         self._build()
@@ -258,30 +269,35 @@ class Records:
         """Make `lines` anew with what this statement needs of it: only for large inputs, where parsing the rest costs."""
         if self._small:
             return
-        text = " ".join([statement, *(question(view) for view in VIEWS if re.search(rf"\b{view}\b", statement))])
-        needed = frozenset(name for name in TYPES if re.search(rf"\b{name}\b", text)) | {"ts"}
-        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW lines AS {self._lines(needed)}")
+        used = [view for view in VIEWS if mentions(statement, view)]
+        needed = {name for name in TYPES if any(mentions(text, name) for text in (statement, *map(question, used)))} | {"ts"}
+        if used == ["requests"]:
+            needed.discard("duration_us")  # the view has `request_us` in its place
+        only_requests = used == ["requests"] and not any(mentions(statement, name) for name in ("line", "lines", "placed", "records"))
+        self._connection.execute(f"SET preserve_insertion_order = {str(not only_requests).lower()}")  # line numbers need the order
+        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW lines AS {self._lines(frozenset(needed), only_requests)}")
         for view in getattr(self, "_views", ()):
             self._connection.execute(view)
 
-    def _lines(self, needed: frozenset[str]) -> str:
-        """The SELECT of `lines` with these columns; the others are null."""
+    def _lines(self, needed: frozenset[str], only_requests: bool = False) -> str:
+        """The SELECT of `lines` with these columns; the others are null. `only_requests`: all else may be left out."""
         columns = ", ".join(f'"{name}"' if name in needed else f'NULL::{kind} AS "{name}"' for name, kind in TYPES.items())
         return " UNION ALL ".join(
-            f"SELECT {number}::TINYINT AS source, line, class, item, file, {columns} FROM ({self._select(readable, needed)})" for number, readable in enumerate(self._readable)
+            f"SELECT {number}::TINYINT AS source, line, class, item, file, {columns} FROM ({self._select(readable, needed, only_requests)})" for number, readable in enumerate(self._readable)
         )  # fmt: skip
 
     def _raw(self, readable: Readable) -> str:
         return f"FROM raw_{self._readable.index(readable)}" if self._small else readable.lines
 
-    def _select(self, readable: Readable, needed: frozenset[str]) -> str:
+    def _select(self, readable: Readable, needed: frozenset[str], only_requests: bool) -> str:
         lines = self._raw(readable)
         if readable.laid_out:
             return laid_select(readable.recognition, lines, readable.source, self._dependencies, needed)
         first = self._first_lines[readable.path]
         if not readable.recognition.formats:
             return no_format_select(lines, readable.source)
-        return in_place_select(readable.recognition, lines, readable.source, self._dependencies, needed, first)
+        objects = readable.objects if only_requests and readable.recognition.formats[0].is_json and readable.recognition.formats[0].request_has else ""
+        return in_place_select(readable.recognition, lines, objects, readable.source, self._dependencies, needed, first)
 
     def _first_record_line(self, readable: Readable) -> int:
         """The first line that is a record: lines before it go on from nothing."""
@@ -302,6 +318,10 @@ def read(
     `date_order` (`mdy`, `dmy`, `ymd`) the order of dates that could be read in two ways. `formats` are a team's own.
     """
     return Records(sources, window, dependencies, Zones(log_zone, date_order), formats)
+
+
+def mentions(statement: str, name: str) -> bool:
+    return re.search(rf"\b{name}\b", re.sub(r"--.*", "", statement)) is not None
 
 
 @cache

@@ -88,7 +88,13 @@ class Sample:
         if number == 0:
             self._head = block.split(b"\n", HEAD_LINES)[:HEAD_LINES]
         elif number % self._stride == 0:
-            self._rest += (self._begun + block).split(b"\n", LINES_OF_A_BLOCK)[:LINES_OF_A_BLOCK]
+            begin = 0
+            for _ in range(LINES_OF_A_BLOCK):  # split would copy the rest of the block
+                end = block.find(b"\n", begin)
+                self._rest.append((self._begun if begin == 0 else b"") + (block[begin:end] if end >= 0 else block[begin:]))
+                begin = end + 1
+                if begin == 0:
+                    break
             if len(self._rest) > MOST_LINES:
                 self._rest = self._rest[::2]
                 self._stride *= 2

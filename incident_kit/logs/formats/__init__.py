@@ -31,7 +31,8 @@ class Format:
     """How one kind of log line is read.
 
     `columns` maps a field to the paths at which its value may stand in a JSON object, first found wins; a text format has
-    `pattern` instead, whose groups are named after the fields. `times` are forms of `times.FORMS`. `spread` says how a
+    `pattern` instead, whose groups are named after the fields. `request_columns` are the paths of a finished request where
+    they are fewer. `times` are forms of `times.FORMS`. `spread` says how a
     record lies over several lines (see `layout`), `begins` how a file that is no list of lines begins.
     """
 
@@ -47,6 +48,7 @@ class Format:
     times: tuple[str, ...]
     levels: Mapping[str, str]
     request_has: tuple[str, ...]
+    request_columns: Mapping[str, tuple[str, ...]]
     aborted_message: str
     consequence_message: str
     message_last: bool
@@ -159,7 +161,8 @@ def load(data: Mapping[str, Any], where: str) -> Format:
             pattern=data.get("pattern", ""), recognised_by=tuple(frozenset(names) for names in data.get("recognised_by", ())),
             without=frozenset(data.get("without", ())), rank=int(data.get("rank", 0)), only_keys=frozenset(data.get("only_keys", ())), columns={column: tuple(paths) for column, paths in data.get("columns", {}).items()},
             times=tuple(data.get("times", ("epoch", "iso"))), levels={name.lower(): level for name, level in data.get("levels", {}).items()},
-            request_has=tuple(request.get("has", ())), aborted_message=request.get("aborted_message", ""),
+            request_has=tuple(request.get("has", ())), request_columns={column: tuple(paths) for column, paths in request.get("columns", {}).items()},
+            aborted_message=request.get("aborted_message", ""),
             consequence_message=request.get("consequence_message", ""), message_last=bool(data.get("message_last")), per_message=bool(data.get("per_message")), spread=data.get("spread", ""),
             begins=data.get("begins", ""), header=tuple(data.get("header", ())),
             samples=tuple(data["sample"]),
