@@ -62,18 +62,23 @@ def report(
     since: Annotated[str, typer.Option(help="Start of the window: -30m, 14:05 or ISO 8601.")] = "",
     until: Annotated[str, typer.Option(help="End of the window.")] = "",
     evidence: Annotated[Path | None, typer.Option(help="Evidence that was collected before: an incident, a run, a folder.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="Ask the live systems too, read-only.")] = False,
+    env_file: Annotated[Path | None, typer.Option("--env-file", help="The BFF's environment file: which settings are set, and where its systems are.")] = None,
+    budget: Annotated[float, typer.Option(help="Seconds that asking the live systems may take.", min=1)] = 20,
     parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE, a further parameter of the notebook.")] = None,
     max_evidence: Annotated[int, typer.Option(help="Most bytes of evidence an incident may hold.")] = 2 << 30,
     reports: Reports = None,
     runbook: RunbookFolder = "",
     tz: Zone = "UTC",
 ) -> None:
-    """A sealed report on one scenario, from logs or from evidence collected before.
+    """A sealed report on one scenario, from logs, live systems, or evidence collected before.
 
-    Example: incident-kit report high_error_rate -l /var/log/bff/combined.log --since -30m
+    Example: incident-kit report high_error_rate -l /var/log/bff/combined.log --since -30m --live --env-file /srv/bff/.env
     """
     from dataclasses import replace
 
+    from incident_kit import configuration
+    from incident_kit.asking import Asked, ask_live
     from incident_kit.collect import check_logs, collect_logs
     from incident_kit.evidence import journal
     from incident_kit.evidence.incident import load_or_create, reports_folder
@@ -83,26 +88,39 @@ def report(
     title = load(runbook).scenario(scenario).title
     given = _parameters(scenario, runbook, parameter or [])
     bounds = _bounds(since, until, tz)
-    if bool(log) == bool(evidence):
+    if bool(log or live) == bool(evidence):
         raise InputError(
-            "give either log files (-l LOG, repeatable) or --evidence DIR. Example: incident-kit report high_error_rate -l combined.log --since -30m"
+            "give either log files (-l LOG, repeatable), --live or both, or --evidence DIR. "
+            "Example: incident-kit report high_error_rate -l combined.log --since -30m --live"
         )
+    if env_file and not live:
+        raise InputError("--env-file is read only when live systems are asked: add --live.")
     if evidence:
         store = open_evidence(evidence)
         store.items()  # a damaged item is named before an incident is made
         incident = load_or_create(reports_folder(reports), incident_id or None, title)
         _make_run(incident, scenario, store, runbook, bounds, given)
         return
-    check_logs(log or [], *bounds)  # before an incident's folder is made for logs that cannot be used
+    settings = configuration.load() if live else None
+    if log:
+        check_logs(log, *bounds)  # before an incident's folder is made for logs that cannot be used
     incident = replace(load_or_create(reports_folder(reports), incident_id or None, title), limit_bytes=max_evidence)
-    collected = collect_logs(incident.evidence, log or [], *bounds)
-    for note in collected.notes:
-        _say(note)
-    for item in collected.items:
-        journal.append(incident.journal, "custody", f"preserved item {item.id}: {item.size_bytes} bytes of {item.origin}, sha256 {item.sha256}")
-        for remark in item.details["notes"]:
-            _say(f"{item.origin}: {remark}")
-    _make_run(incident, scenario, incident.evidence, runbook, (collected.window.since, collected.window.until), given, [item.id for item in collected.items])
+    asked = Asked()
+    if settings:  # first of all: what a system says now is gone in a minute, a log is not
+        asked = ask_live(incident.evidence, settings, env_file, budget, lambda answer: _say(answer.sentence()))
+        journal.append(incident.journal, "custody", f"asked the live systems: {len(asked.items)} answers stored")
+    items = list(asked.items)
+    if log:
+        collected = collect_logs(incident.evidence, log, *bounds)
+        for note in collected.notes:
+            _say(note)
+        for item in collected.items:
+            journal.append(incident.journal, "custody", f"preserved item {item.id}: {item.size_bytes} bytes of {item.origin}, sha256 {item.sha256}")
+            for remark in item.details["notes"]:
+                _say(f"{item.origin}: {remark}")
+        items += collected.items
+        bounds = (collected.window.since, collected.window.until)
+    _make_run(incident, scenario, incident.evidence, runbook, bounds, given, [item.id for item in items], asked.notes)
 
 
 @app.command()
@@ -188,16 +206,20 @@ def lab(
     os.execv(sys.executable, command)
 
 
-def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tuple[datetime | None, datetime | None] = (None, None), given: dict[str, Any] | None = None, only: list[str] | None = None) -> None:  # fmt: skip
-    from incident_kit.model.times import Window
+def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tuple[datetime | None, datetime | None] = (None, None), given: dict[str, Any] | None = None, only: list[str] | None = None, notes: list[str] | None = None) -> None:  # fmt: skip
+    from incident_kit.model.times import iso
     from incident_kit.report.run import make_run
     from incident_kit.runbook.data import load
 
-    held = store.window()
-    window = Window(bounds[0] or held.since, bounds[1] or held.until)
+    window = store.window(*(iso(bound) if bound else "" for bound in bounds))
     _say(f"Window: {window}")
+    for note in notes or ():
+        _say(note)
     items = [item for item in store.items() if only is None or item.id in only]
-    _sealed(make_run(incident, load(runbook), scenario, items, window, given))
+    run = make_run(incident, load(runbook), scenario, items, window, given, notes or ())
+    _sealed(run)
+    if notes:
+        raise typer.Exit(INCOMPLETE)
 
 
 def _sealed(run: Any) -> None:

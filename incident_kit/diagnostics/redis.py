@@ -1,0 +1,259 @@
+"""Redis: is it there, what does it say of itself, what lives in it, and where do the event subscriptions stand?
+
+Commands and their effects: https://redis.io/docs/latest/commands/. SCAN, TYPE, PTTL and OBJECT leave a key's idle time alone; GET resets it,
+so the idle time is read first, and from Redis 7.2 on NO-TOUCH keeps it as it is. KEYS and MONITOR, which burden the server, are not used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from time import perf_counter
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import redis
+from redis.connection import Connection, SSLConnection
+
+from incident_kit.diagnostics import network
+from incident_kit.diagnostics.conversation import Conversation, NoAnswer, Note, Reply
+from incident_kit.model.answer import Answer, ServerClock
+
+# Everything that may be sent, as the ledger begins its lines. AUTH, SELECT and CLIENT concern this connection alone.
+COMMANDS = (
+    "AUTH", "SELECT", "CLIENT SETNAME", "CLIENT NO-TOUCH", "PING", "TIME", "INFO", "SLOWLOG GET", "SLOWLOG LEN", "CLIENT LIST", "LATENCY LATEST",
+    "DBSIZE", "SCAN", "TYPE", "PTTL", "OBJECT IDLETIME", "OBJECT FREQ", "STRLEN", "GET",
+)  # fmt: skip
+
+NAME = "incident_kit"
+CONNECT_S, REPLY_S = 3.0, 5.0
+SCAN_COUNT = 500
+MOST_KEYS = 200_000
+SCAN_S = 5.0
+MOST_REPLAY_KEYS = 100
+MOST_ROWS = 200
+PINGS = 10
+REPLAY_PREFIX = "sf:pe:replay:"
+VALUE_OF_A_POSITION = re.compile(r"-?\d{1,20}|[A-Za-z0-9+/_-]{4,44}={0,2}")
+WORD = re.compile(r"[A-Za-z][A-Za-z_-]{0,31}")
+QUEUE = re.compile(r"bull:([A-Za-z][A-Za-z0-9_-]{0,31}):")
+
+
+def ask(url: str, talk: Conversation) -> Iterator[Answer]:
+    """The answers of the Redis at this address."""
+    with ExitStack() as stack:
+        line = Line(url, talk, stack)
+        yield talk.answer("ping", "does it answer, and what time has it?", lambda: ping(line))
+        for name, asked, question in QUESTIONS:
+            if talk.closed:
+                return
+            yield talk.answer(name, asked, partial(question, line))
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A Redis address taken apart. `shown` is the address without user and password."""
+
+    host: str
+    port: int
+    database: int
+    user: str
+    password: str
+    tls: bool
+
+    @property
+    def shown(self) -> str:
+        return f"redis{'s' if self.tls else ''}://{self.host}:{self.port}/{self.database}"
+
+
+def address(url: str) -> tuple[Address, list[str]]:
+    """The parts of a `redis://` or `rediss://` address, and the values in it that must never be shown. Raises NoAnswer."""
+    scheme, found, rest = url.strip().partition("://")
+    if not found or scheme not in ("redis", "rediss"):
+        raise NoAnswer("the value is not an address such as redis://host:6379/0", final=True)
+    before, _, place = rest.rpartition("@")  # a password may hold @ or / unescaped, which ioredis takes as it is
+    user, _, password = before.partition(":")
+    try:
+        parts = urlsplit(f"//{place}")
+        database = parts.path.strip("/") or parse_qs(parts.query).get("db", ["0"])[0]
+        found_address = Address(parts.hostname or "localhost", parts.port or 6379, int(database or 0), unquote(user), unquote(password), scheme == "rediss")
+    except ValueError:
+        raise NoAnswer("the value is not an address such as redis://host:6379/0: its port or its database is not a number", final=True) from None
+    return found_address, [password, unquote(password)]
+
+
+class Recorded(Connection):
+    """redis-py's connection, sending only what COMMANDS allows and writing all of it in the ledger."""
+
+    def __init__(self, talk: Conversation, stack: ExitStack, **options: Any) -> None:
+        super().__init__(protocol=2, driver_info=None, socket_connect_timeout=CONNECT_S, socket_timeout=REPLY_S, **options)
+        self._talk, self._stack = talk, stack
+        self._note: Note | None = None
+
+    def _connect(self) -> Any:
+        connection = super()._connect()
+        self._stack.enter_context(self._talk.budget.holding(connection.fileno()))
+        return connection
+
+    def send_command(self, *arguments: Any, **options: Any) -> None:
+        self._talk.budget.left_s()
+        self._note = self._talk.note(permitted(arguments))
+        super().send_command(*arguments, **options)
+
+    def read_response(self, *arguments: Any, **options: Any) -> Any:
+        outcome = "no reply"
+        try:
+            response = super().read_response(*arguments, **options)
+            outcome = "ok"
+        except redis.RedisError as error:
+            outcome = f"{error.status_code or type(error).__name__} {error}"
+            raise
+        finally:
+            if self._note:
+                self._note.done(outcome)
+        return response
+
+
+class RecordedOverTls(Recorded, SSLConnection):
+    """The same over TLS."""
+
+
+def permitted(arguments: Sequence[Any]) -> str:
+    """The command as the ledger shows it. Raises ValueError for one that COMMANDS does not have."""
+    words = [str(argument) for argument in arguments]
+    for allowed in COMMANDS:
+        if " ".join(words[: len(allowed.split())]).upper() == allowed:
+            return "AUTH (not shown)" if allowed == "AUTH" else " ".join(words)
+    raise ValueError(f"{words[0]}: not a command that this package may send")
+
+
+class Line:
+    """A connection to one Redis. `info` is what INFO said, once it was asked."""
+
+    def __init__(self, url: str, talk: Conversation, stack: ExitStack) -> None:
+        self._url, self._talk, self._stack = url, talk, stack
+        self._connection: Recorded | None = None
+        self.address = Address("", 0, 0, "", "", False)
+        self.info: dict[str, Any] = {}
+
+    def connect(self) -> None:
+        """Connect, sign in and choose the database. Raises NoAnswer."""
+        self.address, self._talk.secrets = address(self._url)
+        place = self.address
+        network.addresses(place.host, place.port, self._talk.budget)  # a resolver that hangs is met here, where it is bounded
+        kind = RecordedOverTls if place.tls else Recorded
+        connection = kind(
+            self._talk, self._stack, host=place.host, port=place.port, db=place.database, username=place.user or None, password=place.password or None
+        )
+        self._stack.callback(connection.disconnect)
+        self._connection = connection
+        with self._talk.sending(f"(connect to {place.shown})"):
+            self._translated(connection.connect)
+        with suppress(NoAnswer):  # a courtesy to whoever reads CLIENT LIST; some services forbid it
+            self.send("CLIENT", "SETNAME", NAME)
+
+    def send(self, *arguments: str) -> Any:
+        """The reply to one command; bytes where Redis gives bytes. Raises NoAnswer."""
+        connection = self._connection
+        if connection is None:
+            raise NoAnswer("there is no connection", final=True)
+
+        def exchange() -> Any:
+            connection.send_command(*arguments)
+            return connection.read_response(disable_decoding=True)
+
+        return self._translated(exchange)
+
+    def _translated(self, do: Callable[[], Any]) -> Any:
+        """What `do` gives, with what goes wrong put into plain words."""
+        where = f"{self.address.host}:{self.address.port}"
+        try:
+            return do()
+        except redis.TimeoutError as error:
+            raise NoAnswer(f"{where} does not answer within {REPLY_S:g} s: frozen, swamped, or busy with one long command", final=True) from error
+        except redis.RedisError as error:
+            if error.status_code or isinstance(error, redis.ResponseError):
+                raise refusal(error) from error
+            if isinstance(error, redis.InvalidResponse):
+                raise NoAnswer(f"{where} does not speak Redis's protocol", final=True) from error
+            raise NoAnswer(network.words(error, self.address.host, self.address.port), final=True) from error
+
+
+REFUSALS = {
+    "NOAUTH": "Redis asks for a password and the address has none",
+    "WRONGPASS": "Redis does not accept the name and password of the address",
+    "LOADING": "Redis is loading its data from disk and answers nothing else until that is done",
+    "MASTERDOWN": "this replica has lost its master and is told not to answer from old data",
+    "BUSY": "Redis is busy running a script and answers nothing else",
+    "CLUSTERDOWN": "the cluster is down: not every slot is served",
+}
+
+
+def refusal(error: redis.RedisError) -> NoAnswer:
+    """An error reply in plain words."""
+    code, text = error.status_code or str(error).partition(" ")[0], str(error)
+    if "max number of clients reached" in text:
+        return NoAnswer("Redis has reached its limit of clients (maxclients) and accepts no more, not even this question", final=True)
+    if code == "ERR" and "AUTH" in text and "without any password" in text:
+        return NoAnswer("the address has a password and this Redis asks for none: is it the right server?", final=True)
+    if code == "NOPERM":
+        return NoAnswer(f"this user may not ask that: {text}")
+    if code in REFUSALS:
+        return NoAnswer(f"{REFUSALS[code]} ({code})", final=code in ("NOAUTH", "WRONGPASS"))
+    return NoAnswer(f"Redis answers with an error: {text if text.startswith(code) else f'{code} {text}'}")
+
+
+def ping(line: Line) -> Reply:
+    line.connect()
+    line.send("PING")
+    asked_at, begun = datetime.now(UTC), perf_counter()
+    seconds, micros = (int(part) for part in line.send("TIME"))
+    round_trip_ms = (perf_counter() - begun) * 1000
+    server = datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
+    return Reply({"reply": "PONG", "address": line.address.shown}, ServerClock.compared(server, asked_at, round_trip_ms))
+
+
+def info(line: Line) -> Reply:
+    text = line.send("INFO", "everything") or line.send("INFO", "all")
+    sections: dict[str, dict[str, Any]] = {}
+    section = sections.setdefault("", {})
+    for row in text.decode("utf-8", "replace").split("\r\n"):
+        name, colon, value = row.partition(":")
+        if row.startswith("#"):
+            section = sections.setdefault(row[1:].strip().lower(), {})
+        elif colon:
+            section[name] = number(value)
+    line.info = {name: value for part in sections.values() for name, value in part.items()}
+    return Reply({name: part for name, part in sections.items() if part}, warnings=tuple(troubles(line.info)))
+
+
+def number(value: str) -> str | int | float:
+    """A field of INFO as a number where it is written as one; an id with leading zeros is none."""
+    if re.fullmatch(r"-?(?:0|[1-9]\d{0,17})", value):
+        return int(value)
+    return float(value) if re.fullmatch(r"-?(?:0|[1-9]\d{0,11})\.\d{1,6}", value) else value
+
+
+def troubles(info: dict[str, Any]) -> Iterator[str]:
+    """What a person must know of what INFO says."""
+    if info.get("loading") == 1:
+        yield f"it is loading its data from disk, {info.get('loading_loaded_perc', '?')} % done"
+    limit, used = info.get("maxmemory", 0), info.get("used_memory", 0)
+    if limit and used >= limit and info.get("maxmemory_policy") == "noeviction":
+        yield f"it is out of memory and refuses writes: {used:,} of {limit:,} bytes used, and its policy is to evict nothing"
+    if info.get("role") == "slave":
+        yield f"this is a replica of {info.get('master_host')}:{info.get('master_port')}: writes sent here are refused"
+        if info.get("master_link_status") != "up":
+            yield f"its link to the master is {info.get('master_link_status')}: what it answers may be old"
+    for what in ("rdb_last_bgsave_status", "aof_last_write_status"):
+        if info.get(what) == "err":
+            yield f"it cannot write to its disk ({what} is err), and may refuse writes for that"
+
+
+QUESTIONS: tuple[tuple[str, str, Callable[[Line], Reply]], ...] = (
+    ("info", "memory, clients, persistence, replication, errors and commands, by its own account", info),
+)
