@@ -161,7 +161,12 @@ def systems(configuration: Configuration, environment: Mapping[str, str], env_fi
 
         return diagnostic.ask(values[targets.redis], talk)
 
-    return [named(System("redis", targets.redis, 15, redis), values)]
+    def postgres(talk: Conversation) -> Iterator[Answer]:
+        from incident_kit.diagnostics import postgres as diagnostic
+
+        return diagnostic.ask(values[targets.postgres], talk)
+
+    return [named(System("redis", targets.redis, 15, redis), values), named(System("postgres", targets.postgres, 15, postgres), values)]
 
 
 def named(system: System, values: Mapping[str, str]) -> System:

@@ -7,12 +7,14 @@ so the idle time is read first, and from Redis 7.2 on NO-TOUCH keeps it as it is
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from time import perf_counter
+from statistics import median
+from time import monotonic, perf_counter
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -22,25 +24,28 @@ from redis.connection import Connection, SSLConnection
 from incident_kit.diagnostics import network
 from incident_kit.diagnostics.conversation import Conversation, NoAnswer, Note, Reply
 from incident_kit.model.answer import Answer, ServerClock
+from incident_kit.model.times import iso
 
 # Everything that may be sent, as the ledger begins its lines. AUTH, SELECT and CLIENT concern this connection alone.
 COMMANDS = (
     "AUTH", "SELECT", "CLIENT SETNAME", "CLIENT NO-TOUCH", "PING", "TIME", "INFO", "SLOWLOG GET", "SLOWLOG LEN", "CLIENT LIST", "LATENCY LATEST",
-    "DBSIZE", "SCAN", "TYPE", "PTTL", "OBJECT IDLETIME", "OBJECT FREQ", "STRLEN", "GET",
+    "DBSIZE", "SCAN", "TYPE", "PTTL", "OBJECT IDLETIME", "OBJECT FREQ", "MEMORY USAGE", "GET",
 )  # fmt: skip
 
 NAME = "incident_kit"
 CONNECT_S, REPLY_S = 3.0, 5.0
-SCAN_COUNT = 500
-MOST_KEYS = 200_000
-SCAN_S = 5.0
-MOST_REPLAY_KEYS = 100
-MOST_ROWS = 200
 PINGS = 10
-REPLAY_PREFIX = "sf:pe:replay:"
-VALUE_OF_A_POSITION = re.compile(r"-?\d{1,20}|[A-Za-z0-9+/_-]{4,44}={0,2}")
+SLOW_COMMANDS = 32
+MOST_CLIENTS = 100  # shown one by one; all are counted
+SCAN_COUNT = 500  # keys looked at in one step: well below a millisecond of the server's time
+SCAN_S = 4.0
+MOST_GROUPS = 100
+MOST_REPLAY_KEYS = 100
+MOST_VALUE_BYTES = 1024
+REPLAY_PREFIX, QUEUE_PREFIX = "sf:pe:replay:", "bull:"
+# A replay position as CometD (a whole number) and the Pub/Sub API (bytes in base64) give it. Anything else is not shown.
+POSITION = re.compile(r"-?\d{1,20}|[A-Za-z0-9+/_-]{4,44}={0,2}")
 WORD = re.compile(r"[A-Za-z][A-Za-z_-]{0,31}")
-QUEUE = re.compile(r"bull:([A-Za-z][A-Za-z0-9_-]{0,31}):")
 
 
 def ask(url: str, talk: Conversation) -> Iterator[Answer]:
@@ -124,7 +129,7 @@ class RecordedOverTls(Recorded, SSLConnection):
 
 def permitted(arguments: Sequence[Any]) -> str:
     """The command as the ledger shows it. Raises ValueError for one that COMMANDS does not have."""
-    words = [str(argument) for argument in arguments]
+    words = [argument.decode("utf-8", "backslashreplace") if isinstance(argument, bytes) else str(argument) for argument in arguments]
     for allowed in COMMANDS:
         if " ".join(words[: len(allowed.split())]).upper() == allowed:
             return "AUTH (not shown)" if allowed == "AUTH" else " ".join(words)
@@ -132,13 +137,15 @@ def permitted(arguments: Sequence[Any]) -> str:
 
 
 class Line:
-    """A connection to one Redis. `info` is what INFO said, once it was asked."""
+    """A connection to one Redis, and what its answers have told so far: INFO's fields, and the replay keys that were met."""
 
     def __init__(self, url: str, talk: Conversation, stack: ExitStack) -> None:
         self._url, self._talk, self._stack = url, talk, stack
         self._connection: Recorded | None = None
         self.address = Address("", 0, 0, "", "", False)
         self.info: dict[str, Any] = {}
+        self.replay_keys: set[bytes] = set()
+        self.scanned = False
 
     def connect(self) -> None:
         """Connect, sign in and choose the database. Raises NoAnswer."""
@@ -156,7 +163,7 @@ class Line:
         with suppress(NoAnswer):  # a courtesy to whoever reads CLIENT LIST; some services forbid it
             self.send("CLIENT", "SETNAME", NAME)
 
-    def send(self, *arguments: str) -> Any:
+    def send(self, *arguments: str | bytes | int) -> Any:
         """The reply to one command; bytes where Redis gives bytes. Raises NoAnswer."""
         connection = self._connection
         if connection is None:
@@ -254,6 +261,116 @@ def troubles(info: dict[str, Any]) -> Iterator[str]:
             yield f"it cannot write to its disk ({what} is err), and may refuse writes for that"
 
 
+def slowlog(line: Line) -> Reply:
+    entries = []
+    for entry in line.send("SLOWLOG", "GET", str(SLOW_COMMANDS)):
+        arguments = [part.decode("utf-8", "replace") for part in entry[3]]
+        shown = " ".join([arguments[0].lower(), *(f"{group(key)}..." for key in arguments[1:2])])  # further arguments are data
+        entries.append({"at": iso(datetime.fromtimestamp(entry[1], UTC)), "duration_ms": entry[2] / 1000, "command": shown, "arguments": len(arguments) - 1})
+    return Reply({"entries": entries, "held": line.send("SLOWLOG", "LEN")})
+
+
+def clients(line: Line) -> Reply:
+    rows = [dict(pair.split("=", 1) for pair in row.split(" ") if "=" in pair) for row in line.send("CLIENT", "LIST").decode("utf-8", "replace").splitlines()]
+    names, commands = Counter(row.get("name", "") for row in rows), Counter(row.get("cmd", "") for row in rows)
+    hosts = Counter(row.get("addr", "").rpartition(":")[0] for row in rows)
+    largest = sorted(rows, key=lambda row: (-int(row.get("omem", 0)), -int(row.get("age", 0))))[:MOST_CLIENTS]
+    shown = ("addr", "name", "user", "age", "idle", "flags", "db", "cmd", "omem", "tot-mem", "qbuf")
+    return Reply({
+        "connected": len(rows), "limit": line.info.get("maxclients"), "blocked": sum("b" in row.get("flags", "") for row in rows),
+        "by_name": dict(names.most_common(MOST_GROUPS)), "by_host": dict(hosts.most_common(MOST_GROUPS)), "by_last_command": dict(commands.most_common(MOST_GROUPS)),
+        "clients": [{name: number(row[name]) for name in shown if name in row} for row in largest],
+    })  # fmt: skip
+
+
+def latency(line: Line) -> Reply:
+    round_trips_ms = []
+    for _ in range(PINGS):
+        begun = perf_counter()
+        line.send("PING")
+        round_trips_ms.append((perf_counter() - begun) * 1000)
+    events = [
+        {"event": row[0].decode(), "at": iso(datetime.fromtimestamp(row[1], UTC)), "latest_ms": row[2], "longest_ms": row[3]}
+        for row in line.send("LATENCY", "LATEST")
+    ]
+    return Reply({
+        "pings": PINGS, "round_trip_median_ms": round(median(round_trips_ms), 3), "round_trip_longest_ms": round(max(round_trips_ms), 3),
+        "events": events,  # none where latency-monitor-threshold is 0, its default
+    })  # fmt: skip
+
+
+def keys(line: Line) -> Reply:
+    """Counted by the first part of their names; the names of the replay keys are kept for `replay`."""
+    total, counts, examined = line.send("DBSIZE"), Counter[str](), 0
+    cursor, ends = b"0", monotonic() + SCAN_S
+    while True:
+        cursor, names = line.send("SCAN", cursor, "COUNT", SCAN_COUNT)
+        examined += len(names)
+        for name in names:
+            text = name.decode("utf-8", "replace")
+            counts[group(text)] += 1
+            if text.startswith(REPLAY_PREFIX):
+                line.replay_keys.add(name)
+        if cursor == b"0" or monotonic() >= ends:
+            break
+    line.scanned = cursor == b"0"
+    shown = dict(counts.most_common(MOST_GROUPS))
+    data = {
+        "database": line.address.database, "keys": total, "examined": examined, "by_prefix": shown, "other_prefixes": len(counts) - len(shown),
+        "flushdb_would_delete": {
+            "replay_positions": len(line.replay_keys), "queue_keys": sum(count for name, count in counts.items() if name.startswith(QUEUE_PREFIX)),
+        },
+    }  # fmt: skip
+    return Reply(data, missing="" if line.scanned else f"{examined:,} of {total:,} keys were looked at in the {SCAN_S:g} s allowed")
+
+
+def group(key: str) -> str:
+    """The part of a key's name that says what it is for: never ids, addresses or tokens, which stand behind it or alone.
+
+    >>> group("session:4f1c0a9e"), group("bull:orders:wait"), group("sf:pe:replay:/event/A__e"), group("4f1c0a9e")
+    ('session:', 'bull:orders:', 'sf:pe:replay:', '(no prefix)')
+    """
+    first, colon, rest = key.partition(":")
+    if not colon or not WORD.fullmatch(first):
+        return "(no prefix)"
+    if key.startswith(REPLAY_PREFIX):
+        return REPLAY_PREFIX
+    queue = rest.partition(":")[0]
+    return f"{QUEUE_PREFIX}{queue}:" if key.startswith(QUEUE_PREFIX) and WORD.fullmatch(queue) else f"{first}:"
+
+
+def replay(line: Line) -> Reply:
+    """The age of each position is read before its value: reading a value makes its key look freshly used."""
+    try:
+        line.send("CLIENT", "NO-TOUCH", "ON")
+        untouched = True
+    except NoAnswer:  # before Redis 7.2, or not allowed to this user
+        untouched = False
+    names = sorted(line.replay_keys)
+    positions = [position(line, name) for name in names[:MOST_REPLAY_KEYS]]
+    warnings = [f"{one['key']} expires in {one['expires_in_s']:,.0f} s, and the position with it" for one in positions if one["expires_in_s"] is not None]
+    missing = [] if line.scanned else ["not every key was looked at, so there may be more positions"]
+    missing += [f"{len(names) - MOST_REPLAY_KEYS} more positions were not read"] if len(names) > MOST_REPLAY_KEYS else []
+    return Reply({"positions": positions, "found": len(names), "idle_times_kept": untouched or not names}, warnings=tuple(warnings), missing="; ".join(missing))
+
+
+def position(line: Line, name: bytes) -> dict[str, Any]:
+    kind, lasts_ms, size = line.send("TYPE", name).decode(), line.send("PTTL", name), line.send("MEMORY", "USAGE", name)
+    by_frequency = "lfu" in str(line.info.get("maxmemory_policy", ""))  # such a policy keeps no idle times
+    idle_s = None if by_frequency else line.send("OBJECT", "IDLETIME", name)
+    value = line.send("GET", name).decode("utf-8", "replace") if kind == "string" and (size or 0) <= MOST_VALUE_BYTES else None
+    known = value is not None and POSITION.fullmatch(value) is not None
+    return {
+        "key": name.decode("utf-8", "backslashreplace"), "type": kind, "expires_in_s": lasts_ms / 1000 if lasts_ms >= 0 else None, "idle_s": idle_s,
+        "memory_bytes": size, "position": value if known else None, "note": "" if known else "empty" if value == "" else "not a position; not shown",
+    }  # fmt: skip
+
+
 QUESTIONS: tuple[tuple[str, str, Callable[[Line], Reply]], ...] = (
     ("info", "memory, clients, persistence, replication, errors and commands, by its own account", info),
+    ("slowlog", "which commands took long?", slowlog),
+    ("clients", "who is connected, how many of the allowed number, and doing what?", clients),
+    ("latency", "how long does a round trip take, and which delays did it notice itself?", latency),
+    ("keys", "what lives in this database besides the cache?", keys),
+    ("replay", "which positions of event subscriptions are kept, and how old are they?", replay),
 )
