@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from incident_kit.configuration import Configuration
-from incident_kit.diagnostics.conversation import Budget, Conversation
+from incident_kit.diagnostics.conversation import Budget, Conversation, NoAnswer
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.store import Evidence, Item
 from incident_kit.model.answer import Answer
@@ -152,12 +152,16 @@ class Running:
 
 
 def systems(configuration: Configuration, environment: Mapping[str, str], env_file: Path | None = None) -> list[System]:
-    """The systems of the configuration, with their addresses from the environment, else from the BFF's env file."""
+    """The systems of the configuration, with their addresses from the environment, else from the BFF's env file.
+
+    Each diagnostic is imported in its own thread, because importing takes as long as asking.
+    """
     targets = configuration.targets
-    values = dict(environment)
+    path = env_file or (Path(configuration.env_file) if configuration.env_file else None)
+    values = {**_of_file(path), **environment}
 
     def redis(talk: Conversation) -> Iterator[Answer]:
-        from incident_kit.diagnostics import redis as diagnostic  # in its thread: importing takes as long as asking
+        from incident_kit.diagnostics import redis as diagnostic
 
         return diagnostic.ask(values[targets.redis], talk)
 
@@ -166,7 +170,52 @@ def systems(configuration: Configuration, environment: Mapping[str, str], env_fi
 
         return diagnostic.ask(values[targets.postgres], talk)
 
-    return [named(System("redis", targets.redis, 15, redis), values), named(System("postgres", targets.postgres, 15, postgres), values)]
+    def health(talk: Conversation) -> Iterator[Answer]:
+        from incident_kit.diagnostics import health as diagnostic
+
+        return diagnostic.ask(configuration.health_url, talk)
+
+    def whmcs(talk: Conversation) -> Iterator[Answer]:
+        from incident_kit.diagnostics import whmcs as diagnostic
+
+        return diagnostic.ask(values[targets.whmcs], values.get(targets.whmcs_identifier, ""), values.get(targets.whmcs_secret, ""), talk)
+
+    def process(talk: Conversation) -> Iterator[Answer]:
+        from incident_kit.diagnostics import process as diagnostic
+
+        if not configuration.process:
+            return iter([talk.not_checked("process", "anything of the BFF's process", "the configuration names no process")])
+        return diagnostic.ask(configuration.process, talk)
+
+    def settings(talk: Conversation) -> Iterator[Answer]:
+        from incident_kit.diagnostics import environment as diagnostic
+
+        if path is None:
+            return iter(
+                [talk.not_checked("environment", "anything of the BFF's settings", "no environment file is named with --env-file or in the configuration")]
+            )
+        return diagnostic.ask(path, configuration.process, talk)
+
+    return [
+        named(System("redis", targets.redis, 15, redis), values),
+        named(System("postgres", targets.postgres, 15, postgres), values),
+        System("health", "health_url", 10, health),
+        named(System("whmcs", targets.whmcs, 15, whmcs), values),
+        System("environment", "env_file", 5, settings),
+        System("process", "process", 5, process),
+    ]
+
+
+def _of_file(path: Path | None) -> Mapping[str, str]:
+    """The values of the env file; none where it cannot be read, which its own answer will say."""
+    if path is None:
+        return {}
+    from incident_kit.diagnostics import environment
+
+    try:
+        return environment.read(path).values
+    except NoAnswer:
+        return {}
 
 
 def named(system: System, values: Mapping[str, str]) -> System:

@@ -11,6 +11,9 @@ from typing import Any
 
 from incident_kit.model.times import iso
 
+# Half a character, as a system may send one, is written as the escape that JSON has for it.
+LONE_SURROGATES: Any = {"encoding": "utf-8", "errors": "backslashreplace"}
+
 
 class Status(StrEnum):
     """How far a question was answered. `not_checked`: nothing was asked, for the reason given."""
@@ -104,11 +107,11 @@ class Answer:
 
     def content(self) -> bytes:
         """The answer as it is stored: JSON, one field a line, so that a person can read it and a pointer can cite it."""
-        return json.dumps(self.to_json(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        return json.dumps(self.to_json(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False).encode(**LONE_SURROGATES) + b"\n"
 
     def ledger_lines(self) -> bytes:
         """The ledger as it is stored: a JSON object a line, in the order of sending."""
-        return b"".join(json.dumps(sent.to_json(), ensure_ascii=False, sort_keys=True).encode() + b"\n" for sent in self.ledger)
+        return b"".join(json.dumps(sent.to_json(), ensure_ascii=False, sort_keys=True).encode(**LONE_SURROGATES) + b"\n" for sent in self.ledger)
 
     def sentence(self) -> str:
         """The answer in a line, for a terminal."""
