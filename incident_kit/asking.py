@@ -173,6 +173,8 @@ def systems(configuration: Configuration, environment: Mapping[str, str], env_fi
     def health(talk: Conversation) -> Iterator[Answer]:
         from incident_kit.diagnostics import health as diagnostic
 
+        if not configuration.health_url:
+            return iter([talk.not_checked("health", "anything of the BFF's health", "the configuration names no health check")])
         return diagnostic.ask(configuration.health_url, talk)
 
     def whmcs(talk: Conversation) -> Iterator[Answer]:

@@ -21,9 +21,9 @@ app = typer.Typer(
     help="Evidence, timelines and sealed, reproducible reports for production incidents.",
 )  # fmt: skip
 
-Reports = Annotated[Path | None, typer.Option("--reports", help="Where incidents live [INCIDENT_KIT_REPORTS, else ./reports].")]
+Reports = Annotated[Path | None, typer.Option("--reports", help="Where incidents live [INCIDENT_KIT_REPORTS, else as configured, else ./reports].")]
 RunbookFolder = Annotated[str, typer.Option("--runbook", help="A folder of your own runbook data.")]
-Zone = Annotated[str, typer.Option("--tz", help="The zone of times you type without an offset.")]
+Zone = Annotated[str, typer.Option("--tz", help="The zone of times you type without an offset [as configured, else UTC].")]
 
 
 @app.command()
@@ -33,11 +33,44 @@ def demo(reports: Reports = None) -> None:
     Example: incident-kit demo
     """
     from incident_kit import places
-    from incident_kit.evidence.incident import load_or_create, reports_folder
+    from incident_kit.evidence.incident import load_or_create
     from incident_kit.evidence.store import open_evidence
 
-    incident = load_or_create(reports_folder(reports), "demo", "The recorded incident: Freebit slows down, then fails")
+    incident = load_or_create(_reports(reports), "demo", "The recorded incident: Freebit slows down, then fails")
     _make_run(incident, "high_error_rate", open_evidence(places.recorded()), "")
+
+
+@app.command()
+def init(path: Annotated[Path, typer.Argument(metavar="[FILE]", help="Where to write it.")] = Path("incident-kit.toml")) -> None:
+    """A configuration file with every setting and its default, for a team to edit.
+
+    Example: incident-kit init
+    """
+    from incident_kit import configuration
+
+    configuration.write(path)
+    print(f"{path}: written. Edit it, then try it with: incident-kit doctor")
+
+
+@app.command()
+def doctor(
+    env_file: Annotated[Path | None, typer.Option("--env-file", help="The BFF's environment file.")] = None,
+    reports: Reports = None,
+    runbook: RunbookFolder = "",
+) -> None:
+    """Is everything ready for an incident? Asks each system, reads what is named, stores nothing; five seconds.
+
+    Example: incident-kit doctor --env-file /srv/bff/.env
+    """
+    import os
+
+    from incident_kit import configuration
+    from incident_kit.doctor import look
+
+    settings = configuration.load()
+    ready = look(settings, _reports(reports), runbook or settings.runbook, os.environ, env_file, lambda one: print(one.sentence(), flush=True))
+    if not ready:
+        raise typer.Exit(INCOMPLETE)
 
 
 @app.command()
@@ -69,7 +102,7 @@ def report(
     max_evidence: Annotated[int, typer.Option(help="Most bytes of evidence an incident may hold.")] = 2 << 30,
     reports: Reports = None,
     runbook: RunbookFolder = "",
-    tz: Zone = "UTC",
+    tz: Zone = "",
 ) -> None:
     """A sealed report on one scenario, from logs, live systems, or evidence collected before.
 
@@ -81,10 +114,12 @@ def report(
     from incident_kit.asking import Asked, ask_live
     from incident_kit.collect import check_logs, collect_logs
     from incident_kit.evidence import journal
-    from incident_kit.evidence.incident import load_or_create, reports_folder
+    from incident_kit.evidence.incident import load_or_create
     from incident_kit.evidence.store import open_evidence
     from incident_kit.runbook.data import load
 
+    settings = configuration.load()
+    runbook = runbook or settings.runbook
     title = load(runbook).scenario(scenario).title
     given = _parameters(scenario, runbook, parameter or [])
     bounds = _bounds(since, until, tz)
@@ -98,15 +133,14 @@ def report(
     if evidence:
         store = open_evidence(evidence)
         store.items()  # a damaged item is named before an incident is made
-        incident = load_or_create(reports_folder(reports), incident_id or None, title)
+        incident = load_or_create(_reports(reports), incident_id or None, title)
         _make_run(incident, scenario, store, runbook, bounds, given)
         return
-    settings = configuration.load() if live else None
     if log:
         check_logs(log, *bounds)  # before an incident's folder is made for logs that cannot be used
-    incident = replace(load_or_create(reports_folder(reports), incident_id or None, title), limit_bytes=max_evidence)
+    incident = replace(load_or_create(_reports(reports), incident_id or None, title), limit_bytes=max_evidence)
     asked = Asked()
-    if settings:  # first of all: what a system says now is gone in a minute, a log is not
+    if live:  # first of all: what a system says now is gone in a minute, a log is not
         asked = ask_live(incident.evidence, settings, env_file, budget, lambda answer: _say(answer.sentence()))
         journal.append(incident.journal, "custody", f"asked the live systems: {len(asked.items)} answers stored")
     items = list(asked.items)
@@ -167,7 +201,7 @@ def parse(
     since: Annotated[str, typer.Option(help="Start of the window: -30m, 14:05 or ISO 8601.")] = "",
     until: Annotated[str, typer.Option(help="End of the window.")] = "",
     runbook: RunbookFolder = "",
-    tz: Zone = "UTC",
+    tz: Zone = "",
 ) -> None:
     """The records of log files in canonical columns on stdout, redacted; what became of every line on stderr.
 
@@ -194,10 +228,10 @@ def lab(
     """
     import os
 
-    from incident_kit.evidence.incident import load_or_create, reports_folder
+    from incident_kit.evidence.incident import load_or_create
     from incident_kit.report.work import prepare_work
 
-    base = reports_folder(reports)
+    base = _reports(reports)
     if incident_id and not (base / incident_id).is_dir():
         raise InputError(f"{base / incident_id}: no such incident. Make one with `incident-kit report`, or leave the id away for the recorded one.")
     folder = prepare_work(load_or_create(base, incident_id or "demo", "The recorded incident: Freebit slows down, then fails"), recorded=not incident_id)
@@ -248,10 +282,18 @@ def _parameters(scenario: str, runbook: str, given: list[str]) -> dict[str, Any]
     return parameters
 
 
+def _reports(given: Path | None) -> Path:
+    from incident_kit import configuration
+    from incident_kit.evidence.incident import reports_folder
+
+    return reports_folder(given, configuration.load().reports)
+
+
 def _bounds(since: str, until: str, zone: str) -> tuple[datetime | None, datetime | None]:
+    from incident_kit import configuration
     from incident_kit.model.times import Window, named_zone, parse_time
 
-    now, people = datetime.now(UTC), named_zone(zone)
+    now, people = datetime.now(UTC), named_zone(zone or configuration.load().zone)
     start = parse_time(since, now, people) if since else None
     end = parse_time(until, now, people) if until else None
     if start and end:

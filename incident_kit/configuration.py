@@ -54,6 +54,52 @@ class Configuration:
     contacts: Mapping[str, str] = field(default_factory=dict)
 
 
+TEMPLATE = """\
+# Where this team's systems and logs are. Found upward from the working directory, or named by INCIDENT_KIT_CONFIG.
+# Every line is optional; what stands here are the defaults. `incident-kit doctor` tests it in seconds.
+
+logs = ["/var/log/bff/*.log"]                  # files and patterns
+health_url = "http://localhost:4000/health"    # "" if there is none to ask
+process = "node.*bff"                          # what the BFF's command line looks like on this machine, as for pgrep -f; "" if it runs elsewhere
+env_file = ""                                  # the BFF's environment file; flags are shown by value, secrets never
+log_zone = "UTC"                               # of times in logs that name no zone, such as "Asia/Tokyo"
+zone = "UTC"                                   # of times that you type without one
+reports = "reports"                            # the folder of the incidents
+runbook = ""                                   # a folder of your own runbook data
+
+# NAMES of environment variables, never an address or a secret itself.
+[targets]
+redis = "REDIS_URL"
+postgres = "DATABASE_URL"                      # best with a role that has pg_monitor and nothing else
+whmcs = "WHMCS_API_URL"
+whmcs_identifier = "WHMCS_API_IDENTIFIER"
+whmcs_secret = "WHMCS_API_SECRET"
+salesforce = "SF_LOGIN_URL"
+salesforce_client_id = "SF_CLIENT_ID"
+salesforce_username = "SF_USERNAME"
+salesforce_key_file = "SF_PRIVATE_KEY_PATH"
+
+# Which feature of the portal a route belongs to.
+[features]
+# "POST /api/orders" = "Ordering"
+
+# Whom to call.
+[contacts]
+# on_call = "..."
+"""
+
+
+def write(path: Path) -> None:
+    """Write a new configuration with all its defaults. Raises ConfigurationError where there is one, or it cannot be written."""
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(TEMPLATE)
+    except FileExistsError:
+        raise ConfigurationError(f"{path}: exists already and is left alone. Edit it, or remove it first.") from None
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be written: {error.strerror}.") from None
+
+
 def find() -> Path | None:
     """The configuration file: the one INCIDENT_KIT_CONFIG names, else the first found upward from here. Raises ConfigurationError."""
     if named := os.environ.get(VARIABLE):
@@ -75,7 +121,14 @@ def load(path: Path | None = None) -> Configuration:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: not readable as TOML: {error}. Mend that line, or write a new file with `incident-kit init`.") from None
-    return Configuration(path, **_checked(path, data))
+    return Configuration(path, **{name: _placed(path, name, value) for name, value in _checked(path, data).items()})
+
+
+def _placed(path: Path, name: str, value: Any) -> Any:
+    """Paths in the file are meant from the folder it lies in."""
+    if name == "logs":
+        return tuple(str(path.parent / one) for one in value)
+    return str(path.parent / value) if name in ("reports", "runbook", "env_file") and value else value
 
 
 def _checked(path: Path, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,8 +158,10 @@ def _check_values(path: Path, given: Mapping[str, Any]) -> None:
         re.compile(given.get("process", ""))
     except re.error as error:
         raise ConfigurationError(f"{path}: process: not a regular expression: {error}.") from None
-    if not re.match(r"https?://[^\s@]+$", given.get("health_url", "http://localhost")):
-        raise ConfigurationError(f"{path}: health_url: write an http:// or https:// address without a password, such as http://localhost:4000/health.")
+    if not re.fullmatch(r"(?:https?://[^\s@]+)?", given.get("health_url", "")):
+        raise ConfigurationError(
+            f"{path}: health_url: write an http:// or https:// address without a password, such as http://localhost:4000/health, or nothing."
+        )
 
 
 def _targets(path: Path, value: Any) -> Targets:

@@ -25,6 +25,7 @@ BELOW = {
     "report": {"runbook", "timeline", "analysis", "logs", "evidence", "model", "errors", "places"},
     "collect": {"logs", "evidence", "model", "errors"},
     "configuration": {"model", "errors"},
+    "doctor": {"asking", "configuration", "runbook", "evidence", "model", "errors"},
     "asking": {"diagnostics", "evidence", "configuration", "model", "errors"},
 }
 # What talks to a system; only diagnostics may.
