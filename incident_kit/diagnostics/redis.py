@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -33,7 +33,7 @@ COMMANDS = (
 )  # fmt: skip
 
 NAME = "incident_kit"
-CONNECT_S, REPLY_S = 3.0, 5.0
+CONNECT_S, REPLY_S = 3.0, 3.0
 PINGS = 10
 SLOW_COMMANDS = 32
 MOST_CLIENTS = 100  # shown one by one; all are counted
@@ -94,7 +94,7 @@ def address(url: str) -> tuple[Address, list[str]]:
 class Recorded(Connection):
     """redis-py's connection, sending only what COMMANDS allows and writing all of it in the ledger."""
 
-    def __init__(self, talk: Conversation, stack: ExitStack, **options: Any) -> None:
+    def __init__(self, *, talk: Conversation, stack: ExitStack, **options: Any) -> None:
         super().__init__(protocol=2, driver_info=None, socket_connect_timeout=CONNECT_S, socket_timeout=REPLY_S, **options)
         self._talk, self._stack = talk, stack
         self._note: Note | None = None
@@ -123,8 +123,8 @@ class Recorded(Connection):
         return response
 
 
-class RecordedOverTls(Recorded, SSLConnection):
-    """The same over TLS."""
+class RecordedOverTls(SSLConnection, Recorded):
+    """The same over TLS. In this order, the connection is held before the handshake, which may never end."""
 
 
 def permitted(arguments: Sequence[Any]) -> str:
@@ -154,14 +154,24 @@ class Line:
         network.addresses(place.host, place.port, self._talk.budget)  # a resolver that hangs is met here, where it is bounded
         kind = RecordedOverTls if place.tls else Recorded
         connection = kind(
-            self._talk, self._stack, host=place.host, port=place.port, db=place.database, username=place.user or None, password=place.password or None
-        )
+            talk=self._talk, stack=self._stack, host=place.host, port=place.port, db=place.database,
+            username=place.user or None, password=place.password or None,
+        )  # fmt: skip
         self._stack.callback(connection.disconnect)
         self._connection = connection
         with self._talk.sending(f"(connect to {place.shown})"):
             self._translated(connection.connect)
-        with suppress(NoAnswer):  # a courtesy to whoever reads CLIENT LIST; some services forbid it
-            self.send("CLIENT", "SETNAME", NAME)
+        self.may("CLIENT", "SETNAME", NAME)  # a courtesy to whoever reads CLIENT LIST
+
+    def may(self, *arguments: str) -> bool:
+        """Send a command that the server may not know or not allow; whether it did. Raises NoAnswer when the connection is lost."""
+        try:
+            self.send(*arguments)
+        except NoAnswer as failure:
+            if failure.final:
+                raise
+            return False
+        return True
 
     def send(self, *arguments: str | bytes | int) -> Any:
         """The reply to one command; bytes where Redis gives bytes. Raises NoAnswer."""
@@ -181,13 +191,16 @@ class Line:
         try:
             return do()
         except redis.TimeoutError as error:
-            raise NoAnswer(f"{where} does not answer within {REPLY_S:g} s: frozen, swamped, or busy with one long command", final=True) from error
+            greeting = self.address.tls and not (self._connection and self._connection.is_connected)
+            meant = "does not speak TLS on that port, or is frozen" if greeting else "is frozen, swamped, or busy with one long command"
+            raise NoAnswer(f"{where} does not answer within {REPLY_S:g} s: it {meant}", final=True) from error
         except redis.RedisError as error:
             if error.status_code or isinstance(error, redis.ResponseError):
                 raise refusal(error) from error
             if isinstance(error, redis.InvalidResponse):
                 raise NoAnswer(f"{where} does not speak Redis's protocol", final=True) from error
-            raise NoAnswer(network.words(error, self.address.host, self.address.port), final=True) from error
+            cause = ConnectionResetError() if "closed by server" in str(error) else error  # redis-py's own error, without the socket's
+            raise NoAnswer(network.words(cause, self.address.host, self.address.port), final=True) from error
 
 
 REFUSALS = {
@@ -341,11 +354,7 @@ def group(key: str) -> str:
 
 def replay(line: Line) -> Reply:
     """The age of each position is read before its value: reading a value makes its key look freshly used."""
-    try:
-        line.send("CLIENT", "NO-TOUCH", "ON")
-        untouched = True
-    except NoAnswer:  # before Redis 7.2, or not allowed to this user
-        untouched = False
+    untouched = line.may("CLIENT", "NO-TOUCH", "ON")  # from Redis 7.2 on
     names = sorted(line.replay_keys)
     positions = [position(line, name) for name in names[:MOST_REPLAY_KEYS]]
     warnings = [f"{one['key']} expires in {one['expires_in_s']:,.0f} s, and the position with it" for one in positions if one["expires_in_s"] is not None]
