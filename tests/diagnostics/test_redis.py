@@ -144,8 +144,9 @@ def test_loading(tmp_path: Path) -> None:
 
 
 def test_out_of_memory() -> None:
-    with servers.redis(config=["maxmemory 3mb", "maxmemory-policy noeviction"]) as server, client(server) as there:
-        there.mset({f"k:{number}": "x" * 1000 for number in range(3000)})  # lets in the command that goes beyond
+    with servers.redis(config=["maxmemory-policy noeviction"]) as server, client(server) as there:
+        there.mset({f"k:{number}": "x" * 1000 for number in range(3000)})
+        there.config_set("maxmemory", "1mb")
         with pytest.raises(redis.exceptions.OutOfMemoryError):
             there.set("one", "more")
         told = ask(server.url)
