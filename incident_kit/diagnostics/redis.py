@@ -29,7 +29,7 @@ from incident_kit.model.times import iso
 # Everything that may be sent, as the ledger begins its lines. AUTH, SELECT and CLIENT concern this connection alone.
 COMMANDS = (
     "AUTH", "SELECT", "CLIENT SETNAME", "CLIENT NO-TOUCH", "PING", "TIME", "INFO", "SLOWLOG GET", "SLOWLOG LEN", "CLIENT LIST", "LATENCY LATEST",
-    "DBSIZE", "SCAN", "TYPE", "PTTL", "OBJECT IDLETIME", "OBJECT FREQ", "MEMORY USAGE", "GET",
+    "DBSIZE", "SCAN", "TYPE", "PTTL", "OBJECT IDLETIME", "MEMORY USAGE", "GET",
 )  # fmt: skip
 
 NAME = "incident_kit"
@@ -353,25 +353,28 @@ def group(key: str) -> str:
 
 
 def replay(line: Line) -> Reply:
-    """The age of each position is read before its value: reading a value makes its key look freshly used."""
+    """The age of every position is read before any value: reading one makes its key look freshly used, and equal small numbers share their age."""
     untouched = line.may("CLIENT", "NO-TOUCH", "ON")  # from Redis 7.2 on
     names = sorted(line.replay_keys)
-    positions = [position(line, name) for name in names[:MOST_REPLAY_KEYS]]
+    positions = [described(line, name) for name in names[:MOST_REPLAY_KEYS]]
+    for name, one in zip(names, positions, strict=False):
+        if one["type"] == "string" and (one["memory_bytes"] or 0) <= MOST_VALUE_BYTES:
+            value = (line.send("GET", name) or b"").decode("utf-8", "replace")
+            one["position"] = value if POSITION.fullmatch(value) else None
+            one["note"] = "" if one["position"] else "not a position; not shown" if value else "empty"
     warnings = [f"{one['key']} expires in {one['expires_in_s']:,.0f} s, and the position with it" for one in positions if one["expires_in_s"] is not None]
     missing = [] if line.scanned else ["not every key was looked at, so there may be more positions"]
     missing += [f"{len(names) - MOST_REPLAY_KEYS} more positions were not read"] if len(names) > MOST_REPLAY_KEYS else []
     return Reply({"positions": positions, "found": len(names), "idle_times_kept": untouched or not names}, warnings=tuple(warnings), missing="; ".join(missing))
 
 
-def position(line: Line, name: bytes) -> dict[str, Any]:
+def described(line: Line, name: bytes) -> dict[str, Any]:
+    """A replay key without its value."""
     kind, lasts_ms, size = line.send("TYPE", name).decode(), line.send("PTTL", name), line.send("MEMORY", "USAGE", name)
     by_frequency = "lfu" in str(line.info.get("maxmemory_policy", ""))  # such a policy keeps no idle times
-    idle_s = None if by_frequency else line.send("OBJECT", "IDLETIME", name)
-    value = line.send("GET", name).decode("utf-8", "replace") if kind == "string" and (size or 0) <= MOST_VALUE_BYTES else None
-    known = value is not None and POSITION.fullmatch(value) is not None
     return {
-        "key": name.decode("utf-8", "backslashreplace"), "type": kind, "expires_in_s": lasts_ms / 1000 if lasts_ms >= 0 else None, "idle_s": idle_s,
-        "memory_bytes": size, "position": value if known else None, "note": "" if known else "empty" if value == "" else "not a position; not shown",
+        "key": name.decode("utf-8", "backslashreplace"), "type": kind, "expires_in_s": lasts_ms / 1000 if lasts_ms >= 0 else None,
+        "idle_s": None if by_frequency else line.send("OBJECT", "IDLETIME", name), "memory_bytes": size, "position": None, "note": "not read",
     }  # fmt: skip
 
 
