@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
@@ -16,12 +15,12 @@ import pytest
 import servers
 import wire
 from asked import Told, asked
+from faults import PASSWORD, portal, url_at
 
 from incident_kit.diagnostics import postgres as diagnostic
 from incident_kit.diagnostics.conversation import Budget, Conversation
 from incident_kit.model.answer import Status
 
-PASSWORD = "never-t0-be-shown"
 QUESTIONS = ["ping", *diagnostic.IN_ORDER]
 
 
@@ -29,33 +28,16 @@ def ask(url: str, budget_s: float = 8.0) -> Told:
     return asked("postgres", lambda talk: diagnostic.ask(url, talk), budget_s)
 
 
-def at(server: servers.PostgresServer, role: str, password: str = PASSWORD, database: str = "portal", port: int = 0) -> str:
-    return f"postgresql://{role}:{password}@127.0.0.1:{port or server.port}/{database}?schema=public&connection_limit=7"
-
-
-@contextmanager
-def prepared(bin_dir: Path | None = None, config: tuple[str, ...] = ()) -> Iterator[servers.PostgresServer]:
-    """A server with a table, an application's role `app`, and a role `watcher` that has only pg_monitor."""
-    with servers.postgres(config=["autovacuum = off", *config], bin_dir=bin_dir) as server:
-        with psycopg.connect(server.dsn) as admin:
-            admin.execute(f"CREATE ROLE app LOGIN PASSWORD '{PASSWORD}'")
-            admin.execute(f"CREATE ROLE watcher LOGIN PASSWORD '{PASSWORD}' IN ROLE pg_monitor")
-            admin.execute("CREATE TABLE orders (id int PRIMARY KEY, customer text)")
-            admin.execute("INSERT INTO orders VALUES (1, 'yamada@example.jp'), (2, 'sato')")
-            admin.execute("GRANT SELECT, UPDATE ON orders TO app")
-        yield server
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[servers.PostgresServer]:
-    with prepared() as running:
+    with portal() as running:
         yield running
 
 
 @pytest.mark.parametrize("bin_dir", servers.postgres_bin_dirs(), ids=lambda folder: str(folder).replace("/", "-")[-40:])
 def test_every_question_is_answered_on_every_version_that_is_here(bin_dir: Path) -> None:
-    with prepared(bin_dir) as server:
-        told = ask(at(server, "watcher"))
+    with portal(bin_dir) as server:
+        told = ask(url_at(server, "watcher"))
     assert list(told.answers) == [f"postgres.{name}" for name in QUESTIONS]
     assert told.complete, told.words
     ping = told.answers["postgres.ping"]
@@ -72,7 +54,7 @@ def test_every_question_is_answered_on_every_version_that_is_here(bin_dir: Path)
 
 def test_a_lock_queue_names_who_waits_for_whom_and_keeps_no_values(server: servers.PostgresServer) -> None:
     with ExitStack() as stack:
-        sessions = [stack.enter_context(psycopg.connect(at(server, "app").partition("?")[0], application_name=f"bff-{number}")) for number in range(3)]
+        sessions = [stack.enter_context(psycopg.connect(url_at(server, "app").partition("?")[0], application_name=f"bff-{number}")) for number in range(3)]
         sessions[0].execute("UPDATE orders SET customer = 'suzuki' WHERE id = 1")
 
         def wait_in_line(session: psycopg.Connection[tuple[object, ...]]) -> None:
@@ -83,7 +65,7 @@ def test_a_lock_queue_names_who_waits_for_whom_and_keeps_no_values(server: serve
         for thread in waiting:
             thread.start()
         wait_until(server, "SELECT count(*) = 2 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-        told = ask(at(server, "watcher"))
+        told = ask(url_at(server, "watcher"))
         sessions[0].rollback()
         for thread in waiting:
             thread.join(5)
@@ -100,7 +82,7 @@ def test_a_lock_queue_names_who_waits_for_whom_and_keeps_no_values(server: serve
 
 
 def test_a_lock_on_the_catalogue_is_an_answer_and_the_other_questions_are_asked(server: servers.PostgresServer) -> None:
-    answers = diagnostic.ask(at(server, "watcher"), Conversation("postgres", "TARGET", Budget(20)))
+    answers = diagnostic.ask(url_at(server, "watcher"), Conversation("postgres", "TARGET", Budget(20)))
     assert next(answers).status is Status.OK
     with psycopg.connect(server.dsn) as admin:
         admin.execute("LOCK TABLE pg_authid IN ACCESS EXCLUSIVE MODE")
@@ -114,7 +96,7 @@ def test_a_lock_on_the_catalogue_is_an_answer_and_the_other_questions_are_asked(
 def test_a_statement_that_takes_too_long_is_stopped_by_the_server(server: servers.PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnostic, "STATEMENT_MS", 200)
     monkeypatch.setattr(diagnostic, "LOCK_MS", 60_000)
-    answers = diagnostic.ask(at(server, "watcher"), Conversation("postgres", "TARGET", Budget(20)))
+    answers = diagnostic.ask(url_at(server, "watcher"), Conversation("postgres", "TARGET", Budget(20)))
     next(answers)
     with psycopg.connect(server.dsn) as admin:
         admin.execute("LOCK TABLE pg_authid IN ACCESS EXCLUSIVE MODE")
@@ -124,62 +106,11 @@ def test_a_statement_that_takes_too_long_is_stopped_by_the_server(server: server
     assert "the statement was stopped by its time limit" in stopped.reason
 
 
-def test_a_lock_that_holds_up_logins(server: servers.PostgresServer) -> None:
-    with psycopg.connect(server.dsn) as admin:
-        admin.execute("LOCK TABLE pg_authid IN ACCESS EXCLUSIVE MODE")
-        told = ask(at(server, "watcher"))
-        admin.rollback()
-    assert "a lock holds up logins" in told.words
-
-
-def test_down() -> None:
-    told = ask(f"postgresql://app@127.0.0.1:{servers.free_port()}/portal")
-    assert list(told.answers) == ["postgres.ping"]
-    assert "the connection is refused" in told.words
-
-
-def test_starting() -> None:
-    with servers.postgres(not_ready=True) as starting:
-        told = ask(starting.dsn)
-    assert "PostgreSQL runs, and accepts nothing yet" in told.words
-
-
-def test_shutting_down() -> None:
-    with servers.postgres() as ending, psycopg.connect(ending.dsn):
-        ending.process.send_signal(signal.SIGTERM)  # waits for its clients, and takes no new ones
-        wait_for_log(ending, "received smart shutdown request")
-        told = ask(ending.dsn)
-    assert "PostgreSQL runs, and accepts nothing yet or any more (the database system is shutting down)" in told.words
-
-
-def test_too_many_connections() -> None:
-    with prepared(config=("max_connections = 5", "superuser_reserved_connections = 2")) as full, ExitStack() as stack:
-        for _ in range(3):
-            stack.enter_context(psycopg.connect(at(full, "app").partition("?")[0]))
-        told = ask(at(full, "watcher"))
-        superuser = ask(full.dsn)
-    assert "PostgreSQL has no connection left, not even for this question" in told.words
-    assert "no connection is left for the application: 4 are used" in superuser.words
-
-
 def test_wrong_password_and_unknown_role(server: servers.PostgresServer) -> None:
-    for url in (at(server, "app", f"{PASSWORD}-no"), at(server, "nobody")):
+    for url in (url_at(server, "app", f"{PASSWORD}-no"), url_at(server, "nobody")):
         told = ask(url)
         assert "does not accept the name and password" in told.words
         assert PASSWORD not in "".join(answer.content().decode() + answer.ledger_lines().decode() for answer in told.answers.values())
-
-
-def test_unknown_database(server: servers.PostgresServer) -> None:
-    assert "has no database of the name in the address" in ask(at(server, "app", database="nope")).words
-
-
-def test_frozen_before_the_login(server: servers.PostgresServer) -> None:
-    server.process.send_signal(signal.SIGSTOP)
-    try:
-        told = ask(at(server, "watcher"))
-    finally:
-        server.process.send_signal(signal.SIGCONT)
-    assert "was not ready after 3 s" in told.words
 
 
 def test_frozen_in_the_middle_of_a_question_is_cut_at_the_end_of_the_budget(server: servers.PostgresServer) -> None:
@@ -187,7 +118,7 @@ def test_frozen_in_the_middle_of_a_question_is_cut_at_the_end_of_the_budget(serv
         admin.execute("SELECT 1")
 
         def questions(talk: Conversation) -> Iterator[object]:
-            for number, answer in enumerate(diagnostic.ask(at(server, "watcher", port=line.port), talk)):
+            for number, answer in enumerate(diagnostic.ask(url_at(server, "watcher", port=line.port), talk)):
                 if number == 1:
                     found = admin.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'incident_kit'").fetchone()
                     assert found is not None
@@ -206,17 +137,9 @@ def test_frozen_in_the_middle_of_a_question_is_cut_at_the_end_of_the_budget(serv
     assert told.answers["postgres.limits"].ledger[-1].text.startswith("BEGIN TRANSACTION READ ONLY")
 
 
-def test_slow_drip_is_cut_at_the_end_of_the_budget(server: servers.PostgresServer) -> None:
-    with wire.proxy(server.port) as line:
-        line.drip_s = 0.002
-        told = ask(at(server, "watcher", port=line.port), budget_s=4)
-    assert told.answers["postgres.ping"].status is Status.OK
-    assert "no complete answer within the 4 s allowed" in told.words
-
-
 def test_cut_in_the_middle(server: servers.PostgresServer) -> None:
     with wire.proxy(server.port) as line:
-        answers = diagnostic.ask(at(server, "watcher", port=line.port), Conversation("postgres", "TARGET", Budget(8)))
+        answers = diagnostic.ask(url_at(server, "watcher", port=line.port), Conversation("postgres", "TARGET", Budget(8)))
         assert next(answers).status is Status.OK
         line.cut()
         assert "the server ended the connection" in next(answers).reason
@@ -225,30 +148,11 @@ def test_cut_in_the_middle(server: servers.PostgresServer) -> None:
 
 def test_without_pg_monitor_the_answer_is_partial_and_says_what_to_grant(server: servers.PostgresServer) -> None:
     with psycopg.connect(server.dsn):
-        told = ask(at(server, "app"))
+        told = ask(url_at(server, "app"))
     partial = [name for name in QUESTIONS if told.answers[f"postgres.{name}"].status is Status.PARTIAL]
     assert partial == list(diagnostic.NEED_MONITOR)
     assert "grant it pg_monitor" in told.words
     assert told.answers["postgres.limits"].data["rows"][0]["used"] >= 2  # sessions are counted even where their state is hidden
-
-
-def test_a_superuser_is_warned_of_loudly(server: servers.PostgresServer) -> None:
-    told = ask(server.dsn)
-    assert "the role postgres is a SUPERUSER" in told.words
-    assert not told.complete
-
-
-def test_something_else_listens_there() -> None:
-    def web(connection: socket.socket) -> None:
-        connection.recv(4096)
-        connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-
-    with wire.serving(web) as port:
-        assert "does not speak PostgreSQL's protocol" in ask(f"postgresql://app@127.0.0.1:{port}/portal").words
-
-
-def test_a_name_that_does_not_resolve() -> None:
-    assert "the name no-such-host.invalid does not resolve" in ask("postgresql://app@no-such-host.invalid/portal").words
 
 
 @pytest.mark.parametrize(
@@ -264,7 +168,7 @@ def test_a_password_with_every_odd_character(server: servers.PostgresServer) -> 
     with psycopg.connect(server.dsn) as admin:
         admin.execute("CREATE ROLE odd LOGIN PASSWORD 'a/b@c:d%e f'")
     for written in ("a%2Fb%40c%3Ad%25e%20f", "a/b@c:d%25e f"):
-        told = ask(at(server, "odd", written))
+        told = ask(url_at(server, "odd", written))
         assert told.answers["postgres.ping"].status is Status.OK, told.words
 
 

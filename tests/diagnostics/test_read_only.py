@@ -15,7 +15,7 @@ import pytest
 import redis
 import servers
 from asked import asked
-from test_postgres import at, prepared
+from faults import portal, url_at
 
 from incident_kit.diagnostics import postgres, whmcs
 from incident_kit.diagnostics import redis as redis_diagnostic
@@ -69,10 +69,10 @@ def test_whmcs_is_asked_only_for_what_reads() -> None:
 
 @pytest.mark.parametrize("bin_dir", servers.postgres_bin_dirs(), ids=lambda folder: str(folder).replace("/", "-")[-40:])
 def test_the_ledger_is_what_postgresql_logged_and_nothing_was_written(bin_dir: Path) -> None:
-    with prepared(bin_dir, config=("log_statement = all", "log_line_prefix = '%a|'")) as server:
+    with portal(bin_dir, config=("log_statement = all", "log_line_prefix = '%a|'")) as server:
         with psycopg.connect(server.dsn, autocommit=True) as admin:
             before = state_of(admin)
-            told = asked("postgres", lambda talk: postgres.ask(at(server, "watcher"), talk))
+            told = asked("postgres", lambda talk: postgres.ask(url_at(server, "watcher"), talk))
             after = state_of(admin)
         logged = statements_of(server.log(), "incident_kit")
     assert told.complete, told.words

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,27 +72,6 @@ def test_the_password_is_in_no_answer_and_no_ledger() -> None:
         assert PASSWORD not in "".join(answer.content().decode() + answer.ledger_lines().decode() for answer in told.answers.values())
 
 
-def test_down() -> None:
-    told = ask(f"redis://127.0.0.1:{servers.free_port()}")
-    assert list(told.answers) == ["redis.ping"]
-    assert "refuses the connection" in told.words
-
-
-def test_refusing_after_the_connection() -> None:
-    with wire.serving(lambda connection: None) as port:
-        assert "ended the connection before it had answered" in ask(f"redis://127.0.0.1:{port}").words
-
-
-def test_frozen() -> None:
-    with servers.redis() as server:
-        server.process.send_signal(signal.SIGSTOP)
-        try:
-            told = ask(server.url)
-        finally:
-            server.process.send_signal(signal.SIGCONT)
-    assert "does not answer within 3 s: it is frozen" in told.words
-
-
 def test_silent_wire_is_cut_at_the_end_of_the_budget() -> None:
     with servers.redis() as server, wire.proxy(server.port) as line:
         line.silent = True
@@ -111,88 +88,12 @@ def test_slow_drip_is_cut_at_the_end_of_the_budget_and_what_came_is_kept() -> No
     assert told.answers["redis.info"].ledger[-1].text == "INFO everything"
 
 
-def test_cut_in_the_middle_of_a_reply() -> None:
-    def half(connection: socket.socket) -> None:
-        connection.recv(4096)
-        connection.sendall(b"$500\r\nonly the begin")
-
-    with wire.serving(half) as port:
-        assert "ended the connection before it had answered" in ask(f"redis://127.0.0.1:{port}").words
-
-
-def test_no_password_given() -> None:
-    with servers.redis(config=[f"requirepass {PASSWORD}"]) as server:
-        assert "asks for a password and the address has none" in ask(server.url).words
-
-
-def test_a_password_where_none_is_asked_for() -> None:
-    with servers.redis() as server:
-        assert "this Redis asks for none" in ask(f"redis://:{PASSWORD}@127.0.0.1:{server.port}").words
-
-
-def test_loading(tmp_path: Path) -> None:
-    with servers.redis(config=[f"dir {tmp_path}", "dbfilename dump.rdb"]) as server, client(server) as there:
-        for number in range(2000):
-            there.set(f"key:{number}", "x" * 100)
-        there.save()
-    slow = ["key-load-delay 3000", "loading-process-events-interval-bytes 1024"]  # 6 s; it answers a client now and then
-    with servers.redis(config=[f"dir {tmp_path}", "dbfilename dump.rdb", *slow]) as server:
-        told = ask(server.url)
-    assert "loading its data from disk" in told.answers["redis.ping"].reason
-    assert told.answers["redis.info"].data["persistence"]["loading"] == 1
-    assert any("loading its data from disk" in warning for warning in told.answers["redis.info"].warnings)
-
-
-def test_out_of_memory() -> None:
-    with servers.redis(config=["maxmemory-policy noeviction"]) as server, client(server) as there:
-        there.mset({f"k:{number}": "x" * 1000 for number in range(3000)})
-        there.config_set("maxmemory", "1mb")
-        with pytest.raises(redis.exceptions.OutOfMemoryError):
-            there.set("one", "more")
-        told = ask(server.url)
-    assert "out of memory and refuses writes" in told.words
-
-
-def test_too_many_clients() -> None:
-    with servers.redis(config=["maxclients 1"]) as server, client(server) as there:
-        there.ping()
-        told = ask(server.url)
-    assert "reached its limit of clients" in told.words
-
-
-def test_a_replica_whose_master_is_gone() -> None:
-    with servers.redis(config=[f"replicaof 127.0.0.1 {servers.free_port()}"]) as server:
-        told = ask(server.url)
-    assert "this is a replica" in told.words
-    assert "its link to the master is down" in told.words
-
-
-def test_tls_to_a_plain_port() -> None:
-    with servers.redis() as server:
-        told = ask(f"rediss://127.0.0.1:{server.port}", budget_s=8)
-    assert told.answers["redis.ping"].status is Status.FAILED
-    assert "does not speak TLS" in told.words
-
-
-def test_something_else_listens_there() -> None:
-    def web(connection: socket.socket) -> None:
-        connection.recv(4096)
-        connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-
-    with wire.serving(web) as port:
-        assert "does not speak Redis's protocol" in ask(f"redis://127.0.0.1:{port}").words
-
-
 def test_a_user_who_may_do_little_gets_what_it_may(tmp_path: Path) -> None:
     with servers.redis() as server, client(server) as there:
         there.acl_setuser("little", enabled=True, passwords=[f"+{PASSWORD}"], commands=["+ping", "+time", "+info"])
         told = ask(f"redis://little:{PASSWORD}@127.0.0.1:{server.port}")
     assert told.answers["redis.info"].status is Status.OK
     assert "this user may not ask that" in told.answers["redis.clients"].reason
-
-
-def test_a_name_that_does_not_resolve() -> None:
-    assert "the name no-such-host.invalid does not resolve" in ask("redis://no-such-host.invalid:6379").words
 
 
 @pytest.mark.parametrize("value", ["localhost:6379", "http://localhost", f"redis://:{PASSWORD}@host:port/0", ""])
