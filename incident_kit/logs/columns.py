@@ -86,16 +86,17 @@ LAST_MESSAGE = r"""CASE WHEN contains(substr(raw, strpos(raw, '"msg":') + 6), '"
 LONE_SURROGATES = r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 # Words that say a time is a setting or a limit, not a measurement.
 SETTING = r"(?i)\b(?:time(?:d\s)?\s?out|timeout|deadline|retry\w*|every|sleep\w*|delay\w*|interval|ttl|backoff)\b"
-UNIT_MS = {"ns": 1e-6, "µs": 1e-3, "us": 1e-3, "ms": 1, "millisecond": 1, "s": 1000, "sec": 1000, "second": 1000, "min": 60_000, "minute": 60_000}
+UNIT_MS = {"": 1, "ns": 1e-6, "µs": 1e-3, "us": 1e-3, "ms": 1, "millisecond": 1, "s": 1000, "sec": 1000, "second": 1000, "min": 60_000, "minute": 60_000}
 UNITS = "ns|µs|us|ms|milliseconds?|s|secs?|seconds?|min|minutes?"
 TEXT_DURATIONS = (
     rf"(?i)\b(?:took|in|after|elapsed|duration:|slow query:)\s*\(?(\d[\d,]*(?:\.\d+)?)\s?({UNITS})\b",
     r"\((\d[\d,]*(?:\.\d+)?)\s?(ns|µs|us|ms|s)\)",
     r"^[A-Z]+ \S+ [1-5]\d\d (?:- )?(\d+(?:\.\d+)?) ?(ms)$",
     r"^[\w .:/-]{1,60}: (\d+(?:\.\d+)?)(ms|s)$",
+    r"[{,] (?:responseTime|durationMs|duration): (\d+(?:\.\d+)?)()(?:,| })",  # in an object that Node printed
 )
 ERROR_IN_TEXT = r"^\s*(?:Uncaught )?([A-Za-z_$][\w$.]*(?:Error|Exception|Rejection|Warning)|Error)(?: \[(\w+)\])?: ([^\n]*)"
-REQUEST_IN_TEXT = r"^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (/\S*) (?:HTTP/[\d.]+ )?(?:- )?([1-5]\d\d) (?:- )?\d+(?:\.\d+)? ?m?s\b"
+REQUEST_IN_TEXT = r"^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (/\S*) (?:HTTP/[\d.]+ )?(?:- )?([1-5]\d\d) (?:- )?\d+(?:\.\d+)? ?m?s\s*$"
 
 
 def plain_select(recognition: Recognition, lines: str, source: Source, dependencies: Sequence[Dependency], needed: Set[str], first_record_line: int) -> str:
@@ -168,7 +169,7 @@ def meanings(levels: Mapping[str, str], found: Format | None) -> dict[str, str]:
     plain_text = found is not None and not found.is_json
     spoken = found is not None and speaks(found)
     status = "coalesce(status_text, nullif(spoken.status, ''))" if spoken else "status_text"
-    message = "message_text" if plain_text else f"regexp_replace(message_text, {quoted(ANSI_ESCAPE)}, '', 'g')"
+    message = "nullif(rtrim(message_text), '')" if plain_text else f"regexp_replace(message_text, {quoted(ANSI_ESCAPE)}, '', 'g')"
     return {
         "level": level_sql("level_text", levels),
         "message": f'CASE WHEN left(message_text, 1) = \'{{\' THEN coalesce(TRY(from_json(message_text, \'{{"msg":"VARCHAR","message":"VARCHAR"}}\').msg), TRY(from_json(message_text, \'{{"msg":"VARCHAR","message":"VARCHAR"}}\').message), {message}) ELSE {message} END',
@@ -210,7 +211,7 @@ def together(dependencies: Sequence[Dependency], found: Format | None, zone: str
 
 def speaks(found: Format) -> bool:
     """Whether a format's messages may tell of requests (`GET /api/orders/42 200 - 13ms`), for want of fields of their own."""
-    return not found.is_json and not found.request_has and "message" in found.fields
+    return not found.is_json and "message" in found.groups
 
 
 def _json_texts(found: Format) -> tuple[dict[str, str], str, str, str]:
@@ -272,7 +273,9 @@ def json_field(paths: Sequence[str], whole: Set[str]) -> str:
     for path in paths:
         top, _, deeper = path.partition("/")
         if deeper and top in whole:
-            found.append(f"CASE WHEN left(j.{quoted_name(top)}, 1) = '{{' THEN TRY(json_extract_string(j.{quoted_name(top)}, {quoted('/' + deeper)})) END")
+            found.append(
+                f"CASE WHEN left(j.{quoted_name(top)}, 1) IN ('{{', '[') THEN TRY(json_extract_string(j.{quoted_name(top)}, {quoted('/' + deeper)})) END"
+            )
         else:
             found.append("j." + ".".join(map(quoted_name, path.split("/"))))
     return f"coalesce({', '.join(found)})" if found else "NULL::VARCHAR"
@@ -312,9 +315,7 @@ def duration_in(text: str) -> str:
     """A duration that a message speaks of, in milliseconds; a limit or a pause is none."""
     first = f"split_part(left({text}, 4000), chr(10), 1)"
     ways = ", ".join(in_ms(f"regexp_extract({first}, {quoted(pattern)}, ['n', 'u'])") for pattern in TEXT_DURATIONS)
-    return (
-        f"CASE WHEN regexp_matches({first}, '\\d\\s?(?:[nµum]?s|milli|sec|min)') AND NOT regexp_matches({first}, {quoted(SETTING)}) THEN coalesce({ways}) END"
-    )
+    return f"CASE WHEN regexp_matches({first}, '\\d\\s?(?:[nµum]?s|milli|sec|min)|(?:Time|Ms|duration): \\d') AND NOT regexp_matches({first}, {quoted(SETTING)}) THEN coalesce({ways}) END"
 
 
 def in_ms(struct: str) -> str:
@@ -344,13 +345,15 @@ def dependency_sql(dependencies: Sequence[Dependency]) -> str:
 
 def error_sql(field: str, best: int, other: int, found: Format | None) -> str:
     """Part of an error: from its field, else from its stack's first line, else, in text, from the message or the line after it."""
-    places = ["stack_text"] if found is None or found.is_json else ["message_text", "next"]
-    parts = [
-        f"nullif(regexp_extract(ltrim({place}, '[\" '), {quoted(ERROR_IN_TEXT)}, {number}), '')" for place in places for number in dict.fromkeys((best, other))
-    ]
-    if found is not None and not found.is_json:  # only where the level says so: `Error: ` in a message may be quoted
-        return f"coalesce({field}, CASE WHEN level IN ('error', 'fatal') THEN coalesce({', '.join(parts)}) END)"
-    return f"coalesce({', '.join([field, *parts])})"
+    in_text = found is not None and not found.is_json
+
+    def said_in(*places: str) -> str:
+        texts = [f"nullif(regexp_extract({place}, {quoted(ERROR_IN_TEXT)}, {group}), '')" for place in places for group in dict.fromkeys((best, other))]
+        return f"coalesce({', '.join(texts)})"
+
+    # A message is asked only where the level says so: `Error: ` in it may be quoted.
+    said = f"CASE WHEN level IN ('error', 'fatal') THEN {said_in('message_text', *(['next'] if in_text else []))} END"
+    return f"coalesce({', '.join([field, *([] if in_text else [said_in('stack_text')]), said])})"
 
 
 def meaningful_line(text: str) -> str:

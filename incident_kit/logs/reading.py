@@ -10,11 +10,12 @@ Everything that leaves here as text has been redacted: this is the one way from 
 
 from __future__ import annotations
 
+import codecs
 import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from incident_kit.logs.accounting import Account
-from incident_kit.logs.archives import TextReader
+from incident_kit.logs.archives import TextReader, whole_lines
 from incident_kit.logs.columns import ANSI_ESCAPE, COLUMNS, TYPES, Dependency, laid_select, no_format_select, plain_select, quoted
 from incident_kit.logs.formats import Format
 from incident_kit.logs.layout import lay_out
@@ -59,6 +60,8 @@ class Readable:
         """The SELECT of its lines as they are: `line`, `raw`, `next`."""
         packing = {"gzip": "gzip", "zstd": "zstd"}.get(self.scan.packing, "none") if self.path == self.source.path else "none"
         text = f"regexp_replace(raw, {quoted(ANSI_ESCAPE)}, '', 'g')" if self.scan.has_escapes and not self.laid_out else "raw"
+        if "carriage_return" in self.cleaned:
+            text = f"rtrim({text})"
         longest = self.scan.longest_line_bytes * (3 if self.laid_out else 1)
         return (
             f"SELECT row_number() OVER () AS line, {text} AS raw, lead({text}) OVER () AS next FROM read_csv({quoted(str(self.path))}, "
@@ -70,13 +73,16 @@ class Readable:
 def make_ready(source: Source, scratch: Path, zones: Zones, own: Sequence[Format]) -> Readable:
     """Scan and recognise a source, and write a working copy into the folder `scratch` if it cannot be read in place."""
     seen = scan(source.path)
-    found = recognise(seen.sample, zones, own)
+    written = source.written or datetime.fromtimestamp(source.path.stat().st_mtime, UTC)
+    found = recognise(seen.sample, replace(zones, written=written), own)
     plain = found.is_plain or not (found.formats or found.wrappers)
+    plain = plain and not (found.formats and not found.formats[0].is_json and seen.sample[0].startswith(codecs.BOM_UTF8))
     if plain and seen.clean and not seen.damage and seen.packing in ("", "gzip", "zstd"):
         return Readable(source, seen, found, source.path, False, {})
     counts: Counter[str] = Counter()
     copy = scratch / f"{len(list(scratch.iterdir()))}.log"
-    pieces = clean_lines(TextReader(source.path), counts)
+    # journald's export counts bytes, NULs too
+    pieces = whole_lines(TextReader(source.path).blocks()) if found.counts_bytes else clean_lines(TextReader(source.path), counts)
     with open(copy, "wb") as out:
         if plain:
             out.writelines(pieces)
