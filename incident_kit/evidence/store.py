@@ -63,7 +63,8 @@ class Item:
 
     def source(self) -> Source:
         """The item as something to read."""
-        return Source(self.id, self.content, self.origin, int(self.details.get("before_bytes", 0)))
+        written = parse_iso(str(self.details.get("modified_at") or self.asked_at))
+        return Source(self.id, self.content, self.origin, int(self.details.get("before_bytes", 0)), written)
 
 
 class Evidence:

@@ -84,7 +84,7 @@ LAST_MESSAGE = r"""CASE WHEN contains(substr(raw, strpos(raw, '"msg":') + 6), '"
 LONE_SURROGATES = r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 # Words that say a time is a setting or a limit, not a measurement.
 SETTING = r"(?i)\b(?:time(?:d\s)?\s?out|timeout|deadline|retry\w*|every|sleep\w*|delay\w*|interval|ttl|backoff)\b"
-UNIT_MS = {"ns": 1e-6, "µs": 1e-3, "us": 1e-3, "ms": 1, "millisecond": 1, "s": 1000, "sec": 1000, "second": 1000, "min": 60_000, "minute": 60_000}
+UNIT_MS = {"": 1, "ns": 1e-6, "µs": 1e-3, "us": 1e-3, "ms": 1, "millisecond": 1, "s": 1000, "sec": 1000, "second": 1000, "min": 60_000, "minute": 60_000}
 UNITS = "ns|µs|us|ms|milliseconds?|s|secs?|seconds?|min|minutes?"
 OTHER_UNITS = {"duration_s": "* 1000", "duration_us": "/ 1000", "duration_ns": "/ 1000000"}
 TEXT_DURATION = "|".join((
@@ -92,10 +92,11 @@ TEXT_DURATION = "|".join((
     r"\(\d[\d,]*(?:\.\d+)?\s?(?:ns|µs|us|ms|s)\)",
     r"^[A-Z]+ \S+ [1-5]\d\d (?:- )?\d+(?:\.\d+)? ?ms$",
     r"^[\w .:/-]+: \d+(?:\.\d+)?m?s$",
+    r"[{,] (?:responseTime|durationMs|duration): \d+(?:\.\d+)?",  # in an object that Node printed: milliseconds
 ))  # fmt: skip
-NUMBER_AND_UNIT = rf"(?i)(\d[\d,]*(?:\.\d+)?)\s?({UNITS})\)?$"
+NUMBER_AND_UNIT = rf"(?i)(\d[\d,]*(?:\.\d+)?)\s?((?:{UNITS})?)\)?$"
 ERROR_IN_TEXT = r"^\s*(?:Uncaught )?([A-Za-z_$][\w$.]*(?:Error|Exception|Rejection|Warning)|Error)(?: \[(\w+)\])?: ([^\n]*)"
-REQUEST_IN_TEXT = r"^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (/\S*) (?:HTTP/[\d.]+ )?(?:- )?([1-5]\d\d) (?:- )?\d+(?:\.\d+)? ?m?s\b"
+REQUEST_IN_TEXT = r"^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (/\S*) (?:HTTP/[\d.]+ )?(?:- )?([1-5]\d\d) (?:- )?\d+(?:\.\d+)? ?m?s\s*$"
 
 
 FIRST = "<the first layer>"
@@ -127,7 +128,8 @@ def in_place_select(
 
 def is_line_of(found: Format) -> str:
     """Whether a line is one of this format, as far as its beginning tells."""
-    return "starts_with(ltrim(raw), '{')" if found.is_json else f"regexp_matches(raw, {quoted(found.pattern)})"
+    # An empty line is null, and neither is nor is not anything.
+    return "starts_with(ltrim(coalesce(raw, '')), '{')" if found.is_json else f"regexp_matches(coalesce(raw, ''), {quoted(found.pattern)})"
 
 
 def plain_select(
@@ -216,11 +218,12 @@ def meanings(levels: Mapping[str, str], found: Format | None) -> dict[str, str]:
     """What the text of a field means, by column; `found` is None for a log that was laid out, which knows its formats itself."""
     spoken = found is not None and speaks(found)
     status = "coalesce(status_text, nullif(struct_extract(spoken, 'status'), ''))" if spoken else "status_text"
+    whole = "nullif(rtrim(message_text), '')" if found is not None and not found.is_json else "message_text"
     plain = f"regexp_replace(message_text, {quoted(ANSI_ESCAPE)}, '', 'g')"
     inner = "TRY(coalesce(json_extract_string(message_text, '/msg'), json_extract_string(message_text, '/message')))"
     return {
         "level": level_sql("level_text", levels),
-        "message": f"CASE WHEN message_text[1] = '{{' THEN coalesce({inner}, message_text) WHEN contains(message_text, chr(27)) THEN {plain} ELSE message_text END",
+        "message": f"CASE WHEN message_text[1] = '{{' THEN coalesce({inner}, {whole}) WHEN contains(message_text, chr(27)) THEN {plain} ELSE {whole} END",
         "status": f"CASE WHEN TRY_CAST({status} AS INTEGER) BETWEEN 100 AND 599 THEN TRY_CAST({status} AS SMALLINT) END",
         "method": "coalesce(method_text, nullif(struct_extract(spoken, 'method'), ''))" if spoken else "method_text",
         "url": "coalesce(url_text, nullif(struct_extract(spoken, 'url'), ''))" if spoken else "url_text",
@@ -261,7 +264,7 @@ def together(dependencies: Sequence[Dependency], found: Format | None, zone: str
 
 def speaks(found: Format) -> bool:
     """Whether a format's messages may tell of requests (`GET /api/orders/42 200 - 13ms`), for want of fields of their own."""
-    return not found.is_json and not found.request_has and "message" in found.fields
+    return not found.is_json and "message" in found.groups
 
 
 def _json_texts(found: Format) -> tuple[dict[str, str], str, str, str]:
@@ -323,7 +326,9 @@ def json_field(paths: Sequence[str], whole: Set[str]) -> str:
     for path in paths:
         top, _, deeper = path.partition("/")
         if deeper and top in whole:
-            found.append(f"CASE WHEN left(j.{quoted_name(top)}, 1) = '{{' THEN TRY(json_extract_string(j.{quoted_name(top)}, {quoted('/' + deeper)})) END")
+            found.append(
+                f"CASE WHEN left(j.{quoted_name(top)}, 1) IN ('{{', '[') THEN TRY(json_extract_string(j.{quoted_name(top)}, {quoted('/' + deeper)})) END"
+            )
         else:
             found.append("j." + ".".join(map(quoted_name, path.split("/"))))
     return f"coalesce({', '.join(found)})" if found else "NULL::VARCHAR"
@@ -362,7 +367,7 @@ def duration_in(text: str) -> str:
     """A duration that the first line of a message speaks of, in milliseconds; a limit or a pause is none."""
     first = f"split_part(left({text}, 4000), chr(10), 1)"
     spoken = f"regexp_extract({first}, {quoted(TEXT_DURATION)})"
-    return f"CASE WHEN regexp_matches({text}, '\\d\\s?(?:[nµum]?s|milli|sec|min)') AND NOT regexp_matches({first}, {quoted(SETTING)}) THEN {in_ms(spoken)} END"
+    return f"CASE WHEN regexp_matches({text}, '\\d\\s?(?:[nµum]?s|milli|sec|min)|(?:Time|Ms|duration): \\d') AND NOT regexp_matches({first}, {quoted(SETTING)}) THEN {in_ms(spoken)} END"
 
 
 def in_ms(text: str) -> str:
@@ -393,13 +398,15 @@ def dependency_sql(dependencies: Sequence[Dependency]) -> str:
 
 def error_sql(field: str, best: int, other: int, found: Format | None) -> str:
     """Part of an error: from its field, else from its stack's first line, else, in text, from the message or the line after it."""
-    places = ["stack_text"] if found is None or found.is_json else ["message_text", "next"]
-    parts = [
-        f"nullif(regexp_extract(ltrim({place}, '[\" '), {quoted(ERROR_IN_TEXT)}, {number}), '')" for place in places for number in dict.fromkeys((best, other))
-    ]
-    if found is not None and not found.is_json:  # only where the level says so: `Error: ` in a message may be quoted
-        return f"coalesce({field}, CASE WHEN level IN ('error', 'fatal') THEN coalesce({', '.join(parts)}) END)"
-    return f"coalesce({', '.join([field, *parts])})"
+    in_text = found is not None and not found.is_json
+
+    def said_in(*places: str) -> str:
+        texts = [f"nullif(regexp_extract({place}, {quoted(ERROR_IN_TEXT)}, {group}), '')" for place in places for group in dict.fromkeys((best, other))]
+        return f"coalesce({', '.join(texts)})"
+
+    # A message is asked only where the level says so: `Error: ` in it may be quoted.
+    said = f"CASE WHEN level IN ('error', 'fatal') THEN {said_in('message_text', *(['next'] if in_text else []))} END"
+    return f"coalesce({', '.join([field, *([] if in_text else [said_in('stack_text')]), said])})"
 
 
 def meaningful_line(text: str) -> str:

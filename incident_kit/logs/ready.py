@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from incident_kit.logs.archives import TextReader, packing_of
+from incident_kit.logs.archives import TextReader, packing_of, whole_lines
 from incident_kit.logs.columns import ANSI_ESCAPE, quoted
 from incident_kit.logs.formats import Format
 from incident_kit.logs.layout import lay_out
@@ -39,6 +41,8 @@ class Readable:
     def lines(self) -> str:
         """The SELECT of its lines as they are: `line`, `raw`, `next`."""
         text = f"regexp_replace(raw, {quoted(ANSI_ESCAPE)}, '', 'g')" if self.scan.has_escapes and not self.laid_out else "raw"
+        if "carriage_return" in self.cleaned:
+            text = f"rtrim({text})"
         longest = self.scan.longest_line_bytes * (3 if self.laid_out else 1)
         return (
             f"SELECT row_number() OVER () AS line, {text} AS raw, lead({text}) OVER () AS next FROM read_csv({quoted(str(self.path))}, "
@@ -60,13 +64,15 @@ class Readable:
 def make_ready(source: Source, scratch: Path, zones: Zones, own: Sequence[Format]) -> Readable:
     """Scan and recognise a source, and write a working copy into the folder `scratch` if it cannot be read in place."""
     seen = scan(source.path)
-    found = recognise(seen.sample, zones, own)
+    found = recognise(seen.sample, dated(zones, source), own)
     plain = found.is_plain or not (found.formats or found.wrappers)
+    plain = plain and not (found.formats and not found.formats[0].is_json and seen.sample[0].startswith(codecs.BOM_UTF8))
     if plain and seen.clean and not seen.damage and seen.packing in ("", "gzip", "zstd"):
         return Readable(source, seen, found, source.path, False, {})
     counts: Counter[str] = Counter()
     copy = scratch / f"{len(list(scratch.iterdir()))}.log"
-    pieces = clean_lines(TextReader(source.path), counts)
+    # journald's export counts bytes, NULs too
+    pieces = whole_lines(TextReader(source.path).blocks()) if found.counts_bytes else clean_lines(TextReader(source.path), counts)
     with open(copy, "wb") as out:
         if plain:
             out.writelines(pieces)
@@ -85,9 +91,14 @@ def glance(source: Source, zones: Zones, own: Sequence[Format]) -> Readable | No
     size = source.path.stat().st_size
     with open(source.path, "rb") as file:
         lines = sample_of(file.fileno(), size)
-    found = recognise(lines, zones, own)
+    found = recognise(lines, dated(zones, source), own)
     seen = Scan("", size, size, LONGEST_LINE_BYTES, has_escapes=any(b"\x1b" in line for line in lines), ends_with_newline=True, clean=True, sample=tuple(lines))
     return Readable(source, seen, found, source.path, False, {}) if found.is_plain else None
+
+
+def dated(zones: Zones, source: Source) -> Zones:
+    """The zones with the time by which the source was written."""
+    return replace(zones, written=source.written or datetime.fromtimestamp(source.path.stat().st_mtime, UTC))
 
 
 def single_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
