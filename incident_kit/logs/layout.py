@@ -23,6 +23,7 @@ from incident_kit.logs.recognise import Recognition, Unwrapped, message_text, mo
 CONTINUED, UNPARSED = "c", "u"
 # Lines that can only go on from the one before, whoever wrote them.
 CERTAINLY_CONTINUED = re.compile(r"\s|$|[}\])]+[,;]?(?: \+\d+ms)?$|caused by:|Caused by:|for call at|\[cause\]:|\[errors\]: \[|→ |Node\.js v\d")
+FRAME = re.compile(r"\s+at \S")
 MOST_KEPT_LINES = 400  # of what follows a record's first line: stacks are cut there, nothing is lost from the evidence
 MOST_PART_CHARACTERS = 1 << 20
 ERROR_LINE = re.compile(ERROR_IN_TEXT, re.ASCII)
@@ -111,10 +112,11 @@ def _begins(entry: Entry, found: tuple[Format, dict[str, Any]] | None, first: st
         return True
     if not entry.inside.around:
         return False
-    if CERTAINLY_CONTINUED.match(first) and before:
+    # A syslog or journal entry was one message when it was written, but for stacks; docker and its like wrap every physical line.
+    per_message = entry.inside.around[-1][0].per_message
+    if before and (FRAME if per_message else CERTAINLY_CONTINUED).match(first):
         return False
-    # A syslog or journal entry was one message when it was written; docker and its like wrap every physical line.
-    return entry.inside.around[-1][0].per_message or not recognition.formats
+    return per_message or not recognition.formats
 
 
 def _finish(draft: Draft, recognition: Recognition, paper: Paper) -> None:
@@ -212,7 +214,7 @@ def _lines(lines: Lines, recognition: Recognition) -> Iterator[Entry]:
     """One entry a line; a message that Docker or CRI has cut into parts is put together, each stream for itself."""
     parts: dict[str, Entry] = {}
     for raw in lines:
-        inside = recognition.unwrap((raw.lstrip("\ufeff\x00 ") if lines.count == 1 else raw).rstrip("\r "))
+        inside = recognition.unwrap(raw.lstrip("\ufeff\x00 ") if lines.count == 1 else raw)
         stream = inside.outer("stream")
         held = parts.pop(stream, None) if stream else None
         if held:

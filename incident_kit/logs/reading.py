@@ -87,7 +87,8 @@ def make_ready(source: Source, scratch: Path, zones: Zones, own: Sequence[Format
         if plain:
             out.writelines(pieces)
         else:
-            lay_out(single_lines(pieces), found, out)
+            ends = b" " if any(line.endswith(b"\r") for line in seen.sample) else b""  # what cleaning made of CR LF
+            lay_out((line.removesuffix(ends) for line in single_lines(pieces)), found, out)
     return Readable(source, seen, found, copy, not plain, dict(sorted(counts.items())))
 
 
@@ -203,7 +204,8 @@ class Records:
         return Account(
             item=source.id, origin=source.origin, format=readable.recognition.name, wrapper=readable.recognition.wrapper, bytes=seen.size_bytes, lines=lines,
             records=row.get("records", 0), continuations=row.get("continuations", 0), unparsed=row.get("unparsed", 0),
-            outside=row.get("outside", 0), undated=row.get("undated", 0), repeated=row.get("repeated", 0),
+            outside=row.get("outside", 0), undated=row.get("undated", 0),
+            undated_reason=readable.recognition.undecided if row.get("undated") else "", repeated=row.get("repeated", 0),
             unfinished=bool(lines) and not seen.ends_with_newline and last_unparsed == lines,
             first=row.get("first"), last=row.get("last"), zones=tuple(sorted(row.get("zones") or ())),
             cleaned=cleaned, damage=seen.damage, unparsed_examples=tuple(examples),
