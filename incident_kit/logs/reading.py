@@ -11,6 +11,7 @@ Everything that leaves here as text has been redacted: this is the one way from 
 from __future__ import annotations
 
 import codecs
+import json
 import re
 import tempfile
 from collections import Counter
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.archives import TextReader, whole_lines
-from incident_kit.logs.columns import ANSI_ESCAPE, COLUMNS, TYPES, Dependency, laid_select, no_format_select, plain_select, quoted
+from incident_kit.logs.columns import ANSI_ESCAPE, COLUMNS, TYPES, Dependency, json_of, laid_select, no_format_select, plain_select, quoted
 from incident_kit.logs.formats import Format
 from incident_kit.logs.layout import lay_out
 from incident_kit.logs.recognise import Recognition, recognise
@@ -287,7 +288,8 @@ class Records:
         found = readable.recognition.formats[0] if readable.recognition.formats else None
         if found is None or readable.laid_out:
             return 0
-        start = "starts_with(ltrim(raw), '{\"')" if found.is_json else f"regexp_matches(raw, {quoted(found.pattern)})"
+        whole = f"starts_with(ltrim(raw), '{{') AND {json_of('raw', quoted(json.dumps({'level': 'VARCHAR'})))} IS NOT NULL"
+        start = whole if found.is_json else f"regexp_matches(raw, {quoted(found.pattern)})"
         row = self._connection.execute(f"SELECT line FROM ({readable.lines}) WHERE {start} LIMIT 1").fetchone()
         return row[0] if row else 0
 

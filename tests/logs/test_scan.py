@@ -167,7 +167,8 @@ PIECES = st.one_of(
     st.sampled_from(SHAPES).map(lambda shape: shape + b"\n"),
     st.tuples(st.sampled_from(SHAPES), st.integers(1, 60)).map(lambda cut: cut[0][: cut[1]]),
 )  # fmt: skip
-LOGS = st.lists(PIECES, min_size=1, max_size=12).map(b"".join).filter(bool)
+LINES = st.sampled_from(SHAPES).map(lambda shape: shape + b"\n")
+LOGS = st.tuples(st.one_of(LINES, LINES, PIECES), st.lists(PIECES, max_size=11)).map(lambda parts: parts[0] + b"".join(parts[1])).filter(bool)
 
 
 def account_for_every_line(data: bytes) -> None:
