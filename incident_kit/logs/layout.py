@@ -28,7 +28,7 @@ MOST_KEPT_LINES = 400  # of what follows a record's first line: stacks are cut t
 MOST_PART_CHARACTERS = 1 << 20
 ERROR_LINE = re.compile(ERROR_IN_TEXT, re.ASCII)
 SPOKEN = re.compile(REQUEST_IN_TEXT, re.ASCII)
-JSON_TAIL = re.compile(r"^(?P<message>.*?)\s*(?:- )?(?P<tail>\{.*\})(?: \+\d+ms)?\s*$", re.S)
+JSON_TAIL = re.compile(r'^(?P<message>.*?)\s*(?:- )?(?P<tail>\{".*\})(?: \+\d+ms)?\s*$', re.S)
 
 
 @dataclass(slots=True)
