@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
@@ -81,7 +82,7 @@ def lay_out(lines: Iterable[bytes], recognition: Recognition, out: IO[bytes]) ->
     drafts: dict[tuple[str | None, ...], Draft] = {}
     latest: Draft | None = None
     counted = Lines(lines)
-    for entry, after in pairwise(chain(_entries(counted, recognition), [Entry(0, Unwrapped(""))])):
+    for entry, after in pairwise(chain(_entries(counted, recognition), [Entry(sys.maxsize, Unwrapped(""))])):
         who = tuple(entry.inside.outer(name) for name in ("host", "logger", "pid"))
         first, *more = entry.inside.text.split("\n") if entry.found is None else [entry.inside.text]
         found = entry.found or recognition.of(first, more[0] if more else after.inside.text)
@@ -100,7 +101,8 @@ def lay_out(lines: Iterable[bytes], recognition: Recognition, out: IO[bytes]) ->
         for name, old in list(drafts.items()):
             if entry.line - old.line > MOST_KEPT_LINES and old is not latest:
                 _finish(drafts.pop(name), recognition, paper)
-        paper.advance(min((draft.line for draft in drafts.values()), default=entry.line + 1))
+        begun = [draft.line for draft in drafts.values()] or [entry.line + 1]
+        paper.advance(min(*begun, *counted.waiting.values(), after.line))
     for draft in drafts.values():
         _finish(draft, recognition, paper)
     paper.advance(counted.count + 1)
@@ -214,6 +216,9 @@ def _lines(lines: Lines, recognition: Recognition) -> Iterator[Entry]:
     """One entry a line; a message that Docker or CRI has cut into parts is put together, each stream for itself."""
     parts: dict[str, Entry] = {}
     for raw in lines:
+        for silent in [stream for stream, part in parts.items() if lines.count - part.line > MOST_KEPT_LINES]:
+            yield parts.pop(silent)
+        lines.waiting = {stream: part.line for stream, part in parts.items()}
         inside = recognition.unwrap(raw.lstrip("\ufeff\x00 ") if lines.count == 1 else raw)
         stream = inside.outer("stream")
         held = parts.pop(stream, None) if stream else None
@@ -222,6 +227,7 @@ def _lines(lines: Lines, recognition: Recognition) -> Iterator[Entry]:
         entry = Entry(held.line if held else lines.count, inside)
         if stream and inside.unfinished:
             parts[stream] = entry
+            lines.waiting[stream] = entry.line
         elif held:
             again = recognition.unwrap(inside.text)
             yield Entry(entry.line, Unwrapped(again.text, (*inside.around, *again.around)))

@@ -76,3 +76,9 @@ def test_an_error_that_node_prints_within_an_object_hides_none_of_its_fields(tmp
     text = "{\n  err: Error: connect ECONNREFUSED\n      at Foo (x.js:1:2) {\n    code: 'ECONNREFUSED',\n    [Symbol(m)]: '}'\n  },\n  level: 'error',\n  message: 'wrapped'\n}\n"
     [row] = rows(tmp_path / "app.log", text)
     assert (row["level"], row["message"], row["error_type"], row["error_message"]) == ("error", "wrapped", "Error", "connect ECONNREFUSED")
+
+
+def test_a_message_whose_end_never_comes_holds_nothing_back(tmp_path):
+    half = '2026-11-23T07:40:02.1Z stdout P {"level":30,"time":1795419602352,\n'
+    whole = '2026-11-23T07:40:02.2Z stderr F {"level":50,"time":1795419602352,"pid":1,"hostname":"vm","msg":"again"}\n'
+    assert [row["line"] for row in rows(tmp_path / "app.log", half + whole * 900)] == list(range(2, 902))
