@@ -93,7 +93,7 @@ def preserve(evidence: Evidence, path: Path, window: Window) -> Item:
         while True:
             span = span_of(file, window, margin)
             incoming = evidence.receive(file_blocks(file, span))
-            lateness = lateness_of(incoming)
+            lateness = lateness_of(incoming, file.recognition.zones.written)
             whole = span.start == 0 and span.end == span.size
             if whole or lateness <= margin / 2:
                 break
@@ -137,9 +137,9 @@ def file_blocks(file: OpenLog, span: Span) -> Iterator[bytes]:
         yield block
 
 
-def lateness_of(incoming: Incoming) -> timedelta:
-    """How far records of a received slice stand behind newer ones before them."""
+def lateness_of(incoming: Incoming, written: datetime | None) -> timedelta:
+    """How far records of a received slice, of a log last written then, stand behind newer ones before them."""
     if not incoming.size_bytes:
         return timedelta(0)
-    with logs.read([Source("incoming", incoming.content, "incoming")]) as records:
+    with logs.read([Source("incoming", incoming.content, "incoming", written=written)]) as records:
         return timedelta(microseconds=int(records.query("lateness")[0]["lateness_us"]))

@@ -15,7 +15,7 @@ class Account:
     """What became of every line of one source: lines = records + continuations + unparsed + outside.
 
     `records` are in the window; `undated` of them carry no time and `repeated` of them stand in another source too.
-    An unfinished last line counts as unparsed.
+    An unfinished last line counts as unparsed. `undated_reason` says what a person can do for the undated, if anything.
     """
 
     item: str
@@ -29,6 +29,7 @@ class Account:
     unparsed: int
     outside: int
     undated: int
+    undated_reason: str
     repeated: int
     unfinished: bool
     first: datetime | None
@@ -47,7 +48,8 @@ class Account:
         ]
         if self.first and self.last:
             parts.append(f"{iso(self.first)} to {iso(self.last)}, zone {', '.join(self.zones)}")
-        parts += [f"{count} {what}" for count, what in ((self.undated, "undated"), (self.repeated, "also in another file")) if count]
+        undated = f"undated ({self.undated_reason})" if self.undated_reason else "undated"
+        parts += [f"{count} {what}" for count, what in ((self.undated, undated), (self.repeated, "also in another file")) if count]
         parts += [f"cleaned: {count} {kind.replace('_', ' ')}" for kind, count in self.cleaned.items()]
         parts += [f"line {line} not read: {text[:80]}" for line, text in self.unparsed_examples]
         parts += ["the last line is unfinished"] * self.unfinished + [self.damage] * bool(self.damage)

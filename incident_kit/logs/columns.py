@@ -132,6 +132,11 @@ def is_line_of(found: Format) -> str:
     return "starts_with(ltrim(coalesce(raw, '')), '{')" if found.is_json else f"regexp_matches(coalesce(raw, ''), {quoted(found.pattern)})"
 
 
+def is_whole(found: Format) -> str:
+    """Whether all of such a line is there: JSON may be cut short."""
+    return f"{json_of('raw', quoted(json.dumps({'level': 'VARCHAR'})))} IS NOT NULL" if found.is_json else "true"
+
+
 def plain_select(
     found: Format, zones: Zones, lines: str, objects: str, source: Source, dependencies: Sequence[Dependency], needed: Set[str], first_record_line: int
 ) -> str:  # fmt: skip

@@ -18,11 +18,12 @@ Found = Iterator[tuple[int, dict[str, Any] | None]]
 
 
 class Lines:
-    """Physical lines, counted as they are taken."""
+    """Physical lines, counted as they are taken. `waiting` are those on which a message began that is not yet whole, by stream."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
         self._lines = lines
         self.count = 0
+        self.waiting: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[str]:
         for line in self._lines:

@@ -12,7 +12,7 @@ TOKEN = re.compile(
     re.S,
 )
 NAMED = re.compile(r"<ref \*\d+>\s*|[\w$.]+(?:\(\d+\))?\s*(?=[{\[])|\[(?:Object|Array|Function[^\]]*|Circular[^\]]*|Getter[^\]]*|\w+)\]")
-ERROR = re.compile(r"\s*(?P<stack>(?P<name>[A-Za-z_$][\w$.]*)(?: \[(?P<own>\w+)\])?: (?P<message>[^\n]*)(?:\n\s+at [^\n]*?)+)(?P<more> \{)?(?=,?(?:\n|$))")
+ERROR = re.compile(r"\s*(?P<stack>(?P<name>[A-Za-z_$][\w$.]*)(?: \[(?P<own>\w+)\])?: (?P<message>[^\n]*)(?:\n[ \t]+at [^\n]*?)+)(?P<more> \{)?(?=,?(?:\n|$))")
 ESCAPED = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.S)
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 FIELD = re.compile(r" {4}(?P<name>[\w.@-]+):(?: (?P<value>.*))?$")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
@@ -23,11 +24,12 @@ from incident_kit.logs.recognise import Recognition, Unwrapped, message_text, mo
 CONTINUED, UNPARSED = "c", "u"
 # Lines that can only go on from the one before, whoever wrote them.
 CERTAINLY_CONTINUED = re.compile(r"\s|$|[}\])]+[,;]?(?: \+\d+ms)?$|caused by:|Caused by:|for call at|\[cause\]:|\[errors\]: \[|→ |Node\.js v\d")
+FRAME = re.compile(r"\s+at \S")
 MOST_KEPT_LINES = 400  # of what follows a record's first line: stacks are cut there, nothing is lost from the evidence
 MOST_PART_CHARACTERS = 1 << 20
 ERROR_LINE = re.compile(ERROR_IN_TEXT, re.ASCII)
 SPOKEN = re.compile(REQUEST_IN_TEXT, re.ASCII)
-JSON_TAIL = re.compile(r"^(?P<message>.*?)\s*(?:- )?(?P<tail>\{.*\})(?: \+\d+ms)?\s*$", re.S)
+JSON_TAIL = re.compile(r'^(?P<message>.*?)\s*(?:- )?(?P<tail>\{".*\})(?: \+\d+ms)?\s*$', re.S)
 
 
 @dataclass(slots=True)
@@ -80,7 +82,7 @@ def lay_out(lines: Iterable[bytes], recognition: Recognition, out: IO[bytes]) ->
     drafts: dict[tuple[str | None, ...], Draft] = {}
     latest: Draft | None = None
     counted = Lines(lines)
-    for entry, after in pairwise(chain(_entries(counted, recognition), [Entry(0, Unwrapped(""))])):
+    for entry, after in pairwise(chain(_entries(counted, recognition), [Entry(sys.maxsize, Unwrapped(""))])):
         who = tuple(entry.inside.outer(name) for name in ("host", "logger", "pid"))
         first, *more = entry.inside.text.split("\n") if entry.found is None else [entry.inside.text]
         found = entry.found or recognition.of(first, more[0] if more else after.inside.text)
@@ -99,7 +101,8 @@ def lay_out(lines: Iterable[bytes], recognition: Recognition, out: IO[bytes]) ->
         for name, old in list(drafts.items()):
             if entry.line - old.line > MOST_KEPT_LINES and old is not latest:
                 _finish(drafts.pop(name), recognition, paper)
-        paper.advance(min((draft.line for draft in drafts.values()), default=entry.line + 1))
+        begun = [draft.line for draft in drafts.values()] or [entry.line + 1]
+        paper.advance(min(*begun, *counted.waiting.values(), after.line))
     for draft in drafts.values():
         _finish(draft, recognition, paper)
     paper.advance(counted.count + 1)
@@ -111,10 +114,11 @@ def _begins(entry: Entry, found: tuple[Format, dict[str, Any]] | None, first: st
         return True
     if not entry.inside.around:
         return False
-    if CERTAINLY_CONTINUED.match(first) and before:
+    # A syslog or journal entry was one message when it was written, but for stacks; docker and its like wrap every physical line.
+    per_message = entry.inside.around[-1][0].per_message
+    if before and (FRAME if per_message else CERTAINLY_CONTINUED).match(first):
         return False
-    # A syslog or journal entry was one message when it was written; docker and its like wrap every physical line.
-    return entry.inside.around[-1][0].per_message or not recognition.formats
+    return per_message or not recognition.formats
 
 
 def _finish(draft: Draft, recognition: Recognition, paper: Paper) -> None:
@@ -212,7 +216,10 @@ def _lines(lines: Lines, recognition: Recognition) -> Iterator[Entry]:
     """One entry a line; a message that Docker or CRI has cut into parts is put together, each stream for itself."""
     parts: dict[str, Entry] = {}
     for raw in lines:
-        inside = recognition.unwrap((raw.lstrip("\ufeff\x00 ") if lines.count == 1 else raw).rstrip("\r"))
+        for silent in [stream for stream, part in parts.items() if lines.count - part.line > MOST_KEPT_LINES]:
+            yield parts.pop(silent)
+        lines.waiting = {stream: part.line for stream, part in parts.items()}
+        inside = recognition.unwrap(raw.lstrip("\ufeff\x00 ") if lines.count == 1 else raw)
         stream = inside.outer("stream")
         held = parts.pop(stream, None) if stream else None
         if held:
@@ -220,6 +227,7 @@ def _lines(lines: Lines, recognition: Recognition) -> Iterator[Entry]:
         entry = Entry(held.line if held else lines.count, inside)
         if stream and inside.unfinished:
             parts[stream] = entry
+            lines.waiting[stream] = entry.line
         elif held:
             again = recognition.unwrap(inside.text)
             yield Entry(entry.line, Unwrapped(again.text, (*inside.around, *again.around)))

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.archives import TextReader
-from incident_kit.logs.columns import COLUMNS, TYPES, Dependency, in_place_select, is_line_of, laid_select, no_format_select, quoted
+from incident_kit.logs.columns import COLUMNS, TYPES, Dependency, in_place_select, is_line_of, is_whole, laid_select, no_format_select, quoted
 from incident_kit.logs.formats import Format
 from incident_kit.logs.ready import Readable, glance, make_ready, single_lines
 from incident_kit.logs.scan import clean_lines
@@ -161,7 +161,8 @@ class Records:
         return Account(
             item=source.id, origin=source.origin, format=readable.recognition.name, wrapper=readable.recognition.wrapper, bytes=seen.size_bytes, lines=lines,
             records=row.get("records", 0), continuations=row.get("continuations", 0), unparsed=row.get("unparsed", 0),
-            outside=row.get("outside", 0), undated=row.get("undated", 0), repeated=row.get("repeated", 0),
+            outside=row.get("outside", 0), undated=row.get("undated", 0),
+            undated_reason=readable.recognition.undecided if row.get("undated") else "", repeated=row.get("repeated", 0),
             unfinished=bool(lines) and not seen.ends_with_newline and last_unparsed == lines,
             first=row.get("first"), last=row.get("last"), zones=tuple(sorted(row.get("zones") or ())),
             cleaned=cleaned, damage=seen.damage, unparsed_examples=tuple(examples),
@@ -276,7 +277,7 @@ class Records:
         """The first line that is a record: lines before it go on from nothing."""
         if not readable.recognition.formats or readable.laid_out:
             return 0
-        begins = " OR ".join(is_line_of(each) for each in readable.recognition.formats)
+        begins = " OR ".join(f"({is_line_of(each)} AND {is_whole(each)})" for each in readable.recognition.formats)
         row = self._connection.execute(f"SELECT line FROM ({self._raw(readable)}) WHERE {begins} LIMIT 1").fetchone()
         return row[0] if row else 0
 

@@ -77,7 +77,8 @@ def make_ready(source: Source, scratch: Path, zones: Zones, own: Sequence[Format
         if plain:
             out.writelines(pieces)
         else:
-            lay_out(single_lines(pieces), found, out)
+            ends = b" " if any(line.endswith(b"\r") for line in seen.sample) else b""  # what cleaning made of CR LF
+            lay_out((line.removesuffix(ends) for line in single_lines(pieces)), found, out)
     return Readable(source, seen, found, copy, not plain, dict(sorted(counts.items())))
 
 

@@ -71,6 +71,13 @@ class Recognition:
         return unwrap(line, self.wrappers, self.formats)
 
     @property
+    def undecided(self) -> str:
+        """Why its times cannot be read, where a person could tell how they are meant."""
+        if self.zones.date_order or not any("locale" in item.times for item in self.formats):
+            return ""
+        return "11/12 may be November or December, and no date of this log tells: say --date-order mdy or dmy"
+
+    @property
     def reads_json(self) -> bool:
         """Whether its lines, or what is around them, are JSON."""
         return any(item.is_json for item in (*self.formats, *self.wrappers))

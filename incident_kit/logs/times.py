@@ -15,8 +15,12 @@ from zoneinfo import ZoneInfo
 
 SECONDS_BELOW, MILLISECONDS_BELOW, MICROSECONDS_BELOW = 10**11, 10**14, 10**17
 NUMBER = re.compile(r"-?\d{1,19}(?:\.\d{1,9})?", re.ASCII)
-ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s?(Z|UTC|GMT|JST|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
-OFFSETS = {"Z": "+00:00", "UTC": "+00:00", "GMT": "+00:00", "JST": "+09:00"}
+# Abbreviations that mean one zone only. CST, IST and BST mean several: a time that names one of them stays undated.
+OFFSETS = {
+    "Z": "+00:00", "UTC": "+00:00", "GMT": "+00:00", "WET": "+00:00", "WEST": "+01:00", "CET": "+01:00", "CEST": "+02:00", "EET": "+02:00", "EEST": "+03:00",
+    "MSK": "+03:00", "KST": "+09:00", "JST": "+09:00", "EDT": "-04:00", "EST": "-05:00", "CDT": "-05:00", "MDT": "-06:00", "PDT": "-07:00", "PST": "-08:00",
+}  # fmt: skip
+ISO = re.compile(rf"(\d{{4}}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{{1,9}}))?\s?({'|'.join(OFFSETS)}|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
 LOCALE = re.compile(r"(\d{1,4})[/.-](\d{1,2})[/.-](\d{1,4}),?[ \u202f](\d{1,2}):(\d\d):(\d\d)(?:[ \u202f]?([AP]M))?", re.ASCII)
 YEARLESS = re.compile(r"((?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d \d\d:\d\d:\d\d)(?:\.(\d{1,9}))?", re.ASCII)
 DATE_ORDERS = ("ymd", "mdy", "dmy")
@@ -100,7 +104,7 @@ def _epoch_sql(text: str, _: Zones) -> str:
 
 
 def _iso(value: object, zones: Zones) -> datetime | None:
-    """ISO 8601 and its usual neighbours: a blank for T, a comma for the point, UTC or JST for an offset."""
+    """ISO 8601 and its usual neighbours: a blank for T, a comma for the point, a zone's abbreviation for its offset."""
     if not isinstance(value, str) or not (match := ISO.fullmatch(value.strip())):
         return None
     day, clock, fraction, zone = match.groups()
@@ -118,8 +122,9 @@ def _iso_sql(text: str, zones: Zones) -> str:
     # A plain Z is by far the most common and casts twice as fast as a general offset.
     plain = f"replace(replace({text}, ',', '.'), ' ', 'T')"
     naive = f"TRY_CAST({plain} AS TIMESTAMP)"
-    offset = f"regexp_replace(regexp_replace({plain}, 'T?(Z|UTC|GMT)$', '+00:00'), 'T?JST$', '+09:00')"
-    spaced = f"regexp_replace({offset}, 'T([+-]\\d\\d(:?\\d\\d)?)$', '\\1')"
+    offsets = " ".join(f"WHEN '{name}' THEN '{offset}'" for name, offset in OFFSETS.items())
+    named = f"regexp_replace({plain}, 'T?[A-Z]+$', '') || CASE regexp_extract({text}, '[A-Z]+$') {offsets} END"
+    spaced = f"CASE WHEN {text}[-1] BETWEEN 'A' AND 'Z' THEN {named} ELSE regexp_replace({plain}, 'T([+-]\\d\\d(:?\\d\\d)?)$', '\\1') END"
     return (
         f"CASE WHEN length({text}) < 19 OR {text}[5] <> '-' THEN NULL "
         f"WHEN {text}[-1] = 'Z' THEN TRY_CAST({text}[:-2] AS TIMESTAMP) "
@@ -129,7 +134,7 @@ def _iso_sql(text: str, zones: Zones) -> str:
 
 
 def _iso_zoned(text: str) -> str:
-    return f"regexp_matches({text}, '\\d\\d:\\d\\d:\\d\\d([.,]\\d+)? ?(Z|UTC|GMT|JST|[+-]\\d\\d(:?\\d\\d)?)$')"
+    return f"regexp_matches({text}, '\\d\\d:\\d\\d:\\d\\d([.,]\\d+)? ?({'|'.join(OFFSETS)}|[+-]\\d\\d(:?\\d\\d)?)$')"
 
 
 def _strptime(pattern: str, sql_pattern: str, utc: bool = False) -> Form:
