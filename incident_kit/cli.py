@@ -24,6 +24,8 @@ app = typer.Typer(
 
 Reports = Annotated[Path | None, typer.Option("--reports", help="Where incidents live [INCIDENT_KIT_REPORTS, else as configured, else ./reports].")]
 RunbookFolder = Annotated[str, typer.Option("--runbook", help="A folder of your own runbook data.")]
+LogZone = Annotated[str, typer.Option("--log-tz", help="The zone of times in logs that name none, such as Asia/Tokyo [log_zone of the configuration].")]
+DateOrder = Annotated[str, typer.Option("--date-order", help="mdy, dmy or ymd, where a log's own dates do not tell.")]
 Zone = Annotated[str, typer.Option("--tz", help="The zone of times you type without an offset [as configured, else UTC].")]
 
 
@@ -104,6 +106,8 @@ def report(
     reports: Reports = None,
     runbook: RunbookFolder = "",
     tz: Zone = "",
+    log_tz: LogZone = "",
+    date_order: DateOrder = "",
 ) -> None:
     """A sealed report on one scenario, from logs, live systems, or evidence collected before.
 
@@ -137,8 +141,9 @@ def report(
         incident = load_or_create(_reports(reports), incident_id or None, title)
         _make_run(incident, scenario, store, runbook, bounds, given)
         return
+    unsaid = _unsaid(log_tz, date_order)
     if log:
-        check_logs(log, *bounds)  # before an incident's folder is made for logs that cannot be used
+        check_logs(log, *bounds, unsaid)  # before an incident's folder is made for logs that cannot be used
     incident = replace(load_or_create(_reports(reports), incident_id or None, title), limit_bytes=max_evidence)
     asked = Asked()
     if live:  # first of all: what a system says now is gone in a minute, a log is not
@@ -146,7 +151,7 @@ def report(
         journal.append(incident.journal, "custody", f"asked the live systems: {len(asked.items)} answers stored")
     items = list(asked.items)
     if log:
-        collected = collect_logs(incident.evidence, log, *bounds)
+        collected = collect_logs(incident.evidence, log, *bounds, unsaid)
         for note in collected.notes:
             _say(note)
         for item in collected.items:
@@ -203,6 +208,8 @@ def parse(
     until: Annotated[str, typer.Option(help="End of the window.")] = "",
     runbook: RunbookFolder = "",
     tz: Zone = "",
+    log_tz: LogZone = "",
+    date_order: DateOrder = "",
 ) -> None:
     """The records of log files in canonical columns on stdout, redacted; what became of every line on stderr.
 
@@ -213,7 +220,7 @@ def parse(
 
     if to not in ("jsonl", "csv"):
         raise InputError(f"--to takes jsonl or csv, not {to!r}.")
-    for account in export(files, sys.stdout, to, _bounds(since, until, tz), load(runbook).dependencies):
+    for account in export(files, sys.stdout, to, _bounds(since, until, tz), load(runbook).dependencies, _unsaid(log_tz, date_order)):
         _say(account.sentence())
 
 
@@ -300,6 +307,20 @@ def _bounds(since: str, until: str, zone: str) -> tuple[datetime | None, datetim
     if start and end:
         Window(start, end)  # refuses swapped ends
     return start, end
+
+
+def _unsaid(zone: str, date_order: str) -> Any:
+    """What logs leave unsaid: as given, else as configured."""
+    from incident_kit import configuration
+    from incident_kit.logs.times import DATE_ORDERS
+    from incident_kit.model.source import Unsaid
+    from incident_kit.model.times import named_zone
+
+    settings = configuration.load()
+    if date_order and date_order not in DATE_ORDERS:
+        raise InputError(f"--date-order takes {', '.join(DATE_ORDERS)}, not {date_order!r}.")
+    named_zone(zone or settings.log_zone)
+    return Unsaid(zone or settings.log_zone, date_order or settings.date_order, settings.formats)
 
 
 def _say(text: str) -> None:

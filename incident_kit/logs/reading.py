@@ -24,10 +24,8 @@ from typing import TYPE_CHECKING, Any
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.archives import TextReader
 from incident_kit.logs.columns import COLUMNS, TYPES, Dependency, in_place_select, is_line_of, is_whole, laid_select, no_format_select, quoted
-from incident_kit.logs.formats import Format
 from incident_kit.logs.ready import Readable, glance, make_ready, single_lines
 from incident_kit.logs.scan import clean_lines
-from incident_kit.logs.times import Zones
 from incident_kit.model.finding import Line
 from incident_kit.model.redaction import redact
 from incident_kit.model.source import Source
@@ -45,21 +43,22 @@ VIEWS = ("requests", "calls")
 class Records:
     """The log records of some sources within a window. `read` makes one; close it, or use it in a `with`."""
 
-    def __init__(self, sources: Sequence[Source], window: Window | None, dependencies: Sequence[Dependency], zones: Zones, own: Sequence[Format]) -> None:
+    def __init__(self, sources: Sequence[Source], window: Window | None, dependencies: Sequence[Dependency], only: frozenset[str]) -> None:
         import duckdb  # here, because commands that only start a kernel import this module and read nothing
 
         self.sources = tuple(sources)
         self.window = window
         self._dependencies = dependencies
+        self._only = only
         self._scratch = tempfile.TemporaryDirectory(prefix="incident-kit-")
         scratch = Path(self._scratch.name)
         size_bytes = sum(source.path.stat().st_size for source in self.sources)
-        first = [glance(source, zones, own) if size_bytes > IN_MEMORY_BYTES else None for source in self.sources]
+        first = [glance(source) if size_bytes > IN_MEMORY_BYTES else None for source in self.sources]
         self._looking = ThreadPoolExecutor(1)
         self._promised: dict[int, Future[Readable]] = {
-            number: self._looking.submit(make_ready, self.sources[number], scratch, zones, own) for number, readable in enumerate(first) if readable
+            number: self._looking.submit(make_ready, self.sources[number], scratch) for number, readable in enumerate(first) if readable
         }
-        self._readable = [readable or make_ready(self.sources[number], scratch, zones, own) for number, readable in enumerate(first)]
+        self._readable = [readable or make_ready(self.sources[number], scratch) for number, readable in enumerate(first)]
         self._connection = duckdb.connect(
             config={
                 "autoinstall_known_extensions": False,
@@ -212,7 +211,7 @@ class Records:
                 run(f"CREATE TEMP TABLE raw_{number} AS {readable.lines}")
         self._first_lines = {readable.path: self._first_record_line(readable) for readable in self._readable}
         if self._small:
-            run(f"CREATE TEMP TABLE lines AS {self._lines(frozenset(TYPES))}")
+            run(f"CREATE TEMP TABLE lines AS {self._lines(self._only)}")
             for number in range(len(self._readable)):
                 run(f"DROP TABLE raw_{number}")
         since, until = (quoted(bound.replace(tzinfo=None).isoformat(" ")) for bound in _bounds(self.window))
@@ -282,16 +281,12 @@ class Records:
         return row[0] if row else 0
 
 
-def read(
-    sources: Sequence[Source], window: Window | None = None, *,
-    dependencies: Sequence[Dependency] = (), log_zone: str = "UTC", date_order: str = "", formats: Sequence[Format] = (),
-) -> Records:  # fmt: skip
+def read(sources: Sequence[Source], window: Window | None = None, *, dependencies: Sequence[Dependency] = (), only: Iterable[str] = TYPES) -> Records:
     """The records of `sources` within `window` (all of them without one).
 
-    `dependencies` tell which outside system a record speaks of; `log_zone` is the zone of times that name none, and
-    `date_order` (`mdy`, `dmy`, `ymd`) the order of dates that could be read in two ways. `formats` are a team's own.
+    `dependencies` tell which outside system a record speaks of; `only` these columns will be asked for.
     """
-    return Records(sources, window, dependencies, Zones(log_zone, date_order), formats)
+    return Records(sources, window, dependencies, frozenset(only))
 
 
 def mentions(statement: str, name: str) -> bool:

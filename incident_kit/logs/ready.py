@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import codecs
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from incident_kit.logs.archives import TextReader, packing_of, whole_lines
 from incident_kit.logs.columns import ANSI_ESCAPE, quoted
-from incident_kit.logs.formats import Format
+from incident_kit.logs.formats import own_formats
 from incident_kit.logs.layout import lay_out
 from incident_kit.logs.recognise import Recognition, recognise
 from incident_kit.logs.scan import Scan, clean_lines, sample_of, scan
@@ -61,10 +61,10 @@ class Readable:
         return {"gzip": "gzip", "zstd": "zstd"}.get(self.scan.packing, "none") if self.path == self.source.path else "none"
 
 
-def make_ready(source: Source, scratch: Path, zones: Zones, own: Sequence[Format]) -> Readable:
+def make_ready(source: Source, scratch: Path) -> Readable:
     """Scan and recognise a source, and write a working copy into the folder `scratch` if it cannot be read in place."""
     seen = scan(source.path)
-    found = recognise(seen.sample, dated(zones, source), own)
+    found = recognise(seen.sample, zones_of(source), own_formats(source.unsaid.formats))
     plain = found.is_plain or not (found.formats or found.wrappers)
     plain = plain and not (found.formats and not found.formats[0].is_json and seen.sample[0].startswith(codecs.BOM_UTF8))
     if plain and seen.clean and not seen.damage and seen.packing in ("", "gzip", "zstd"):
@@ -82,7 +82,7 @@ def make_ready(source: Source, scratch: Path, zones: Zones, own: Sequence[Format
     return Readable(source, seen, found, copy, not plain, dict(sorted(counts.items())))
 
 
-def glance(source: Source, zones: Zones, own: Sequence[Format]) -> Readable | None:
+def glance(source: Source) -> Readable | None:
     """A source as its look from afar promises: plain, clean, of one format. None if not even that.
 
     Reading may begin with it while `make_ready` looks at every byte.
@@ -92,14 +92,15 @@ def glance(source: Source, zones: Zones, own: Sequence[Format]) -> Readable | No
     size = source.path.stat().st_size
     with open(source.path, "rb") as file:
         lines = sample_of(file.fileno(), size)
-    found = recognise(lines, dated(zones, source), own)
+    found = recognise(lines, zones_of(source), own_formats(source.unsaid.formats))
     seen = Scan("", size, size, LONGEST_LINE_BYTES, has_escapes=any(b"\x1b" in line for line in lines), ends_with_newline=True, clean=True, sample=tuple(lines))
     return Readable(source, seen, found, source.path, False, {}) if found.is_plain else None
 
 
-def dated(zones: Zones, source: Source) -> Zones:
-    """The zones with the time by which the source was written."""
-    return replace(zones, written=source.written or datetime.fromtimestamp(source.path.stat().st_mtime, UTC))
+def zones_of(source: Source) -> Zones:
+    """What its times leave unsaid."""
+    written = source.written or datetime.fromtimestamp(source.path.stat().st_mtime, UTC)
+    return Zones(source.unsaid.zone, source.unsaid.date_order, written)
 
 
 def single_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:

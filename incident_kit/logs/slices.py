@@ -8,7 +8,7 @@ taken once: what is written to a growing log afterwards belongs to a later quest
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,16 +16,18 @@ from pathlib import Path
 
 from incident_kit.errors import LogFileError
 from incident_kit.logs.archives import packing_of_head
-from incident_kit.logs.formats import Format
+from incident_kit.logs.formats import own_formats
 from incident_kit.logs.reading import read
 from incident_kit.logs.recognise import Recognition, recognise
-from incident_kit.logs.scan import HEAD_BYTES, sample_of
+from incident_kit.logs.scan import HEAD_LINES, sample_of
 from incident_kit.logs.times import Zones
-from incident_kit.model.source import Source
+from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window
 
 MARGIN = timedelta(seconds=60)
-BLOCK_BYTES = 1 << 16
+BLOCK_BYTES = 1 << 14
+HEAD_BYTES = 1 << 16
+NOTHING_TOLD = Unsaid()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class OpenLog:
     size: int
     packing: str
     recognition: Recognition
+    unsaid: Unsaid
 
     @property
     def must_be_read_whole(self) -> bool:
@@ -79,7 +82,7 @@ class OpenLog:
 
     def _times_of_all(self) -> tuple[datetime, datetime] | None:
         """Both times of an archive or a container, as far as it is whole."""
-        with read([Source("whole", self.path, str(self.path))], log_zone=self.recognition.zones.name, date_order=self.recognition.zones.date_order) as records:
+        with read([Source("whole", self.path, str(self.path), unsaid=self.unsaid)]) as records:
             [row] = records.query("extent")
         return (row["first"], row["last"]) if row["first"] else None
 
@@ -119,7 +122,7 @@ class OpenLog:
 
 
 @contextmanager
-def open_log(path: Path, log_zone: str = "UTC", date_order: str = "", own: Sequence[Format] = ()) -> Iterator[OpenLog]:
+def open_log(path: Path, unsaid: Unsaid = NOTHING_TOLD) -> Iterator[OpenLog]:
     """A log opened for reading only. Raises LogFileError that names what is wrong with it and what to do."""
     try:
         if path.is_dir():
@@ -143,8 +146,11 @@ def open_log(path: Path, log_zone: str = "UTC", date_order: str = "", own: Seque
         if not packing and looks_binary(head):
             raise LogFileError(f"{path}: not a text log (binary bytes at its beginning). Give a log file: plain, gzip, zstd, bzip2 or xz.")
         written = datetime.fromtimestamp(os.fstat(descriptor).st_mtime, UTC)
-        zones = Zones(log_zone, date_order, written)
-        yield OpenLog(path, descriptor, size, packing, recognise(sample_of(descriptor, size), zones, own))
+        zones, own = Zones(unsaid.zone, unsaid.date_order, written), own_formats(unsaid.formats)
+        recognition = recognise(head.split(b"\n")[:HEAD_LINES], zones, own)
+        if not (recognition.formats or recognition.wrappers):  # a banner, a long stack: then it is worth reading more
+            recognition = recognise(sample_of(descriptor, size), zones, own)
+        yield OpenLog(path, descriptor, size, packing, recognition, unsaid)
     finally:
         os.close(descriptor)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -159,6 +159,11 @@ def all_formats() -> tuple[Format, ...]:
     """Every format of this folder, the pickiest first."""
     formats = (load(tomllib.loads(path.read_text(encoding="utf-8")), path.name) for path in sorted(FOLDER.glob("*.toml")))
     return tuple(sorted(formats, key=lambda item: (-item.rank, -item.specificity, item.name)))
+
+
+def own_formats(data: Sequence[Mapping[str, Any]], where: str = "formats") -> tuple[Format, ...]:
+    """A team's own formats from their data. Raises ParameterError naming `where`, the format's place and the field that is wrong."""
+    return tuple(load(one, f"{where}[{place}]") for place, one in enumerate(data))
 
 
 def load(data: Mapping[str, Any], where: str) -> Format:
