@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import tempfile
 import traceback
@@ -243,6 +244,9 @@ def _say(text: str) -> None:
 
 def main() -> None:
     """Run a command; whatever goes wrong reaches the person as a sentence and an exit code, never as a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What programs read is UTF-8, whatever the terminal's language; a file name that is none comes out as it came in.
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except IncidentKitError as error:

@@ -109,7 +109,7 @@ def preserve(evidence: Evidence, path: Path, window: Window) -> Item:
             "path": str(path.resolve()), "size_bytes": span.size, "inode": status.st_ino,
             "modified_at": iso(datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC)),
             "before_bytes": span.start, "after_bytes": span.size - span.start - incoming.size_bytes, "whole": whole,
-            "compressed": file.compressed, "window": window.to_json(), "margin_s": margin.total_seconds(),
+            "packing": file.packing, "window": window.to_json(), "margin_s": margin.total_seconds(),
             "lateness_ms": lateness / timedelta(milliseconds=1), "notes": notes,
         }  # fmt: skip
     try:
@@ -123,7 +123,7 @@ def preserve(evidence: Evidence, path: Path, window: Window) -> Item:
 
 def span_of(file: OpenLog, window: Window, margin: timedelta) -> Span:
     """Where the window lies in a log: all of it for an archive, and where no line is dated."""
-    if file.compressed:
+    if file.must_be_read_whole:
         return Span(0, file.size, file.size)
     span = file.find(window, margin)
     return Span(0, file.size, file.size) if span.start == span.end == file.size and file.times() is None else span

@@ -21,6 +21,7 @@ class Account:
     item: str
     origin: str
     format: str
+    wrapper: str
     bytes: int
     lines: int
     records: int
@@ -39,9 +40,10 @@ class Account:
 
     def sentence(self) -> str:
         """One line for a terminal: lines = records + continuations + unparsed + outside, and what else there is to know."""
+        wrapped = f" in {self.wrapper}" if self.wrapper and self.wrapper != self.format else ""
         parts = [
             f"{self.origin}: {self.lines} lines = {self.records} records + {self.continuations} continuations + {self.unparsed} unparsed + {self.outside} outside",
-            f"format {self.format or 'unknown'}",
+            f"format {self.format or 'unknown'}{wrapped}",
         ]
         if self.first and self.last:
             parts.append(f"{iso(self.first)} to {iso(self.last)}, zone {', '.join(self.zones)}")
@@ -54,7 +56,7 @@ class Account:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "item": self.item, "origin": self.origin, "format": self.format, "bytes": self.bytes, "lines": self.lines,
+            "item": self.item, "origin": self.origin, "format": self.format, "wrapper": self.wrapper, "bytes": self.bytes, "lines": self.lines,
             "records": self.records, "continuations": self.continuations, "unparsed": self.unparsed, "outside": self.outside,
             "undated": self.undated, "repeated": self.repeated, "unfinished": self.unfinished,
             "first": iso(self.first) if self.first else None, "last": iso(self.last) if self.last else None,
