@@ -20,7 +20,7 @@ WITH requests AS (
 )
 SELECT
     make_timestamp(epoch_us(ts) // 60000000 * 60000000) AS start,
-    method || ' ' || CASE WHEN regexp_matches(path, '\d') THEN regexp_replace(regexp_replace(path, '{id}', '/:id\1', 'g'), '{id}', '/:id\1', 'g') ELSE path END AS name,
+    method || ' ' || CASE WHEN regexp_matches(path, '\d') THEN replace(regexp_replace(replace(path, '/', '//') || '/', '{id}', '/:id/', 'g'), '//', '/')[:-2] ELSE path END AS name,
     count(*) AS n,
     count(*) FILTER (status >= 500) AS failed,
     count(*) FILTER (aborted) AS aborted,

@@ -104,8 +104,8 @@ def pandas(kind: str, log: Path, _: int) -> Callable[[], Table]:
             asked = chunk["request"].str.split(" ", expand=True)
             status = chunk["status"].astype("int64")
             yield pd.DataFrame({
-                "ts": pd.to_datetime(chunk["time"], format="[%d/%b/%Y:%H:%M:%S"), "method": asked[0], "url": asked[1], "status": status.where(status != 499),
-                "duration_us": (chunk["took"].str[3:].astype(float) * 1e6).round().astype("int64"), "aborted": status == 499,
+                "ts": pd.to_datetime(chunk["time"], format="[%d/%b/%Y:%H:%M:%S"), "method": asked[0], "url": asked[1], "status": status,
+                "duration_us": (chunk["took"].str[3:].astype(float) * 1e6).round().astype("int64"), "aborted": False,
             })  # fmt: skip
 
     def grouped(frame: Any, keys: list[str]) -> Any:
@@ -118,7 +118,7 @@ def pandas(kind: str, log: Path, _: int) -> Callable[[], Table]:
         frame = pd.concat({"pino": pino, "nest": nest, "nginx": nginx}[kind](), ignore_index=True)
         path = frame["url"].str.split("?", n=1).str[0].str.split("#", n=1).str[0]
         numbered = path.str.contains(r"\d")
-        folded = path[numbered].str.replace(ID_SEGMENT, r"/:id\1", regex=True).str.replace(ID_SEGMENT, r"/:id\1", regex=True)
+        folded = path[numbered].str.replace(f"{ID_SEGMENT[:-1]}(?=/|$)", "/:id", regex=True)
         frame = frame.assign(
             start=frame["ts"].dt.floor("min"),
             name=frame["method"] + " " + path.where(~numbered, folded),
@@ -168,7 +168,7 @@ def polars(kind: str, log: Path, _: int) -> Callable[[], Table]:
         asked, status = part.get(1).str.split(" ").list, part.get(2).str.slice(1, 3).cast(pl.Int64)
         return pieces.select(
             ts=part.get(0).str.split("[").list.get(1).str.head(20).str.to_datetime("%d/%b/%Y:%H:%M:%S"), method=asked.get(0), url=asked.get(1),
-            status=pl.when(status != 499).then(status), duration_us=(part.get(6).str.slice(4).cast(pl.Float64) * 1e6).round().cast(pl.Int64), aborted=status == 499,
+            status=status, duration_us=(part.get(6).str.slice(4).cast(pl.Float64) * 1e6).round().cast(pl.Int64), aborted=status.is_null(),
         )  # fmt: skip
 
     def grouped(frame: Any, keys: list[Any]) -> Any:
@@ -179,9 +179,8 @@ def polars(kind: str, log: Path, _: int) -> Callable[[], Table]:
 
     def work() -> Table:
         path = column("url").str.split("?").list.get(0).str.split("#").list.get(0)
-        pattern, folded = ID_SEGMENT.replace(r"\d", "[0-9]"), path
-        for _ in range(2):
-            folded = folded.str.replace_all(pattern, "/:id${1}")
+        doubled = pl.concat_str(path.str.replace_all("/", "//", literal=True), pl.lit("/"))
+        folded = doubled.str.replace_all(ID_SEGMENT.replace(r"\d", "[0-9]"), "/:id/").str.replace_all("//", "/", literal=True).str.head(-1)
         frame = {"pino": pino, "nest": nest, "nginx": nginx}[kind]().with_columns(start=column("ts").dt.truncate("1m"))
         frame = frame.with_columns(name=column("method") + " " + pl.when(path.str.contains("[0-9]")).then(folded).otherwise(path))
         everything = grouped(frame, ["start"]).with_columns(name=pl.lit(None, pl.String))
@@ -232,6 +231,11 @@ def preserve(kind: str, log: Path, _: int) -> Callable[[], Table]:
 JOBS = {job.__name__: job for job in (library, by_hand, pandas, polars, jq, preserve)}
 
 
+def plain_table(table: Table) -> Table:
+    """A table as JSON can hold it."""
+    return [[plain(value) for value in row] for row in table]
+
+
 def plain(value: Any) -> Any:
     """A value as JSON can hold it, the same from every library."""
     if isinstance(value, datetime):
@@ -249,7 +253,7 @@ def main(job: str, kind: str, log: str, out: str, threads: str = "0") -> None:
         print(json.dumps({"skipped": str(reason)}))
         return
     peak = max(peak_bytes(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * MEMORY_UNIT_BYTES)
-    Path(out).write_text(json.dumps([[plain(value) for value in row] for row in rows]))
+    Path(out).write_text(json.dumps(plain_table(rows)))
     print(json.dumps({"seconds": seconds, "cpu_s": cpu_s, "peak_bytes": peak}))
 
 
