@@ -2,6 +2,7 @@
 
 Without options: the demo, and quick tables on small logs. `--full --write` measures on 1 GB and 4 GB and writes README.md beside this file.
 Each job runs in a process of its own (see jobs.py), the jobs of a round one after the other, so that a ratio compares neighbours in time.
+polars and jq take part where they are there: polars if somebody has installed it into .venv, jq if it is on the PATH.
 """
 
 from __future__ import annotations
@@ -115,17 +116,19 @@ def logs(page: Page, folder: Path, sizes: Sequence[int], rounds: int) -> None:
         "`by_hand_*.sql`, DuckDB's SQL for this one question; its table is equal to the library's, row for row. Throughput is by hand's time over ours (wanted: at least 0.90), "
         "cores are processor time over time, memory is the peak of the whole process (wanted: the same at every size, under 1 GB)."
     )
-    rates, against, threads, skipped = [], [], [], []
+    rates, against, threads, missing = [], [], [], []
     for kind in TITLES:
         for size in sizes:
             log = folder / f"{kind}.log"
             write_log(log, kind, size)
             smallest = size == sizes[0]
-            rates.append(rates_row(kind, size, measured(folder, log, kind, ["by_hand", "library"], rounds if smallest else 3)))
+            pairs = measured(folder, log, kind, ["by_hand", "library"], rounds if smallest else 3)
+            rates.append(rates_row(kind, size, pairs))
+            missing += reasons(kind, size, pairs)
             if smallest:
                 found = measured(folder, log, kind, list(JOBS), 3)
                 against += against_rows(kind, found)
-                skipped += [f"{JOBS[job]} on {TITLES[kind]} ({reason})" for job, reason in found.items() if isinstance(reason, str)]
+                missing += reasons(kind, size, found)
                 threads.append(threads_row(folder, log, kind))
             log.unlink()
     page.table(["log", "library", "", "by hand", "throughput", "cores", "memory", "memory by hand"], rates)
@@ -135,8 +138,8 @@ def logs(page: Page, folder: Path, sizes: Sequence[int], rounds: int) -> None:
         "The ratios say how many times as long it takes."
     )
     page.table(["log", "with", "s", "of the library", "of by hand", "cores", "memory"], against)
-    if skipped:
-        page.say(f"Not measured: {'; '.join(skipped)}.")
+    if missing:
+        page.say("Not measured: " + "; ".join(dict.fromkeys(missing)) + ".")
     page.say("### Threads")
     page.table(["log", "1 thread", "2 threads", "4 threads", "tables"], threads)
 
@@ -175,11 +178,15 @@ def counts(table: list[list[Any]]) -> list[list[Any]]:
     return sorted((row[:8] for row in table), key=lambda row: (row[0], row[1] or ""))
 
 
+def reasons(kind: str, size: int, found: dict[str, list[Cost] | str]) -> list[str]:
+    return [f"{JOBS[job]} on {TITLES[kind]}, {size_text(size)} ({reason})" for job, reason in found.items() if isinstance(reason, str)]
+
+
 def rates_row(kind: str, size: int, costs: dict[str, list[Cost] | str]) -> list[str]:
     ours, theirs = costs["library"], costs["by_hand"]
     name, took = f"{TITLES[kind]}, {size_text(size)}", median(cost.seconds for cost in theirs)
     if isinstance(ours, str):
-        return [name, "skipped", "", f"{took:.2f} s", "", "", "", peak(theirs)]
+        return [name, "not measured", "", f"{took:.2f} s", "", "", "", peak(theirs)]
     share = median(b.seconds / a.seconds for a, b in zip(ours, theirs, strict=True))
     speed = median(size / cost.seconds / 1e6 for cost in ours)
     return [name, f"{median(cost.seconds for cost in ours):.2f} s", f"{speed:.0f} MB/s", f"{took:.2f} s", f"{share:.2f}", cores(ours), peak(ours), peak(theirs)]
@@ -200,7 +207,7 @@ def against_rows(kind: str, costs: dict[str, list[Cost] | str]) -> list[list[str
 def threads_row(folder: Path, log: Path, kind: str) -> list[str]:
     answers = [run_job(folder, "library", kind, log, threads) for threads in (1, 2, 4)]
     if any(isinstance(answer, str) for answer in answers):
-        return [TITLES[kind], "skipped", "", "", ""]
+        return [TITLES[kind], "not measured", "", "", ""]
     if any(table != answers[0][1] for _, table in answers):
         raise WrongTable(f"{kind}: the library's table depends on the number of threads")
     return [TITLES[kind], *(f"{cost.seconds:.2f} s" for cost, _ in answers), "identical"]
@@ -213,6 +220,9 @@ def slices(page: Page, folder: Path, size: int, rounds: int) -> None:
     triples = []
     for turn in range(rounds + 1):
         answer = run_job(folder, "preserve", str(store), log)
+        if isinstance(answer, str):
+            page.say(f"## Preserving a slice\n\n{answer}")
+            return
         cost, [[content, digest, held]] = answer
         copy = folder / "copy.log"
         begun = time.perf_counter()
@@ -251,10 +261,13 @@ def write_log(log: Path, kind: str, size: int) -> None:
 
 
 def run_job(folder: Path, job: str, kind: str, log: Path, threads: int = 0) -> tuple[Cost, list[list[Any]]] | str:
-    """What a job took and its table, in a process of its own; or why it was skipped."""
+    """What a job took and its table, in a process of its own; or why it was skipped, or how it failed."""
     out = folder / "table.json"
     command = [sys.executable, str(HERE / "jobs.py"), job, kind, str(log), str(out), str(threads)]
-    answer = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    finished = subprocess.run(command, check=False, capture_output=True, text=True)
+    if finished.returncode:
+        return f"failed: {next((line for line in finished.stderr.splitlines() if 'Error' in line or 'Exception' in line), finished.stderr[-200:])}"
+    answer = json.loads(finished.stdout)
     return answer["skipped"] if "skipped" in answer else (Cost(**answer), json.loads(out.read_text()))
 
 
