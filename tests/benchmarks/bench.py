@@ -153,6 +153,7 @@ def measured(folder: Path, log: Path, kind: str, jobs: Sequence[str], rounds: in
             costs = found[job]
             if isinstance(costs, str) or (turn == 0 and job in OTHERS):
                 continue
+            print(f"\r\033[K{kind}, round {turn} of {rounds}: {JOBS[job]}", end="\r", file=sys.stderr, flush=True)
             answer = run_job(folder, job, kind, log)
             if isinstance(answer, str):
                 found[job] = answer
