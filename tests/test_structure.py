@@ -17,13 +17,19 @@ BELOW = {
     "places": set(),
     "model": {"errors"},
     "evidence": {"model", "errors", "places"},
+    "diagnostics": {"model", "errors"},
     "logs": {"model", "errors"},
     "analysis": {"logs", "model", "errors"},
     "timeline": {"analysis", "logs", "evidence", "model", "errors"},
     "runbook": {"timeline", "analysis", "logs", "evidence", "model", "errors"},
     "report": {"runbook", "timeline", "analysis", "logs", "evidence", "model", "errors", "places"},
     "collect": {"logs", "evidence", "model", "errors"},
+    "configuration": {"model", "errors"},
+    "doctor": {"asking", "configuration", "runbook", "evidence", "model", "errors"},
+    "asking": {"diagnostics", "evidence", "configuration", "model", "errors"},
 }
+# What talks to a system; only diagnostics may.
+CLIENTS = {"psycopg", "redis", "httpx", "psutil", "simple_salesforce"}
 
 
 def rooms_imported(path: Path) -> set[str]:
@@ -44,6 +50,17 @@ def test_imports_point_downwards(path: Path) -> None:
     if room in ("cli", "__init__"):
         return
     assert rooms_imported(path) <= BELOW[room] | {room}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_diagnostics_import_what_talks_to_a_system(path: Path) -> None:
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            imported.add(node.module.split(".")[0])
+    assert path.relative_to(PACKAGE).parts[0] == "diagnostics" or not imported & CLIENTS
 
 
 def test_importing_the_package_imports_nothing_else() -> None:

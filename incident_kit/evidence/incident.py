@@ -46,9 +46,9 @@ class Incident:
         return Evidence(self.folder / "evidence", self.limit_bytes)
 
 
-def reports_folder(given: Path | None = None) -> Path:
-    """Where incidents live: as given, or INCIDENT_KIT_REPORTS, or ./reports."""
-    return given or Path(os.environ.get(REPORTS_VARIABLE) or "reports")
+def reports_folder(given: Path | None = None, configured: str = "reports") -> Path:
+    """Where incidents live: as given, or INCIDENT_KIT_REPORTS, or as configured."""
+    return given or Path(os.environ.get(REPORTS_VARIABLE) or configured)
 
 
 def new_id() -> str:

@@ -7,6 +7,7 @@ whole or not at all. Nothing here changes or removes one.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ import secrets
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,10 @@ DEFAULT_LIMIT_BYTES = 2 << 30
 FREE_DISK_FLOOR_BYTES = 256 << 20
 ITEM_NAME = re.compile(r"[0-9a-f]{10}")
 RECORDED = "recorded"
-CONTENT, DESCRIPTION = "content", "item.json"
+CONTENT, DESCRIPTION, LEDGER = "content", "item.json", "ledger.jsonl"
 BLOCK_BYTES = 1 << 20
+# What a report covers that rests on answers alone.
+BEFORE_AN_ANSWER = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +50,21 @@ class Item:
     sha256: str
     size_bytes: int
     details: Mapping[str, Any]
+    ledger_sha256: str = ""
 
     @property
     def content(self) -> Path:
         return self.folder / CONTENT
 
+    @property
+    def ledger(self) -> Path:
+        """Every statement and command that was sent for an answer, a JSON object a line; there only if ledger_sha256 is."""
+        return self.folder / LEDGER
+
     def source(self) -> Source:
         """The item as something to read."""
-        return Source(self.id, self.content, self.origin, int(self.details.get("before_bytes", 0)))
+        written = parse_iso(str(self.details.get("modified_at") or self.asked_at))
+        return Source(self.id, self.content, self.origin, int(self.details.get("before_bytes", 0)), written)
 
 
 class Evidence:
@@ -74,15 +85,25 @@ class Evidence:
         """The items that are slices of logs."""
         return [item for item in self.items() if item.kind == "slice"]
 
+    def answers(self) -> list[Item]:
+        """The items that are answers of live systems."""
+        return [item for item in self.items() if item.kind == "answer"]
+
     def sources(self) -> list[Source]:
         """The slices as things to read."""
         return [item.source() for item in self.slices()]
 
     def window(self, since: str = "", until: str = "") -> Window:
-        """The window as given (ISO 8601 with offset), else as the slices were collected for. Raises ParameterError, EvidenceError."""
+        """The window as given (ISO 8601 with offset), else as the slices were collected for, else the time before the answers.
+
+        Raises ParameterError, EvidenceError.
+        """
         windows = [Window.from_json(item.details["window"]) for item in self.slices()]
+        if not windows:
+            asked = [parse_iso(item.asked_at) for item in self.answers()]
+            windows = [Window(at - BEFORE_AN_ANSWER, at) for at in asked]
         if not windows and not (since and until):
-            raise EvidenceError(f"{self.folder}: no slice of a log in it. Collect one with `incident-kit report SCENARIO -l LOG`.")
+            raise EvidenceError(f"{self.folder}: no slice of a log and no answer in it. Collect some with `incident-kit report SCENARIO -l LOG --live`.")
         return Window(
             parse_iso(since) if since else min(window.since for window in windows),
             parse_iso(until) if until else max(window.until for window in windows),
@@ -92,20 +113,23 @@ class Evidence:
         """The journal that lies beside the evidence; empty if there is none."""
         return entries(self.folder.parent / "journal.jsonl")
 
-    def add(self, blocks: Iterable[bytes], *, kind: str, origin: str, asked: str, asked_at: str, duration_ms: float = 0.0, details: Mapping[str, Any] | None = None) -> Item:  # fmt: skip
-        """Store the bytes as a new item, or return the item that already is exactly this."""
+    def add(self, blocks: Iterable[bytes], *, kind: str, origin: str, asked: str, asked_at: str, duration_ms: float = 0.0, details: Mapping[str, Any] | None = None, ledger: bytes = b"") -> Item:  # fmt: skip
+        """Store the bytes as a new item, with the ledger of what was sent for them, or return the item that already is exactly this."""
         incoming = self.receive(blocks)
         try:
-            return self.keep(incoming, kind=kind, origin=origin, asked=asked, asked_at=asked_at, duration_ms=duration_ms, details=details or {})
+            return self.keep(incoming, kind=kind, origin=origin, asked=asked, asked_at=asked_at, duration_ms=duration_ms, details=details or {}, ledger=ledger)
         finally:
             shutil.rmtree(incoming.folder, ignore_errors=True)
 
     def receive(self, blocks: Iterable[bytes]) -> Incoming:
         """Write bytes aside, within the store's limit. Raises EvidenceError where it or the disk is full."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        room = self.room_bytes()
         aside = self.folder / f".incoming-{secrets.token_hex(4)}"
-        aside.mkdir(mode=0o700)
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            room = self.room_bytes()
+            aside.mkdir(mode=0o700)
+        except OSError as error:
+            raise self._unwritable(error) from error
         digest, size = hashlib.sha256(), 0
         try:
             with open(aside / CONTENT, "xb") as file:
@@ -120,25 +144,35 @@ class Evidence:
                     file.write(block)
                 file.flush()
                 os.fsync(file.fileno())
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(aside, ignore_errors=True)
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+                raise self._unwritable(error) from error
             raise
         return Incoming(aside, digest.hexdigest(), size)
 
-    def keep(self, incoming: Incoming, *, kind: str, origin: str, asked: str, asked_at: str, duration_ms: float, details: Mapping[str, Any]) -> Item:  # fmt: skip
-        """Describe received bytes and rename them into place."""
+    def keep(self, incoming: Incoming, *, kind: str, origin: str, asked: str, asked_at: str, duration_ms: float, details: Mapping[str, Any], ledger: bytes = b"") -> Item:  # fmt: skip
+        """Describe received bytes and rename them into place. Raises EvidenceError where the disk is full."""
         description = {
             "kind": kind, "origin": origin, "asked": asked, "asked_at": asked_at, "duration_ms": round(duration_ms, 3),
             "sha256": incoming.sha256, "size_bytes": incoming.size_bytes, "details": dict(details),
         }  # fmt: skip
+        if ledger:
+            description["ledger_sha256"] = hashlib.sha256(ledger).hexdigest()
         text = json.dumps(description, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
         item_id = hashlib.sha256(text).hexdigest()[:10]
         target = self.folder / item_id
         if not target.exists():
-            write_durably(incoming.folder / DESCRIPTION, text)
-            os.chmod(incoming.folder / CONTENT, 0o400)
-            os.rename(incoming.folder, target)
-            flush_folder(self.folder)
+            try:
+                write_durably(incoming.folder / DESCRIPTION, text)
+                if ledger:
+                    write_durably(incoming.folder / LEDGER, ledger)
+                    os.chmod(incoming.folder / LEDGER, 0o400)
+                os.chmod(incoming.folder / CONTENT, 0o400)
+                os.rename(incoming.folder, target)
+                flush_folder(self.folder)
+            except OSError as error:
+                raise self._unwritable(error) from error
         return read_item(target)
 
     def adopt(self, items: Iterable[Item]) -> list[Item]:
@@ -156,6 +190,9 @@ class Evidence:
             adopted.append(read_item(target))
         flush_folder(self.folder)
         return adopted
+
+    def _unwritable(self, error: OSError) -> EvidenceError:
+        return EvidenceError(f"{self.folder}: cannot be written: {error.strerror}. Free disk space, or name another place with --reports.")
 
     def room_bytes(self) -> int:
         """How many more bytes may be stored: the smaller of the store's limit and what the disk can spare."""
@@ -187,6 +224,7 @@ def read_item(folder: Path) -> Item:
         item = Item(
             id=folder.name, folder=folder, kind=data["kind"], origin=data["origin"], asked=data["asked"], asked_at=data["asked_at"],
             duration_ms=data["duration_ms"], sha256=data["sha256"], size_bytes=data["size_bytes"], details=data["details"],
+            ledger_sha256=data.get("ledger_sha256", ""),
         )  # fmt: skip
     except FileNotFoundError:
         raise EvidenceError(f"{path}: missing. The item {folder.name} is damaged; take it from a sealed run, or collect again.") from None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from incident_kit.errors import EvidenceError, VerificationFailed
 from incident_kit.evidence import bag, journal
-from incident_kit.evidence.store import DESCRIPTION, ITEM_NAME, read_item, sha256_of
+from incident_kit.evidence.store import DESCRIPTION, ITEM_NAME, LEDGER, read_item, sha256_of
 
 
 def verify(folder: Path) -> str:
@@ -45,4 +45,8 @@ def item_faults(folder: Path) -> list[str]:
             found.append(f"{name}/{DESCRIPTION}: changed (the item is named after its hash)")
         if sha256_of(item.content) != item.sha256:
             found.append(f"{name}/content: changed (its SHA-256 is not the one in {DESCRIPTION})")
+        if item.ledger.is_file() != bool(item.ledger_sha256):
+            found.append(f"{name}/{LEDGER}: {'added' if item.ledger.is_file() else 'missing'}")
+        elif item.ledger_sha256 and sha256_of(item.ledger) != item.ledger_sha256:
+            found.append(f"{name}/{LEDGER}: changed (its SHA-256 is not the one in {DESCRIPTION})")
     return found

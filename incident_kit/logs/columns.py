@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from incident_kit.logs.formats import FIELDS, Format
@@ -54,7 +54,7 @@ TYPES = {
     "response_bytes": "BIGINT", "method": "VARCHAR", "url": "VARCHAR", "route": "VARCHAR", "dependency": "VARCHAR", "request_id": "VARCHAR",
     "client": "VARCHAR", "user": "VARCHAR", "error_type": "VARCHAR", "error_code": "VARCHAR", "error_message": "VARCHAR",
     "format": "VARCHAR", "is_request": "BOOLEAN", "aborted": "BOOLEAN", "consequence": "BOOLEAN", "severity": "INTEGER", "twin": "UBIGINT",
-    "mended": "BOOLEAN",
+    "mended": "BOOLEAN", "request_us": "BIGINT",
 }  # fmt: skip
 
 LEVELS = {"trace": 10, "debug": 20, "info": 30, "warn": 40, "error": 50, "fatal": 60}
@@ -78,97 +78,124 @@ class Dependency:
     message: str = ""
 
 
-# DuckDB pushes conditions below projections and then computes the condition's expressions twice; it leaves volatile ones where they are.
-BARRIER = "CASE WHEN random() >= 0 THEN {} END"
 # The text of the last `msg` key, where pino wrote two; structures give the first.
 LAST_MESSAGE = r"""CASE WHEN contains(substr(raw, strpos(raw, '"msg":') + 6), '"msg":') THEN TRY(from_json(regexp_extract(raw, '"msg":("(?:[^"\\]|\\.)*")\s*\}\s*$', 1), '"VARCHAR"')) END"""
 # RE2 has no lookaround: escaped backslashes and whole pairs are kept, a surrogate that stands alone is dropped.
 LONE_SURROGATES = r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 # Words that say a time is a setting or a limit, not a measurement.
 SETTING = r"(?i)\b(?:time(?:d\s)?\s?out|timeout|deadline|retry\w*|every|sleep\w*|delay\w*|interval|ttl|backoff)\b"
-UNIT_MS = {"ns": 1e-6, "µs": 1e-3, "us": 1e-3, "ms": 1, "millisecond": 1, "s": 1000, "sec": 1000, "second": 1000, "min": 60_000, "minute": 60_000}
+UNIT_MS = {"": 1, "ns": 1e-6, "µs": 1e-3, "us": 1e-3, "ms": 1, "millisecond": 1, "s": 1000, "sec": 1000, "second": 1000, "min": 60_000, "minute": 60_000}
 UNITS = "ns|µs|us|ms|milliseconds?|s|secs?|seconds?|min|minutes?"
+OTHER_UNITS = {"duration_s": "* 1000", "duration_us": "/ 1000", "duration_ns": "/ 1000000"}
 TEXT_DURATION = "|".join((
     rf"(?i:\b(?:took|in|after|elapsed|duration:|slow query:)\s*\(?\d[\d,]*(?:\.\d+)?\s?(?:{UNITS})\b)",
     r"\(\d[\d,]*(?:\.\d+)?\s?(?:ns|µs|us|ms|s)\)",
     r"^[A-Z]+ \S+ [1-5]\d\d (?:- )?\d+(?:\.\d+)? ?ms$",
-    r"^[\w .:/-]{1,60}: \d+(?:\.\d+)?m?s$",
+    r"^[\w .:/-]+: \d+(?:\.\d+)?m?s$",
+    r"[{,] (?:responseTime|durationMs|duration): \d+(?:\.\d+)?",  # in an object that Node printed: milliseconds
 ))  # fmt: skip
-NUMBER_AND_UNIT = rf"(?i)(\d[\d,]*(?:\.\d+)?)\s?({UNITS})\)?$"
+NUMBER_AND_UNIT = rf"(?i)(\d[\d,]*(?:\.\d+)?)\s?((?:{UNITS})?)\)?$"
 ERROR_IN_TEXT = r"^\s*(?:Uncaught )?([A-Za-z_$][\w$.]*(?:Error|Exception|Rejection|Warning)|Error)(?: \[(\w+)\])?: ([^\n]*)"
-REQUEST_IN_TEXT = r"^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (/\S*) (?:HTTP/[\d.]+ )?(?:- )?([1-5]\d\d) (?:- )?\d+(?:\.\d+)? ?m?s\b"
+REQUEST_IN_TEXT = r"^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (/\S*) (?:HTTP/[\d.]+ )?(?:- )?([1-5]\d\d) (?:- )?\d+(?:\.\d+)? ?m?s\s*$"
 
 
-def in_place_select(recognition: Recognition, lines: str, source: Source, dependencies: Sequence[Dependency], needed: Set[str], first_record_line: int) -> str:
+FIRST = "<the first layer>"
+
+
+def in_place_select(
+    recognition: Recognition, lines: str, objects: str, source: Source, dependencies: Sequence[Dependency], needed: Set[str], first_record_line: int
+) -> str:  # fmt: skip
     """The SELECT that reads one-line records in place; `lines` gives `line`, `raw` and `next`.
 
-    Most lines are of the first format; each other one reads what those before it leave.
+    Most lines are of the first format; each other one reads what those before it leave. `objects`, if not empty, reads the
+    finished requests of the first format without going through lines, for questions that ask for nothing else.
     """
     left = f"SELECT * FROM ({lines})"
     selects = []
-    for found in recognition.formats[1:]:
-        before = recognition.formats[: recognition.formats.index(found)]
-        mine = " AND ".join([*(f"NOT {is_line_of(other)}" for other in before), is_line_of(found)])
-        selects.append(plain_select(found, recognition.zones, f"{left} WHERE {mine}", source, dependencies, needed, 0))
-    others = " OR ".join(is_line_of(found) for found in recognition.formats[1:])
-    main = recognition.formats[0]
-    rest = f"{left} WHERE {is_line_of(main)} OR NOT ({others})" if others else lines
+    for place, found in enumerate(recognition.formats):
+        before = [f"NOT {is_line_of(other)}" for other in recognition.formats[:place]]
+        mine = " AND ".join([*before, is_line_of(found)])
+        if place == 0:  # the main format also has what is of no format
+            others = " OR ".join(is_line_of(other) for other in recognition.formats[1:])
+            mine = f"{is_line_of(found)} OR NOT ({others})" if others else "true"
+        relation = lines if mine == "true" else f"{left} WHERE {mine}"
+        selects.append(
+            plain_select(found, recognition.zones, relation, "" if place else objects, source, dependencies, needed, 0 if place else first_record_line)
+        )
     names = ", ".join(["line", "class", "item", "file", *(quoted_name(name) for name in sorted(needed))])
-    selects.insert(0, plain_select(main, recognition.zones, rest, source, dependencies, needed, first_record_line))
     return " UNION ALL ".join(f"SELECT {names} FROM ({select})" for select in selects)
 
 
 def is_line_of(found: Format) -> str:
     """Whether a line is one of this format, as far as its beginning tells."""
-    return "starts_with(ltrim(raw), '{')" if found.is_json else f"regexp_matches(raw, {quoted(found.pattern)})"
+    # An empty line is null, and neither is nor is not anything.
+    return "starts_with(ltrim(coalesce(raw, '')), '{')" if found.is_json else f"regexp_matches(coalesce(raw, ''), {quoted(found.pattern)})"
 
 
-def plain_select(found: Format, zones: Zones, lines: str, source: Source, dependencies: Sequence[Dependency], needed: Set[str], first_record_line: int) -> str:
+def plain_select(
+    found: Format, zones: Zones, lines: str, objects: str, source: Source, dependencies: Sequence[Dependency], needed: Set[str], first_record_line: int
+) -> str:  # fmt: skip
     """The SELECT that reads the lines of one format."""
+    if objects and found.request_columns:
+        found = replace(found, columns={**found.columns, **found.request_columns})
     texts, parsed, known, broken = _json_texts(found) if found.is_json else _group_texts(found)
-    alone = {
-        "ts": instant_sql("ts_text", found.times, zones), "zoned": zoned_sql("ts_text", found.times), "ts_raw": "ts_text",
-        "format": quoted(found.name),
-        "request": " AND ".join(f"{_has(name, found)} IS NOT NULL" for name in found.request_has) or ("spoken.url <> ''" if speaks(found) else "false"),
-        "mended": "j IS NOT NULL AND (contains(raw, '\\ud') OR contains(raw, '\\uD')) AND NOT json_valid(raw)" if found.is_json else "false",
-    }  # fmt: skip
-    if speaks(found):
-        texts["spoken"] = f"regexp_extract(message_text, {quoted(REQUEST_IN_TEXT)}, ['method', 'url', 'status'])"
-    if found.message_last:
+    present = " AND ".join(f"{_has(name, found, texts)} IS NOT NULL" for name in found.request_has)
+    if found.message_last and not objects:
         texts["message"] = f"coalesce({LAST_MESSAGE}, {texts['message']})"
-    kind = f"CASE WHEN {known} THEN 'record' WHEN {broken} OR line < {first_record_line} THEN 'unparsed' ELSE 'continuation' END"
-    upper, own = together(dependencies, found, zones.name), {**alone, **meanings(found.levels, found)}
-    wanted = closure(needed, {**upper, **own, **({"spoken": "message_text"} if "spoken" in texts else {})})
-    structure = json.dumps(json_structure(found, {name.removesuffix("_text") for name in wanted}))
-    body = f"SELECT line, raw, next, {BARRIER.format(parsed.replace('STRUCTURE', quoted(structure)))} AS j FROM ({lines})"
-    return layers(body, texts, kind, own, upper, wanted, source)
+    apart = {
+        "request": present or ("struct_extract(spoken, 'url') <> ''" if speaks(found) else "false"),
+        "mended": "j IS NOT NULL AND (contains(raw, '\\ud') OR contains(raw, '\\uD')) AND NOT json_valid(raw)" if found.is_json and not objects else "false",
+        "class": "'record'"
+        if objects
+        else f"CASE WHEN {known} THEN 'record' WHEN {broken} OR line < {first_record_line} THEN 'unparsed' ELSE 'continuation' END",
+    }
+    if speaks(found):
+        apart = {"spoken": f"regexp_extract(message_text, {quoted(REQUEST_IN_TEXT)}, ['method', 'url', 'status'])", **apart}
+    own = {
+        "ts": instant_sql("ts_text", found.times, zones), "zoned": zoned_sql("ts_text", found.times), "ts_raw": "ts_text", "format": quoted(found.name),
+        **meanings(found.levels, found),
+    }  # fmt: skip
+    upper = together(dependencies, found, zones.name)
+    wanted = closure(needed | {"class"}, {**upper, **own, **apart})
+    structure = json_structure(found, {name.removesuffix("_text") for name in wanted})
+    if objects:  # of finished requests only, see `reading`
+        columns = ", ".join(f"{quoted_name(name)}: {quoted(sql_type(kind))}" for name, kind in structure.items())
+        body = f"SELECT NULL::BIGINT AS line, NULL::VARCHAR AS next, {FIRST} FROM {objects.replace('COLUMNS', columns)} AS j WHERE {present}"
+    else:
+        j = parsed.replace("STRUCTURE", quoted(json.dumps(structure)))
+        body = f"SELECT line, next, {FIRST} FROM (SELECT line, raw, next, {j} AS j FROM ({lines}))"
+    return layers(body, {**{f"{field}_text": text for field, text in texts.items()}, **apart}, own, upper, wanted, source)
+
+
+def sql_type(kind: Any) -> str:
+    """The type of a JSON structure's part, as DuckDB writes it."""
+    return "STRUCT(" + ", ".join(f"{quoted_name(name)} {sql_type(inner)}" for name, inner in kind.items()) + ")" if isinstance(kind, dict) else str(kind)
 
 
 def laid_select(recognition: Recognition, lines: str, source: Source, dependencies: Sequence[Dependency], needed: Set[str]) -> str:
     """The SELECT that reads the working copy of a log that was laid out (see `layout`)."""
-    alone = {
-        "ts": "TRY_CAST(j.ts AS TIMESTAMP)", "zoned": "j.zoned", "ts_raw": "j.ts_raw", "format": "j.format", "request": "coalesce(j.request, false)",
-        "mended": "false",
+    fields = sorted(FIELDS - {"inner", "partial", "stream", "priority"})
+    first = {
+        **{f"{field}_text": f"j.{field}" for field in fields}, "ts_found": "j.ts", "ts_raw_found": "j.ts_raw", "zoned_found": "j.zoned", "format_found": "j.format",
+        "request": "coalesce(j.request, false)", "mended": "false",
+        "class": "CASE raw[1] WHEN 'c' THEN 'continuation' WHEN 'u' THEN 'unparsed' ELSE 'record' END",
     }  # fmt: skip
-    kind = "CASE raw[1] WHEN 'c' THEN 'continuation' WHEN 'u' THEN 'unparsed' ELSE 'record' END"
-    upper, own = together(dependencies, None, recognition.zones.name), {**alone, **meanings({}, None)}
-    wanted = closure(needed, {**upper, **own})
-    structure = dict.fromkeys(sorted(FIELDS - {"inner"}), "VARCHAR") | {"ts_raw": "VARCHAR", "zoned": "BOOLEAN", "request": "BOOLEAN", "format": "VARCHAR"}
-    parsed = f"CASE WHEN starts_with(raw, '{{') THEN {json_of('raw', quoted(json.dumps(structure)))} END"
-    body = f"SELECT line, raw, NULL::VARCHAR AS next, {BARRIER.format(parsed)} AS j FROM ({lines})"
-    return layers(body, {field: f"j.{field}" for field in FIELDS - {"inner"}}, kind, own, upper, wanted, source)
+    own = {"ts": "TRY_CAST(ts_found AS TIMESTAMP)", "zoned": "zoned_found", "ts_raw": "ts_raw_found", "format": "format_found", **meanings({}, None)}
+    upper = together(dependencies, None, recognition.zones.name)
+    wanted = closure(needed | {"class"}, {**upper, **own})
+    structure = dict.fromkeys(fields, "VARCHAR") | {"ts_raw": "VARCHAR", "zoned": "BOOLEAN", "request": "BOOLEAN", "format": "VARCHAR"}
+    j = f"CASE WHEN starts_with(raw, '{{') THEN {json_of('raw', quoted(json.dumps(structure)))} END"
+    body = f"SELECT line, NULL::VARCHAR AS next, {FIRST} FROM (SELECT line, raw, {j} AS j FROM ({lines}))"
+    return layers(body, first, own, upper, wanted, source)
 
 
-def layers(body: str, texts: Mapping[str, str], kind: str, own: Mapping[str, str], upper: Mapping[str, str], wanted: Set[str], source: Source) -> str:
-    """The three layers put together, of what is wanted."""
-    first = [f"{texts.get(field, 'NULL::VARCHAR')} AS {field}_text" for field in sorted(FIELDS) if f"{field}_text" in wanted]
-    first += [f"{texts['spoken']} AS spoken"] if "spoken" in wanted else []
+def layers(body: str, first: Mapping[str, str], own: Mapping[str, str], upper: Mapping[str, str], wanted: Set[str], source: Source) -> str:
+    """The three layers put together, of what is wanted; `body` has a place for the first one."""
+    texts = {**{f"{field}_text": "NULL::VARCHAR" for field in FIELDS}, **first}
+    lowest = body.replace(FIRST, ", ".join(f"{expression} AS {name}" for name, expression in texts.items() if name in wanted))
     second = [f"{expression} AS {name}" for name, expression in own.items() if name in wanted]
     third = [f"{expression} AS {name}" for name, expression in upper.items() if name in wanted]
-    return (
-        f"SELECT *, {quoted(source.id)} AS item, {quoted(source.origin)} AS file{_more(third)} FROM ("
-        f"SELECT *{_more(second)} FROM (SELECT *, {kind} AS class{_more(first)} FROM ({body})))"
-    )
+    return f"SELECT *, {quoted(source.id)} AS item, {quoted(source.origin)} AS file{_more(third)} FROM (SELECT *{_more(second)} FROM ({lowest}))"
 
 
 def _more(expressions: Sequence[str]) -> str:
@@ -189,16 +216,17 @@ def closure(needed: Set[str], expressions: Mapping[str, str]) -> frozenset[str]:
 
 def meanings(levels: Mapping[str, str], found: Format | None) -> dict[str, str]:
     """What the text of a field means, by column; `found` is None for a log that was laid out, which knows its formats itself."""
-    plain_text = found is not None and not found.is_json
     spoken = found is not None and speaks(found)
-    status = "coalesce(status_text, nullif(spoken.status, ''))" if spoken else "status_text"
-    message = "message_text" if plain_text else f"regexp_replace(message_text, {quoted(ANSI_ESCAPE)}, '', 'g')"
+    status = "coalesce(status_text, nullif(struct_extract(spoken, 'status'), ''))" if spoken else "status_text"
+    whole = "nullif(rtrim(message_text), '')" if found is not None and not found.is_json else "message_text"
+    plain = f"regexp_replace(message_text, {quoted(ANSI_ESCAPE)}, '', 'g')"
+    inner = "TRY(coalesce(json_extract_string(message_text, '/msg'), json_extract_string(message_text, '/message')))"
     return {
         "level": level_sql("level_text", levels),
-        "message": f'CASE WHEN left(message_text, 1) = \'{{\' THEN coalesce(TRY(from_json(message_text, \'{{"msg":"VARCHAR","message":"VARCHAR"}}\').msg), TRY(from_json(message_text, \'{{"msg":"VARCHAR","message":"VARCHAR"}}\').message), {message}) ELSE {message} END',
+        "message": f"CASE WHEN message_text[1] = '{{' THEN coalesce({inner}, {whole}) WHEN contains(message_text, chr(27)) THEN {plain} ELSE {whole} END",
         "status": f"CASE WHEN TRY_CAST({status} AS INTEGER) BETWEEN 100 AND 599 THEN TRY_CAST({status} AS SMALLINT) END",
-        "method": "coalesce(method_text, nullif(spoken.method, ''))" if spoken else "method_text",
-        "url": "coalesce(url_text, nullif(spoken.url, ''))" if spoken else "url_text",
+        "method": "coalesce(method_text, nullif(struct_extract(spoken, 'method'), ''))" if spoken else "method_text",
+        "url": "coalesce(url_text, nullif(struct_extract(spoken, 'url'), ''))" if spoken else "url_text",
         "event_stream": "starts_with(lower(coalesce(content_type_text, '')), 'text/event-stream')",
         "is_request": "class = 'record' AND request",
         "host": "host_text",
@@ -209,7 +237,7 @@ def meanings(levels: Mapping[str, str], found: Format | None) -> dict[str, str]:
         "client": "trim(split_part(client_text, ',', 1))",
         "user": "user_text",
         "error_code": "error_code_text",
-        "told": told_duration(),
+        "told": told_duration(frozenset(found.fields) if found else FIELDS),
         "told_ms": "CASE WHEN told >= 0 AND told < 1e12 THEN told END",
     }
 
@@ -220,6 +248,7 @@ def together(dependencies: Sequence[Dependency], found: Format | None, zone: str
     return {
         "duration_ms": f"coalesce(told_ms, {duration_in('message')})",
         "duration_us": "CAST(round(duration_ms * 1000) AS BIGINT)",
+        "request_us": "duration_us" if found is None or speaks(found) else "CAST(round(told_ms * 1000) AS BIGINT)",
         "ts_zone": f"CASE WHEN ts IS NOT NULL THEN CASE WHEN zoned THEN 'explicit' ELSE {quoted('assumed: ' + zone)} END END",
         "streaming": "CASE WHEN is_request THEN event_stream END",
         "route": route_sql(),
@@ -235,7 +264,7 @@ def together(dependencies: Sequence[Dependency], found: Format | None, zone: str
 
 def speaks(found: Format) -> bool:
     """Whether a format's messages may tell of requests (`GET /api/orders/42 200 - 13ms`), for want of fields of their own."""
-    return not found.is_json and not found.request_has and "message" in found.fields
+    return not found.is_json and "message" in found.groups
 
 
 def _json_texts(found: Format) -> tuple[dict[str, str], str, str, str]:
@@ -258,9 +287,9 @@ def numbered_groups(pattern: str) -> list[str]:
     return [names.get(number, f"unnamed_{number}") for number in range(1, compiled.groups + 1)]
 
 
-def _has(name: str, found: Format) -> str:
+def _has(name: str, found: Format, texts: Mapping[str, str]) -> str:
     """The field, or the path in a JSON object, that a finished request has."""
-    return f"{name}_text" if name in found.fields else "j." + ".".join(map(quoted_name, name.split("/")))
+    return texts[name] if name in found.fields else "j." + ".".join(map(quoted_name, name.split("/")))
 
 
 def json_of(text: str, structure: str) -> str:
@@ -297,7 +326,9 @@ def json_field(paths: Sequence[str], whole: Set[str]) -> str:
     for path in paths:
         top, _, deeper = path.partition("/")
         if deeper and top in whole:
-            found.append(f"CASE WHEN left(j.{quoted_name(top)}, 1) = '{{' THEN TRY(json_extract_string(j.{quoted_name(top)}, {quoted('/' + deeper)})) END")
+            found.append(
+                f"CASE WHEN left(j.{quoted_name(top)}, 1) IN ('{{', '[') THEN TRY(json_extract_string(j.{quoted_name(top)}, {quoted('/' + deeper)})) END"
+            )
         else:
             found.append("j." + ".".join(map(quoted_name, path.split("/"))))
     return f"coalesce({', '.join(found)})" if found else "NULL::VARCHAR"
@@ -319,13 +350,16 @@ def level_number(level: str) -> str:
     return f"CASE {level} {' '.join(f'WHEN {quoted(name)} THEN {value}' for name, value in LEVELS.items())} ELSE 0 END"
 
 
-def told_duration() -> str:
+def told_duration(fields: Set[str]) -> str:
     """The duration in a field of its own, in milliseconds: a number in the unit the field's name says, or a text with its unit."""
+    if not any(field.startswith("duration_") for field in fields):
+        return "NULL::DOUBLE"
     number = "TRY_CAST(duration_ms_text AS DOUBLE)"
     ways = [
-        number, f"CASE WHEN duration_ms_text[-1] = 's' THEN {in_ms('duration_ms_text')} END",
-        "TRY_CAST(duration_s_text AS DOUBLE) * 1000", "TRY_CAST(duration_us_text AS DOUBLE) / 1000", "TRY_CAST(duration_ns_text AS DOUBLE) / 1000000",
-    ]  # fmt: skip
+        number,
+        f"CASE WHEN duration_ms_text[-1] = 's' THEN {in_ms('duration_ms_text')} END",
+        *(f"TRY_CAST({field}_text AS DOUBLE) {scale}" for field, scale in OTHER_UNITS.items() if field in fields),
+    ]
     return f"coalesce({', '.join(ways)})"
 
 
@@ -333,7 +367,7 @@ def duration_in(text: str) -> str:
     """A duration that the first line of a message speaks of, in milliseconds; a limit or a pause is none."""
     first = f"split_part(left({text}, 4000), chr(10), 1)"
     spoken = f"regexp_extract({first}, {quoted(TEXT_DURATION)})"
-    return f"CASE WHEN regexp_matches({text}, '\\d\\s?(?:[nµum]?s|milli|sec|min)') AND NOT regexp_matches({first}, {quoted(SETTING)}) THEN {in_ms(spoken)} END"
+    return f"CASE WHEN regexp_matches({text}, '\\d\\s?(?:[nµum]?s|milli|sec|min)|(?:Time|Ms|duration): \\d') AND NOT regexp_matches({first}, {quoted(SETTING)}) THEN {in_ms(spoken)} END"
 
 
 def in_ms(text: str) -> str:
@@ -364,13 +398,15 @@ def dependency_sql(dependencies: Sequence[Dependency]) -> str:
 
 def error_sql(field: str, best: int, other: int, found: Format | None) -> str:
     """Part of an error: from its field, else from its stack's first line, else, in text, from the message or the line after it."""
-    places = ["stack_text"] if found is None or found.is_json else ["message_text", "next"]
-    parts = [
-        f"nullif(regexp_extract(ltrim({place}, '[\" '), {quoted(ERROR_IN_TEXT)}, {number}), '')" for place in places for number in dict.fromkeys((best, other))
-    ]
-    if found is not None and not found.is_json:  # only where the level says so: `Error: ` in a message may be quoted
-        return f"coalesce({field}, CASE WHEN level IN ('error', 'fatal') THEN coalesce({', '.join(parts)}) END)"
-    return f"coalesce({', '.join([field, *parts])})"
+    in_text = found is not None and not found.is_json
+
+    def said_in(*places: str) -> str:
+        texts = [f"nullif(regexp_extract({place}, {quoted(ERROR_IN_TEXT)}, {group}), '')" for place in places for group in dict.fromkeys((best, other))]
+        return f"coalesce({', '.join(texts)})"
+
+    # A message is asked only where the level says so: `Error: ` in it may be quoted.
+    said = f"CASE WHEN level IN ('error', 'fatal') THEN {said_in('message_text', *(['next'] if in_text else []))} END"
+    return f"coalesce({', '.join([field, *([] if in_text else [said_in('stack_text')]), said])})"
 
 
 def meaningful_line(text: str) -> str:

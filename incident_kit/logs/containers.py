@@ -31,9 +31,9 @@ class Lines:
 
     def all(self) -> bytes:
         """The rest of them at once."""
-        data = b"\n".join(self._lines)
-        self.count = data.count(b"\n") + (not data.endswith(b"\n"))
-        return data
+        rest = list(self._lines)
+        self.count += len(rest)
+        return b"\n".join(rest)
 
 
 def rows(lines: Lines, form: Format) -> Found:

@@ -11,8 +11,9 @@ TOKEN = re.compile(
     r"\s*(?:(?P<quoted>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`\\]|\\.)*`)|(?P<mark>[{}\[\]:,+])|(?P<word>[^\s{}\[\]:,'\"`+][^{}\[\],\n:]*|[+-]?\d[^\s,}\]]*))",
     re.S,
 )
-NAMED = re.compile(r"[\w$.]+(?:\(\d+\))?\s*(?=[{\[])|\[(?:Object|Array|Function[^\]]*|Circular[^\]]*|Getter[^\]]*|\w+)\]")
-ESCAPED = re.compile(r"\\(n|t|r|.)", re.S)
+NAMED = re.compile(r"<ref \*\d+>\s*|[\w$.]+(?:\(\d+\))?\s*(?=[{\[])|\[(?:Object|Array|Function[^\]]*|Circular[^\]]*|Getter[^\]]*|\w+)\]")
+ERROR = re.compile(r"\s*(?P<stack>(?P<name>[A-Za-z_$][\w$.]*)(?: \[(?P<own>\w+)\])?: (?P<message>[^\n]*)(?:\n\s+at [^\n]*?)+)(?P<more> \{)?(?=,?(?:\n|$))")
+ESCAPED = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.S)
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 FIELD = re.compile(r" {4}(?P<name>[\w.@-]+):(?: (?P<value>.*))?$")
 INSIDE = re.compile(r'\s*"(?P<name>type|message|name|code|statusCode|method|url|id)":\s*(?P<value>"(?:[^"\\]|\\.)*"|[\d.]+|null|true|false),?\s*$')
@@ -29,6 +30,9 @@ def read(text: str) -> Any:
 
 
 def _value(text: str, place: int, depth: int) -> tuple[Any, int]:
+    if error := ERROR.match(text, place):  # as its stack, which is no value of JavaScript, and its own fields
+        own, place = _items(text, error.end(), depth + 1, True) if error["more"] and depth < DEEPEST else ({}, error.end())
+        return {"name": error["own"] or error["name"], "message": error["message"], "stack": error["stack"], **own}, place
     while name := NAMED.match(text, _blank(text, place)):  # `Error {`, `Object(3) {`, `[Object]`
         place = name.end()
         if name[0].startswith("["):
@@ -61,7 +65,7 @@ def _items(text: str, place: int, depth: int, named: bool) -> tuple[Any, int]:
         if text[place] == ",":
             place += 1
             continue
-        key = re.compile(r"(?:'((?:[^'\\]|\\.)*)'|\[?([\w$.@-]+)\]?)\s*:", re.S).match(text, place) if named else None
+        key = re.compile(r"(?:'((?:[^'\\]|\\.)*)'|\[?([\w$.@()-]+)\]?)\s*:", re.S).match(text, place) if named else None
         if named and not key:
             end = min((at for at in (text.find(mark, place) for mark in ",}\n") if at >= 0), default=len(text))
             place = max(end, place + 1)
@@ -87,7 +91,7 @@ def _blank(text: str, place: int) -> int:
 
 
 def _unquoted(text: str) -> str:
-    return ESCAPED.sub(lambda match: ESCAPES.get(match[1], match[1]), text[1:-1])
+    return ESCAPED.sub(lambda match: ESCAPES.get(match[1]) or (chr(int(match[1][1:], 16)) if len(match[1]) > 1 else match[1]), text[1:-1])
 
 
 def _plain(word: str) -> Any:

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, pairwise
 from typing import IO, Any
 
 from incident_kit.logs import inspected
@@ -50,20 +50,27 @@ class Draft:
 
 
 class Paper:
-    """Where the lines of the copy are written: each in its place, as soon as no earlier one can still change."""
+    """Where the lines of the copy are written: each in its place, as soon as no earlier one can still change.
+
+    A line that nothing was put on goes on from the record before; before the first record it belongs to nothing.
+    """
 
     def __init__(self, out: IO[bytes]) -> None:
         self._out = out
         self._waiting: dict[int, str] = {}
         self._next = 1
+        self._otherwise = UNPARSED
 
     def put(self, line: int, text: str) -> None:
         self._waiting[line] = text
 
     def advance(self, line: int) -> None:
-        """Write every line before this one; those that nothing was put on go on from the line before."""
+        """Write every line before this one."""
         while self._next < line:
-            self._out.write(self._waiting.pop(self._next, CONTINUED).encode("utf-8", "replace") + b"\n")
+            text = self._waiting.pop(self._next, self._otherwise)
+            if text != UNPARSED:
+                self._otherwise = CONTINUED
+            self._out.write(text.encode("utf-8", "replace") + b"\n")
             self._next += 1
 
 
@@ -73,15 +80,17 @@ def lay_out(lines: Iterable[bytes], recognition: Recognition, out: IO[bytes]) ->
     drafts: dict[tuple[str | None, ...], Draft] = {}
     latest: Draft | None = None
     counted = Lines(lines)
-    for entry in _entries(counted, recognition):
+    for entry, after in pairwise(chain(_entries(counted, recognition), [Entry(0, Unwrapped(""))])):
         who = tuple(entry.inside.outer(name) for name in ("host", "logger", "pid"))
         first, *more = entry.inside.text.split("\n") if entry.found is None else [entry.inside.text]
-        found = entry.found or recognition.of(first)
+        found = entry.found or recognition.of(first, more[0] if more else after.inside.text)
         before = drafts.get(who)
         if _begins(entry, found, first, before, recognition):
             if before:
                 _finish(before, recognition, paper)
             latest = drafts[who] = Draft(entry.line, entry.inside, found, more)
+        elif recognition.reads_json and first.lstrip(" ").startswith('{"'):  # the rest of it was never written
+            paper.put(entry.line, UNPARSED)
         elif draft := before or (None if entry.inside.around else latest):
             draft.more += [first, *more][: MOST_KEPT_LINES - len(draft.more)]
         else:
@@ -110,10 +119,16 @@ def _begins(entry: Entry, found: tuple[Format, dict[str, Any]] | None, first: st
 
 def _finish(draft: Draft, recognition: Recognition, paper: Paper) -> None:
     """Put a record on its line: its fields, from its first line, the lines after it and what was around it."""
-    form, fields = draft.found or (None, {"message": draft.inside.text.split("\n")[0]})
+    form, fields = draft.found or (None, {"message": draft.inside.text})
     fields = dict(fields)
     if form:
         _complete(form, fields, draft.inside.text, draft.more)
+    request = bool(fields.pop("request", False))
+    fields = {name: as_text(value) for name, value in fields.items() if name != "inner" and value is not None}
+    if not (form and form.is_json):
+        fields["message"] = fields.get("message", "").rstrip(" ") or None
+        if form is None or _is_error(form, fields):
+            _look_for_error(fields, draft.more[: 3 if form and form.spread else 1])
     moment, raw, zoned = moment_of(draft.inside, (form, fields) if form else None, recognition.zones)
     for name in ("host", "pid", "logger", "dependency"):
         if fields.get(name) in (None, "") and (value := draft.inside.outer(name)):
@@ -121,15 +136,13 @@ def _finish(draft: Draft, recognition: Recognition, paper: Paper) -> None:
     if fields.get("level") in (None, "") and (priority := draft.inside.outer("priority")) and priority.isdigit():
         fields["level"] = SYSLOG_LEVELS[int(priority) % 8]
     if form and fields.get("level") is not None:
-        fields["level"] = form.levels.get(str(fields["level"]).lower(), fields["level"])
-    fields.pop("inner", None)
-    request = bool(form and fields.pop("request", None))
-    if form and speaks(form) and (spoken := SPOKEN.match(str(fields.get("message", "")))):
+        fields["level"] = form.levels.get(fields["level"].lower(), fields["level"])
+    if form and speaks(form) and "url" not in fields and (spoken := SPOKEN.match(fields["message"] or "")):
         request = True
         fields.update(method=spoken[1], url=spoken[2], status=spoken[3])
     about = form or (draft.inside.around[-1][0] if draft.inside.around else None)
     record = {
-        **{name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for name, value in fields.items()},
+        **fields,
         "format": about.name if about else "",
         "ts": moment.replace(tzinfo=None).isoformat(" ") if moment else None,
         "ts_raw": raw or None,
@@ -139,11 +152,20 @@ def _finish(draft: Draft, recognition: Recognition, paper: Paper) -> None:
     paper.put(draft.line, json.dumps(record, ensure_ascii=False))
 
 
+def as_text(value: Any) -> str:
+    """A value as DuckDB gives it where it is asked for text."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 SYSLOG_LEVELS = ("fatal", "fatal", "fatal", "error", "warn", "info", "info", "debug")
 
 
 def _complete(form: Format, fields: dict[str, Any], first: str, more: list[str]) -> None:
     """Fill in what does not stand on the first line, or not in fields of its own."""
+    if form.spread in ("tail", "fields") and (tail := JSON_TAIL.match(str(fields.get("message", "")))) and (seen := as_object(tail["tail"])):
+        fields["message"] = tail["message"]
+        for name, value in form.pick(seen).items():
+            fields.setdefault(name, value)
     match form.spread:
         case "inspect":
             seen = inspected.read("\n".join([first, *more]))
@@ -152,25 +174,22 @@ def _complete(form: Format, fields: dict[str, Any], first: str, more: list[str])
             for name, value in form.pick(inspected.indented(more)).items():
                 fields.setdefault(name, value)
         case "last-line":
-            told = [line for line in more if line.strip()]
-            if told and not str(fields.get("message", "")).strip():
-                fields["message"] = told[-1].strip()
-        case "tail":
-            if tail := JSON_TAIL.match(str(fields.get("message", ""))):
-                seen = as_object(tail["tail"])
-                if seen is not None:
-                    fields["message"] = tail["message"]
-                    for name, value in form.pick(seen).items():
-                        fields.setdefault(name, value)
-    if (
-        form.pattern
-        and "error_type" not in fields
-        and form.levels.get(level := str(fields.get("level", "")).lower(), LEVEL_NAMES.get(level, level)) in ("error", "fatal")
-    ):
-        for line in chain([str(fields.get("message", ""))], more[: 3 if form.spread else 1]):
-            if match := ERROR_LINE.match(line):
-                fields["error_type"], fields["error_message"] = match[2] or match[1], match[3]
-                break
+            *_, last = [str(fields.get("message", "")), *(line.strip() for line in more if line.strip())]
+            fields["message"] = fields.get("message") or last
+            if _is_error(form, fields):
+                fields["error_message"] = last
+
+
+def _is_error(form: Format, fields: dict[str, Any]) -> bool:
+    level = str(fields.get("level", "")).lower()
+    return form.levels.get(level, LEVEL_NAMES.get(level, level)) in ("error", "fatal")
+
+
+def _look_for_error(fields: dict[str, Any], more: list[str]) -> None:
+    """Fill in an error whose name and text stand at the beginning of the message or of a line after it."""
+    match = next(filter(None, map(ERROR_LINE.match, [fields["message"] or "", *more])), None)
+    if match and not fields.keys() & {"error_type", "error_message"}:
+        fields["error_type"], fields["error_message"] = match[2] or match[1], match[3]
 
 
 def _entries(lines: Lines, recognition: Recognition) -> Iterator[Entry]:

@@ -14,7 +14,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
@@ -23,11 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.archives import TextReader
-from incident_kit.logs.columns import ANSI_ESCAPE, COLUMNS, TYPES, Dependency, in_place_select, is_line_of, laid_select, no_format_select, quoted
+from incident_kit.logs.columns import COLUMNS, TYPES, Dependency, in_place_select, is_line_of, laid_select, no_format_select, quoted
 from incident_kit.logs.formats import Format
-from incident_kit.logs.layout import lay_out
-from incident_kit.logs.recognise import Recognition, recognise
-from incident_kit.logs.scan import Scan, clean_lines, scan
+from incident_kit.logs.ready import Readable, glance, make_ready, single_lines
+from incident_kit.logs.scan import clean_lines
 from incident_kit.logs.times import Zones
 from incident_kit.model.finding import Line
 from incident_kit.model.redaction import redact
@@ -43,54 +42,6 @@ MEMORY_LIMIT = "600MB"  # of DuckDB; what does not fit goes to the scratch folde
 VIEWS = ("requests", "calls")
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Readable:
-    """A source made ready: what is known of it, and the file DuckDB reads, which is the source itself or a working copy."""
-
-    source: Source
-    scan: Scan
-    recognition: Recognition
-    path: Path
-    laid_out: bool
-    cleaned: Mapping[str, int]
-
-    @property
-    def lines(self) -> str:
-        """The SELECT of its lines as they are: `line`, `raw`, `next`."""
-        packing = {"gzip": "gzip", "zstd": "zstd"}.get(self.scan.packing, "none") if self.path == self.source.path else "none"
-        text = f"regexp_replace(raw, {quoted(ANSI_ESCAPE)}, '', 'g')" if self.scan.has_escapes and not self.laid_out else "raw"
-        longest = self.scan.longest_line_bytes * (3 if self.laid_out else 1)
-        return (
-            f"SELECT row_number() OVER () AS line, {text} AS raw, lead({text}) OVER () AS next FROM read_csv({quoted(str(self.path))}, "
-            "columns = {'raw': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false, auto_detect = false, new_line = '\\n', "
-            f"max_line_size = {longest}, compression = '{packing}')"
-        )
-
-
-def make_ready(source: Source, scratch: Path, zones: Zones, own: Sequence[Format]) -> Readable:
-    """Scan and recognise a source, and write a working copy into the folder `scratch` if it cannot be read in place."""
-    seen = scan(source.path)
-    found = recognise(seen.sample, zones, own)
-    plain = found.is_plain or not (found.formats or found.wrappers)
-    if plain and seen.clean and not seen.damage and seen.packing in ("", "gzip", "zstd"):
-        return Readable(source, seen, found, source.path, False, {})
-    counts: Counter[str] = Counter()
-    copy = scratch / f"{len(list(scratch.iterdir()))}.log"
-    pieces = clean_lines(TextReader(source.path), counts)
-    with open(copy, "wb") as out:
-        if plain:
-            out.writelines(pieces)
-        else:
-            lay_out(single_lines(pieces), found, out)
-    return Readable(source, seen, found, copy, not plain, dict(sorted(counts.items())))
-
-
-def single_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines of pieces that are cut at line ends, without them."""
-    for piece in pieces:
-        yield from piece.removesuffix(b"\n").split(b"\n")
-
-
 class Records:
     """The log records of some sources within a window. `read` makes one; close it, or use it in a `with`."""
 
@@ -102,7 +53,13 @@ class Records:
         self._dependencies = dependencies
         self._scratch = tempfile.TemporaryDirectory(prefix="incident-kit-")
         scratch = Path(self._scratch.name)
-        self._readable = [make_ready(source, scratch, zones, own) for source in self.sources]
+        size_bytes = sum(source.path.stat().st_size for source in self.sources)
+        first = [glance(source, zones, own) if size_bytes > IN_MEMORY_BYTES else None for source in self.sources]
+        self._looking = ThreadPoolExecutor(1)
+        self._promised: dict[int, Future[Readable]] = {
+            number: self._looking.submit(make_ready, self.sources[number], scratch, zones, own) for number, readable in enumerate(first) if readable
+        }
+        self._readable = [readable or make_ready(self.sources[number], scratch, zones, own) for number, readable in enumerate(first)]
         self._connection = duckdb.connect(
             config={
                 "autoinstall_known_extensions": False,
@@ -112,8 +69,11 @@ class Records:
             }
         )
         self._connection.execute("SET TimeZone = 'UTC'")
+        # It moves conditions below the layers of `columns` and then computes what they are made of once for each: three times the work.
+        self._connection.execute("SET disabled_optimizers = 'filter_pushdown'")
         self._small = sum(readable.scan.text_bytes for readable in self._readable) <= IN_MEMORY_BYTES
         self._accounts: list[Account] | None = None
+        self._views: list[str] = []
         self._build()
 
     def __enter__(self) -> Records:
@@ -124,6 +84,7 @@ class Records:
 
     def close(self) -> None:
         """Let go of the database and the working copies."""
+        self._looking.shutdown()
         self._connection.close()
         self._scratch.cleanup()
 
@@ -136,6 +97,7 @@ class Records:
         names = [column for column in COLUMNS if column != "offset"]
         columns = ", ".join(f'"{column}"' for column in names)
         statement = f"SELECT source, {columns} FROM records ORDER BY source, line"
+        self._settle()
         self._provide(statement)
         cursor = self._connection.execute(statement)
         number, offsets, at = -1, iter([0]), 0
@@ -152,6 +114,7 @@ class Records:
         """The records as a DataFrame of the canonical columns (without `offset`), in time order; `where` is a condition in SQL."""
         columns = ", ".join(f'"{column}"' for column in COLUMNS if column != "offset")
         statement = f"SELECT {columns} FROM records WHERE {where} ORDER BY ts, file, line"
+        self._settle()
         self._provide(statement)
         frame = self._connection.execute(statement).df()
         for column in frame.select_dtypes(include=["str", "object"]).columns:
@@ -184,6 +147,7 @@ class Records:
         return self._accounts
 
     def _account(self, number: int, row: Mapping[str, Any]) -> Account:
+        self._settle()
         readable = self._readable[number]
         source, seen = readable.source, readable.scan
         examples, last_unparsed = [], None
@@ -204,10 +168,32 @@ class Records:
         )  # fmt: skip
 
     def _rows(self, statement: str, parameters: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
+        import duckdb
+
+        try:
+            rows = self._read(statement, parameters)
+        except duckdb.Error:  # an unclean line: it can only be one that was not looked at yet
+            if not self._settle():
+                raise
+            return self._read(statement, parameters)
+        return self._read(statement, parameters) if self._settle() else rows
+
+    def _read(self, statement: str, parameters: Mapping[str, object] | None) -> list[dict[str, Any]]:
         self._provide(statement)
         cursor = self._connection.execute(statement, dict(parameters or {}))
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, map(redact_value, row), strict=True)) for row in cursor.fetchall()]
+
+    def _settle(self) -> bool:
+        """Wait until every byte has been looked at; whether that showed that what was read so far has to be read again."""
+        known = {number: promise.result() for number, promise in self._promised.items()}
+        again = any(not self._readable[number].reads_like(readable) for number, readable in known.items())
+        for number, readable in known.items():
+            self._readable[number] = readable
+        self._promised = {}
+        if again:
+            self._build()
+        return again
 
     def _offsets(self, number: int) -> Iterator[int]:
         """Where each line of a source begins in the original file."""
@@ -228,8 +214,6 @@ class Records:
             run(f"CREATE TEMP TABLE lines AS {self._lines(frozenset(TYPES))}")
             for number in range(len(self._readable)):
                 run(f"DROP TABLE raw_{number}")
-        else:
-            run(f"CREATE TEMP VIEW lines AS {self._lines(frozenset(TYPES))}")
         since, until = (quoted(bound.replace(tzinfo=None).isoformat(" ")) for bound in _bounds(self.window))
         within = f"(ts IS NULL OR (ts >= TIMESTAMP {since} AND ts < TIMESTAMP {until}))" if self.window else "true"
         # Two files may hold the same record (error.log beside combined.log): the larger file keeps it.
@@ -240,8 +224,9 @@ class Records:
                 f"SELECT source, line FROM (SELECT source, line, rank, min(rank) OVER (PARTITION BY twin) AS first_rank FROM lines JOIN {rank} USING (source) "
                 f"WHERE class = 'record' AND {within}) WHERE rank > first_rank"
             )
+            self._settle()
             self._provide("SELECT line, twin, ts FROM lines")
-        run(f"CREATE TEMP TABLE repeated AS {repeated}")
+        run(f"CREATE OR REPLACE TEMP TABLE repeated AS {repeated}")
         [(again,)] = run("SELECT count(*) FROM repeated").fetchall()
         once = "AND (source, line) NOT IN (SELECT (source, line) FROM repeated)" if again else ""
         self._views = [
@@ -249,39 +234,43 @@ class Records:
             f"CREATE OR REPLACE TEMP VIEW records AS SELECT * FROM placed WHERE class = 'record' AND within {once}",
             *(f"CREATE OR REPLACE TEMP VIEW {view} AS {question(view)}" for view in VIEWS),
         ]
-        if not self._small:
-            self._connection.execute(f"CREATE OR REPLACE TEMP VIEW lines AS {self._lines(frozenset(TYPES))}")
-        for view in self._views:
-            run(view)
+        if self._small:
+            for view in self._views:
+                run(view)
 
     def _provide(self, statement: str) -> None:
         """Make `lines` anew with what this statement needs of it: only for large inputs, where parsing the rest costs."""
         if self._small:
             return
-        text = " ".join([statement, *(question(view) for view in VIEWS if re.search(rf"\b{view}\b", statement))])
-        needed = frozenset(name for name in TYPES if re.search(rf"\b{name}\b", text)) | {"ts"}
-        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW lines AS {self._lines(needed)}")
-        for view in getattr(self, "_views", ()):
+        used = [view for view in VIEWS if mentions(statement, view)]
+        needed = {name for name in TYPES if any(mentions(text, name) for text in (statement, *map(question, used)))} | {"ts"}
+        if used == ["requests"]:
+            needed.discard("duration_us")  # the view has `request_us` in its place
+        only_requests = used == ["requests"] and not any(mentions(statement, name) for name in ("line", "lines", "placed", "records"))
+        self._connection.execute(f"SET preserve_insertion_order = {str(not only_requests).lower()}")  # line numbers need the order
+        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW lines AS {self._lines(frozenset(needed), only_requests)}")
+        for view in self._views:
             self._connection.execute(view)
 
-    def _lines(self, needed: frozenset[str]) -> str:
-        """The SELECT of `lines` with these columns; the others are null."""
+    def _lines(self, needed: frozenset[str], only_requests: bool = False) -> str:
+        """The SELECT of `lines` with these columns; the others are null. `only_requests`: all else may be left out."""
         columns = ", ".join(f'"{name}"' if name in needed else f'NULL::{kind} AS "{name}"' for name, kind in TYPES.items())
         return " UNION ALL ".join(
-            f"SELECT {number}::TINYINT AS source, line, class, item, file, {columns} FROM ({self._select(readable, needed)})" for number, readable in enumerate(self._readable)
+            f"SELECT {number}::TINYINT AS source, line, class, item, file, {columns} FROM ({self._select(readable, needed, only_requests)})" for number, readable in enumerate(self._readable)
         )  # fmt: skip
 
     def _raw(self, readable: Readable) -> str:
         return f"FROM raw_{self._readable.index(readable)}" if self._small else readable.lines
 
-    def _select(self, readable: Readable, needed: frozenset[str]) -> str:
+    def _select(self, readable: Readable, needed: frozenset[str], only_requests: bool) -> str:
         lines = self._raw(readable)
         if readable.laid_out:
             return laid_select(readable.recognition, lines, readable.source, self._dependencies, needed)
         first = self._first_lines[readable.path]
         if not readable.recognition.formats:
             return no_format_select(lines, readable.source)
-        return in_place_select(readable.recognition, lines, readable.source, self._dependencies, needed, first)
+        objects = readable.objects if only_requests and readable.recognition.formats[0].is_json and readable.recognition.formats[0].request_has else ""
+        return in_place_select(readable.recognition, lines, objects, readable.source, self._dependencies, needed, first)
 
     def _first_record_line(self, readable: Readable) -> int:
         """The first line that is a record: lines before it go on from nothing."""
@@ -302,6 +291,10 @@ def read(
     `date_order` (`mdy`, `dmy`, `ymd`) the order of dates that could be read in two ways. `formats` are a team's own.
     """
     return Records(sources, window, dependencies, Zones(log_zone, date_order), formats)
+
+
+def mentions(statement: str, name: str) -> bool:
+    return re.search(rf"\b{name}\b", re.sub(r"--.*", "", statement)) is not None
 
 
 @cache

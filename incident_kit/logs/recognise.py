@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from incident_kit.logs.containers import CONTAINERS, Lines
-from incident_kit.logs.formats import Format, all_formats
+from incident_kit.logs.formats import Format, all_formats, as_object
 from incident_kit.logs.times import Zones, date_order, instant
 
 MOST_LAYERS = 4  # docker around syslog around a named prefix is three
@@ -45,11 +46,7 @@ class Recognition:
     formats: tuple[Format, ...] = ()
     wrappers: tuple[Format, ...] = ()
     zones: Zones = field(default_factory=Zones)
-
-    @property
-    def name(self) -> str:
-        """What the accounting calls it: the main format, or the wrapper's where nothing inside is known."""
-        return self.formats[0].name if self.formats else self.wrapper
+    name: str = ""  # of the most frequent format, which is the wrapper's where most messages are of none
 
     @property
     def wrapper(self) -> str:
@@ -65,12 +62,30 @@ class Recognition:
         """The format of the file as a whole, where it is no list of lines."""
         return next((item for item in (*self.wrappers, *self.formats) if item.spread in CONTAINERS), None)
 
+    @property
+    def counts_bytes(self) -> bool:
+        """Whether lengths in bytes stand in it, so that not one may be replaced before it is read."""
+        return self.container is not None and self.container.spread == "export"
+
     def unwrap(self, line: str) -> Unwrapped:
         return unwrap(line, self.wrappers, self.formats)
 
-    def of(self, text: str) -> tuple[Format, dict[str, Any]] | None:
-        """The format and the fields of a text that is a record's first line."""
-        return first_of(self.formats, text)
+    @property
+    def reads_json(self) -> bool:
+        """Whether its lines, or what is around them, are JSON."""
+        return any(item.is_json for item in (*self.formats, *self.wrappers))
+
+    @property
+    def json(self) -> Format | None:
+        """The format of its JSON lines, also of those that lack what it is recognised by."""
+        return next((item for item in self.formats if item.is_json), None)
+
+    def of(self, text: str, after: str = "") -> tuple[Format, dict[str, Any]] | None:
+        """The format and the fields of a text that is a record's first line; `after` is the line after it."""
+        found = first_of(self.formats, text, after)
+        if found is None and self.json and (values := as_object(text)) is not None:
+            return self.json, self.json.pick(values)
+        return found
 
     def time_of(self, line: bytes) -> datetime | None:
         """The time a line carries, in UTC; None where it carries none. By the same rules as reading it."""
@@ -138,10 +153,10 @@ def message_text(inner: Any) -> str:
     return text
 
 
-def first_of(formats: Iterable[Format], text: str) -> tuple[Format, dict[str, Any]] | None:
+def first_of(formats: Iterable[Format], text: str, after: str = "") -> tuple[Format, dict[str, Any]] | None:
     """The first of these formats that a text is of, with its fields."""
     for item in formats:
-        if (fields := item.read(text)) is not None:
+        if (fields := item.read(text, after)) is not None:
             return item, fields
     return None
 
@@ -160,15 +175,23 @@ def recognise(lines: Sequence[bytes], zones: Zones, own: Sequence[Format] = ()) 
         texts = (decoded(line) for line in lines if line.strip())
     inside: Counter[Format] = Counter()
     around: Counter[Format] = Counter([container] if container else [])
+    names: Counter[str] = Counter()
     dates = []
-    for line in texts:
-        text = unwrap(line, wrappers, formats)
+    for text, after in pairwise([*(unwrap(line, wrappers, formats) for line in texts), Unwrapped("")]):
         around.update(form for form, _ in text.around)
-        if match := first_of(formats, text.text):
+        if match := first_of(formats, text.text, after.text):
             inside[match[0]] += 1
             if "locale" in match[0].times:
                 dates.append(str(match[1].get("ts", "")))
-    return Recognition(ranked(inside), ranked(around), replace(zones, date_order=zones.date_order or date_order(dates)))
+        elif text.around and text.around[-1][0].per_message:
+            names[text.around[-1][0].name] += 1
+    for form in [form for form in inside if form.alone and any(other.name != form.name for other in inside)]:
+        del inside[form]
+    for form, count in inside.items():
+        names[form.name] += count
+    most, outside = ranked(inside), ranked(around)
+    name = min(names, key=lambda name: (-names[name], name), default=outside[0].name if outside else "")
+    return Recognition(most, outside, replace(zones, date_order=zones.date_order or date_order(dates)), name)
 
 
 def ranked(counts: Counter[Format]) -> tuple[Format, ...]:
@@ -177,4 +200,4 @@ def ranked(counts: Counter[Format]) -> tuple[Format, ...]:
 
 
 def decoded(line: bytes) -> str:
-    return line.decode("utf-8", "replace").lstrip("\ufeff\x00 ").rstrip("\r")
+    return line.decode("utf-8", "replace").lstrip("\ufeff\x00").rstrip("\r")

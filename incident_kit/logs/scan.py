@@ -8,6 +8,7 @@ replaced one for one: line numbers stay true, and what was replaced is counted. 
 from __future__ import annotations
 
 import codecs
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from incident_kit.logs.archives import BLOCK_BYTES, TextReader, whole_lines
 
 DELIMITER = b"\x01"  # a byte no log line has a use for; a line that has it all the same is cleaned
 REPLACED = {"nul": (b"\x00", b" "), "separator": (DELIMITER, b" "), "carriage_return": (b"\r", b" ")}
+HEAD_BYTES, PLACE_BYTES, PLACES = 1 << 20, 1 << 16, 32
 HEAD_LINES, LINES_OF_A_BLOCK, MOST_LINES = 200, 3, 600
 
 
@@ -88,7 +90,13 @@ class Sample:
         if number == 0:
             self._head = block.split(b"\n", HEAD_LINES)[:HEAD_LINES]
         elif number % self._stride == 0:
-            self._rest += (self._begun + block).split(b"\n", LINES_OF_A_BLOCK)[:LINES_OF_A_BLOCK]
+            begin = 0
+            for _ in range(LINES_OF_A_BLOCK):  # split would copy the rest of the block
+                end = block.find(b"\n", begin)
+                self._rest.append((self._begun if begin == 0 else b"") + (block[begin:end] if end >= 0 else block[begin:]))
+                begin = end + 1
+                if begin == 0:
+                    break
             if len(self._rest) > MOST_LINES:
                 self._rest = self._rest[::2]
                 self._stride *= 2
@@ -97,6 +105,16 @@ class Sample:
     @property
     def lines(self) -> tuple[bytes, ...]:
         return (*self._head, *self._rest)
+
+
+def sample_of(descriptor: int, size: int) -> list[bytes]:
+    """Lines to recognise a plain log by, without reading all of it: its first ones, and a few from places all over it."""
+    lines = os.pread(descriptor, HEAD_BYTES, 0).split(b"\n", HEAD_LINES)[:HEAD_LINES]
+    for place in range(1, PLACES + 1):
+        at = size * place // PLACES - PLACE_BYTES
+        if at > HEAD_BYTES:
+            lines += os.pread(descriptor, PLACE_BYTES, at).split(b"\n")[1 : LINES_OF_A_BLOCK + 1]
+    return lines
 
 
 def clean_lines(reader: TextReader, counts: Counter[str]) -> Iterator[bytes]:

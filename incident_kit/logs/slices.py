@@ -19,15 +19,13 @@ from incident_kit.logs.archives import packing_of_head
 from incident_kit.logs.formats import Format
 from incident_kit.logs.reading import read
 from incident_kit.logs.recognise import Recognition, recognise
-from incident_kit.logs.scan import HEAD_LINES
+from incident_kit.logs.scan import HEAD_BYTES, sample_of
 from incident_kit.logs.times import Zones
 from incident_kit.model.source import Source
 from incident_kit.model.times import Window
 
 MARGIN = timedelta(seconds=60)
 BLOCK_BYTES = 1 << 16
-HEAD_BYTES = 1 << 20
-PLACES = 32  # besides its head, to recognise a log by
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,19 +144,9 @@ def open_log(path: Path, log_zone: str = "UTC", date_order: str = "", own: Seque
             raise LogFileError(f"{path}: not a text log (binary bytes at its beginning). Give a log file: plain, gzip, zstd, bzip2 or xz.")
         written = datetime.fromtimestamp(os.fstat(descriptor).st_mtime, UTC)
         zones = Zones(log_zone, date_order, written)
-        yield OpenLog(path, descriptor, size, packing, recognise(sample(descriptor, size, head), zones, own))
+        yield OpenLog(path, descriptor, size, packing, recognise(sample_of(descriptor, size), zones, own))
     finally:
         os.close(descriptor)
-
-
-def sample(descriptor: int, size: int, head: bytes) -> list[bytes]:
-    """Lines to recognise a log by: its first ones, and a few from all over it."""
-    lines = head.split(b"\n")[:HEAD_LINES]
-    for place in range(1, PLACES + 1):
-        at = size * place // PLACES - BLOCK_BYTES
-        if at > len(head):
-            lines += os.pread(descriptor, BLOCK_BYTES, at).split(b"\n")[1:4]
-    return lines
 
 
 def looks_binary(head: bytes) -> bool:

@@ -16,8 +16,9 @@ What is looked for, and where it really turns up in logs of this stack:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 SECRET_NAMES = (
     r"pass(?:word|wd|phrase)?|pwd|secret|(?:client|api|access|auth|private|oem)[_-]?(?:key|secret)|"
@@ -91,6 +92,52 @@ def redact(text: str) -> str:
     """
     for rule in RULES:
         text = rule.pattern.sub(rule.replacement, text)
+    return text
+
+
+# Names in double quotes and $1 stay; texts, numbers and comments may hold anything. What is cut off in the middle runs to the end.
+SQL_PARTS = re.compile(
+    r"(?P<name>\"(?:[^\"]|\"\")*\"|\$\d+|\b[A-Za-z_]\w*\b(?!'))|[eE]'(?:[^'\\]|\\.|'')*(?:'|\\?$)|(?:\b[bBxXnN])?'(?:[^']|'')*(?:'|$)|"
+    r"(?P<tag>\$(?:[A-Za-z_]\w*)?\$)[\s\S]*?(?:(?P=tag)|$)|(?P<comment>--[^\n]*|/\*[\s\S]*?(?:\*/|$))|\b\d[\w.]*"
+)
+
+
+def without_literals(sql: str) -> str:
+    """A statement with every text and number in it as `?` and without comments: what it does, not to whom.
+
+    >>> without_literals("select * from users where email = 'a@x.jp' and id = 42 limit $1 -- mine")
+    'select * from users where email = ? and id = ? limit $1 '
+    """
+    return SQL_PARTS.sub(lambda match: match[0] if match["name"] else "" if match["comment"] else "?", sql)
+
+
+SECRET_KEY = re.compile(NAME, re.I)
+
+
+def redact_tree(value: Any, secrets: Sequence[str] = ()) -> Any:
+    """Nested data with the secrets taken out of its texts, whatever stands under a secret's name, and these very values.
+
+    >>> redact_tree({"token": "abc", "note": "as user:hunter22"}, ["hunter22"])
+    {'token': '[redacted:secret]', 'note': 'as user:[redacted:secret]'}
+    """
+    if isinstance(value, str):
+        return redact(without(value, secrets))
+    if isinstance(value, Mapping):
+        return {
+            redact(without(str(key), secrets)): "[redacted:secret]"
+            if SECRET_KEY.fullmatch(str(key)) and isinstance(part, str | int | float) and not isinstance(part, bool)
+            else redact_tree(part, secrets)
+            for key, part in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [redact_tree(part, secrets) for part in value]
+    return value
+
+
+def without(text: str, secrets: Sequence[str]) -> str:
+    """The text without these known values, whatever stands around them."""
+    for secret in secrets:
+        text = text.replace(secret, "[redacted:secret]") if secret else text
     return text
 
 

@@ -15,12 +15,12 @@ from incident_kit.model.redaction import redact
 TEMPLATE = Path(__file__).parent / "report.html.j2"
 
 
-def render(notebook: NotebookNode, provenance: str) -> str:
-    """The page; `provenance` says who made it, when and of what."""
+def render(notebook: NotebookNode, provenance: str, appendix: str = "") -> str:
+    """The page; `provenance` says who made it, when and of what, `appendix` is HTML that follows the notebook's cells."""
     cells = [_cell(cell) for cell in notebook.cells if cell.cell_type in ("markdown", "code")]
     environment = jinja2.Environment(autoescape=False, undefined=jinja2.StrictUndefined, trim_blocks=True)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(title=html.escape(_title(notebook)), provenance=html.escape(redact(provenance)), cells=cells)
+    return template.render(title=html.escape(_title(notebook)), provenance=html.escape(redact(provenance)), cells=cells, appendix=appendix)
 
 
 def _title(notebook: NotebookNode) -> str:

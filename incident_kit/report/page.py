@@ -7,15 +7,18 @@ cited lines, which `cited_lines` shows at the end.
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from incident_kit.evidence.store import Item
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.rates import Bucket, by_name
 from incident_kit.logs.reading import Records, question, question_title
+from incident_kit.model.answer import Status
 from incident_kit.model.finding import Absence, Citation, Event, Figure, Finding, Line, Pointer, Verdict
 from incident_kit.model.redaction import redact
-from incident_kit.model.times import Window
+from incident_kit.model.times import Window, parse_iso
 from incident_kit.runbook.data import Runbook, Scenario
 
 VERDICT_WORDS = {
@@ -25,6 +28,7 @@ VERDICT_WORDS = {
     Verdict.NOT_CHECKED: "– not checked",
 }
 MOST_EVENTS = 200
+MOST_SHOWN = 20_000  # characters of one answer's data on the page
 
 
 class Html(str):
@@ -187,6 +191,51 @@ def _remarks(account: Account) -> list[str]:
         kinds = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in account.cleaned.items())
         remarks.append(f"{name}: bytes replaced in a working copy so that no line is lost: {kinds}. The evidence is as it was.")
     return remarks
+
+
+def notes(lost: Sequence[str]) -> Html:
+    """What could not be collected; empty if all could."""
+    listed = "".join(f"<li>{_escape(note)}</li>" for note in lost)
+    return Html(f"<h2>What could not be collected?</h2><ul class='warning'>{listed}</ul>" if lost else "")
+
+
+STATUS_WORDS = {
+    Status.OK: "answered",
+    Status.PARTIAL: "answered in part",
+    Status.FAILED: "not answered",
+    Status.NOT_CHECKED: "– not asked",
+}
+
+
+def answers(items: Sequence[Item]) -> Html:
+    """What the live systems answered, each with its clock and everything that was sent; empty if none was asked."""
+    rows, details, clocks = [], [], []
+    for item in items:
+        answer = json.loads(item.content.read_bytes())
+        status = Status(answer["status"])
+        told = [f"<strong class='warning'>{_escape(warning)}</strong>" for warning in answer["warnings"]]
+        if answer["reason"]:
+            told.insert(0, f"Because {_escape(answer['reason'])}")
+        told += [f"<a href='#a-{item.id}'>what came back</a>"] if answer["data"] else []
+        name = f"{_escape(answer['question'])}<br><small class='cite'>{_escape(answer['asked'])}</small>"
+        rows.append(
+            f"<tr class='{'confirmed' if status in (Status.FAILED, Status.PARTIAL) else status.value}'><th scope='row'>{name}</th><td class='verdict'>{STATUS_WORDS[status]}</td>"
+            f"<td>{'<br>'.join(told)}</td><td class='time'>{_time(parse_iso(answer['asked_at']))}</td><td class='n'>{answer['duration_ms']:,.0f} ms</td></tr>"
+        )
+        if clock := answer["clock"]:
+            clocks.append(f"{_escape(answer['target'])}: {clock['offset_ms']:+,.0f} ms, give or take {clock['error_ms']:,.0f} ms")
+        sent = item.ledger.read_text(encoding="utf-8") if item.ledger_sha256 else "nothing"
+        shown = json.dumps(answer["data"], indent=1, ensure_ascii=False)
+        cut = f"\n... and {len(shown) - MOST_SHOWN:,} characters more in the evidence" if len(shown) > MOST_SHOWN else ""
+        details.append(
+            f"<details id='a-{item.id}'><summary>item <code>{item.id}</code>, {_escape(answer['question'])}</summary><pre>{_escape(shown[:MOST_SHOWN] + cut)}</pre>"
+            f"<p>Sent for it:</p><pre>{_escape(sent)}</pre></details>"
+        )
+    if not rows:
+        return Html("")
+    caption = f"The servers' clocks against this machine's, which nothing here was corrected by: {'; '.join(clocks)}." if clocks else ""
+    columns = ["Question", "Answer", "What a person should know", "Asked", "Took"]
+    return Html(f"<h2>What did the live systems answer?</h2>{_table(columns, rows, caption)}{''.join(details)}")
 
 
 def steps(scenario: Scenario) -> Html:

@@ -20,6 +20,7 @@ from incident_kit.errors import EvidenceError
 from incident_kit.evidence import bag, journal
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.store import Evidence, Item
+from incident_kit.model.answer import Status
 from incident_kit.model.times import Window, iso
 from incident_kit.report.notebook import booting_kernel, cells_digest, check_parameters, execute, read_notebook
 from incident_kit.runbook.data import Runbook
@@ -43,8 +44,10 @@ class Run:
 
     @property
     def lost(self) -> bool:
-        """Whether some evidence could not be read: damage, or a source without one record."""
-        return any(account["damage"] or not account["records"] for account in self._results("accounting.json"))
+        """Whether evidence is missing or to be doubted: damage, a source without one record, an answer that failed or has a warning."""
+        answers = Evidence(self.folder / "data" / "evidence").answers()
+        doubted = any(item.details["status"] in (Status.FAILED, Status.PARTIAL) or item.details["warnings"] for item in answers)
+        return doubted or any(account["damage"] or not account["records"] for account in self._results("accounting.json"))
 
     def headlines(self) -> list[str]:
         """The verdicts, a line each, for a terminal."""
@@ -59,10 +62,10 @@ class Run:
         return found
 
 
-def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequence[Item], window: Window, given: Mapping[str, Any] | None = None) -> Run:
+def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequence[Item], window: Window, given: Mapping[str, Any] | None = None, notes: Sequence[str] = ()) -> Run:  # fmt: skip
     """Execute the scenario's notebook on the items and seal the result below the incident's `runs/`.
 
-    `given` are further parameters of the notebook. Raises ParameterError, RunbookError, EvidenceError.
+    `given` are further parameters of the notebook; `notes` say what could not be collected. Raises ParameterError, RunbookError, EvidenceError.
     """
     scenario = book.scenario(scenario_id)
     source = places.notebooks() / scenario.notebook
@@ -77,7 +80,7 @@ def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequenc
         error = execute(source, data / "notebook.ipynb", parameters, data, kernel)
     facts = {
         "scenario": scenario_id, "notebook": scenario.notebook, "notebook_cells_sha256": cells_digest(read_notebook(source)),
-        "parameters": parameters, "window": window.to_json(), "started": iso(started), "error": error,
+        "parameters": parameters, "window": window.to_json(), "started": iso(started), "error": error, "notes": list(notes),
     }  # fmt: skip
     return seal(incident, partial, facts)
 
@@ -105,7 +108,7 @@ def snapshot(incident: Incident, book: Runbook, data: Path) -> None:
 
 def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     """Write the page and run.json, make the folder a bag, and give it its final name."""
-    from incident_kit.report import html  # only now: what it imports would delay the kernel
+    from incident_kit.report import html, page  # only now: what it imports would delay the kernel
 
     data = partial / "data"
     sealed_at, by = iso(datetime.now(UTC)), journal.who()
@@ -116,8 +119,8 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     (data / "run.json").write_text(json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
     notebook = read_notebook(data / "notebook.ipynb")
     provenance = f"Incident {incident.id}: {incident.title}. Sealed {sealed_at} by {by} with incident_kit {__version__}."
-    page = html.render(notebook, provenance)
-    (data / "report.html").write_text(page, encoding="utf-8")
+    appendix = page.answers(Evidence(data / "evidence").answers()) + page.notes(facts.get("notes", ()))
+    (data / "report.html").write_text(html.render(notebook, provenance, appendix), encoding="utf-8")
     save_charts(notebook, data / "charts")
     digest = bag.write(partial, {
         "Bag-Software-Agent": f"incident_kit {__version__}", "Bagging-Date": sealed_at[:10], "External-Identifier": partial.name.removesuffix(".partial"),

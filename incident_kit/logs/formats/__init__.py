@@ -31,8 +31,11 @@ class Format:
     """How one kind of log line is read.
 
     `columns` maps a field to the paths at which its value may stand in a JSON object, first found wins; a text format has
-    `pattern` instead, whose groups are named after the fields. `times` are forms of `times.FORMS`. `spread` says how a
-    record lies over several lines (see `layout`), `begins` how a file that is no list of lines begins.
+    `pattern` instead, whose groups are named after the fields. `request_columns` are the paths of a finished request where
+    they are fewer. `times` are forms of `times.FORMS`. `words` are the keys that never hold a number. `spread` says how a
+    record lies over several lines (see `layout`), `begins` how a file that is no list of lines begins. A pattern over
+    `two_lines` sees the line after, too. A format that stands `alone` has first lines that others have within their
+    records: it is looked for only where there are no others.
     """
 
     name: str
@@ -42,15 +45,19 @@ class Format:
     recognised_by: tuple[frozenset[str], ...]
     without: frozenset[str]
     only_keys: frozenset[str]
+    words: frozenset[str]
     rank: int
     columns: Mapping[str, tuple[str, ...]]
     times: tuple[str, ...]
     levels: Mapping[str, str]
     request_has: tuple[str, ...]
+    request_columns: Mapping[str, tuple[str, ...]]
     aborted_message: str
     consequence_message: str
     message_last: bool
     per_message: bool
+    two_lines: bool
+    alone: bool
     spread: str
     begins: str
     header: tuple[str, ...]
@@ -68,7 +75,12 @@ class Format:
     @cached_property
     def fields(self) -> tuple[str, ...]:
         """The fields it can fill."""
-        return tuple(dict.fromkeys([*(self._compiled.groupindex if self.pattern else ()), *self.columns]))
+        return tuple(dict.fromkeys([*self.groups, *self.columns]))
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """The fields that its pattern tells."""
+        return tuple(self._compiled.groupindex) if self.pattern else ()
 
     @cached_property
     def specificity(self) -> int:
@@ -79,17 +91,22 @@ class Format:
     def _compiled(self) -> re.Pattern[str]:
         return re.compile(self.pattern, re.ASCII)
 
-    def read(self, text: str) -> dict[str, Any] | None:
-        """The fields of one line, those that are there; None if the line is not of this format."""
+    def read(self, text: str, after: str = "") -> dict[str, Any] | None:
+        """The fields of one line, those that are there; None if the line is not of this format. `after` is the next line."""
         if self.pattern:
-            match = self._compiled.match(text)
+            match = self._compiled.match(f"{text}\n{after}" if self.two_lines else text)
             return self._marked({name: value for name, value in match.groupdict().items() if value}, {}) if match else None
         found = as_object(text)
         if found is None or self.without & found.keys() or not all(names & found.keys() for names in self.recognised_by):
             return None
         if self.only_keys and not found.keys() <= self.only_keys:
             return None
-        return self.pick(found)
+        if any(isinstance(found.get(name), int | float) for name in self.words):
+            return None
+        fields = self.pick(found)
+        if self.message_last and text.count('"msg":') > 1 and isinstance(last := json.loads(text).get("msg"), str):
+            fields["message"] = last
+        return fields
 
     def pick(self, found: Mapping[str, Any]) -> dict[str, Any]:
         """The fields of an object, those that are there."""
@@ -106,7 +123,7 @@ class Format:
 @lru_cache(maxsize=8)  # each JSON format in turn asks for the same line
 def as_object(text: str) -> dict[str, Any] | None:
     """The JSON object on a line; of a key that stands twice the first value, as pino means it. None if there is none."""
-    if not text.lstrip().startswith("{"):
+    if not text.lstrip(" ").startswith("{"):
         return None
     try:
         value = json.loads(text, object_pairs_hook=first_wins)
@@ -124,11 +141,14 @@ def first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def first_at(found: Mapping[str, Any], paths: tuple[str, ...]) -> Any:
-    """The first value that stands at one of these paths; `a/b` is nesting."""
+    """The first value that stands at one of these paths; `a/b` is nesting, `a/0` the first of a list."""
     for path in paths:
         value: Any = found
         for step in path.split("/"):
-            value = value.get(step) if isinstance(value, dict) else None
+            if isinstance(value, list):
+                value = value[int(step)] if step.isdigit() and int(step) < len(value) else None
+            else:
+                value = value.get(step) if isinstance(value, dict) else None
         if value is not None:
             return value
     return None
@@ -157,10 +177,13 @@ def load(data: Mapping[str, Any], where: str) -> Format:
         found = Format(
             name=data["name"], title=data["title"], documentation=tuple(data.get("documentation", ())),
             pattern=data.get("pattern", ""), recognised_by=tuple(frozenset(names) for names in data.get("recognised_by", ())),
-            without=frozenset(data.get("without", ())), rank=int(data.get("rank", 0)), only_keys=frozenset(data.get("only_keys", ())), columns={column: tuple(paths) for column, paths in data.get("columns", {}).items()},
+            without=frozenset(data.get("without", ())), rank=int(data.get("rank", 0)), only_keys=frozenset(data.get("only_keys", ())),
+            words=frozenset(data.get("words", ())), columns={column: tuple(paths) for column, paths in data.get("columns", {}).items()},
             times=tuple(data.get("times", ("epoch", "iso"))), levels={name.lower(): level for name, level in data.get("levels", {}).items()},
-            request_has=tuple(request.get("has", ())), aborted_message=request.get("aborted_message", ""),
-            consequence_message=request.get("consequence_message", ""), message_last=bool(data.get("message_last")), per_message=bool(data.get("per_message")), spread=data.get("spread", ""),
+            request_has=tuple(request.get("has", ())), request_columns={column: tuple(paths) for column, paths in request.get("columns", {}).items()},
+            aborted_message=request.get("aborted_message", ""), consequence_message=request.get("consequence_message", ""),
+            message_last=bool(data.get("message_last")), per_message=bool(data.get("per_message")),
+            two_lines=bool(data.get("two_lines")), alone=bool(data.get("alone")), spread=data.get("spread", ""),
             begins=data.get("begins", ""), header=tuple(data.get("header", ())),
             samples=tuple(data["sample"]),
         )  # fmt: skip

@@ -1,0 +1,200 @@
+"""What a team tells once: where its systems and logs are. `incident-kit.toml`, found upward from the working directory.
+
+Nothing in it is needed to read logs. An address is never written in it, only the NAME of the environment variable that
+holds one, because addresses carry passwords and this file is meant to be committed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from incident_kit.errors import ConfigurationError, ParameterError
+from incident_kit.model.times import named_zone
+
+FILE, VARIABLE = "incident-kit.toml", "INCIDENT_KIT_CONFIG"
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Names of the environment variables that say where the systems are and how to sign in."""
+
+    redis: str = "REDIS_URL"
+    postgres: str = "DATABASE_URL"
+    whmcs: str = "WHMCS_API_URL"
+    whmcs_identifier: str = "WHMCS_API_IDENTIFIER"
+    whmcs_secret: str = "WHMCS_API_SECRET"  # noqa: S105 - the name of a variable
+    salesforce: str = "SF_LOGIN_URL"
+    salesforce_client_id: str = "SF_CLIENT_ID"
+    salesforce_username: str = "SF_USERNAME"
+    salesforce_key_file: str = "SF_PRIVATE_KEY_PATH"
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The configuration; `file` is where it was read from, None for the defaults."""
+
+    file: Path | None = None
+    logs: tuple[str, ...] = ("/var/log/bff/*.log",)
+    health_url: str = "http://localhost:4000/health"
+    process: str = "node.*bff"
+    env_file: str = ""
+    log_zone: str = "UTC"
+    zone: str = "UTC"
+    reports: str = "reports"
+    runbook: str = ""
+    targets: Targets = field(default_factory=Targets)
+    features: Mapping[str, str] = field(default_factory=dict)
+    contacts: Mapping[str, str] = field(default_factory=dict)
+
+
+TEMPLATE = """\
+# Where this team's systems and logs are. Found upward from the working directory, or named by INCIDENT_KIT_CONFIG.
+# Every line is optional; what stands here are the defaults. `incident-kit doctor` tests it in seconds.
+
+logs = ["/var/log/bff/*.log"]                  # files and patterns
+health_url = "http://localhost:4000/health"    # "" if there is none to ask
+process = "node.*bff"                          # what the BFF's command line looks like on this machine, as for pgrep -f; "" if it runs elsewhere
+env_file = ""                                  # the BFF's environment file; flags are shown by value, secrets never
+log_zone = "UTC"                               # of times in logs that name no zone, such as "Asia/Tokyo"
+zone = "UTC"                                   # of times that you type without one
+reports = "reports"                            # the folder of the incidents
+runbook = ""                                   # a folder of your own runbook data
+
+# NAMES of environment variables, never an address or a secret itself.
+[targets]
+redis = "REDIS_URL"
+postgres = "DATABASE_URL"                      # best with a role that has pg_monitor and nothing else
+whmcs = "WHMCS_API_URL"
+whmcs_identifier = "WHMCS_API_IDENTIFIER"
+whmcs_secret = "WHMCS_API_SECRET"
+salesforce = "SF_LOGIN_URL"
+salesforce_client_id = "SF_CLIENT_ID"
+salesforce_username = "SF_USERNAME"
+salesforce_key_file = "SF_PRIVATE_KEY_PATH"
+
+# Which feature of the portal a route belongs to.
+[features]
+# "POST /api/orders" = "Ordering"
+
+# Whom to call.
+[contacts]
+# on_call = "..."
+"""
+
+
+def write(path: Path) -> None:
+    """Write a new configuration with all its defaults. Raises ConfigurationError where there is one, or it cannot be written."""
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(TEMPLATE)
+    except FileExistsError:
+        raise ConfigurationError(f"{path}: exists already and is left alone. Edit it, or remove it first.") from None
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be written: {error.strerror}.") from None
+
+
+def find() -> Path | None:
+    """The configuration file: the one INCIDENT_KIT_CONFIG names, else the first found upward from here. Raises ConfigurationError."""
+    if named := os.environ.get(VARIABLE):
+        if not Path(named).is_file():
+            raise ConfigurationError(f"{named}: no such file. {VARIABLE} names it; correct the variable or unset it.")
+        return Path(named)
+    here = Path.cwd()
+    return next((folder / FILE for folder in (here, *here.parents) if (folder / FILE).is_file()), None)
+
+
+def load(path: Path | None = None) -> Configuration:
+    """The configuration of this file, else of the one found, else the defaults. Raises ConfigurationError naming file and field."""
+    path = path or find()
+    if path is None:
+        return Configuration()
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: not readable as TOML: {error}. Mend that line, or write a new file with `incident-kit init`.") from None
+    return Configuration(path, **{name: _placed(path, name, value) for name, value in _checked(path, data).items()})
+
+
+def _placed(path: Path, name: str, value: Any) -> Any:
+    """Paths in the file are meant from the folder it lies in."""
+    if name == "logs":
+        return tuple(str(path.parent / one) for one in value)
+    return str(path.parent / value) if name in ("reports", "runbook", "env_file") and value else value
+
+
+def _checked(path: Path, data: Mapping[str, Any]) -> dict[str, Any]:
+    known = {one.name: one.default for one in fields(Configuration) if one.name != "file"}
+    _refuse_unknown(path, data, known, "")
+    given: dict[str, Any] = {}
+    for name, value in data.items():
+        if name == "logs":
+            given[name] = tuple(_texts(path, name, value))
+        elif name == "targets":
+            given[name] = _targets(path, value)
+        elif name in ("features", "contacts"):
+            given[name] = _table(path, name, value)
+        else:
+            given[name] = _text(path, name, value)
+    _check_values(path, given)
+    return given
+
+
+def _check_values(path: Path, given: Mapping[str, Any]) -> None:
+    for name in ("zone", "log_zone"):
+        try:
+            named_zone(given.get(name, "UTC"))
+        except ParameterError as error:
+            raise ConfigurationError(f"{path}: {name}: {error}") from None
+    try:
+        re.compile(given.get("process", ""))
+    except re.error as error:
+        raise ConfigurationError(f"{path}: process: not a regular expression: {error}.") from None
+    if not re.fullmatch(r"(?:https?://[^\s@]+)?", given.get("health_url", "")):
+        raise ConfigurationError(
+            f"{path}: health_url: write an http:// or https:// address without a password, such as http://localhost:4000/health, or nothing."
+        )
+
+
+def _targets(path: Path, value: Any) -> Targets:
+    table = _table(path, "targets", value)
+    _refuse_unknown(path, table, {one.name: one.default for one in fields(Targets)}, "targets.")
+    for name, variable in table.items():
+        if not NAME.fullmatch(variable):
+            # The value is not repeated: it may be an address with its password.
+            raise ConfigurationError(
+                f"{path}: targets.{name}: write the NAME of an environment variable here, such as {name.upper()}_URL, never the address or secret itself."
+            )
+    return Targets(**table)
+
+
+def _refuse_unknown(path: Path, data: Mapping[str, Any], known: Mapping[str, Any], before: str) -> None:
+    for name in data:
+        if name not in known:
+            raise ConfigurationError(f"{path}: {before}{name}: no such field. Known: {', '.join(f'{before}{one}' for one in known)}.")
+
+
+def _text(path: Path, name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ConfigurationError(f'{path}: {name}: must be a text in quotes, such as {name} = "..."; found {type(value).__name__}.')
+    return value
+
+
+def _texts(path: Path, name: str, value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise ConfigurationError(f'{path}: {name}: must be a list of texts, such as {name} = ["/var/log/bff/*.log"].')
+    return value
+
+
+def _table(path: Path, name: str, value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise ConfigurationError(f"{path}: {name}: must be a table, [{name}], with a line for each entry.")
+    return {key: _text(path, f"{name}.{key}", text) for key, text in value.items()}

@@ -1,0 +1,177 @@
+"""What every question to a system shares: its allowance of time, its ledger, and how a failure becomes an answer."""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from incident_kit.model.answer import Answer, Sent, ServerClock, Status
+from incident_kit.model.redaction import redact_tree
+
+
+class NoAnswer(Exception):
+    """A question was not answered; the message says why in plain words. `final`: nothing more can be asked on this line."""
+
+    def __init__(self, reason: str, final: bool = False) -> None:
+        super().__init__(reason)
+        self.final = final
+
+
+class Budget:
+    """The seconds that a system's questions may take together, and the connections to cut when they are spent.
+
+    A timeout of a single read does not bound a reply that comes a byte at a time. So every connection is held here, and
+    `cut` shuts it down from outside, which ends whatever is waiting on it.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+        self._held: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._is_cut = False
+
+    @property
+    def spent(self) -> bool:
+        return self._is_cut or time.monotonic() >= self._end
+
+    def left_s(self, most: float = math.inf) -> float:
+        """The seconds that are left, `most` at most. Raises NoAnswer when there are none."""
+        if self.spent:
+            raise NoAnswer(self.words(), final=True)
+        return min(most, self._end - time.monotonic())
+
+    def remaining_s(self) -> float:
+        """The seconds until the end; 0 when it is past."""
+        return max(0.0, self._end - time.monotonic())
+
+    def words(self) -> str:
+        return f"no complete answer within the {self.seconds:g} s allowed; it was stopped"
+
+    @contextmanager
+    def holding(self, descriptor: int) -> Iterator[None]:
+        """Let `cut` reach the connection of this descriptor while the block runs."""
+        # A duplicate of our own: the number of a descriptor closed elsewhere may by then belong to something else.
+        held = socket.socket(fileno=os.dup(descriptor))
+        with self._lock:
+            self._held.append(held)
+            if self._is_cut:
+                shut_down(held)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held.remove(held)
+            held.close()
+
+    def cut(self) -> None:
+        """End every connection that is held, now, and refuse new ones."""
+        with self._lock:
+            self._is_cut = True
+            for held in self._held:
+                shut_down(held)
+
+
+def shut_down(connection: socket.socket) -> None:
+    with suppress(OSError):  # the other side may have ended it already
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a question got: data, and where it has them the server's clock, warnings, and what is missing (then it is partial)."""
+
+    data: Mapping[str, Any]
+    clock: ServerClock | None = None
+    warnings: tuple[str, ...] = ()
+    missing: str = ""
+
+
+class Note:
+    """One line of the ledger while its reply is still awaited."""
+
+    def __init__(self, text: str) -> None:
+        self.at, self._begun = datetime.now(UTC), time.perf_counter()
+        self.text, self.outcome = text, ""
+        self.duration_ms: float | None = None
+
+    def done(self, outcome: str = "ok") -> None:
+        self.duration_ms = (time.perf_counter() - self._begun) * 1000
+        self.outcome = outcome
+
+
+@dataclass
+class Conversation:
+    """The questions to one system: who is asked, how long they may take, what was sent, which values never to repeat."""
+
+    system: str
+    target: str
+    budget: Budget
+    secrets: Sequence[str] = ()
+    closed: bool = False
+    _ledger: list[Note] = field(default_factory=list)
+    _current: tuple[str, str, datetime, float] | None = None
+
+    def note(self, text: str) -> Note:
+        """Put into the ledger that `text` is sent now. Before it is sent: it stays known if no reply ever comes."""
+        note = Note(text)
+        self._ledger.append(note)
+        return note
+
+    @contextmanager
+    def sending(self, text: str) -> Iterator[None]:
+        """Note that `text` is sent now, and how that ends."""
+        note = self.note(text)
+        try:
+            yield
+        except BaseException as error:
+            note.done(f"{type(error).__name__}: {error}")
+            raise
+        note.done()
+
+    def answer(self, question: str, asked: str, ask: Callable[[], Reply]) -> Answer:
+        """Ask one question. What the system does, or fails to do, is in the answer; nothing of it is raised."""
+        self._current = (question, asked, datetime.now(UTC), time.perf_counter())
+        try:
+            self.budget.left_s()
+            reply = ask()
+        except NoAnswer as failure:
+            self.closed = self.closed or failure.final
+            reason = self.budget.words() if self.budget.spent else str(failure)
+            return self._made(Status.FAILED, reason, Reply({}))
+        return self._made(Status.PARTIAL if reply.missing else Status.OK, reply.missing, reply)
+
+    def failed(self, reason: str) -> Answer:
+        """The failed answer to whatever is being asked at the moment."""
+        if self._current is None:
+            self._current = (self.system, f"anything of {self.system}", datetime.now(UTC), time.perf_counter())
+        return self._made(Status.FAILED, reason, Reply({}))
+
+    def not_checked(self, question: str, asked: str, reason: str) -> Answer:
+        """The answer to a question that was not asked."""
+        self._current = (question, asked, datetime.now(UTC), time.perf_counter())
+        return self._made(Status.NOT_CHECKED, reason, Reply({}))
+
+    def _made(self, status: Status, reason: str, reply: Reply) -> Answer:
+        assert self._current is not None  # noqa: S101 - every caller has set it
+        question, asked, asked_at, begun = self._current
+        sent, self._ledger = self._ledger, []
+        hidden = hideable(self.secrets)
+        return Answer(
+            f"{self.system}.{question}" if question != self.system else question, asked, self.target, asked_at, (time.perf_counter() - begun) * 1000,
+            status, redact_tree(reason, hidden), redact_tree(reply.data, hidden), reply.clock, tuple(redact_tree(reply.warnings, hidden)),
+            tuple(Sent(note.at, redact_tree(note.text, hidden), note.duration_ms, redact_tree(note.outcome, hidden)) for note in sent),
+        )  # fmt: skip
+
+
+def hideable(secrets: Sequence[str]) -> list[str]:
+    """The values to look for, the longest first. A value of one or two characters would take every text apart."""
+    return sorted({secret for secret in secrets if len(secret) > 2}, key=len, reverse=True)

@@ -1,0 +1,120 @@
+"""Answers: what a live system was asked and what came back. A failure is an answer too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from incident_kit.model.times import iso
+
+# Half a character, as a system may send one, is written as the escape that JSON has for it.
+LONE_SURROGATES: Any = {"encoding": "utf-8", "errors": "backslashreplace"}
+
+
+class Status(StrEnum):
+    """How far a question was answered. `not_checked`: nothing was asked, for the reason given."""
+
+    OK = "ok"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    NOT_CHECKED = "not_checked"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerClock:
+    """A server's own time beside ours: `offset_ms` is theirs minus ours, and wrong by at most `error_ms`."""
+
+    server: datetime
+    offset_ms: float
+    error_ms: float
+    round_trip_ms: float
+
+    @classmethod
+    def compared(cls, server: datetime, asked_at: datetime, round_trip_ms: float, resolution_ms: float = 0.0) -> ServerClock:
+        """From a time that a server gave in one round trip.
+
+        It read its clock somewhere within the round trip, so half of that bounds the error; a clock that tells only whole
+        steps of `resolution_ms` (an HTTP Date: seconds) was somewhere within its step, which adds half a step.
+        """
+        theirs = server + timedelta(milliseconds=resolution_ms / 2)
+        ours = asked_at + timedelta(milliseconds=round_trip_ms / 2)
+        return cls(server, (theirs - ours) / timedelta(milliseconds=1), (round_trip_ms + resolution_ms) / 2, round_trip_ms)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "server": iso(self.server), "offset_ms": round(self.offset_ms, 3), "error_ms": round(self.error_ms, 3),
+            "round_trip_ms": round(self.round_trip_ms, 3),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One statement or command that was sent, without its secrets; `outcome` is empty where no reply was seen."""
+
+    at: datetime
+    text: str
+    duration_ms: float | None = None
+    outcome: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "at": iso(self.at), "sent": self.text,
+            "duration_ms": None if self.duration_ms is None else round(self.duration_ms, 3), "outcome": self.outcome,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back for one question.
+
+    `question` is its name (`redis.info`), `asked` the question in words, `target` the NAME of the environment variable
+    that says where the system is, never its value. `reason` says in plain words why it is not `ok`. `warnings` are what
+    a person must know before trusting or using the answer. `ledger` holds everything that was sent for it.
+    """
+
+    question: str
+    asked: str
+    target: str
+    asked_at: datetime
+    duration_ms: float
+    status: Status
+    reason: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    clock: ServerClock | None = None
+    warnings: tuple[str, ...] = ()
+    ledger: tuple[Sent, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.status is not Status.OK and not self.reason:
+            raise ValueError(f"{self.question}: {self.status} needs its reason")
+
+    @property
+    def system(self) -> str:
+        """The system that was asked: `redis` of `redis.info`."""
+        return self.question.partition(".")[0]
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the ledger, which is kept beside it."""
+        return {
+            "question": self.question, "asked": self.asked, "target": self.target, "asked_at": iso(self.asked_at),
+            "duration_ms": round(self.duration_ms, 3), "status": self.status.value, "reason": self.reason,
+            "clock": self.clock.to_json() if self.clock else None, "warnings": list(self.warnings), "data": dict(self.data),
+        }  # fmt: skip
+
+    def content(self) -> bytes:
+        """The answer as it is stored: JSON, one field a line, so that a person can read it and a pointer can cite it."""
+        return json.dumps(self.to_json(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False).encode(**LONE_SURROGATES) + b"\n"
+
+    def ledger_lines(self) -> bytes:
+        """The ledger as it is stored: a JSON object a line, in the order of sending."""
+        return b"".join(json.dumps(sent.to_json(), ensure_ascii=False, sort_keys=True).encode(**LONE_SURROGATES) + b"\n" for sent in self.ledger)
+
+    def sentence(self) -> str:
+        """The answer in a line, for a terminal."""
+        told = [self.reason] if self.reason else []
+        told += [f"WARNING: {warning}" for warning in self.warnings]
+        return f"{self.status.value:>11}  {self.question}  {self.duration_ms:,.0f} ms" + (f"  {'; '.join(told)}" if told else "")

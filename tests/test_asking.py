@@ -1,0 +1,163 @@
+"""Asking all systems side by side, from the library: what is stored, what is cut, what is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import servers
+import wire
+
+from incident_kit.asking import System, ask, ask_live, store
+from incident_kit.configuration import Configuration
+from incident_kit.diagnostics.conversation import Conversation, NoAnswer, Reply
+from incident_kit.evidence.store import Evidence
+from incident_kit.evidence.verify import item_faults
+from incident_kit.model.answer import Answer, Status
+
+QUIET = Configuration(health_url="", process="")
+
+
+@pytest.fixture(autouse=True)
+def _no_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("REDIS_URL", "DATABASE_URL", "WHMCS_API_URL", "SF_LOGIN_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def answering(name: str, reply: Reply | None = None) -> System:
+    def questions(talk: Conversation) -> Iterator[Answer]:
+        with talk.sending("hello"):
+            pass
+        yield talk.answer("first", "is it there?", lambda: reply or Reply({"a": 1}))
+
+    return System(name, "TARGET", 10, questions)
+
+
+def test_an_answer_is_an_item_with_its_ledger_and_both_are_verified(tmp_path: Path) -> None:
+    heard: list[Answer] = []
+    ask([answering("one")], 10, heard.append)
+    item = store(Evidence(tmp_path / "evidence"), heard[0])
+    assert (item.kind, item.origin, item.details["status"], item.details["target"]) == ("answer", "one.first", "ok", "TARGET")
+    assert json.loads(item.content.read_bytes())["data"] == {"a": 1}
+    assert [json.loads(line)["sent"] for line in item.ledger.read_text().splitlines()] == ["hello"]
+    assert item_faults(tmp_path / "evidence") == []
+    os.chmod(item.ledger, 0o600)
+    item.ledger.write_text("{}\n")
+    assert item_faults(tmp_path / "evidence") == [f"data/evidence/{item.id}/ledger.jsonl: changed (its SHA-256 is not the one in item.json)"]
+    item.ledger.unlink()
+    assert item_faults(tmp_path / "evidence") == [f"data/evidence/{item.id}/ledger.jsonl: missing"]
+
+
+def test_a_system_that_hangs_does_not_hold_up_the_others() -> None:
+    def hangs(talk: Conversation) -> Iterator[Answer]:
+        with talk.sending("are you there"):
+            released.wait(30)
+        yield talk.answer("late", "too late?", lambda: Reply({}))
+
+    released = threading.Event()
+    heard: list[tuple[float, Answer]] = []
+    begun = time.monotonic()
+    ask([System("stuck", "TARGET", 1, hangs), answering("well")], 20, lambda answer: heard.append((time.monotonic() - begun, answer)))
+    took_s = time.monotonic() - begun
+    released.set()
+    assert [(answer.system, answer.status) for _, answer in heard] == [("well", Status.OK), ("stuck", Status.FAILED)]
+    assert heard[0][0] < 1
+    assert took_s < 5
+    assert heard[1][1].reason == "no complete answer within the 1 s allowed; it was stopped"
+    assert [sent.text for sent in heard[1][1].ledger] == ["are you there"]
+
+
+def test_a_fault_of_ours_in_one_system_is_its_failed_answer() -> None:
+    def broken(talk: Conversation) -> Iterator[Answer]:
+        yield talk.answer("first", "is it there?", lambda: Reply({}))
+        raise ZeroDivisionError("by us")
+
+    heard: list[Answer] = []
+    ask([System("broken", "TARGET", 5, broken), answering("well")], 5, heard.append)
+    assert {answer.question: answer.status for answer in heard}["well.first"] is Status.OK
+    assert "our own fault: ZeroDivisionError: by us" in [answer.reason for answer in heard]
+
+
+def test_a_failure_is_an_answer_with_its_reason_and_stops_the_line() -> None:
+    def questions(talk: Conversation) -> Iterator[Answer]:
+        def refuse() -> Reply:
+            raise NoAnswer("it says no", final=True)
+
+        yield talk.answer("first", "is it there?", refuse)
+        assert talk.closed
+
+    heard: list[Answer] = []
+    ask([System("one", "TARGET", 5, questions)], 5, heard.append)
+    assert [(answer.status, answer.reason) for answer in heard] == [(Status.FAILED, "it says no")]
+
+
+def test_what_is_not_named_is_not_checked_and_says_what_to_name(tmp_path: Path) -> None:
+    asked = ask_live(Evidence(tmp_path), QUIET)
+    assert {answer.status for answer in asked.answers} == {Status.NOT_CHECKED}
+    reasons = {answer.system: answer.reason for answer in asked.answers}
+    assert reasons["redis"] == "REDIS_URL is set neither in this environment nor in an env file named with --env-file"
+    assert len(Evidence(tmp_path).answers()) == len(asked.answers)
+
+
+def test_targets_come_from_the_env_file_and_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with servers.redis() as server:
+        path = tmp_path / "bff.env"
+        path.write_text(f"REDIS_URL={server.url}/3\n", encoding="utf-8")
+        of_file = ask_live(Evidence(tmp_path / "one"), QUIET, path)
+        monkeypatch.setenv("REDIS_URL", f"{server.url}/4")
+        of_environment = ask_live(Evidence(tmp_path / "two"), QUIET, path)
+    assert [next(answer for answer in asked.answers if answer.question == "redis.keys").data["database"] for asked in (of_file, of_environment)] == [3, 4]
+
+
+def test_without_room_every_answer_is_told_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with servers.redis() as server:
+        monkeypatch.setenv("REDIS_URL", server.url)
+        heard: list[Answer] = []
+        asked = ask_live(Evidence(tmp_path / "evidence", limit_bytes=1500), QUIET, heard=heard.append)
+    assert "redis.info" in [answer.question for answer in heard]
+    assert any("the answer redis.info (ok) could not be stored" in note for note in asked.notes)
+    assert len(asked.items) + len(asked.notes) == len(heard)
+    assert [path.name for path in (tmp_path / "evidence").iterdir() if path.name.startswith(".incoming")] == []
+
+
+def test_an_interruption_leaves_what_came_and_nothing_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with servers.redis() as server, wire.serving(wire.silent) as silent:
+        monkeypatch.setenv("REDIS_URL", server.url)
+        monkeypatch.setenv("DATABASE_URL", f"postgresql://app@127.0.0.1:{silent}/portal")
+        evidence = Evidence(tmp_path)
+
+        def heard(answer: Answer) -> None:
+            if answer.question == "redis.replay":
+                signal.raise_signal(signal.SIGINT)  # as Ctrl-C does, while PostgreSQL is still awaited
+
+        begun = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            ask_live(evidence, QUIET, heard=heard)
+        took_s = time.monotonic() - begun
+    stored = {item.origin: item.details["status"] for item in evidence.answers()}
+    assert stored["redis.ping"] == "ok"
+    assert stored["redis.replay"] == "ok"
+    assert took_s < 5
+    left = [thread for thread in threading.enumerate() if thread.name.startswith("ask ")]
+    for thread in left:
+        thread.join(5)  # libpq cannot be called off while it connects, for three seconds at most
+    assert [thread.name for thread in left if thread.is_alive()] == []
+
+
+def test_half_a_character_and_odd_keys_in_an_answer_can_be_stored(tmp_path: Path) -> None:
+    heard: list[Answer] = []
+    ask([answering("odd", Reply({"half \ud800": "\udfff", "nested": [{"a": (1, 2)}]}))], 5, heard.append)
+    item = store(Evidence(tmp_path), heard[0])
+    assert json.loads(item.content.read_bytes())["data"]["nested"] == [{"a": [1, 2]}]
+
+
+def test_an_answer_that_is_not_whole_needs_its_reason() -> None:
+    with pytest.raises(ValueError, match="needs its reason"):
+        Answer("a.b", "?", "T", datetime.now(UTC), 0, Status.FAILED)
