@@ -174,7 +174,7 @@ def systems(configuration: Configuration, environment: Mapping[str, str], env_fi
         from incident_kit.diagnostics import health as diagnostic
 
         if not configuration.health_url:
-            return iter([talk.not_checked("health", "anything of the BFF's health", "the configuration names no health check")])
+            return iter([talk.not_checked("health", "Anything of the BFF's health", "the configuration names no health check")])
         return diagnostic.ask(configuration.health_url, talk)
 
     def whmcs(talk: Conversation) -> Iterator[Answer]:
@@ -186,7 +186,7 @@ def systems(configuration: Configuration, environment: Mapping[str, str], env_fi
         from incident_kit.diagnostics import process as diagnostic
 
         if not configuration.process:
-            return iter([talk.not_checked("process", "anything of the BFF's process", "the configuration names no process")])
+            return iter([talk.not_checked("process", "Anything of the BFF's process", "the configuration names no process")])
         return diagnostic.ask(configuration.process, talk)
 
     def settings(talk: Conversation) -> Iterator[Answer]:
@@ -194,7 +194,7 @@ def systems(configuration: Configuration, environment: Mapping[str, str], env_fi
 
         if path is None:
             return iter(
-                [talk.not_checked("environment", "anything of the BFF's settings", "no environment file is named with --env-file or in the configuration")]
+                [talk.not_checked("environment", "Anything of the BFF's settings", "no environment file is named with --env-file or in the configuration")]
             )
         return diagnostic.ask(path, configuration.process, talk)
 
@@ -225,4 +225,4 @@ def named(system: System, values: Mapping[str, str]) -> System:
     if values.get(system.target):
         return system
     reason = f"{system.target} is set neither in this environment nor in an env file named with --env-file"
-    return System(system.name, system.target, system.allowance_s, lambda talk: iter([talk.not_checked(system.name, f"anything of {system.name}", reason)]))
+    return System(system.name, system.target, system.allowance_s, lambda talk: iter([talk.not_checked(system.name, f"Anything of {system.name}", reason)]))

@@ -142,7 +142,8 @@ def report(
     asked = Asked()
     if live:  # first of all: what a system says now is gone in a minute, a log is not
         asked = ask_live(incident.evidence, settings, env_file, budget, lambda answer: _say(answer.sentence()))
-        journal.append(incident.journal, "custody", f"asked the live systems: {len(asked.items)} answers stored")
+        stored = ", ".join(f"{item.origin} as item {item.id}" for item in asked.items)
+        journal.append(incident.journal, "custody", f"asked the live systems, and stored what they answered: {stored or 'nothing'}")
     items = list(asked.items)
     if log:
         collected = collect_logs(incident.evidence, log, *bounds)

@@ -152,7 +152,7 @@ class Conversation:
     def failed(self, reason: str) -> Answer:
         """The failed answer to whatever is being asked at the moment."""
         if self._current is None:
-            self._current = (self.system, f"anything of {self.system}", datetime.now(UTC), time.perf_counter())
+            self._current = (self.system, f"Anything of {self.system}", datetime.now(UTC), time.perf_counter())
         return self._made(Status.FAILED, reason, Reply({}))
 
     def not_checked(self, question: str, asked: str, reason: str) -> Answer:

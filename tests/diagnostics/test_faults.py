@@ -46,7 +46,7 @@ def test_a_fault_leaves_a_sealed_report_that_names_it(name: str, kit: Kit, tmp_p
         environment = {**NOTHING_ELSE, **place.environment}
         finished = kit("report", "high_error_rate", "--live", "--budget", "6", "-l", LOG, cwd=tmp_path, env=environment)
     assert finished.returncode == 3, finished.stderr
-    report = Path(finished.stdout.strip())
+    report = tmp_path / finished.stdout.strip()
     assert FAULTS[name].words in finished.stderr
     assert FAULTS[name].words.replace("'", "&#x27;") in report.read_text(encoding="utf-8")
     assert kit("verify", report.parents[1]).returncode == 0
