@@ -182,6 +182,14 @@ def systems(configuration: Configuration, environment: Mapping[str, str], env_fi
 
         return diagnostic.ask(values[targets.whmcs], values.get(targets.whmcs_identifier, ""), values.get(targets.whmcs_secret, ""), talk)
 
+    def salesforce(talk: Conversation) -> Iterator[Answer]:
+        from incident_kit.diagnostics import salesforce as diagnostic
+
+        names = (targets.salesforce, targets.salesforce_client_id, targets.salesforce_username, targets.salesforce_key_file)
+        if unset := [name for name in names if not values.get(name)]:
+            return iter([talk.not_checked("salesforce", "Anything of Salesforce", f"{', '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set")])
+        return diagnostic.ask(diagnostic.Access(*(values[name] for name in names)), talk)
+
     def process(talk: Conversation) -> Iterator[Answer]:
         from incident_kit.diagnostics import process as diagnostic
 
@@ -203,6 +211,7 @@ def systems(configuration: Configuration, environment: Mapping[str, str], env_fi
         named(System("postgres", targets.postgres, 15, postgres), values),
         System("health", "health_url", 10, health),
         named(System("whmcs", targets.whmcs, 15, whmcs), values),
+        System("salesforce", targets.salesforce, 15, salesforce),
         System("environment", "env_file", 5, settings),
         System("process", "process", 5, process),
     ]
