@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import servers
-from faults import FAULTS, Place
+from faults import FAULTS, Place, end_shared
 
 from incident_kit.asking import GRACE_S, ask, systems
 from incident_kit.configuration import Configuration
@@ -20,6 +20,12 @@ from incident_kit.model.answer import Answer, Status
 Kit = Callable[..., subprocess.CompletedProcess[str]]
 LOG = Path(__file__).parents[1] / "recorded" / "freebit_slow" / "evidence" / "ac9d2e20a1" / "content"
 NOTHING_ELSE = {"REDIS_URL": "", "DATABASE_URL": "", "WHMCS_API_URL": "", "SF_LOGIN_URL": ""}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _shared_server() -> Iterator[None]:
+    yield
+    end_shared()
 
 
 @pytest.mark.parametrize("name", FAULTS)
