@@ -103,7 +103,7 @@ def test_a_full_disk_is_named_and_the_report_is_sealed(kit: Kit, tmp_path: Path)
     with servers.redis() as server:
         script.write_text(
             f"mount -t tmpfs -o size=256m none {tmp_path} && cd {tmp_path} && printf '{QUIET.encode('unicode_escape').decode()}' > incident-kit.toml\n"
-            f"{COMMAND} report high_error_rate --live --since 2026-11-23T09:50:00Z --until 2026-11-23T09:59:00Z > out.txt 2> err.txt; code=$?\n"
+            f"{COMMAND} report high_error_rate --live -l {LOG} > out.txt 2> err.txt; code=$?\n"
             f"cat err.txt >&2; {COMMAND} verify $(dirname $(dirname $(cat out.txt))) || exit 70; grep -c 'What could not be collected' $(cat out.txt) || exit 71; exit $code\n"
         )
         finished = subprocess.run(
@@ -111,6 +111,7 @@ def test_a_full_disk_is_named_and_the_report_is_sealed(kit: Kit, tmp_path: Path)
         )
     assert finished.returncode == 3, finished.stderr
     assert "the answer redis.ping (ok) could not be stored" in finished.stderr
+    assert "the logs could not be preserved" in finished.stderr
     assert "no room for more evidence" in finished.stderr
 
 
