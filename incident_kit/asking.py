@@ -50,8 +50,7 @@ class Asked:
 def ask_live(evidence: Evidence, configuration: Configuration, env_file: Path | None = None, budget_s: float = BUDGET_S, heard: Heard = lambda answer: None) -> Asked:  # fmt: skip
     """Ask every system that is named, store each answer as an item, and tell `heard` of it.
 
-    An answer for which there is no room is told too, and named in the notes. Raises nothing for what systems do;
-    ConfigurationError for an env file that cannot be read.
+    An answer for which there is no room is told too, and named in the notes. Raises nothing for what systems do.
     """
     asked = Asked()
 
@@ -101,7 +100,7 @@ def ask(asked: Sequence[System], budget_s: float, heard: Heard) -> None:
     finally:
         # Also on Ctrl-C: stop everything, and hand on what had come (once more, if it came in the midst of that).
         for one in running:
-            one.budget.cut()
+            one.budget.cut("it had not answered when the asking was interrupted")
         if pending is not None:
             heard(pending)
         end = time.monotonic() + GRACE_S

@@ -134,11 +134,12 @@ def test_an_interruption_leaves_what_came_and_nothing_running(tmp_path: Path, mo
     with servers.redis() as server, wire.serving(wire.silent) as silent:
         monkeypatch.setenv("REDIS_URL", server.url)
         monkeypatch.setenv("DATABASE_URL", f"postgresql://app@127.0.0.1:{silent}/portal")
+        monkeypatch.setenv("WHMCS_API_URL", f"http://127.0.0.1:{silent}/")
         evidence = Evidence(tmp_path)
 
         def heard(answer: Answer) -> None:
             if answer.question == "redis.replay":
-                signal.raise_signal(signal.SIGINT)  # as Ctrl-C does, while PostgreSQL is still awaited
+                signal.raise_signal(signal.SIGINT)  # as Ctrl-C does, while the others are still awaited
 
         begun = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
@@ -147,6 +148,8 @@ def test_an_interruption_leaves_what_came_and_nothing_running(tmp_path: Path, mo
     stored = {item.origin: item.details["status"] for item in evidence.answers()}
     assert stored["redis.ping"] == "ok"
     assert stored["redis.replay"] == "ok"
+    reasons = {item.origin: item.details["reason"] for item in evidence.answers()}
+    assert reasons["whmcs"] == "it had not answered when the asking was interrupted"
     assert took_s < 5
     left = [thread for thread in threading.enumerate() if thread.name.startswith("ask ")]
     for thread in left:

@@ -21,7 +21,7 @@ COMMAND = Path(sys.executable).parent / "incident-kit"
 LOG = Path(__file__).parents[1] / "recorded" / "freebit_slow" / "evidence" / "ac9d2e20a1" / "content"
 NOTHING = {"REDIS_URL": "", "DATABASE_URL": "", "WHMCS_API_URL": "", "SF_LOGIN_URL": ""}
 QUIET = 'health_url = ""\nprocess = ""\n'
-SICK = json.dumps({"status": "error", "checks": {"database": "ok", "cache": "fail"}}).encode()
+SICK = json.dumps({"status": "error", "checks": {"database": "ok", "cache": {"status": "fail", "message": "<script>alert(1)</script>"}}}).encode()
 PASSWORD = "never-t0-be-shown"
 
 
@@ -67,6 +67,7 @@ def test_everything_broken_at_once_is_a_sealed_report_that_names_it_all(kit: Kit
     ):  # fmt: skip
         assert words in finished.stderr
         assert words in page
+    assert "<script>" not in page  # what a system says is shown, not carried out
     assert kit("verify", report.parents[1], cwd=tmp_path).returncode == 0
     held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert PASSWORD.encode() not in held
