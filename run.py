@@ -5,6 +5,7 @@ Needs Python 3.11+ and nothing else. The first call makes `.venv` beside this fi
 (pinned, with hashes; packages come from whatever index the machine has configured). Later calls need no network.
 
     demo            a recorded incident becomes a sealed report
+    live            a live collection: servers of its own, asked as real ones are
     test [--all]    the tests; --all includes the slow ones; further arguments go to pytest
     lint            ruff, and mypy --strict on the package
     lab             JupyterLab on the recorded incident
@@ -59,6 +60,8 @@ def command_line(command: str, arguments: list[str]) -> list[str]:
     if command == "lint":
         steps = f"'{BIN}/ruff' check . && '{BIN}/ruff' format --check . && '{BIN}/mypy'"
         return ["/bin/sh", "-c", f"cd '{ROOT}' && {steps}"]
+    if command == "live":
+        return [python, str(ROOT / "tests" / "live.py"), *arguments]
     if command == "bench":
         return [python, str(ROOT / "tests" / "benchmarks" / "bench.py"), *arguments]
     return [str(BIN / "incident-kit"), command, *arguments]

@@ -50,8 +50,7 @@ class Asked:
 def ask_live(evidence: Evidence, configuration: Configuration, env_file: Path | None = None, budget_s: float = BUDGET_S, heard: Heard = lambda answer: None) -> Asked:  # fmt: skip
     """Ask every system that is named, store each answer as an item, and tell `heard` of it.
 
-    An answer for which there is no room is told too, and named in the notes. Raises nothing for what systems do;
-    ConfigurationError for an env file that cannot be read.
+    An answer for which there is no room is told too, and named in the notes. Raises nothing for what systems do.
     """
     asked = Asked()
 
@@ -101,7 +100,7 @@ def ask(asked: Sequence[System], budget_s: float, heard: Heard) -> None:
     finally:
         # Also on Ctrl-C: stop everything, and hand on what had come (once more, if it came in the midst of that).
         for one in running:
-            one.budget.cut()
+            one.budget.cut("it had not answered when the asking was interrupted")
         if pending is not None:
             heard(pending)
         end = time.monotonic() + GRACE_S
@@ -174,7 +173,7 @@ def systems(configuration: Configuration, environment: Mapping[str, str], env_fi
         from incident_kit.diagnostics import health as diagnostic
 
         if not configuration.health_url:
-            return iter([talk.not_checked("health", "anything of the BFF's health", "the configuration names no health check")])
+            return iter([talk.not_checked("health", "Anything of the BFF's health", "the configuration names no health check")])
         return diagnostic.ask(configuration.health_url, talk)
 
     def whmcs(talk: Conversation) -> Iterator[Answer]:
@@ -182,11 +181,19 @@ def systems(configuration: Configuration, environment: Mapping[str, str], env_fi
 
         return diagnostic.ask(values[targets.whmcs], values.get(targets.whmcs_identifier, ""), values.get(targets.whmcs_secret, ""), talk)
 
+    def salesforce(talk: Conversation) -> Iterator[Answer]:
+        from incident_kit.diagnostics import salesforce as diagnostic
+
+        names = (targets.salesforce, targets.salesforce_client_id, targets.salesforce_username, targets.salesforce_key_file)
+        if unset := [name for name in names if not values.get(name)]:
+            return iter([talk.not_checked("salesforce", "Anything of Salesforce", f"{', '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set")])
+        return diagnostic.ask(diagnostic.Access(*(values[name] for name in names)), talk)
+
     def process(talk: Conversation) -> Iterator[Answer]:
         from incident_kit.diagnostics import process as diagnostic
 
         if not configuration.process:
-            return iter([talk.not_checked("process", "anything of the BFF's process", "the configuration names no process")])
+            return iter([talk.not_checked("process", "Anything of the BFF's process", "the configuration names no process")])
         return diagnostic.ask(configuration.process, talk)
 
     def settings(talk: Conversation) -> Iterator[Answer]:
@@ -194,7 +201,7 @@ def systems(configuration: Configuration, environment: Mapping[str, str], env_fi
 
         if path is None:
             return iter(
-                [talk.not_checked("environment", "anything of the BFF's settings", "no environment file is named with --env-file or in the configuration")]
+                [talk.not_checked("environment", "Anything of the BFF's settings", "no environment file is named with --env-file or in the configuration")]
             )
         return diagnostic.ask(path, configuration.process, talk)
 
@@ -203,6 +210,7 @@ def systems(configuration: Configuration, environment: Mapping[str, str], env_fi
         named(System("postgres", targets.postgres, 15, postgres), values),
         System("health", "health_url", 10, health),
         named(System("whmcs", targets.whmcs, 15, whmcs), values),
+        System("salesforce", targets.salesforce, 15, salesforce),
         System("environment", "env_file", 5, settings),
         System("process", "process", 5, process),
     ]
@@ -225,4 +233,4 @@ def named(system: System, values: Mapping[str, str]) -> System:
     if values.get(system.target):
         return system
     reason = f"{system.target} is set neither in this environment nor in an env file named with --env-file"
-    return System(system.name, system.target, system.allowance_s, lambda talk: iter([talk.not_checked(system.name, f"anything of {system.name}", reason)]))
+    return System(system.name, system.target, system.allowance_s, lambda talk: iter([talk.not_checked(system.name, f"Anything of {system.name}", reason)]))

@@ -6,6 +6,7 @@ import io
 import sys
 import tempfile
 import traceback
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -116,9 +117,7 @@ def report(
     from dataclasses import replace
 
     from incident_kit import configuration
-    from incident_kit.asking import Asked, ask_live
-    from incident_kit.collect import check_logs, collect_logs
-    from incident_kit.evidence import journal
+    from incident_kit.collect import check_logs, collect
     from incident_kit.evidence.incident import load_or_create
     from incident_kit.evidence.store import open_evidence
     from incident_kit.runbook.data import load
@@ -145,22 +144,9 @@ def report(
     if log:
         check_logs(log, *bounds, unsaid)  # before an incident's folder is made for logs that cannot be used
     incident = replace(load_or_create(_reports(reports), incident_id or None, title), limit_bytes=max_evidence)
-    asked = Asked()
-    if live:  # first of all: what a system says now is gone in a minute, a log is not
-        asked = ask_live(incident.evidence, settings, env_file, budget, lambda answer: _say(answer.sentence()))
-        journal.append(incident.journal, "custody", f"asked the live systems: {len(asked.items)} answers stored")
-    items = list(asked.items)
-    if log:
-        collected = collect_logs(incident.evidence, log, *bounds, unsaid)
-        for note in collected.notes:
-            _say(note)
-        for item in collected.items:
-            journal.append(incident.journal, "custody", f"preserved item {item.id}: {item.size_bytes} bytes of {item.origin}, sha256 {item.sha256}")
-            for remark in item.details["notes"]:
-                _say(f"{item.origin}: {remark}")
-        items += collected.items
-        bounds = (collected.window.since, collected.window.until)
-    _make_run(incident, scenario, incident.evidence, runbook, bounds, given, [item.id for item in items], asked.notes)
+    collected = collect(incident, log or [], *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, told=_say, unsaid=unsaid)
+    window = (collected.window.since, collected.window.until)
+    _make_run(incident, scenario, incident.evidence, runbook, window, given, [item.id for item in collected.items], collected.lost)
 
 
 @app.command()
@@ -248,19 +234,17 @@ def lab(
     os.execv(sys.executable, command)
 
 
-def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tuple[datetime | None, datetime | None] = (None, None), given: dict[str, Any] | None = None, only: list[str] | None = None, notes: list[str] | None = None) -> None:  # fmt: skip
+def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tuple[datetime | None, datetime | None] = (None, None), given: dict[str, Any] | None = None, only: list[str] | None = None, lost: Sequence[str] = ()) -> None:  # fmt: skip
     from incident_kit.model.times import iso
     from incident_kit.report.run import make_run
     from incident_kit.runbook.data import load
 
     window = store.window(*(iso(bound) if bound else "" for bound in bounds))
     _say(f"Window: {window}")
-    for note in notes or ():
-        _say(note)
     items = [item for item in store.items() if only is None or item.id in only]
-    run = make_run(incident, load(runbook), scenario, items, window, given, notes or ())
+    run = make_run(incident, load(runbook), scenario, items, window, given, lost)
     _sealed(run)
-    if notes:
+    if lost:
         raise typer.Exit(INCOMPLETE)
 
 

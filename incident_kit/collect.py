@@ -1,6 +1,6 @@
 """Collecting: what a system says is asked once and stored; everything else reads what was stored.
 
-Logs are preserved as slices: the bytes from `since - margin` to `until + margin`, in whole records. Where the records
+`collect` does all of it: live systems (by `asking`), then logs. Logs are preserved as slices: the bytes from `since - margin` to `until + margin`, in whole records. Where the records
 of a slice turn out to be later than half the margin, the margin is doubled and the slice is cut again. An archive is
 kept whole and as it is, so that its SHA-256 can be compared with the original's.
 """
@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from incident_kit import logs
-from incident_kit.errors import LogFileError
-from incident_kit.evidence.store import Evidence, Incoming, Item
+from incident_kit.asking import BUDGET_S, Asked, ask_live
+from incident_kit.configuration import Configuration
+from incident_kit.errors import EvidenceError, LogFileError
+from incident_kit.evidence import journal
+from incident_kit.evidence.incident import Incident
+from incident_kit.evidence.store import BEFORE_AN_ANSWER, Evidence, Incoming, Item
 from incident_kit.logs.slices import MARGIN, NOTHING_TOLD, OpenLog, Span, open_log
 from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window, iso
@@ -27,11 +31,45 @@ BLOCK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What was collected: the window it was for, the items, and what a person should know about it."""
+    """What was collected: the window it was for, the items, what a person should know about it, and what could not be kept."""
 
     window: Window
     items: tuple[Item, ...]
     notes: tuple[str, ...]
+    lost: tuple[str, ...] = ()
+
+
+def collect(
+    incident: Incident, paths: Sequence[Path], since: datetime | None = None, until: datetime | None = None, *,
+    live: Configuration | None = None, env_file: Path | None = None, budget_s: float = BUDGET_S, told: Callable[[str], None] = lambda line: None,
+    unsaid: Unsaid = NOTHING_TOLD,
+) -> Collected:  # fmt: skip
+    """Ask the live systems, if `live` says where they are, and preserve the window of each log; the journal says who did so.
+
+    The systems come first: what one says now is gone in a minute, a log is not. `told` gets a line for every answer and
+    remark as it comes. Where systems were asked, a log for which there is no room does not end it. Raises what
+    `collect_logs` raises.
+    """
+    asked = ask_live(incident.evidence, live, env_file, budget_s, lambda answer: told(answer.sentence())) if live else Asked()
+    if live:
+        stored = ", ".join(f"{item.origin} as item {item.id}" for item in asked.items)
+        journal.append(incident.journal, "custody", f"asked the live systems, and stored what they answered: {stored or 'nothing'}")
+    lost, logs_kept = list(asked.notes), None
+    if paths:
+        try:
+            logs_kept = collect_logs(incident.evidence, paths, since, until, unsaid)
+        except EvidenceError as error:
+            if not live:
+                raise
+            lost.append(f"the logs could not be preserved: {error}")
+    if logs_kept is None:
+        end = until or datetime.now(UTC)
+        logs_kept = Collected(Window(since or end - BEFORE_AN_ANSWER, end), (), ())
+    for item in logs_kept.items:
+        journal.append(incident.journal, "custody", f"preserved item {item.id}: {item.size_bytes} bytes of {item.origin}, sha256 {item.sha256}")
+    for line in (*logs_kept.notes, *(f"{item.origin}: {remark}" for item in logs_kept.items for remark in item.details["notes"]), *lost):
+        told(line)
+    return Collected(logs_kept.window, (*asked.items, *logs_kept.items), logs_kept.notes, tuple(lost))
 
 
 def collect_logs(

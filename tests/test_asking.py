@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from incident_kit.diagnostics.conversation import Conversation, NoAnswer, Reply
 from incident_kit.evidence.store import Evidence
 from incident_kit.evidence.verify import item_faults
 from incident_kit.model.answer import Answer, Status
+from incident_kit.model.times import iso
 
 QUIET = Configuration(health_url="", process="")
 
@@ -45,7 +48,7 @@ def test_an_answer_is_an_item_with_its_ledger_and_both_are_verified(tmp_path: Pa
     ask([answering("one")], 10, heard.append)
     item = store(Evidence(tmp_path / "evidence"), heard[0])
     assert (item.kind, item.origin, item.details["status"], item.details["target"]) == ("answer", "one.first", "ok", "TARGET")
-    assert json.loads(item.content.read_bytes())["data"] == {"a": 1}
+    assert Answer.from_json(json.loads(item.content.read_bytes())) == replace(heard[0], ledger=(), duration_ms=round(heard[0].duration_ms, 3))
     assert [json.loads(line)["sent"] for line in item.ledger.read_text().splitlines()] == ["hello"]
     assert item_faults(tmp_path / "evidence") == []
     os.chmod(item.ledger, 0o600)
@@ -131,11 +134,15 @@ def test_an_interruption_leaves_what_came_and_nothing_running(tmp_path: Path, mo
     with servers.redis() as server, wire.serving(wire.silent) as silent:
         monkeypatch.setenv("REDIS_URL", server.url)
         monkeypatch.setenv("DATABASE_URL", f"postgresql://app@127.0.0.1:{silent}/portal")
+        monkeypatch.setenv("WHMCS_API_URL", f"http://127.0.0.1:{silent}/")
         evidence = Evidence(tmp_path)
 
+        pressed: list[str] = []
+
         def heard(answer: Answer) -> None:
-            if answer.question == "redis.replay":
-                signal.raise_signal(signal.SIGINT)  # as Ctrl-C does, while PostgreSQL is still awaited
+            if answer.question == "redis.replay" and not pressed:
+                pressed.append("Ctrl-C")
+                signal.raise_signal(signal.SIGINT)  # as Ctrl-C does, while the others are still awaited
 
         begun = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
@@ -144,6 +151,8 @@ def test_an_interruption_leaves_what_came_and_nothing_running(tmp_path: Path, mo
     stored = {item.origin: item.details["status"] for item in evidence.answers()}
     assert stored["redis.ping"] == "ok"
     assert stored["redis.replay"] == "ok"
+    reasons = {item.origin: item.details["reason"] for item in evidence.answers()}
+    assert reasons["whmcs"] == "it had not answered when the asking was interrupted"
     assert took_s < 5
     left = [thread for thread in threading.enumerate() if thread.name.startswith("ask ")]
     for thread in left:
@@ -151,11 +160,19 @@ def test_an_interruption_leaves_what_came_and_nothing_running(tmp_path: Path, mo
     assert [thread.name for thread in left if thread.is_alive()] == []
 
 
-def test_half_a_character_and_odd_keys_in_an_answer_can_be_stored(tmp_path: Path) -> None:
+def test_whatever_a_system_says_can_be_stored(tmp_path: Path) -> None:
     heard: list[Answer] = []
-    ask([answering("odd", Reply({"half \ud800": "\udfff", "nested": [{"a": (1, 2)}]}))], 5, heard.append)
+    ask([answering("odd", Reply({"half \ud800": "\udfff", "nested": [{"a": (1, 2)}], "none": math.nan, "bytes": b"\xff"}))], 5, heard.append)
+    data = json.loads(store(Evidence(tmp_path), heard[0]).content.read_bytes())["data"]
+    assert (data["nested"], data["none"], data["bytes"]) == ([{"a": [1, 2]}], None, "b'\\xff'")
+
+
+def test_a_report_on_answers_alone_covers_the_time_before_them(tmp_path: Path) -> None:
+    heard: list[Answer] = []
+    ask([answering("one")], 10, heard.append)
     item = store(Evidence(tmp_path), heard[0])
-    assert json.loads(item.content.read_bytes())["data"]["nested"] == [{"a": [1, 2]}]
+    window = Evidence(tmp_path).window()
+    assert (iso(window.until), window.until - window.since) == (item.asked_at, timedelta(hours=2))
 
 
 def test_an_answer_that_is_not_whole_needs_its_reason() -> None:

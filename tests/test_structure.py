@@ -23,7 +23,7 @@ BELOW = {
     "timeline": {"analysis", "logs", "evidence", "model", "errors"},
     "runbook": {"timeline", "analysis", "logs", "evidence", "model", "errors"},
     "report": {"runbook", "timeline", "analysis", "logs", "evidence", "model", "errors", "places"},
-    "collect": {"logs", "evidence", "model", "errors"},
+    "collect": {"asking", "configuration", "logs", "evidence", "model", "errors"},
     "configuration": {"logs", "model", "errors"},
     "doctor": {"asking", "configuration", "runbook", "evidence", "model", "errors"},
     "asking": {"diagnostics", "evidence", "configuration", "model", "errors"},

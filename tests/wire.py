@@ -88,13 +88,13 @@ def dripping(text: bytes, each_s: float = 0.2) -> Callable[[socket.socket], None
 
 
 class Wire:
-    """The switches of a proxy: `silent` passes nothing on to the client, `drip_s` passes on a byte each so many seconds."""
+    """The switches of a proxy: `silent` passes nothing on to the client, `drip_s` a byte each so many seconds, after `freely` bytes."""
 
     def __init__(self) -> None:
         self.port = 0
         self.silent = False
         self.drip_s = 0.0
-        self.after_bytes = 0
+        self.freely = 0
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
 
     def cut(self) -> None:
@@ -110,6 +110,8 @@ class Wire:
                 while to_client and self.silent:
                     time.sleep(0.02)
                 if to_client and self.drip_s:
+                    target.sendall(block[: self.freely])
+                    block, self.freely = block[self.freely :], max(0, self.freely - len(block))
                     for byte in block:
                         target.sendall(bytes([byte]))
                         time.sleep(self.drip_s)

@@ -37,11 +37,11 @@ class Budget:
         self._end = time.monotonic() + seconds
         self._held: list[socket.socket] = []
         self._lock = threading.Lock()
-        self._is_cut = False
+        self._cut_because = ""
 
     @property
     def spent(self) -> bool:
-        return self._is_cut or time.monotonic() >= self._end
+        return bool(self._cut_because) or time.monotonic() >= self._end
 
     def left_s(self, most: float = math.inf) -> float:
         """The seconds that are left, `most` at most. Raises NoAnswer when there are none."""
@@ -54,7 +54,8 @@ class Budget:
         return max(0.0, self._end - time.monotonic())
 
     def words(self) -> str:
-        return f"no complete answer within the {self.seconds:g} s allowed; it was stopped"
+        """Why nothing more can be asked."""
+        return self._cut_because or f"no complete answer within the {self.seconds:g} s allowed; it was stopped"
 
     @contextmanager
     def holding(self, descriptor: int) -> Iterator[None]:
@@ -63,7 +64,7 @@ class Budget:
         held = socket.socket(fileno=os.dup(descriptor))
         with self._lock:
             self._held.append(held)
-            if self._is_cut:
+            if self._cut_because:
                 shut_down(held)
         try:
             yield
@@ -72,10 +73,10 @@ class Budget:
                 self._held.remove(held)
             held.close()
 
-    def cut(self) -> None:
-        """End every connection that is held, now, and refuse new ones."""
+    def cut(self, because: str = "") -> None:
+        """End every connection that is held, now, and refuse new ones; `because` of the time, if nothing else is said."""
         with self._lock:
-            self._is_cut = True
+            self._cut_because = self._cut_because or because or self.words()
             for held in self._held:
                 shut_down(held)
 
@@ -152,7 +153,7 @@ class Conversation:
     def failed(self, reason: str) -> Answer:
         """The failed answer to whatever is being asked at the moment."""
         if self._current is None:
-            self._current = (self.system, f"anything of {self.system}", datetime.now(UTC), time.perf_counter())
+            self._current = (self.system, f"Anything of {self.system}", datetime.now(UTC), time.perf_counter())
         return self._made(Status.FAILED, reason, Reply({}))
 
     def not_checked(self, question: str, asked: str, reason: str) -> Answer:

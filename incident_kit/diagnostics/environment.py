@@ -84,7 +84,7 @@ def entries(text: str) -> Iterator[tuple[str, str, str]]:
 
 def ask(path: Path, pattern: str, talk: Conversation) -> Iterator[Answer]:
     """What this file says; `pattern` finds the BFF's process, to tell whether the file changed since its start."""
-    yield talk.answer("environment", "which settings of the BFF are set in its environment file?", lambda: environment(path, pattern, talk))
+    yield talk.answer("environment", "Which settings of the BFF are set in its environment file?", lambda: environment(path, pattern, talk))
 
 
 def environment(path: Path, pattern: str, talk: Conversation) -> Reply:

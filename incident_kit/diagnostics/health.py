@@ -20,7 +20,7 @@ MOST_TEXT, MOST_BODY_BYTES = 500, 65_536
 
 def ask(url: str, talk: Conversation) -> Iterator[Answer]:
     """The answer of the health check at this address."""
-    yield talk.answer("health", "what does the BFF say of itself, its cache and its database?", lambda: health(url, talk))
+    yield talk.answer("health", "What does the BFF say of itself, its cache and its database?", lambda: health(url, talk))
 
 
 def health(url: str, talk: Conversation) -> Reply:

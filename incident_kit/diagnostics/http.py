@@ -65,7 +65,7 @@ class Response:
         return ServerClock.compared(server.astimezone(UTC), self.asked_at, self.duration_ms, resolution_ms=1000)
 
 
-def request(talk: Conversation, method: str, url: str, form: Mapping[str, str] | None = None, shown_form: str = "", follow: bool = False) -> Response:
+def request(talk: Conversation, method: str, url: str, form: Mapping[str, str] | None = None, shown_form: str = "", follow: bool = False, headers: Mapping[str, str] | None = None) -> Response:  # fmt: skip
     """Send one request; `shown_form` is what the ledger says of the form. Redirects are followed only for a GET that may. Raises NoAnswer."""
     parts = place(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
@@ -91,7 +91,7 @@ def request(talk: Conversation, method: str, url: str, form: Mapping[str, str] |
             asked_at, begun = datetime.now(UTC), perf_counter()
             note = talk.note(shown)
             try:
-                with client.stream(method, url, data=form, extensions={"trace": held}) as response:
+                with client.stream(method, url, data=form, headers=headers, extensions={"trace": held}) as response:
                     first_ms = (perf_counter() - begun) * 1000
                     body, cut = limited(response, talk)
             except httpx.TimeoutException as error:

@@ -46,7 +46,7 @@ def found(pattern: str) -> list[Found]:
 
 def ask(pattern: str, talk: Conversation) -> Iterator[Answer]:
     """What the BFF's processes take."""
-    yield talk.answer("process", "how much CPU, memory, threads and files does the BFF take, and since when does it run?", lambda: processes(pattern, talk))
+    yield talk.answer("process", "How much CPU, memory, threads and files does the BFF take, and since when does it run?", lambda: processes(pattern, talk))
 
 
 def processes(pattern: str, talk: Conversation) -> Reply:

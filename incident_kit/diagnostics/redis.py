@@ -52,7 +52,7 @@ def ask(url: str, talk: Conversation) -> Iterator[Answer]:
     """The answers of the Redis at this address."""
     with ExitStack() as stack:
         line = Line(url, talk, stack)
-        yield talk.answer("ping", "does it answer, and what time has it?", lambda: ping(line))
+        yield talk.answer("ping", "Does it answer, and what time has it?", lambda: ping(line))
         for name, asked, question in QUESTIONS:
             if talk.closed:
                 return
@@ -379,10 +379,10 @@ def described(line: Line, name: bytes) -> dict[str, Any]:
 
 
 QUESTIONS: tuple[tuple[str, str, Callable[[Line], Reply]], ...] = (
-    ("info", "memory, clients, persistence, replication, errors and commands, by its own account", info),
-    ("slowlog", "which commands took long?", slowlog),
-    ("clients", "who is connected, how many of the allowed number, and doing what?", clients),
-    ("latency", "how long does a round trip take, and which delays did it notice itself?", latency),
-    ("keys", "what lives in this database besides the cache?", keys),
-    ("replay", "which positions of event subscriptions are kept, and how old are they?", replay),
+    ("info", "What does it say of its memory, clients, persistence, replication, errors and commands?", info),
+    ("slowlog", "Which commands took long?", slowlog),
+    ("clients", "Who is connected, how many of the allowed number, and doing what?", clients),
+    ("latency", "How long does a round trip take, and which delays did it notice itself?", latency),
+    ("keys", "What lives in this database besides the cache?", keys),
+    ("replay", "Which positions of event subscriptions are kept, and how old are they?", replay),
 )

@@ -25,7 +25,7 @@ TITLE = re.compile(r"<title[^>]{0,200}>([^<]{0,200})", re.I)
 def ask(url: str, identifier: str, secret: str, talk: Conversation) -> Iterator[Answer]:
     """The answer of the WHMCS at this address; without identifier and secret it is asked as nobody, which tells whether it is there."""
     talk.secrets = [identifier, secret]
-    yield talk.answer("whmcs", "is it reachable, does it let us in, does it answer in JSON, and how fast?", lambda: whmcs(url, identifier, secret, talk))
+    yield talk.answer("whmcs", "Is it reachable, does it let us in, does it answer in JSON, and how fast?", lambda: whmcs(url, identifier, secret, talk))
 
 
 def whmcs(url: str, identifier: str, secret: str, talk: Conversation) -> Reply:

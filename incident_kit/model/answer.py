@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from incident_kit.model.times import iso
+from incident_kit.model.times import iso, parse_iso
 
 # Half a character, as a system may send one, is written as the escape that JSON has for it.
 LONE_SURROGATES: Any = {"encoding": "utf-8", "errors": "backslashreplace"}
@@ -49,6 +49,10 @@ class ServerClock:
             "server": iso(self.server), "offset_ms": round(self.offset_ms, 3), "error_ms": round(self.error_ms, 3),
             "round_trip_ms": round(self.round_trip_ms, 3),
         }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ServerClock:
+        return cls(parse_iso(data["server"]), data["offset_ms"], data["error_ms"], data["round_trip_ms"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,15 @@ class Answer:
             "duration_ms": round(self.duration_ms, 3), "status": self.status.value, "reason": self.reason,
             "clock": self.clock.to_json() if self.clock else None, "warnings": list(self.warnings), "data": dict(self.data),
         }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Answer:
+        """An answer from its content, without its ledger."""
+        clock = ServerClock.from_json(data["clock"]) if data["clock"] else None
+        return cls(
+            data["question"], data["asked"], data["target"], parse_iso(data["asked_at"]), data["duration_ms"], Status(data["status"]), data["reason"],
+            data["data"], clock, tuple(data["warnings"]),
+        )  # fmt: skip
 
     def content(self) -> bytes:
         """The answer as it is stored: JSON, one field a line, so that a person can read it and a pointer can cite it."""

@@ -15,6 +15,7 @@ What is looked for, and where it really turns up in logs of this stack:
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -115,7 +116,9 @@ SECRET_KEY = re.compile(NAME, re.I)
 
 
 def redact_tree(value: Any, secrets: Sequence[str] = ()) -> Any:
-    """Nested data with the secrets taken out of its texts, whatever stands under a secret's name, and these very values.
+    """Nested data without the secrets in its texts, whatever stands under a secret's name, and these very values.
+
+    What JSON cannot hold becomes text, and a number that is none becomes None.
 
     >>> redact_tree({"token": "abc", "note": "as user:hunter22"}, ["hunter22"])
     {'token': '[redacted:secret]', 'note': 'as user:[redacted:secret]'}
@@ -131,7 +134,9 @@ def redact_tree(value: Any, secrets: Sequence[str] = ()) -> Any:
         }
     if isinstance(value, list | tuple):
         return [redact_tree(part, secrets) for part in value]
-    return value
+    if value is None or isinstance(value, int | float):
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+    return redact(without(str(value), secrets))
 
 
 def without(text: str, secrets: Sequence[str]) -> str:

@@ -15,10 +15,10 @@ from incident_kit.evidence.store import Item
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.rates import Bucket, by_name
 from incident_kit.logs.reading import Records, question, question_title
-from incident_kit.model.answer import Status
+from incident_kit.model.answer import Answer, Status
 from incident_kit.model.finding import Absence, Citation, Event, Figure, Finding, Line, Pointer, Verdict
 from incident_kit.model.redaction import redact
-from incident_kit.model.times import Window, parse_iso
+from incident_kit.model.times import Window
 from incident_kit.runbook.data import Runbook, Scenario
 
 VERDICT_WORDS = {
@@ -211,24 +211,23 @@ def answers(items: Sequence[Item]) -> Html:
     """What the live systems answered, each with its clock and everything that was sent; empty if none was asked."""
     rows, details, clocks = [], [], []
     for item in items:
-        answer = json.loads(item.content.read_bytes())
-        status = Status(answer["status"])
-        told = [f"<strong class='warning'>{_escape(warning)}</strong>" for warning in answer["warnings"]]
-        if answer["reason"]:
-            told.insert(0, f"Because {_escape(answer['reason'])}")
-        told += [f"<a href='#a-{item.id}'>what came back</a>"] if answer["data"] else []
-        name = f"{_escape(answer['question'])}<br><small class='cite'>{_escape(answer['asked'])}</small>"
+        answer = Answer.from_json(json.loads(item.content.read_bytes()))
+        told = [f"Because {_escape(answer.reason)}"] if answer.reason else []
+        told += [f"<strong class='warning'>{_escape(warning)}</strong>" for warning in answer.warnings]
+        told += [f"<a href='#a-{item.id}'>what came back</a>"] if answer.data else []
+        name = f"{_escape(answer.question)}<br><small class='cite'>{_escape(answer.asked)}</small>"
+        shade = " class='confirmed'" if answer.status in (Status.FAILED, Status.PARTIAL) else ""
         rows.append(
-            f"<tr class='{'confirmed' if status in (Status.FAILED, Status.PARTIAL) else status.value}'><th scope='row'>{name}</th><td class='verdict'>{STATUS_WORDS[status]}</td>"
-            f"<td>{'<br>'.join(told)}</td><td class='time'>{_time(parse_iso(answer['asked_at']))}</td><td class='n'>{answer['duration_ms']:,.0f} ms</td></tr>"
+            f"<tr{shade}><th scope='row'>{name}</th><td class='verdict'>{STATUS_WORDS[answer.status]}</td><td>{'<br>'.join(told)}</td>"
+            f"<td class='time'>{_time(answer.asked_at)}</td><td class='n'>{answer.duration_ms:,.0f} ms</td></tr>"
         )
-        if clock := answer["clock"]:
-            clocks.append(f"{_escape(answer['target'])}: {clock['offset_ms']:+,.0f} ms, give or take {clock['error_ms']:,.0f} ms")
+        if answer.clock:
+            clocks.append(f"{_escape(answer.target)}: {answer.clock.offset_ms:+,.0f} ms, give or take {answer.clock.error_ms:,.0f} ms")
         sent = item.ledger.read_text(encoding="utf-8") if item.ledger_sha256 else "nothing"
-        shown = json.dumps(answer["data"], indent=1, ensure_ascii=False)
+        shown = json.dumps(answer.data, indent=1, ensure_ascii=False)
         cut = f"\n... and {len(shown) - MOST_SHOWN:,} characters more in the evidence" if len(shown) > MOST_SHOWN else ""
         details.append(
-            f"<details id='a-{item.id}'><summary>item <code>{item.id}</code>, {_escape(answer['question'])}</summary><pre>{_escape(shown[:MOST_SHOWN] + cut)}</pre>"
+            f"<details id='a-{item.id}'><summary>item <code>{item.id}</code>, {_escape(answer.question)}</summary><pre>{_escape(shown[:MOST_SHOWN] + cut)}</pre>"
             f"<p>Sent for it:</p><pre>{_escape(sent)}</pre></details>"
         )
     if not rows:

@@ -167,7 +167,7 @@ def redis_cut_in_a_reply() -> Iterator[Place]:
 @says("no complete answer within")
 def redis_slow_drip() -> Iterator[Place]:
     with servers.redis() as server, wire.proxy(server.port) as line:
-        line.drip_s = 0.01
+        line.drip_s, line.freely = 0.05, 100
         yield at_redis(f"redis://127.0.0.1:{line.port}")
 
 
@@ -207,6 +207,23 @@ def portal(bin_dir: Path | None = None, config: tuple[str, ...] = ()) -> Iterato
             admin.execute("INSERT INTO orders VALUES (1, 'yamada@example.jp'), (2, 'sato')")
             admin.execute("GRANT SELECT, UPDATE ON orders TO app")
         yield server
+
+
+_shared = ExitStack()
+_portals: list[servers.PostgresServer] = []
+
+
+@contextmanager
+def shared_portal() -> Iterator[servers.PostgresServer]:
+    """The portal of all faults that leave their server as it was; started by the first of them, ended by `end_shared`."""
+    if not _portals:
+        _portals.append(_shared.enter_context(portal()))
+    yield _portals[0]
+
+
+def end_shared() -> None:
+    _portals.clear()
+    _shared.close()
 
 
 @says("the connection is refused")
@@ -249,19 +266,19 @@ def postgres_only_reserved_connections_left() -> Iterator[Place]:
 
 @says("does not accept the name and password")
 def postgres_wrong_password() -> Iterator[Place]:
-    with portal() as server:
+    with shared_portal() as server:
         yield at_postgres(url_at(server, "app", f"{PASSWORD}-no"))
 
 
 @says("has no database of the name in the address")
 def postgres_unknown_database() -> Iterator[Place]:
-    with portal() as server:
+    with shared_portal() as server:
         yield at_postgres(url_at(server, "app", database="nope"))
 
 
 @says("was not ready after 3 s")
 def postgres_frozen() -> Iterator[Place]:
-    with portal() as server:
+    with shared_portal() as server:
         server.process.send_signal(signal.SIGSTOP)
         try:
             yield at_postgres(url_at(server, "watcher"))
@@ -271,7 +288,7 @@ def postgres_frozen() -> Iterator[Place]:
 
 @says("a lock holds up logins")
 def postgres_lock_on_logins() -> Iterator[Place]:
-    with portal() as server, psycopg.connect(server.dsn) as admin:
+    with shared_portal() as server, psycopg.connect(server.dsn) as admin:
         admin.execute("LOCK TABLE pg_authid IN ACCESS EXCLUSIVE MODE")
         yield at_postgres(url_at(server, "watcher"))
         admin.rollback()
@@ -279,20 +296,20 @@ def postgres_lock_on_logins() -> Iterator[Place]:
 
 @says("grant it pg_monitor")
 def postgres_without_pg_monitor() -> Iterator[Place]:
-    with portal() as server:
+    with shared_portal() as server:
         yield at_postgres(url_at(server, "app"))
 
 
 @says("the role postgres is a SUPERUSER")
 def postgres_as_superuser() -> Iterator[Place]:
-    with portal() as server:
+    with shared_portal() as server:
         yield at_postgres(server.dsn)
 
 
 @says("no complete answer within")
 def postgres_slow_drip() -> Iterator[Place]:
-    with portal() as server, wire.proxy(server.port) as line:
-        line.drip_s = 0.003  # slow enough for the answers, and quick enough for the login
+    with shared_portal() as server, wire.proxy(server.port) as line:
+        line.drip_s, line.freely = 0.05, 1500  # the login and the first answers come through
         yield at_postgres(url_at(server, "watcher", port=line.port))
 
 

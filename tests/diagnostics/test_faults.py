@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import servers
-from faults import FAULTS, Place
+from faults import FAULTS, Place, end_shared
 
 from incident_kit.asking import GRACE_S, ask, systems
 from incident_kit.configuration import Configuration
@@ -20,6 +20,12 @@ from incident_kit.model.answer import Answer, Status
 Kit = Callable[..., subprocess.CompletedProcess[str]]
 LOG = Path(__file__).parents[1] / "recorded" / "freebit_slow" / "evidence" / "ac9d2e20a1" / "content"
 NOTHING_ELSE = {"REDIS_URL": "", "DATABASE_URL": "", "WHMCS_API_URL": "", "SF_LOGIN_URL": ""}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _shared_server() -> Iterator[None]:
+    yield
+    end_shared()
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -46,7 +52,7 @@ def test_a_fault_leaves_a_sealed_report_that_names_it(name: str, kit: Kit, tmp_p
         environment = {**NOTHING_ELSE, **place.environment}
         finished = kit("report", "high_error_rate", "--live", "--budget", "6", "-l", LOG, cwd=tmp_path, env=environment)
     assert finished.returncode == 3, finished.stderr
-    report = Path(finished.stdout.strip())
+    report = tmp_path / finished.stdout.strip()
     assert FAULTS[name].words in finished.stderr
     assert FAULTS[name].words.replace("'", "&#x27;") in report.read_text(encoding="utf-8")
     assert kit("verify", report.parents[1]).returncode == 0

@@ -1,0 +1,131 @@
+"""`report --live`, as a person uses it: when all is well, when everything is broken at once, when the disk is full, and when they press Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import servers
+import wire
+
+Kit = Callable[..., subprocess.CompletedProcess[str]]
+COMMAND = Path(sys.executable).parent / "incident-kit"
+LOG = Path(__file__).parents[1] / "recorded" / "freebit_slow" / "evidence" / "ac9d2e20a1" / "content"
+NOTHING = {"REDIS_URL": "", "DATABASE_URL": "", "WHMCS_API_URL": "", "SF_LOGIN_URL": ""}
+QUIET = 'health_url = ""\nprocess = ""\n'
+SICK = json.dumps({"status": "error", "checks": {"database": "ok", "cache": {"status": "fail", "message": "<script>alert(1)</script>"}}}).encode()
+PASSWORD = "never-t0-be-shown"
+
+
+def test_answers_are_items_of_a_sealed_run_with_everything_that_was_sent(kit: Kit, tmp_path: Path) -> None:
+    (tmp_path / "incident-kit.toml").write_text(QUIET)
+    with servers.redis() as server:
+        finished = kit("report", "high_error_rate", "--live", "-l", LOG, cwd=tmp_path, env={**NOTHING, "REDIS_URL": server.url})
+    assert finished.returncode == 0, finished.stderr
+    assert "ok  redis.info" in finished.stderr
+    run = (tmp_path / finished.stdout.strip()).parents[1]
+    assert kit("verify", run, cwd=tmp_path).returncode == 0
+    items = [json.loads(path.read_text()) for path in (run / "data" / "evidence").glob("*/item.json")]
+    answers = {item["origin"]: item for item in items if item["kind"] == "answer"}
+    assert answers["redis.ping"]["details"]["clock"]["error_ms"] < 5000
+    assert answers["whmcs"]["details"]["status"] == "not_checked"
+    page = (run / "data" / "report.html").read_text(encoding="utf-8")
+    for shown in ("What did the live systems answer?", "redis.info", "INFO everything", "REDIS_URL: "):
+        assert shown in page
+    assert server.url not in "".join(json.dumps(item) for item in items)
+    reproduced = kit("reproduce", run, cwd=tmp_path)
+    assert reproduced.returncode == 0, reproduced.stderr
+
+
+def test_everything_broken_at_once_is_a_sealed_report_that_names_it_all(kit: Kit, tmp_path: Path) -> None:
+    with servers.redis() as frozen, wire.serving(wire.silent) as silent, wire.serving(wire.http("503 Service Unavailable", SICK)) as sick:
+        frozen.process.send_signal(signal.SIGSTOP)
+        (tmp_path / "incident-kit.toml").write_text(f'health_url = "http://127.0.0.1:{sick}/health"\nprocess = "no-such-process-anywhere-8"\n')
+        environment = {
+            "REDIS_URL": f"redis://:{PASSWORD}@127.0.0.1:{frozen.port}", "DATABASE_URL": f"postgresql://app:{PASSWORD}@127.0.0.1:{silent}/portal",
+            "WHMCS_API_URL": "https://no-such-host.invalid/includes/api.php", "WHMCS_API_IDENTIFIER": "nobody", "WHMCS_API_SECRET": PASSWORD,
+        }  # fmt: skip
+        begun = time.monotonic()
+        finished = kit("report", "high_error_rate", "--live", "-l", LOG, "--env-file", tmp_path / "none.env", cwd=tmp_path, env=environment)
+        took_s = time.monotonic() - begun
+        frozen.process.send_signal(signal.SIGCONT)
+    assert finished.returncode == 3, finished.stderr
+    assert took_s < 40
+    report = tmp_path / finished.stdout.strip()
+    page = report.read_text(encoding="utf-8")
+    for words in (
+        "it is frozen", "was not ready after 3 s", "the BFF says: cache is down", "the name no-such-host.invalid does not resolve",
+        "none.env cannot be read", "no process on this machine",
+    ):  # fmt: skip
+        assert words in finished.stderr
+        assert words in page
+    assert "<script>" not in page  # what a system says is shown, not carried out
+    assert kit("verify", report.parents[1], cwd=tmp_path).returncode == 0
+    held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert PASSWORD.encode() not in held
+    assert PASSWORD not in finished.stderr + finished.stdout
+
+
+def test_ctrl_c_leaves_what_came_and_nothing_running(tmp_path: Path) -> None:
+    (tmp_path / "incident-kit.toml").write_text(QUIET)
+    with servers.redis() as server, wire.serving(wire.silent) as silent:
+        environment = {**os.environ, **NOTHING, "REDIS_URL": server.url, "WHMCS_API_URL": f"http://127.0.0.1:{silent}/"}
+        command = [str(COMMAND), "report", "high_error_rate", "--live", "-l", str(LOG)]
+        with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as child:
+            assert child.stderr is not None
+            told = []
+            for line in child.stderr:
+                told.append(line)
+                if "redis.replay" in line:
+                    child.send_signal(signal.SIGINT)  # while WHMCS is still awaited
+            child.wait(10)
+    assert child.returncode == 130
+    assert "Traceback" not in "".join(told)
+    (evidence,) = tmp_path.glob("reports/*/evidence")
+    stored = [json.loads(path.read_text())["origin"] for path in evidence.glob("*/item.json")]
+    assert "redis.info" in stored
+    assert [path.name for path in evidence.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_full_disk_is_named_and_the_report_is_sealed(kit: Kit, tmp_path: Path) -> None:
+    """In a file system of 256 MiB, which is what is always kept free, so that a report can still be sealed."""
+    mount = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    if not shutil.which("unshare") or subprocess.run([*mount, f"mount -t tmpfs none {tmp_path}"], capture_output=True, check=False).returncode:
+        pytest.skip("a file system of its own cannot be made here")
+    script = tmp_path.parent / f"{tmp_path.name}.sh"
+    with servers.redis() as server:
+        script.write_text(
+            f"mount -t tmpfs -o size=256m none {tmp_path} && cd {tmp_path} && printf '{QUIET.encode('unicode_escape').decode()}' > incident-kit.toml\n"
+            f"{COMMAND} report high_error_rate --live -l {LOG} > out.txt 2> err.txt; code=$?\n"
+            f"cat err.txt >&2; {COMMAND} verify $(dirname $(dirname $(cat out.txt))) || exit 70; grep -c 'What could not be collected' $(cat out.txt) || exit 71; exit $code\n"
+        )
+        finished = subprocess.run(
+            [*mount[:-1], str(script)], env={**os.environ, **NOTHING, "REDIS_URL": server.url}, capture_output=True, text=True, check=False
+        )
+    assert finished.returncode == 3, finished.stderr
+    assert "the answer redis.ping (ok) could not be stored" in finished.stderr
+    assert "the logs could not be preserved" in finished.stderr
+    assert "no room for more evidence" in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--env-file", "x.env", "-l", str(LOG)], "--env-file is read only when live systems are asked"),
+        (["--live", "--evidence", "."], "give either log files"),
+        (["--live", "--budget", "0", "-l", str(LOG)], "budget"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(kit: Kit, tmp_path: Path, arguments: list[str], words: str) -> None:
+    finished = kit("report", "high_error_rate", *arguments, cwd=tmp_path)
+    assert finished.returncode == 2
+    assert words in finished.stderr
+    assert not (tmp_path / "reports").exists()
