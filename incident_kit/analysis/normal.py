@@ -36,10 +36,11 @@ RATIO = 1.75
 RISE_MS = 50.0
 MEAN_RATIO = {"p50": 1.6, "p95": 1.2}
 # From fewer buckets than this, normal is hardly known: then half of the requests must be slower than nearly all were.
-FEW = 10
+FEW = 20
 # Below so many timed requests, a bucket's quantile is one request's luck.
 LEAST_TIMED = {"p50": 5, "p95": 20}
 # The standard error of a normal sample's quantile, in standard deviations, times the root of its size: sqrt(q (1 - q)) / density.
+P95_DEVIATIONS = 1.6449
 QUANTILE_ERROR = {"p50": 1.2533, "p95": 2.1132}
 # Logarithms of durations: no bucket speaks of less than a millisecond, and none is known better than by a twentieth.
 LEAST_US = 1000
@@ -144,7 +145,7 @@ class NormalLatency:
         values = [self._log(bucket) for bucket in before]
         self._middle = median(values)
         self._mean_ms = median(bucket.average_ms for bucket in before)
-        usual = [self._log(bucket) for bucket in without_worst(before, blip, self._log)] if len(before) >= 5 * blip else values
+        usual = [self._log(bucket) for bucket in without_worst(before, blip, self._log)] if len(before) >= FEW else values
         self._most = max(usual)
         # What the highest of so many normal values is expected to be (Blom 1958).
         expected = NormalDist().inv_cdf((len(usual) - 0.375) / (len(usual) + 0.25))
@@ -187,7 +188,7 @@ class NormalLatency:
         """Of the quantile's logarithm if the bucket's durations are lognormal: a few requests have an uncertain median."""
         if not bucket.p50_us or not bucket.p95_us:
             return 0.0
-        return QUANTILE_ERROR[self._measure] * math.log(bucket.p95_us / bucket.p50_us) / NormalDist().inv_cdf(0.95) / math.sqrt(bucket.timed)
+        return QUANTILE_ERROR[self._measure] * math.log(bucket.p95_us / bucket.p50_us) / P95_DEVIATIONS / math.sqrt(bucket.timed)
 
     def _log(self, bucket: Bucket) -> float:
         return math.log(max(_quantile_us(self._measure, bucket) or 0, LEAST_US))
