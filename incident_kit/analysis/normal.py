@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from statistics import NormalDist, median
 from typing import Literal, Protocol
 
@@ -97,6 +98,8 @@ class NormalErrors:
         variance = self.level * (1 - self.level)
         pearson = sum(self._excess(bucket) ** 2 / max(bucket.n * variance, 0.5) for bucket in usual)
         self._dispersion = max(1.0, pearson / max(1, len(usual) - 1))
+        self._sums_n = list(accumulate((bucket.n for bucket in before), initial=0))
+        self._sums_bad = list(accumulate(map(bad, before), initial=0))
 
     def stands_out(self, bucket: Bucket) -> bool:
         return bad(bucket) > 0 and bucket.bad_share >= self._limit
@@ -126,8 +129,9 @@ class NormalErrors:
 
     def _worst_share(self, length: int) -> float:
         """Of any stretch before that was as long."""
-        stretches = (self._before[place : place + length] for place in range(max(1, len(self._before) - length + 1)))
-        return max(sum(map(bad, stretch)) / sum(bucket.n for bucket in stretch) for stretch in stretches)
+        count = min(length, len(self._before))
+        stretches = ((place, place + count) for place in range(len(self._before) - count + 1))
+        return max((self._sums_bad[end] - self._sums_bad[start]) / (self._sums_n[end] - self._sums_n[start]) for start, end in stretches)
 
 
 class NormalLatency:

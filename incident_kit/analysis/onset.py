@@ -225,11 +225,13 @@ def _so_yesterday(series: Sequence[Bucket], place: int, judged: tuple[int, float
 def _recovery(series: Sequence[Bucket], normal: Normal, level: float, first: int, last: int, width: timedelta) -> tuple[int, Moment | None]:
     """The place from which all is well again, and when that was; the place to go on from, and None, if it was not seen."""
     sums: list[float] = []
+    highest = -math.inf
     for place in range(first, len(series)):
         if series[place].start - series[first].start > NEW_NORMAL:
             return place, None
         sums.append((sums[-1] if sums else 0.0) + normal.gain(series[place], level))
-        if place > last and max(sums) - sums[-1] >= OVER:
+        highest = max(highest, sums[-1])
+        if place > last and highest - sums[-1] >= OVER:
             earliest, at, likely = (first + step for step in likeliest(sums))
             return at + 1, Moment(series[at].start + width, series[earliest].start, series[likely + 1].start + width)
     return len(series), None

@@ -25,7 +25,7 @@ from incident_kit.model.source import Source
 from incident_kit.model.times import Window
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-from onsets import access_log_series, false_in_windows, windows
+from onsets import access_log_buckets, false_in_windows, windows
 
 MINUTE = timedelta(minutes=1)
 RECORDED = Path(__file__).parents[1] / "recorded" / "freebit_slow"
@@ -101,11 +101,12 @@ def test_a_real_access_log_has_no_onset() -> None:
     corpora = os.environ.get("INCIDENT_KIT_CORPORA")
     if not corpora:
         pytest.skip("INCIDENT_KIT_CORPORA does not say where the public logs are")
-    for series in access_log_series(Path(corpora) / "elastic_examples" / "apache_access_10k.log").values():
-        assert sum(each.n for each in series) == 10_000
-        assert sum(each.failed for each in series) == 3
-        assert onsets(series) == []
-        assert [part for part in windows(series) if onset(part)] == []
+    buckets = access_log_buckets(Path(corpora) / "elastic_examples" / "apache_access_10k.log")
+    mixed = [each for each in buckets if each.name is None]
+    assert (sum(each.n for each in mixed), sum(each.failed for each in mixed)) == (10_000, 3)
+    assert [name for name, series in by_name(buckets).items() if onsets(series)] == []
+    assert [part for part in windows(mixed) if onset(part)] == []
+    assert onset_of_requests(buckets) is None
 
 
 def test_a_deploy_that_is_over_within_a_minute_is_no_onset() -> None:
