@@ -64,8 +64,11 @@ class Normal(Protocol):
     def gain(self, bucket: Bucket, level: float) -> float:
         """What the bucket says for a change to `level` (above zero) or against it: its log likelihood ratio."""
 
-    def was_so(self, buckets: Sequence[Bucket], level: float) -> bool:
-        """Whether `level` was about that of these other buckets, too."""
+    def level_of(self, buckets: Sequence[Bucket]) -> float:
+        """The level of some buckets."""
+
+    def is_worse(self, level: float, other: float) -> bool:
+        """Whether a level is so much worse than another that it counts."""
 
 
 def learn(measure: Measure, before: Sequence[Bucket], blip: int) -> Normal:
@@ -93,7 +96,6 @@ class NormalErrors:
         self._n = sum(bucket.n for bucket in before)
         self._bad = sum(map(bad, before))
         self.level = self._bad / self._n
-        self._limit = max(SHARE_RATIO * self.level, self.level + SHARE_RISE)
         usual = without_worst(before, blip, self._excess)
         variance = self.level * (1 - self.level)
         pearson = sum(self._excess(bucket) ** 2 / max(bucket.n * variance, 0.5) for bucket in usual)
@@ -102,14 +104,14 @@ class NormalErrors:
         self._sums_bad = list(accumulate(map(bad, before), initial=0))
 
     def stands_out(self, bucket: Bucket) -> bool:
-        return bad(bucket) > 0 and bucket.bad_share >= self._limit
+        return bad(bucket) > 0 and self.is_worse(bucket.bad_share, self.level)
 
     def judge(self, stretch: Sequence[Bucket]) -> tuple[float, float] | None:
         kept = without_worst(stretch, self._blip, self._excess)
         if len(kept) < LEAST_LEFT or sum(map(self.stands_out, stretch)) < PERSISTENT * len(stretch):
             return None
         n, n_bad = sum(bucket.n for bucket in kept), sum(map(bad, kept))
-        if n_bad - n * self.level < LEAST_BAD or n_bad / n < self._limit or n_bad / n <= self._worst_share(len(stretch)):
+        if n_bad - n * self.level < LEAST_BAD or not self.is_worse(n_bad / n, self.level) or n_bad / n <= self._worst_share(len(stretch)):
             return None
         apart = log_likelihood(n_bad, n) + log_likelihood(self._bad, self._n)
         score = (apart - log_likelihood(n_bad + self._bad, n + self._n)) / self._dispersion
@@ -117,12 +119,15 @@ class NormalErrors:
 
     def gain(self, bucket: Bucket, level: float) -> float:
         low = max(self.level, 0.5 / self._n)  # none seen is not never
-        high = min(max(level, self._limit), 1 - 0.5 / self._n)
+        high = min(max(level, SHARE_RATIO * low, low + SHARE_RISE), 1 - 0.5 / self._n)
         good = bucket.n - bad(bucket)
         return (bad(bucket) * math.log(high / low) + good * math.log((1 - high) / (1 - low))) / self._dispersion
 
-    def was_so(self, buckets: Sequence[Bucket], level: float) -> bool:
-        return sum(map(bad, buckets)) * SHARE_RATIO >= level * sum(bucket.n for bucket in buckets)
+    def level_of(self, buckets: Sequence[Bucket]) -> float:
+        return sum(map(bad, buckets)) / sum(bucket.n for bucket in buckets)
+
+    def is_worse(self, level: float, other: float) -> bool:
+        return level >= max(SHARE_RATIO * other, other + SHARE_RISE)
 
     def _excess(self, bucket: Bucket) -> float:
         return bad(bucket) - bucket.n * self.level
@@ -161,7 +166,7 @@ class NormalLatency:
         )
         self.level = math.exp(self._middle) / 1000
         slowest_us = [bucket.p95_us for bucket in before if bucket.p95_us is not None]
-        self._least_ms = median(slowest_us) / 1000 if measure == "p50" and len(before) < FEW and slowest_us else RATIO * self.level
+        self._least_ms = median(slowest_us) / 1000 if measure == "p50" and len(before) < FEW and slowest_us else 0.0
 
     def stands_out(self, bucket: Bucket) -> bool:
         return self._log(bucket) > max(self._most, self._middle + 0.8 * math.log(RATIO))
@@ -170,13 +175,12 @@ class NormalLatency:
         kept = without_worst(stretch, self._blip, self._log)
         if len(kept) < LEAST_LEFT or sum(map(self.stands_out, stretch)) < PERSISTENT * len(stretch):
             return None
-        middle = median(map(self._log, kept))
-        level = math.exp(middle) / 1000
-        if level < max(RATIO * self.level, self._least_ms) or level - self.level < RISE_MS:
+        level = self.level_of(kept)
+        if level < self._least_ms or not self.is_worse(level, self.level):
             return None
         if median(bucket.average_ms for bucket in kept) < MEAN_RATIO[self._measure] * self._mean_ms:
             return None
-        score = ((middle - self._middle) / self._scale) ** 2 / 2 * len(kept) / (1 + len(kept) / self._count) * 2 / math.pi
+        score = (math.log(level / self.level) / self._scale) ** 2 / 2 * len(kept) / (1 + len(kept) / self._count) * 2 / math.pi
         return (score, level) if score >= ENOUGH else None
 
     def gain(self, bucket: Bucket, level: float) -> float:
@@ -185,8 +189,11 @@ class NormalLatency:
         score = shift * (self._log(bucket) - self._middle) / self._scale - shift**2 / 2
         return max(-4.0, min(4.0, score))  # one bucket has one vote, however slow it was
 
-    def was_so(self, buckets: Sequence[Bucket], level: float) -> bool:
-        return math.exp(median(map(self._log, buckets))) / 1000 * RATIO >= level
+    def level_of(self, buckets: Sequence[Bucket]) -> float:
+        return math.exp(median(map(self._log, buckets))) / 1000
+
+    def is_worse(self, level: float, other: float) -> bool:
+        return level >= RATIO * other and level - other >= RISE_MS
 
     def _sampling_error(self, bucket: Bucket) -> float:
         """Of the quantile's logarithm if the bucket's durations are lognormal: a few requests have an uncertain median."""

@@ -182,9 +182,9 @@ def _sweep(series: Sequence[Bucket], measure: Measure, width: timedelta) -> list
         end, recovered = _recovery(series, normal, level, at, last, width)
         began = Moment(series[at].start, series[likely - 1].start, series[latest].start + width)
         window = Window(before[0].start, before[-1].start + width)
-        n = sum(bucket.n for bucket in series[at : last + 1])
-        affected = round(n * {"errors": level - normal.level, "p50": 0.5, "p95": 0.05}[measure])
-        found.append(Onset(series[at].name, measure, began, recovered, round(normal.level, 6), round(level, 6), window, round(strength, 3), affected))
+        n, after = sum(bucket.n for bucket in series[at : last + 1]), normal.level_of(series[at : last + 1])
+        affected = round(n * {"errors": after - normal.level, "p50": 0.5, "p95": 0.05}[measure])
+        found.append(Onset(series[at].name, measure, began, recovered, round(normal.level, 6), round(after, 6), window, round(strength, 3), affected))
         if recovered is None:
             well, oldest = [], 0  # whatever came to stay is what later changes are compared with
         place = end
@@ -219,7 +219,7 @@ def _so_yesterday(series: Sequence[Bucket], place: int, judged: tuple[int, float
     last, _, level = judged
     since, until = series[place].start - DAY - ABOUT_THEN, series[last].start - DAY + ABOUT_THEN
     then = [bucket for bucket in series[:place] if since <= bucket.start <= until]
-    return len(then) >= LEAST_BEFORE and normal.was_so(then, level)
+    return len(then) >= LEAST_BEFORE and not normal.is_worse(level, normal.level_of(then))
 
 
 def _recovery(series: Sequence[Bucket], normal: Normal, level: float, first: int, last: int, width: timedelta) -> tuple[int, Moment | None]:
