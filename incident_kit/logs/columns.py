@@ -243,7 +243,9 @@ def meanings(levels: Mapping[str, str], found: Format | None) -> dict[str, str]:
         "client": "trim(split_part(client_text, ',', 1))",
         "user": "user_text",
         "error_code": "error_code_text",
-        "told": f"coalesce({told_duration(frozenset(found.fields) if found else FIELDS)}, {took})" if spoken else told_duration(frozenset(found.fields) if found else FIELDS),
+        "told": f"coalesce({told_duration(frozenset(found.fields) if found else FIELDS)}, {took})"
+        if spoken
+        else told_duration(frozenset(found.fields) if found else FIELDS),
         "told_ms": "CASE WHEN told >= 0 AND told < 1e12 THEN told END",
     }
 
