@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import tempfile
 import traceback
@@ -24,6 +25,8 @@ app = typer.Typer(
 
 Reports = Annotated[Path | None, typer.Option("--reports", help="Where incidents live [INCIDENT_KIT_REPORTS, else as configured, else ./reports].")]
 RunbookFolder = Annotated[str, typer.Option("--runbook", help="A folder of your own runbook data.")]
+LogZone = Annotated[str, typer.Option("--log-tz", help="The zone of times in logs that name none, such as Asia/Tokyo [log_zone of the configuration].")]
+DateOrder = Annotated[str, typer.Option("--date-order", help="mdy, dmy or ymd, where a log's own dates do not tell.")]
 Zone = Annotated[str, typer.Option("--tz", help="The zone of times you type without an offset [as configured, else UTC].")]
 
 
@@ -104,6 +107,8 @@ def report(
     reports: Reports = None,
     runbook: RunbookFolder = "",
     tz: Zone = "",
+    log_tz: LogZone = "",
+    date_order: DateOrder = "",
 ) -> None:
     """A sealed report on one scenario, from logs, live systems, or evidence collected before.
 
@@ -135,10 +140,11 @@ def report(
         incident = load_or_create(_reports(reports), incident_id or None, title)
         _make_run(incident, scenario, store, runbook, bounds, given)
         return
+    unsaid = _unsaid(log_tz, date_order)
     if log:
-        check_logs(log, *bounds)  # before an incident's folder is made for logs that cannot be used
+        check_logs(log, *bounds, unsaid)  # before an incident's folder is made for logs that cannot be used
     incident = replace(load_or_create(_reports(reports), incident_id or None, title), limit_bytes=max_evidence)
-    collected = collect(incident, log or [], *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, told=_say)
+    collected = collect(incident, log or [], *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, told=_say, unsaid=unsaid)
     window = (collected.window.since, collected.window.until)
     _make_run(incident, scenario, incident.evidence, runbook, window, given, [item.id for item in collected.items], collected.lost)
 
@@ -188,6 +194,8 @@ def parse(
     until: Annotated[str, typer.Option(help="End of the window.")] = "",
     runbook: RunbookFolder = "",
     tz: Zone = "",
+    log_tz: LogZone = "",
+    date_order: DateOrder = "",
 ) -> None:
     """The records of log files in canonical columns on stdout, redacted; what became of every line on stderr.
 
@@ -198,7 +206,7 @@ def parse(
 
     if to not in ("jsonl", "csv"):
         raise InputError(f"--to takes jsonl or csv, not {to!r}.")
-    for account in export(files, sys.stdout, to, _bounds(since, until, tz), load(runbook).dependencies):
+    for account in export(files, sys.stdout, to, _bounds(since, until, tz), load(runbook).dependencies, _unsaid(log_tz, date_order)):
         _say(account.sentence())
 
 
@@ -285,12 +293,29 @@ def _bounds(since: str, until: str, zone: str) -> tuple[datetime | None, datetim
     return start, end
 
 
+def _unsaid(zone: str, date_order: str) -> Any:
+    """What logs leave unsaid: as given, else as configured."""
+    from incident_kit import configuration
+    from incident_kit.logs.times import DATE_ORDERS
+    from incident_kit.model.source import Unsaid
+    from incident_kit.model.times import named_zone
+
+    settings = configuration.load()
+    if date_order and date_order not in DATE_ORDERS:
+        raise InputError(f"--date-order takes {', '.join(DATE_ORDERS)}, not {date_order!r}.")
+    named_zone(zone or settings.log_zone)
+    return Unsaid(zone or settings.log_zone, date_order or settings.date_order, settings.formats)
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
 def main() -> None:
     """Run a command; whatever goes wrong reaches the person as a sentence and an exit code, never as a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What programs read is UTF-8, whatever the terminal's language; a file name that is none comes out as it came in.
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except IncidentKitError as error:

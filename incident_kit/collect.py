@@ -21,8 +21,8 @@ from incident_kit.errors import EvidenceError, LogFileError
 from incident_kit.evidence import journal
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.store import BEFORE_AN_ANSWER, Evidence, Incoming, Item
-from incident_kit.logs.slices import MARGIN, OpenLog, Span, open_log
-from incident_kit.model.source import Source
+from incident_kit.logs.slices import MARGIN, NOTHING_TOLD, OpenLog, Span, open_log
+from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window, iso
 
 DEFAULT_SPAN = timedelta(hours=2)
@@ -41,12 +41,12 @@ class Collected:
 
 def collect(
     incident: Incident, paths: Sequence[Path], since: datetime | None = None, until: datetime | None = None, *,
-    live: Configuration | None = None, env_file: Path | None = None, budget_s: float = BUDGET_S, told: Callable[[str], None] = lambda line: None,
+    live: Configuration | None = None, env_file: Path | None = None, budget_s: float = BUDGET_S, told: Callable[[str], None] = lambda line: None, unsaid: Unsaid = NOTHING_TOLD,
 ) -> Collected:  # fmt: skip
     """Ask the live systems, if `live` says where they are, and preserve the window of each log; the journal says who did so.
 
     The systems come first: what one says now is gone in a minute, a log is not. `told` gets a line for every answer and
-    remark as it comes. Where systems were asked, a log for which there is no room does not end it. Raises what
+    remark as it comes; `unsaid` is for the logs. Where systems were asked, a log for which there is no room does not end it. Raises what
     `collect_logs` raises.
     """
     asked = ask_live(incident.evidence, live, env_file, budget_s, lambda answer: told(answer.sentence())) if live else Asked()
@@ -56,7 +56,7 @@ def collect(
     lost, logs_kept = list(asked.notes), None
     if paths:
         try:
-            logs_kept = collect_logs(incident.evidence, paths, since, until)
+            logs_kept = collect_logs(incident.evidence, paths, since, until, unsaid)
         except EvidenceError as error:
             if not live:
                 raise
@@ -71,36 +71,62 @@ def collect(
     return Collected(logs_kept.window, (*asked.items, *logs_kept.items), logs_kept.notes, tuple(lost))
 
 
-def collect_logs(evidence: Evidence, paths: Sequence[Path], since: datetime | None = None, until: datetime | None = None) -> Collected:
+def collect_logs(
+    evidence: Evidence, paths: Sequence[Path], since: datetime | None = None, until: datetime | None = None, unsaid: Unsaid = NOTHING_TOLD
+) -> Collected:  # fmt: skip
     """Preserve the window of each log. Without `since`: the last two hours before the newest dated record.
+
+    `unsaid` is kept with every slice, so that it is read later as it was read now.
 
     Raises LogFileError before anything is stored if one of the files cannot be used, ParameterError for a window that
     ends before it begins.
     """
-    known = _times_of(paths)
+    known, old = _times_of(paths, since, unsaid)
     window, notes = choose_window(known, since, until)
+    notes += [f"{path}: not opened, it was last written at {iso(written)}, before the window" for path, written in old.items()]
     items = []
-    for path in dict.fromkeys(paths):
+    for path in known:
         times = known[path]
         if times and (times[1] < window.since - MARGIN or times[0] > window.until + MARGIN):
             notes.append(f"{path}: not preserved, its records ({iso(times[0])} to {iso(times[1])}) lie outside the window")
             continue
-        items.append(preserve(evidence, path, window))
+        items.append(preserve(evidence, path, window, unsaid))
     return Collected(window, tuple(items), tuple(notes))
 
 
-def check_logs(paths: Sequence[Path], since: datetime | None = None, until: datetime | None = None) -> None:
+def check_logs(paths: Sequence[Path], since: datetime | None = None, until: datetime | None = None, unsaid: Unsaid = NOTHING_TOLD) -> None:
     """Raise what `collect_logs` would raise for these files and this window, and store nothing."""
-    choose_window(_times_of(paths), since, until)
+    choose_window(_times_of(paths, since, unsaid)[0], since, until)
 
 
-def _times_of(paths: Sequence[Path]) -> dict[Path, tuple[datetime, datetime] | None]:
-    """Times of the first and last dated record of each log; opening them all first, so that a bad name stops early."""
-    known: dict[Path, tuple[datetime, datetime] | None] = {}
-    for path in paths:
-        with open_log(path) as file:
+Times = dict[Path, tuple[datetime, datetime] | None]
+
+
+def _times_of(paths: Sequence[Path], since: datetime | None, unsaid: Unsaid) -> tuple[Times, dict[Path, datetime]]:
+    """Times of the first and last dated record of each log, and when the others were last written.
+
+    Of several logs those that were last written before the window need not be opened: of a rotated set, most.
+    """
+    known: Times = {}
+    old: dict[Path, datetime] = {}
+    for path in dict.fromkeys(paths):
+        written = written_at(path)
+        if since and written and written < since - MARGIN and len(paths) > 1:
+            old[path] = written
+            continue
+        with open_log(path, unsaid) as file:
             known[path] = file.times()
-    return known
+    if not known and old:  # then the window is wrong, or the times of the files are: their records decide
+        return _times_of(list(old), None, unsaid)[0], {}
+    return known, old
+
+
+def written_at(path: Path) -> datetime | None:
+    """When a log was last written; None where that cannot be told, which opening it will explain."""
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC) if path.is_file() else None
+    except OSError:
+        return None
 
 
 def choose_window(known: dict[Path, tuple[datetime, datetime] | None], since: datetime | None, until: datetime | None) -> tuple[Window, list[str]]:
@@ -109,8 +135,7 @@ def choose_window(known: dict[Path, tuple[datetime, datetime] | None], since: da
     if not dated and not (since and until):
         names = ", ".join(map(str, known))
         raise LogFileError(
-            f"{names}: no dated record in a format that is known here (pino JSON). If these are the right files, "
-            "give --since and --until to preserve them all the same."
+            f"{names}: no dated record in a format that is known here. If these are the right files, give --since and --until to preserve them all the same."
         )
     notes = []
     if until is None:
@@ -122,15 +147,15 @@ def choose_window(known: dict[Path, tuple[datetime, datetime] | None], since: da
     return Window(since, until), notes
 
 
-def preserve(evidence: Evidence, path: Path, window: Window) -> Item:
+def preserve(evidence: Evidence, path: Path, window: Window, unsaid: Unsaid = NOTHING_TOLD) -> Item:
     """Store the slice of one log for the window."""
     asked_at, begun = datetime.now(UTC), time.monotonic()
-    with open_log(path) as file:
+    with open_log(path, unsaid) as file:
         margin = MARGIN
         while True:
             span = span_of(file, window, margin)
             incoming = evidence.receive(file_blocks(file, span))
-            lateness = lateness_of(incoming)
+            lateness = lateness_of(incoming, file.recognition.zones.written, unsaid)
             whole = span.start == 0 and span.end == span.size
             if whole or lateness <= margin / 2:
                 break
@@ -146,8 +171,8 @@ def preserve(evidence: Evidence, path: Path, window: Window) -> Item:
             "path": str(path.resolve()), "size_bytes": span.size, "inode": status.st_ino,
             "modified_at": iso(datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC)),
             "before_bytes": span.start, "after_bytes": span.size - span.start - incoming.size_bytes, "whole": whole,
-            "compressed": file.compressed, "window": window.to_json(), "margin_s": margin.total_seconds(),
-            "lateness_ms": lateness / timedelta(milliseconds=1), "notes": notes,
+            "packing": file.packing, "window": window.to_json(), "margin_s": margin.total_seconds(),
+            "lateness_ms": lateness / timedelta(milliseconds=1), "notes": notes, "unsaid": unsaid.to_json(),
         }  # fmt: skip
     try:
         return evidence.keep(
@@ -160,7 +185,7 @@ def preserve(evidence: Evidence, path: Path, window: Window) -> Item:
 
 def span_of(file: OpenLog, window: Window, margin: timedelta) -> Span:
     """Where the window lies in a log: all of it for an archive, and where no line is dated."""
-    if file.compressed:
+    if file.must_be_read_whole:
         return Span(0, file.size, file.size)
     span = file.find(window, margin)
     return Span(0, file.size, file.size) if span.start == span.end == file.size and file.times() is None else span
@@ -174,9 +199,9 @@ def file_blocks(file: OpenLog, span: Span) -> Iterator[bytes]:
         yield block
 
 
-def lateness_of(incoming: Incoming) -> timedelta:
-    """How far records of a received slice stand behind newer ones before them."""
+def lateness_of(incoming: Incoming, written: datetime | None, unsaid: Unsaid) -> timedelta:
+    """How far records of a received slice, of a log last written then, stand behind newer ones before them."""
     if not incoming.size_bytes:
         return timedelta(0)
-    with logs.read([Source("incoming", incoming.content, "incoming")]) as records:
+    with logs.read([Source("incoming", incoming.content, "incoming", written=written, unsaid=unsaid)], only=("ts",)) as records:
         return timedelta(microseconds=int(records.query("lateness")[0]["lateness_us"]))

@@ -46,6 +46,8 @@ class Configuration:
     process: str = "node.*bff"
     env_file: str = ""
     log_zone: str = "UTC"
+    date_order: str = ""
+    formats: tuple[Mapping[str, Any], ...] = ()
     zone: str = "UTC"
     reports: str = "reports"
     runbook: str = ""
@@ -63,6 +65,7 @@ health_url = "http://localhost:4000/health"    # "" if there is none to ask
 process = "node.*bff"                          # what the BFF's command line looks like on this machine, as for pgrep -f; "" if it runs elsewhere
 env_file = ""                                  # the BFF's environment file; flags are shown by value, secrets never
 log_zone = "UTC"                               # of times in logs that name no zone, such as "Asia/Tokyo"
+date_order = ""                                # mdy, dmy or ymd, where a log's own dates do not tell
 zone = "UTC"                                   # of times that you type without one
 reports = "reports"                            # the folder of the incidents
 runbook = ""                                   # a folder of your own runbook data
@@ -78,6 +81,15 @@ salesforce = "SF_LOGIN_URL"
 salesforce_client_id = "SF_CLIENT_ID"
 salesforce_username = "SF_USERNAME"
 salesforce_key_file = "SF_PRIVATE_KEY_PATH"
+
+# A log format of your own: a pattern with named groups, or the keys of a JSON object, with lines that prove it.
+# [[formats]]
+# name = "audit"
+# title = "our audit log"
+# pattern = '^(?P<ts>\\S+) AUDIT (?P<user>\\S+) (?P<message>.*)$'
+# [[formats.sample]]
+# line = '2026-11-23T07:40:02Z AUDIT alice signed in'
+# expected = { ts = "2026-11-23T07:40:02.000Z", user = "alice", message = "signed in" }
 
 # Which feature of the portal a route belongs to.
 [features]
@@ -136,7 +148,9 @@ def _checked(path: Path, data: Mapping[str, Any]) -> dict[str, Any]:
     _refuse_unknown(path, data, known, "")
     given: dict[str, Any] = {}
     for name, value in data.items():
-        if name == "logs":
+        if name == "formats":
+            given[name] = _formats(path, value)
+        elif name == "logs":
             given[name] = tuple(_texts(path, name, value))
         elif name == "targets":
             given[name] = _targets(path, value)
@@ -146,6 +160,19 @@ def _checked(path: Path, data: Mapping[str, Any]) -> dict[str, Any]:
             given[name] = _text(path, name, value)
     _check_values(path, given)
     return given
+
+
+def _formats(path: Path, value: Any) -> tuple[Mapping[str, Any], ...]:
+    """A team's own log formats, each held to its own samples."""
+    from incident_kit.logs.samples import check  # here, because most commands read no log
+
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise ConfigurationError(f"{path}: formats: write each as a table of its own, [[formats]].")
+    try:
+        check(value, f"{path}: formats")
+    except ParameterError as error:
+        raise ConfigurationError(str(error)) from None
+    return tuple(value)
 
 
 def _check_values(path: Path, given: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 from incident_kit import places
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.journal import Entry, entries
-from incident_kit.model.source import Source
+from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window, parse_iso
 
 DEFAULT_LIMIT_BYTES = 2 << 30
@@ -63,7 +63,8 @@ class Item:
 
     def source(self) -> Source:
         """The item as something to read."""
-        return Source(self.id, self.content, self.origin, int(self.details.get("before_bytes", 0)))
+        written = parse_iso(str(self.details.get("modified_at") or self.asked_at))
+        return Source(self.id, self.content, self.origin, int(self.details.get("before_bytes", 0)), written, Unsaid.from_json(self.details.get("unsaid", {})))
 
 
 class Evidence:

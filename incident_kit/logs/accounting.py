@@ -15,12 +15,13 @@ class Account:
     """What became of every line of one source: lines = records + continuations + unparsed + outside.
 
     `records` are in the window; `undated` of them carry no time and `repeated` of them stand in another source too.
-    An unfinished last line counts as unparsed.
+    An unfinished last line counts as unparsed. `undated_reason` says what a person can do for the undated, if anything.
     """
 
     item: str
     origin: str
     format: str
+    wrapper: str
     bytes: int
     lines: int
     records: int
@@ -28,6 +29,7 @@ class Account:
     unparsed: int
     outside: int
     undated: int
+    undated_reason: str
     repeated: int
     unfinished: bool
     first: datetime | None
@@ -39,13 +41,15 @@ class Account:
 
     def sentence(self) -> str:
         """One line for a terminal: lines = records + continuations + unparsed + outside, and what else there is to know."""
+        wrapped = f" in {self.wrapper}" if self.wrapper and self.wrapper != self.format else ""
         parts = [
             f"{self.origin}: {self.lines} lines = {self.records} records + {self.continuations} continuations + {self.unparsed} unparsed + {self.outside} outside",
-            f"format {self.format or 'unknown'}",
+            f"format {self.format or 'unknown'}{wrapped}",
         ]
         if self.first and self.last:
             parts.append(f"{iso(self.first)} to {iso(self.last)}, zone {', '.join(self.zones)}")
-        parts += [f"{count} {what}" for count, what in ((self.undated, "undated"), (self.repeated, "also in another file")) if count]
+        undated = f"undated ({self.undated_reason})" if self.undated_reason else "undated"
+        parts += [f"{count} {what}" for count, what in ((self.undated, undated), (self.repeated, "also in another file")) if count]
         parts += [f"cleaned: {count} {kind.replace('_', ' ')}" for kind, count in self.cleaned.items()]
         parts += [f"line {line} not read: {text[:80]}" for line, text in self.unparsed_examples]
         parts += ["the last line is unfinished"] * self.unfinished + [self.damage] * bool(self.damage)
@@ -54,7 +58,7 @@ class Account:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "item": self.item, "origin": self.origin, "format": self.format, "bytes": self.bytes, "lines": self.lines,
+            "item": self.item, "origin": self.origin, "format": self.format, "wrapper": self.wrapper, "bytes": self.bytes, "lines": self.lines,
             "records": self.records, "continuations": self.continuations, "unparsed": self.unparsed, "outside": self.outside,
             "undated": self.undated, "repeated": self.repeated, "unfinished": self.unfinished,
             "first": iso(self.first) if self.first else None, "last": iso(self.last) if self.last else None,

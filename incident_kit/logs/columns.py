@@ -1,13 +1,21 @@
-"""The canonical columns of a record, and the SQL that finds them in the lines of a format."""
+"""The canonical columns of a record, and the SQL that finds them in the lines of a format.
+
+The SQL has three layers: the texts of the fields, what each of them means alone (times, levels, numbers), and what several
+mean together (route, dependency, severity). Only what a question needs is put into it: DuckDB leaves out columns nobody
+asks for, but not fields of the structure it parses JSON by.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from typing import Any
 
-from incident_kit.logs.formats import Format
+from incident_kit.logs.formats import FIELDS, Format
+from incident_kit.logs.recognise import Recognition
+from incident_kit.logs.times import Zones, instant_sql, zoned_sql
 from incident_kit.model.source import Source
 
 # The canonical columns of a record, in the order of `parse`. Absent is null.
@@ -46,6 +54,7 @@ TYPES = {
     "response_bytes": "BIGINT", "method": "VARCHAR", "url": "VARCHAR", "route": "VARCHAR", "dependency": "VARCHAR", "request_id": "VARCHAR",
     "client": "VARCHAR", "user": "VARCHAR", "error_type": "VARCHAR", "error_code": "VARCHAR", "error_message": "VARCHAR",
     "format": "VARCHAR", "is_request": "BOOLEAN", "aborted": "BOOLEAN", "consequence": "BOOLEAN", "severity": "INTEGER", "twin": "UBIGINT",
+    "mended": "BOOLEAN", "request_us": "BIGINT",
 }  # fmt: skip
 
 LEVELS = {"trace": 10, "debug": 20, "info": 30, "warn": 40, "error": 50, "fatal": 60}
@@ -56,7 +65,7 @@ LEVEL_NAMES = {
 ANSI_ESCAPE = r"\x1b\[[0-9;?]*[ -/]*[@-~]"
 # Path segments that are ids: numbers, UUIDs, long hex, and Salesforce's 15 or 18 characters (they begin with a digit, or an `a` for custom objects).
 SALESFORCE_ID = r"(?:\d[a-zA-Z0-9]{2}|a[a-zA-Z0-9]\d)[a-zA-Z0-9]{12}(?:[A-Z0-5]{3})?"
-ID_SEGMENT = rf"/(?:\d+|[0-9a-fA-F]{{8}}-(?:[0-9a-fA-F]{{4}}-){{3}}[0-9a-fA-F]{{12}}|[0-9a-fA-F]{{16,}}|{SALESFORCE_ID})(/|$)"
+ID_SEGMENT = rf"/(?:\d+|[0-9a-fA-F]{{8}}-(?:[0-9a-fA-F]{{4}}-){{3}}[0-9a-fA-F]{{12}}|[0-9a-fA-F]{{16,}}|{SALESFORCE_ID})/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,48 +78,238 @@ class Dependency:
     message: str = ""
 
 
-def json_select(found: Format, raw: str, source: Source, dependencies: Sequence[Dependency], log_zone: str, first_record_line: int) -> str:
-    """The SELECT that turns raw JSON lines of a format into canonical columns."""
-    fields = {column: json_field(paths) for column, paths in found.columns.items()}
-    names = ", ".join(f"{expression} AS {column}_text" for column, expression in fields.items())
-    has_all = " AND ".join(f"j.{quoted_name(name)} IS NOT NULL" for name in found.request_has)
-    last_message = r"regexp_extract(raw, '\"msg\":(\"(?:[^\"\\]|\\.)*\")\s*\}\s*$', 1)".replace('\\"', '"')
-    return f"""
-SELECT line, bytes, "offset", class, {quoted(source.id)} AS item, {quoted(source.origin)} AS file,
-    ts, ts_raw, CASE WHEN ts IS NOT NULL THEN CASE WHEN zoned THEN 'explicit' ELSE {quoted("assumed: " + log_zone)} END END AS ts_zone,
-    level, message, CASE WHEN left(logger_text, 1) NOT IN ('{{', '[') THEN logger_text END AS logger, host_text AS host,
-    TRY_CAST(pid_text AS BIGINT) AS pid, duration_ms, CAST(round(duration_ms * 1000) AS BIGINT) AS duration_us,
-    CASE WHEN is_request THEN streaming END AS streaming, status, TRY_CAST(response_bytes_text AS BIGINT) AS response_bytes,
-    method_text AS method, url_text AS url, {route_sql()} AS route, {dependency_sql(dependencies)} AS dependency,
-    request_id_text AS request_id, trim(split_part(client_text, ',', 1)) AS client, user_text AS user,
-    error_type_text AS error_type, error_code_text AS error_code, {meaningful_line("error_message_text")} AS error_message,
-    '{found.name}' AS format, is_request,
-    is_request AND NOT streaming AND (status IS NULL OR message = {quoted(found.aborted_message)}) AS aborted,
-    coalesce(starts_with(error_message_text, {quoted(found.consequence_message)}), false) AS consequence,
-    greatest({level_number("level")}, CASE WHEN status >= 500 THEN 50 WHEN status >= 400 THEN 40 WHEN error_message_text IS NOT NULL THEN 50 ELSE 0 END) AS severity,
-    hash(ts_raw, level_text, message, host_text, pid_text, request_id_text, error_message_text) AS twin
-FROM (
-    SELECT *, class = 'record' AND {has_all} AS is_request,
-        {instant_sql("ts_raw", log_zone)} AS ts, TRY_CAST(ts_raw AS DOUBLE) IS NOT NULL OR regexp_matches(ts_raw, '(Z|[+-]\\d\\d:?\\d\\d)$') AS zoned,
-        {level_sql("level_text")} AS level, regexp_replace(coalesce(last_message, message_text), {quoted(ANSI_ESCAPE)}, '', 'g') AS message,
-        CASE WHEN TRY_CAST(duration_ms_text AS DOUBLE) >= 0 AND isfinite(TRY_CAST(duration_ms_text AS DOUBLE)) AND TRY_CAST(duration_ms_text AS DOUBLE) < 1e12 THEN TRY_CAST(duration_ms_text AS DOUBLE) END AS duration_ms,
-        CASE WHEN TRY_CAST(status_text AS INTEGER) BETWEEN 100 AND 599 THEN TRY_CAST(status_text AS SMALLINT) END AS status,
-        starts_with(lower(coalesce(content_type_text, '')), 'text/event-stream') AS streaming
-    FROM (
-        SELECT ts_text AS ts_raw, * EXCLUDE (ts_text),
-            CASE WHEN j IS NOT NULL THEN 'record' WHEN starts_with(ltrim(raw), '{{"') THEN 'unparsed'
-                 WHEN line < {first_record_line} THEN 'unparsed' ELSE 'continuation' END AS class,
-            CASE WHEN contains(substr(raw, strpos(raw, '"msg":') + 6), '"msg":') THEN TRY(from_json({last_message}, '"VARCHAR"')) END AS last_message
-        FROM (SELECT line, bytes, "offset", raw, j, {names} FROM (
-            SELECT line, bytes, "offset", raw, CASE WHEN starts_with(ltrim(raw), '{{"') THEN TRY(from_json(raw, {quoted(json_structure(found))})) END AS j FROM ({raw})))
-    )
-)"""  # fmt: skip
+# The text of the last `msg` key, where pino wrote two; structures give the first.
+LAST_MESSAGE = r"""CASE WHEN contains(substr(raw, strpos(raw, '"msg":') + 6), '"msg":') THEN TRY(from_json(regexp_extract(raw, '"msg":("(?:[^"\\]|\\.)*")\s*\}\s*$', 1), '"VARCHAR"')) END"""
+# RE2 has no lookaround: escaped backslashes and whole pairs are kept, a surrogate that stands alone is dropped.
+LONE_SURROGATES = r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+# Words that say a time is a setting or a limit, not a measurement.
+SETTING = r"(?i)\b(?:time(?:d\s)?\s?out|timeout|deadline|retry\w*|every|sleep\w*|delay\w*|interval|ttl|backoff)\b"
+UNIT_MS = {"": 1, "ns": 1e-6, "µs": 1e-3, "us": 1e-3, "ms": 1, "millisecond": 1, "s": 1000, "sec": 1000, "second": 1000, "min": 60_000, "minute": 60_000}
+UNITS = "ns|µs|us|ms|milliseconds?|s|secs?|seconds?|min|minutes?"
+OTHER_UNITS = {"duration_s": "* 1000", "duration_us": "/ 1000", "duration_ns": "/ 1000000"}
+TEXT_DURATION = "|".join((
+    rf"(?i:\b(?:took|in|after|elapsed|duration:|slow query:)\s*\(?\d[\d,]*(?:\.\d+)?\s?(?:{UNITS})\b)",
+    r"\(\d[\d,]*(?:\.\d+)?\s?(?:ns|µs|us|ms|s)\)",
+    r"^[A-Z]+ \S+ [1-5]\d\d (?:- )?\d+(?:\.\d+)? ?ms$",
+    r"^[\w .:/-]+: \d+(?:\.\d+)?m?s$",
+    r"[{,] (?:responseTime|durationMs|duration): \d+(?:\.\d+)?",  # in an object that Node printed: milliseconds
+))  # fmt: skip
+NUMBER_AND_UNIT = rf"(?i)(\d[\d,]*(?:\.\d+)?)\s?((?:{UNITS})?)\)?$"
+ERROR_IN_TEXT = r"^\s*(?:Uncaught )?([A-Za-z_$][\w$.]*(?:Error|Exception|Rejection|Warning)|Error)(?: \[(\w+)\])?: ([^\n]*)"
+REQUEST_IN_TEXT = r"^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (/\S*) (?:HTTP/[\d.]+ )?(?:- )?([1-5]\d\d) (?:- )?\d+(?:\.\d+)? ?m?s\s*$"
 
 
-def json_structure(found: Format) -> str:
-    """The structure for from_json: every path of the format, all leaves as text."""
+FIRST = "<the first layer>"
+
+
+def in_place_select(
+    recognition: Recognition, lines: str, objects: str, source: Source, dependencies: Sequence[Dependency], needed: Set[str], first_record_line: int
+) -> str:  # fmt: skip
+    """The SELECT that reads one-line records in place; `lines` gives `line`, `raw` and `next`.
+
+    Most lines are of the first format; each other one reads what those before it leave. `objects`, if not empty, reads the
+    finished requests of the first format without going through lines, for questions that ask for nothing else.
+    """
+    left = f"SELECT * FROM ({lines})"
+    selects = []
+    for place, found in enumerate(recognition.formats):
+        before = [f"NOT {is_line_of(other)}" for other in recognition.formats[:place]]
+        mine = " AND ".join([*before, is_line_of(found)])
+        if place == 0:  # the main format also has what is of no format
+            others = " OR ".join(is_line_of(other) for other in recognition.formats[1:])
+            mine = f"{is_line_of(found)} OR NOT ({others})" if others else "true"
+        relation = lines if mine == "true" else f"{left} WHERE {mine}"
+        selects.append(
+            plain_select(found, recognition.zones, relation, "" if place else objects, source, dependencies, needed, 0 if place else first_record_line)
+        )
+    names = ", ".join(["line", "class", "item", "file", *(quoted_name(name) for name in sorted(needed))])
+    return " UNION ALL ".join(f"SELECT {names} FROM ({select})" for select in selects)
+
+
+def is_line_of(found: Format) -> str:
+    """Whether a line is one of this format, as far as its beginning tells."""
+    # An empty line is null, and neither is nor is not anything.
+    return "starts_with(ltrim(coalesce(raw, '')), '{')" if found.is_json else f"regexp_matches(coalesce(raw, ''), {quoted(found.pattern)})"
+
+
+def is_whole(found: Format) -> str:
+    """Whether all of such a line is there: JSON may be cut short."""
+    return f"{json_of('raw', quoted(json.dumps({'level': 'VARCHAR'})))} IS NOT NULL" if found.is_json else "true"
+
+
+def plain_select(
+    found: Format, zones: Zones, lines: str, objects: str, source: Source, dependencies: Sequence[Dependency], needed: Set[str], first_record_line: int
+) -> str:  # fmt: skip
+    """The SELECT that reads the lines of one format."""
+    if objects and found.request_columns:
+        found = replace(found, columns={**found.columns, **found.request_columns})
+    texts, parsed, known, broken = _json_texts(found) if found.is_json else _group_texts(found)
+    present = " AND ".join(f"{_has(name, found, texts)} IS NOT NULL" for name in found.request_has)
+    if found.message_last and not objects:
+        texts["message"] = f"coalesce({LAST_MESSAGE}, {texts['message']})"
+    apart = {
+        "request": present or ("struct_extract(spoken, 'url') <> ''" if speaks(found) else "false"),
+        "mended": "j IS NOT NULL AND (contains(raw, '\\ud') OR contains(raw, '\\uD')) AND NOT json_valid(raw)" if found.is_json and not objects else "false",
+        "class": "'record'"
+        if objects
+        else f"CASE WHEN {known} THEN 'record' WHEN {broken} OR line < {first_record_line} THEN 'unparsed' ELSE 'continuation' END",
+    }
+    if speaks(found):
+        apart = {"spoken": f"regexp_extract(message_text, {quoted(REQUEST_IN_TEXT)}, ['method', 'url', 'status'])", **apart}
+    own = {
+        "ts": instant_sql("ts_text", found.times, zones), "zoned": zoned_sql("ts_text", found.times), "ts_raw": "ts_text", "format": quoted(found.name),
+        **meanings(found.levels, found),
+    }  # fmt: skip
+    upper = together(dependencies, found, zones.name)
+    wanted = closure(needed | {"class"}, {**upper, **own, **apart})
+    structure = json_structure(found, {name.removesuffix("_text") for name in wanted})
+    if objects:  # of finished requests only, see `reading`
+        columns = ", ".join(f"{quoted_name(name)}: {quoted(sql_type(kind))}" for name, kind in structure.items())
+        body = f"SELECT NULL::BIGINT AS line, NULL::VARCHAR AS next, {FIRST} FROM {objects.replace('COLUMNS', columns)} AS j WHERE {present}"
+    else:
+        j = parsed.replace("STRUCTURE", quoted(json.dumps(structure)))
+        body = f"SELECT line, next, {FIRST} FROM (SELECT line, raw, next, {j} AS j FROM ({lines}))"
+    return layers(body, {**{f"{field}_text": text for field, text in texts.items()}, **apart}, own, upper, wanted, source)
+
+
+def sql_type(kind: Any) -> str:
+    """The type of a JSON structure's part, as DuckDB writes it."""
+    return "STRUCT(" + ", ".join(f"{quoted_name(name)} {sql_type(inner)}" for name, inner in kind.items()) + ")" if isinstance(kind, dict) else str(kind)
+
+
+def laid_select(recognition: Recognition, lines: str, source: Source, dependencies: Sequence[Dependency], needed: Set[str]) -> str:
+    """The SELECT that reads the working copy of a log that was laid out (see `layout`)."""
+    fields = sorted(FIELDS - {"inner", "partial", "stream", "priority"})
+    first = {
+        **{f"{field}_text": f"j.{field}" for field in fields}, "ts_found": "j.ts", "ts_raw_found": "j.ts_raw", "zoned_found": "j.zoned", "format_found": "j.format",
+        "request": "coalesce(j.request, false)", "mended": "false",
+        "class": "CASE raw[1] WHEN 'c' THEN 'continuation' WHEN 'u' THEN 'unparsed' ELSE 'record' END",
+    }  # fmt: skip
+    own = {"ts": "TRY_CAST(ts_found AS TIMESTAMP)", "zoned": "zoned_found", "ts_raw": "ts_raw_found", "format": "format_found", **meanings({}, None)}
+    upper = together(dependencies, None, recognition.zones.name)
+    wanted = closure(needed | {"class"}, {**upper, **own})
+    structure = dict.fromkeys(fields, "VARCHAR") | {"ts_raw": "VARCHAR", "zoned": "BOOLEAN", "request": "BOOLEAN", "format": "VARCHAR"}
+    j = f"CASE WHEN starts_with(raw, '{{') THEN {json_of('raw', quoted(json.dumps(structure)))} END"
+    body = f"SELECT line, NULL::VARCHAR AS next, {FIRST} FROM (SELECT line, raw, {j} AS j FROM ({lines}))"
+    return layers(body, first, own, upper, wanted, source)
+
+
+def layers(body: str, first: Mapping[str, str], own: Mapping[str, str], upper: Mapping[str, str], wanted: Set[str], source: Source) -> str:
+    """The three layers put together, of what is wanted; `body` has a place for the first one."""
+    texts = {**{f"{field}_text": "NULL::VARCHAR" for field in FIELDS}, **first}
+    lowest = body.replace(FIRST, ", ".join(f"{expression} AS {name}" for name, expression in texts.items() if name in wanted))
+    second = [f"{expression} AS {name}" for name, expression in own.items() if name in wanted]
+    third = [f"{expression} AS {name}" for name, expression in upper.items() if name in wanted]
+    return f"SELECT *, {quoted(source.id)} AS item, {quoted(source.origin)} AS file{_more(third)} FROM (SELECT *{_more(second)} FROM ({lowest}))"
+
+
+def _more(expressions: Sequence[str]) -> str:
+    return "".join(f",\n    {expression}" for expression in expressions)
+
+
+def closure(needed: Set[str], expressions: Mapping[str, str]) -> frozenset[str]:
+    """The names that these names are made of, all the way down."""
+    found: set[str] = set()
+    waiting = list(needed)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += re.findall(r"[a-z_]\w*", expressions.get(name, ""))
+    return frozenset(found)
+
+
+def meanings(levels: Mapping[str, str], found: Format | None) -> dict[str, str]:
+    """What the text of a field means, by column; `found` is None for a log that was laid out, which knows its formats itself."""
+    spoken = found is not None and speaks(found)
+    status = "coalesce(status_text, nullif(struct_extract(spoken, 'status'), ''))" if spoken else "status_text"
+    whole = "nullif(rtrim(message_text), '')" if found is not None and not found.is_json else "message_text"
+    plain = f"regexp_replace(message_text, {quoted(ANSI_ESCAPE)}, '', 'g')"
+    inner = "TRY(coalesce(json_extract_string(message_text, '/msg'), json_extract_string(message_text, '/message')))"
+    return {
+        "level": level_sql("level_text", levels),
+        "message": f"CASE WHEN message_text[1] = '{{' THEN coalesce({inner}, {whole}) WHEN contains(message_text, chr(27)) THEN {plain} ELSE {whole} END",
+        "status": f"CASE WHEN TRY_CAST({status} AS INTEGER) BETWEEN 100 AND 599 THEN TRY_CAST({status} AS SMALLINT) END",
+        "method": "coalesce(method_text, nullif(struct_extract(spoken, 'method'), ''))" if spoken else "method_text",
+        "url": "coalesce(url_text, nullif(struct_extract(spoken, 'url'), ''))" if spoken else "url_text",
+        "event_stream": "starts_with(lower(coalesce(content_type_text, '')), 'text/event-stream')",
+        "is_request": "class = 'record' AND request",
+        "host": "host_text",
+        "pid": "TRY_CAST(pid_text AS BIGINT)",
+        "logger": "CASE WHEN left(logger_text, 1) NOT IN ('{', '[') THEN logger_text END",
+        "response_bytes": "TRY_CAST(response_bytes_text AS BIGINT)",
+        "request_id": "request_id_text",
+        "client": "trim(split_part(client_text, ',', 1))",
+        "user": "user_text",
+        "error_code": "error_code_text",
+        "told": told_duration(frozenset(found.fields) if found else FIELDS),
+        "told_ms": "CASE WHEN told >= 0 AND told < 1e12 THEN told END",
+    }
+
+
+def together(dependencies: Sequence[Dependency], found: Format | None, zone: str) -> dict[str, str]:
+    """What several fields mean together, by column."""
+    aborted, consequence = (found.aborted_message, found.consequence_message) if found else ("request aborted", "failed with status code")
+    return {
+        "duration_ms": f"coalesce(told_ms, {duration_in('message')})",
+        "duration_us": "CAST(round(duration_ms * 1000) AS BIGINT)",
+        "request_us": "duration_us" if found is None or speaks(found) else "CAST(round(told_ms * 1000) AS BIGINT)",
+        "ts_zone": f"CASE WHEN ts IS NOT NULL THEN CASE WHEN zoned THEN 'explicit' ELSE {quoted('assumed: ' + zone)} END END",
+        "streaming": "CASE WHEN is_request THEN event_stream END",
+        "route": route_sql(),
+        "dependency": dependency_sql(dependencies),
+        "aborted": f"is_request AND NOT event_stream AND (status IS NULL OR message = {quoted(aborted)})" if aborted else "is_request AND status IS NULL",
+        "error_type": error_sql("error_type_text", 2, 1, found),
+        "error_message": f"coalesce({meaningful_line('error_message_text')}, {error_sql('NULL', 3, 3, found)})",
+        "consequence": f"coalesce(starts_with(error_message_text, {quoted(consequence)}), false)" if consequence else "false",
+        "severity": f"greatest({level_number('level')}, CASE WHEN status >= 500 THEN 50 WHEN status >= 400 THEN 40 WHEN error_message_text IS NOT NULL THEN 50 ELSE 0 END)",
+        "twin": "hash(ts_raw, level_text, message, host_text, pid_text, request_id_text, error_message_text)",
+    }
+
+
+def speaks(found: Format) -> bool:
+    """Whether a format's messages may tell of requests (`GET /api/orders/42 200 - 13ms`), for want of fields of their own."""
+    return not found.is_json and "message" in found.groups
+
+
+def _json_texts(found: Format) -> tuple[dict[str, str], str, str, str]:
+    texts = {field: json_field(found.columns.get(field, ()), leaves(found)) for field in FIELDS}
+    return texts, f"CASE WHEN starts_with(ltrim(raw), '{{') THEN {json_of('raw', 'STRUCTURE')} END", "j IS NOT NULL", "starts_with(ltrim(raw), '{\"')"
+
+
+def _group_texts(found: Format) -> tuple[dict[str, str], str, str, str]:
+    groups = list(re.compile(found.pattern).groupindex)
+    key = "ts" if "ts" in groups else groups[0]
+    listed = ", ".join(map(quoted, numbered_groups(found.pattern)))
+    texts = {field: f"nullif(j.{field}, '')" for field in groups}
+    return texts, f"regexp_extract(raw, {quoted(found.pattern)}, [{listed}])", f"coalesce(j.{key}, '') <> ''", "false"
+
+
+def numbered_groups(pattern: str) -> list[str]:
+    """The names of a pattern's groups in their order; DuckDB wants one for each."""
+    compiled = re.compile(pattern)
+    names = {number: name for name, number in compiled.groupindex.items()}
+    return [names.get(number, f"unnamed_{number}") for number in range(1, compiled.groups + 1)]
+
+
+def _has(name: str, found: Format, texts: Mapping[str, str]) -> str:
+    """The field, or the path in a JSON object, that a finished request has."""
+    return texts[name] if name in found.fields else "j." + ".".join(map(quoted_name, name.split("/")))
+
+
+def json_of(text: str, structure: str) -> str:
+    """The struct of a JSON text; one that DuckDB refuses for a lone surrogate gets a second chance without it."""
+    mended = f"regexp_replace({text}, {quoted(LONE_SURROGATES)}, '\\1', 'g')"
+    return f"coalesce(TRY(from_json({text}, {structure})), CASE WHEN contains({text}, '\\ud') OR contains({text}, '\\uD') THEN TRY(from_json({mended}, {structure})) END)"
+
+
+def json_structure(found: Format, fields: Set[str]) -> dict[str, Any]:
+    """The structure for from_json: the paths of these fields and of what makes a request, all leaves as text."""
     tree: dict[str, Any] = {}
-    for path in [*(path for paths in found.columns.values() for path in paths), *found.request_has]:
+    whole = leaves(found)
+    asked = [path for field, paths in found.columns.items() if field in fields for path in paths]
+    wanted = [top if (top := path.partition("/")[0]) in whole else path for path in asked]
+    for path in [*wanted, *(name for name in found.request_has if name not in found.fields), *(("level",) if not wanted else ())]:
         branch = tree
         *parents, leaf = path.split("/")
         for parent in parents:
@@ -118,45 +317,76 @@ def json_structure(found: Format) -> str:
                 branch[parent] = {}
             branch = branch[parent]
         branch.setdefault(leaf, "VARCHAR")
-    return json.dumps(tree)
+    return tree
 
 
-def json_field(paths: Sequence[str]) -> str:
+def leaves(found: Format) -> frozenset[str]:
+    """The paths of a format at which a value is read whole: what lies deeper is taken from its text."""
+    return frozenset(path for paths in found.columns.values() for path in paths)
+
+
+def json_field(paths: Sequence[str], whole: Set[str]) -> str:
     """The first value found at these paths of the struct `j`, as text."""
-    return f"coalesce({', '.join(['j.' + '.'.join(map(quoted_name, path.split('/'))) for path in paths] + ['NULL'])})"
+    found = []
+    for path in paths:
+        top, _, deeper = path.partition("/")
+        if deeper and top in whole:
+            found.append(
+                f"CASE WHEN left(j.{quoted_name(top)}, 1) IN ('{{', '[') THEN TRY(json_extract_string(j.{quoted_name(top)}, {quoted('/' + deeper)})) END"
+            )
+        else:
+            found.append("j." + ".".join(map(quoted_name, path.split("/"))))
+    return f"coalesce({', '.join(found)})" if found else "NULL::VARCHAR"
 
 
-def instant_sql(text: str, log_zone: str) -> str:
-    """A TIMESTAMP in UTC from epoch seconds, ms, µs or ns by magnitude, or ISO 8601 (without zone: in `log_zone`)."""
-    number = f"TRY_CAST({text} AS DECIMAL(28, 6))"
-    return f"""CASE WHEN {number} IS NOT NULL THEN CASE
-            WHEN abs({number}) < 1e11 THEN make_timestamp(CAST({number} * 1000000 AS BIGINT))
-            WHEN abs({number}) < 1e14 THEN make_timestamp(CAST({number} * 1000 AS BIGINT))
-            WHEN abs({number}) < 1e17 THEN make_timestamp(CAST({number} AS BIGINT))
-            WHEN abs({number}) < 9e18 THEN make_timestamp(CAST({number} / 1000 AS BIGINT)) END
-        WHEN regexp_matches({text}, '(Z|[+-]\\d\\d:?\\d\\d)$') THEN CAST(TRY_CAST({text} AS TIMESTAMPTZ) AS TIMESTAMP)
-        ELSE CAST(timezone({quoted(log_zone)}, TRY_CAST({text} AS TIMESTAMP)) AS TIMESTAMP) END"""
-
-
-def level_sql(text: str) -> str:
-    """A level's name from pino's number (custom ones round down) or from any logger's name."""
+def level_sql(text: str, levels: Mapping[str, str]) -> str:
+    """A level's name from pino's number (custom ones round down) or from any logger's name; `levels` are the format's own names."""
     number = f"TRY_CAST({text} AS INTEGER)"
     steps = " ".join(f"WHEN {number} < {value + 10} THEN '{name}'" for name, value in LEVELS.items() if name != "fatal")
     plain = f"lower(regexp_replace({text}, {quoted(ANSI_ESCAPE)}, '', 'g'))"
-    names = " ".join(f"WHEN '{name}' THEN '{meaning}'" for name, meaning in [*LEVEL_NAMES.items(), *((name, name) for name in LEVELS)])
-    return f"CASE WHEN {number} IS NOT NULL THEN CASE {steps} ELSE 'fatal' END ELSE CASE {plain} {names} END END"
+    known = {**LEVEL_NAMES, **{name: name for name in LEVELS}, **levels}
+    names = " ".join(f"WHEN {quoted(name)} THEN '{meaning}'" for name, meaning in known.items())
+    usual = " ".join(f"WHEN '{value}' THEN '{name}'" for name, value in LEVELS.items())
+    other = f"CASE WHEN {text}[1] BETWEEN '0' AND '9' THEN CASE {steps} WHEN {number} IS NOT NULL THEN 'fatal' END ELSE CASE {plain} {names} END END"
+    return f"CASE {text} {usual} ELSE {other} END"
 
 
 def level_number(level: str) -> str:
     return f"CASE {level} {' '.join(f'WHEN {quoted(name)} THEN {value}' for name, value in LEVELS.items())} ELSE 0 END"
 
 
+def told_duration(fields: Set[str]) -> str:
+    """The duration in a field of its own, in milliseconds: a number in the unit the field's name says, or a text with its unit."""
+    if not any(field.startswith("duration_") for field in fields):
+        return "NULL::DOUBLE"
+    number = "TRY_CAST(duration_ms_text AS DOUBLE)"
+    ways = [
+        number,
+        f"CASE WHEN duration_ms_text[-1] = 's' THEN {in_ms('duration_ms_text')} END",
+        *(f"TRY_CAST({field}_text AS DOUBLE) {scale}" for field, scale in OTHER_UNITS.items() if field in fields),
+    ]
+    return f"coalesce({', '.join(ways)})"
+
+
+def duration_in(text: str) -> str:
+    """A duration that the first line of a message speaks of, in milliseconds; a limit or a pause is none."""
+    first = f"split_part(left({text}, 4000), chr(10), 1)"
+    spoken = f"regexp_extract({first}, {quoted(TEXT_DURATION)})"
+    return f"CASE WHEN regexp_matches({text}, '\\d\\s?(?:[nµum]?s|milli|sec|min)|(?:Time|Ms|duration): \\d') AND NOT regexp_matches({first}, {quoted(SETTING)}) THEN {in_ms(spoken)} END"
+
+
+def in_ms(text: str) -> str:
+    """Milliseconds from a text that ends with a number and its unit."""
+    number = f"TRY_CAST(replace(regexp_extract({text}, {quoted(NUMBER_AND_UNIT)}, 1), ',', '') AS DOUBLE)"
+    units = " ".join(f"WHEN '{unit}' THEN {factor}" for unit, factor in UNIT_MS.items())
+    return f"({number} * CASE regexp_replace(lower(regexp_extract({text}, {quoted(NUMBER_AND_UNIT)}, 2)), '(second|minute|sec)s$', '\\1') {units} END)"
+
+
 def route_sql() -> str:
-    """Method and path with ids folded. Twice, because two ids in a row share the slash between them."""
-    path = "split_part(split_part(url_text, '?', 1), '#', 1)"
-    once = f"regexp_replace({path}, {quoted(ID_SEGMENT)}, '/:id\\1', 'g')"
-    folded = f"regexp_replace({once}, {quoted(ID_SEGMENT)}, '/:id\\1', 'g')"
-    return f"CASE WHEN url_text IS NOT NULL THEN coalesce(method_text || ' ', '') || CASE WHEN regexp_matches({path}, '\\d') THEN {folded} ELSE {path} END END"
+    """Method and path with ids folded. Slashes are doubled for it, because two ids in a row share the slash between them."""
+    path = "split_part(split_part(url, '?', 1), '#', 1)"
+    folded = f"replace(regexp_replace(replace({path}, '/', '//') || '/', {quoted(ID_SEGMENT)}, '/:id/', 'g'), '//', '/')"
+    return f"CASE WHEN url IS NOT NULL THEN coalesce(method || ' ', '') || CASE WHEN regexp_matches({path}, '\\d') THEN ({folded})[:-2] ELSE {path} END END"
 
 
 def dependency_sql(dependencies: Sequence[Dependency]) -> str:
@@ -171,16 +401,29 @@ def dependency_sql(dependencies: Sequence[Dependency]) -> str:
     return f"CASE WHEN NOT is_request THEN coalesce(lower(dependency_text), {named}) END"
 
 
+def error_sql(field: str, best: int, other: int, found: Format | None) -> str:
+    """Part of an error: from its field, else from its stack's first line, else, in text, from the message or the line after it."""
+    in_text = found is not None and not found.is_json
+
+    def said_in(*places: str) -> str:
+        texts = [f"nullif(regexp_extract({place}, {quoted(ERROR_IN_TEXT)}, {group}), '')" for place in places for group in dict.fromkeys((best, other))]
+        return f"coalesce({', '.join(texts)})"
+
+    # A message is asked only where the level says so: `Error: ` in it may be quoted.
+    said = f"CASE WHEN level IN ('error', 'fatal') THEN {said_in('message_text', *(['next'] if in_text else []))} END"
+    return f"coalesce({', '.join([field, *([] if in_text else [said_in('stack_text')]), said])})"
+
+
 def meaningful_line(text: str) -> str:
     """The line of an error's text that says what happened: Prisma's comes last, after its source excerpt."""
     last = f"trim(regexp_extract({text}, '([^\\n]+)\\s*$', 1))"
     return f"CASE WHEN starts_with({text}, '\nInvalid `') THEN {last} ELSE split_part(ltrim({text}, '\n '), '\n', 1) END"
 
 
-def no_format_select(raw: str, source: Source) -> str:
+def no_format_select(lines: str, source: Source) -> str:
     """The SELECT for a source of no known format: every line is unparsed, and none is lost."""
     nulls = ", ".join(f"NULL::{kind} AS {quoted_name(column)}" for column, kind in TYPES.items())
-    return f"SELECT line, bytes, \"offset\", 'unparsed' AS class, {quoted(source.id)} AS item, {quoted(source.origin)} AS file, {nulls} FROM ({raw})"
+    return f"SELECT line, 'unparsed' AS class, {quoted(source.id)} AS item, {quoted(source.origin)} AS file, {nulls} FROM ({lines})"
 
 
 def quoted(text: str) -> str:

@@ -13,24 +13,24 @@ from incident_kit.logs.accounting import Account
 from incident_kit.logs.columns import COLUMNS, Dependency
 from incident_kit.logs.reading import read
 from incident_kit.logs.slices import open_log
-from incident_kit.model.source import Source
+from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window, iso
 
 EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC) - timedelta(days=1)
 
 
 def export(
-    paths: Sequence[Path], out: TextIO, form: str, bounds: tuple[datetime | None, datetime | None], dependencies: Sequence[Dependency]
+    paths: Sequence[Path], out: TextIO, form: str, bounds: tuple[datetime | None, datetime | None], dependencies: Sequence[Dependency], unsaid: Unsaid
 ) -> list[Account]:  # fmt: skip
     """Write the records of the files within `bounds` to `out`, as `jsonl` or `csv`; return what became of every line.
 
     Raises LogFileError for a file that cannot be read as a log.
     """
     for path in paths:
-        with open_log(path):
+        with open_log(path, unsaid):
             pass  # says at once, and of every file, what is wrong with it
     window = Window(bounds[0] or EARLIEST, bounds[1] or LATEST) if any(bounds) else None
-    sources = [Source(str(number), path, str(path)) for number, path in enumerate(paths)]
+    sources = [Source(str(number), path, str(path), unsaid=unsaid) for number, path in enumerate(paths)]
     with read(sources, window, dependencies=dependencies) as records:
         table = csv.DictWriter(out, list(COLUMNS), lineterminator="\n")
         if form == "csv":

@@ -1,25 +1,31 @@
 """Sources and a window become records in canonical columns, read by DuckDB.
 
-Each source is scanned once (see `scan`), its format is detected, and one SELECT turns its lines into the columns of
-`columns.COLUMNS`. The lines of all sources form the relation `lines`; `records` is what of it lies in the window, counted once
-where two files hold the same record. Small inputs are read into memory once; large ones are read again by each query.
+Each source is scanned once (`scan`), recognised (`recognise`), and read in place where every record is a line of one format;
+else a working copy is laid out first (`layout`). One SELECT a source gives the columns of `columns.COLUMNS`. The lines of
+all sources form the relation `lines`; `records` is what of it lies in the window, counted once where two files hold the same
+record. Small inputs are read into memory once; of large ones each question reads what it needs.
 
 Everything that leaves here as text has been redacted: this is the one way from stored bytes to a person.
 """
 
 from __future__ import annotations
 
+import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from incident_kit.logs.accounting import Account
-from incident_kit.logs.columns import ANSI_ESCAPE, COLUMNS, Dependency, json_select, no_format_select, quoted
-from incident_kit.logs.formats import detect
-from incident_kit.logs.scan import scan
+from incident_kit.logs.archives import TextReader
+from incident_kit.logs.columns import COLUMNS, TYPES, Dependency, in_place_select, is_line_of, is_whole, laid_select, no_format_select, quoted
+from incident_kit.logs.ready import Readable, glance, make_ready, single_lines
+from incident_kit.logs.scan import clean_lines
 from incident_kit.model.finding import Line
 from incident_kit.model.redaction import redact
 from incident_kit.model.source import Source
@@ -29,30 +35,45 @@ if TYPE_CHECKING:
     import pandas
 
 QUERIES = Path(__file__).parent / "queries"
-IN_MEMORY_BYTES = 256 << 20
-HEAD_LINES = 200
+IN_MEMORY_BYTES = 128 << 20
+MEMORY_LIMIT = "600MB"  # of DuckDB; what does not fit goes to the scratch folder
+VIEWS = ("requests", "calls")
 
 
 class Records:
     """The log records of some sources within a window. `read` makes one; close it, or use it in a `with`."""
 
-    def __init__(self, sources: Sequence[Source], window: Window | None, dependencies: Sequence[Dependency], log_zone: str) -> None:
+    def __init__(self, sources: Sequence[Source], window: Window | None, dependencies: Sequence[Dependency], only: frozenset[str]) -> None:
         import duckdb  # here, because commands that only start a kernel import this module and read nothing
 
         self.sources = tuple(sources)
         self.window = window
+        self._dependencies = dependencies
+        self._only = only
         self._scratch = tempfile.TemporaryDirectory(prefix="incident-kit-")
-        self._connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
-        self._connection.execute("SET TimeZone = 'UTC'")
         scratch = Path(self._scratch.name)
-        self._scans = [scan(source.path, scratch) for source in self.sources]
-        small = sum(looked_at.text_bytes for looked_at in self._scans) <= IN_MEMORY_BYTES
-        self._relation = "TABLE" if small else "VIEW"
-        for number in range(len(self.sources)):
-            self._connection.execute(f"CREATE TEMP {self._relation} raw_{number} AS {self._raw_from_file(number)}")
-        self._formats = [detect(self._head(number)) for number in range(len(self.sources))]
+        size_bytes = sum(source.path.stat().st_size for source in self.sources)
+        first = [glance(source) if size_bytes > IN_MEMORY_BYTES else None for source in self.sources]
+        self._looking = ThreadPoolExecutor(1)
+        self._promised: dict[int, Future[Readable]] = {
+            number: self._looking.submit(make_ready, self.sources[number], scratch) for number, readable in enumerate(first) if readable
+        }
+        self._readable = [readable or make_ready(self.sources[number], scratch) for number, readable in enumerate(first)]
+        self._connection = duckdb.connect(
+            config={
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "temp_directory": str(scratch / "spill"),
+                "memory_limit": MEMORY_LIMIT,
+            }
+        )
+        self._connection.execute("SET TimeZone = 'UTC'")
+        # It moves conditions below the layers of `columns` and then computes what they are made of once for each: three times the work.
+        self._connection.execute("SET disabled_optimizers = 'filter_pushdown'")
+        self._small = sum(readable.scan.text_bytes for readable in self._readable) <= IN_MEMORY_BYTES
         self._accounts: list[Account] | None = None
-        self._build(dependencies, log_zone)
+        self._views: list[str] = []
+        self._build()
 
     def __enter__(self) -> Records:
         return self
@@ -62,6 +83,7 @@ class Records:
 
     def close(self) -> None:
         """Let go of the database and the working copies."""
+        self._looking.shutdown()
         self._connection.close()
         self._scratch.cleanup()
 
@@ -71,15 +93,29 @@ class Records:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Every record as a dict of the canonical columns, file by file in the order of their lines."""
-        columns = ", ".join(f'"{column}"' for column in COLUMNS)
-        cursor = self._connection.execute(f"SELECT {columns} FROM records ORDER BY source, line")
+        names = [column for column in COLUMNS if column != "offset"]
+        columns = ", ".join(f'"{column}"' for column in names)
+        statement = f"SELECT source, {columns} FROM records ORDER BY source, line"
+        self._settle()
+        self._provide(statement)
+        cursor = self._connection.execute(statement)
+        number, offsets, at = -1, iter([0]), 0
         while rows := cursor.fetchmany(10_000):
-            yield from (dict(zip(COLUMNS, map(redact_value, row), strict=True)) for row in rows)
+            for source, *row in rows:
+                found = dict(zip(names, map(redact_value, row), strict=True))
+                if source != number:
+                    number, offsets, at = source, self._offsets(source), 0
+                found["offset"] = next(islice(offsets, found["line"] - at - 1, None))
+                at = found["line"]
+                yield found
 
     def frame(self, where: str = "true") -> pandas.DataFrame:
-        """The records as a DataFrame of the canonical columns, in time order; `where` is a condition in SQL."""
-        columns = ", ".join(f'"{column}"' for column in COLUMNS)
-        frame = self._connection.execute(f"SELECT {columns} FROM records WHERE {where} ORDER BY ts, file, line").df()
+        """The records as a DataFrame of the canonical columns (without `offset`), in time order; `where` is a condition in SQL."""
+        columns = ", ".join(f'"{column}"' for column in COLUMNS if column != "offset")
+        statement = f"SELECT {columns} FROM records WHERE {where} ORDER BY ts, file, line"
+        self._settle()
+        self._provide(statement)
+        frame = self._connection.execute(statement).df()
         for column in frame.select_dtypes(include=["str", "object"]).columns:
             frame[column] = frame[column].map(redact_value)
         frame["ts"] = frame["ts"].dt.tz_localize("UTC")
@@ -87,16 +123,19 @@ class Records:
 
     def raw_lines(self, cited: Iterable[Line]) -> dict[Line, str]:
         """The cited lines as they stand in the evidence, redacted."""
-        found: dict[Line, str] = {}
         wanted: dict[str, set[int]] = {}
         for line in cited:
             wanted.setdefault(line.item, set()).add(line.line)
-        for number, source in enumerate(self.sources):
-            numbers = sorted(wanted.get(source.id, ()))
-            if numbers:
-                statement = f"SELECT line, raw FROM ({self._raw(number)}) WHERE line IN ({', '.join(map(str, numbers))})"
-                for line_number, raw in self._connection.execute(statement).fetchall():
-                    found[Line(source.id, line_number)] = redact_value(raw or "")
+        found: dict[Line, str] = {}
+        for readable in self._readable:
+            numbers = wanted.get(readable.source.id, set())
+            left = len(numbers)
+            lines = enumerate(single_lines(clean_lines(TextReader(readable.source.path), Counter())), start=1)
+            while left:
+                number, raw = next(lines, (0, b""))
+                if number in numbers:
+                    found[Line(readable.source.id, number)] = redact_value(raw.decode("utf-8", "replace"))
+                left = left - (number in numbers) if number else 0
         return found
 
     def accounting(self) -> list[Account]:
@@ -107,87 +146,151 @@ class Records:
         return self._accounts
 
     def _account(self, number: int, row: Mapping[str, Any]) -> Account:
-        source, looked_at, found = self.sources[number], self._scans[number], self._formats[number]
-        unparsed = "FROM unparsed WHERE source = $source"
+        self._settle()
+        readable = self._readable[number]
+        source, seen = readable.source, readable.scan
         examples, last_unparsed = [], None
         if row.get("unparsed"):  # the lines themselves are read again only if there are any
-            examples = self._rows(f"SELECT line, raw {unparsed} ORDER BY line LIMIT 3", {"source": number})
-            last_unparsed = self._rows(f"SELECT max(line) AS line {unparsed}", {"source": number})[0]["line"]
+            unparsed = self._rows("SELECT line, max(line) OVER () AS last FROM lines WHERE class = 'unparsed' AND source = $source ORDER BY line LIMIT 3", {"source": number})  # fmt: skip
+            last_unparsed = unparsed[0]["last"]
+            raws = self.raw_lines(Line(source.id, each["line"]) for each in unparsed)
+            examples = [(line.line, raw[:200]) for line, raw in sorted(raws.items(), key=lambda pair: pair[0].line)]
         lines = row.get("lines", 0)
+        cleaned = {**readable.cleaned, **({"lone_surrogate": row["mended"]} if row.get("mended") else {})}
         return Account(
-            item=source.id, origin=source.origin, format=found.name if found else "", bytes=looked_at.size_bytes, lines=lines,
+            item=source.id, origin=source.origin, format=readable.recognition.name, wrapper=readable.recognition.wrapper, bytes=seen.size_bytes, lines=lines,
             records=row.get("records", 0), continuations=row.get("continuations", 0), unparsed=row.get("unparsed", 0),
-            outside=row.get("outside", 0), undated=row.get("undated", 0), repeated=row.get("repeated", 0),
-            unfinished=bool(lines) and not looked_at.ends_with_newline and last_unparsed == lines,
+            outside=row.get("outside", 0), undated=row.get("undated", 0),
+            undated_reason=readable.recognition.undecided if row.get("undated") else "", repeated=row.get("repeated", 0),
+            unfinished=bool(lines) and not seen.ends_with_newline and last_unparsed == lines,
             first=row.get("first"), last=row.get("last"), zones=tuple(sorted(row.get("zones") or ())),
-            cleaned=looked_at.cleaned, damage=looked_at.damage,
-            unparsed_examples=tuple((example["line"], (example["raw"] or "")[:200]) for example in examples),
+            cleaned=cleaned, damage=seen.damage, unparsed_examples=tuple(examples),
         )  # fmt: skip
 
     def _rows(self, statement: str, parameters: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
+        import duckdb
+
+        try:
+            rows = self._read(statement, parameters)
+        except duckdb.Error:  # an unclean line: it can only be one that was not looked at yet
+            if not self._settle():
+                raise
+            return self._read(statement, parameters)
+        return self._read(statement, parameters) if self._settle() else rows
+
+    def _read(self, statement: str, parameters: Mapping[str, object] | None) -> list[dict[str, Any]]:
+        self._provide(statement)
         cursor = self._connection.execute(statement, dict(parameters or {}))
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, map(redact_value, row), strict=True)) for row in cursor.fetchall()]
 
-    def _head(self, number: int) -> list[bytes]:
-        statement = f"SELECT raw FROM ({self._raw(number)}) WHERE raw IS NOT NULL LIMIT {HEAD_LINES}"
-        return [raw.encode() for (raw,) in self._connection.execute(statement).fetchall()]
+    def _settle(self) -> bool:
+        """Wait until every byte has been looked at; whether that showed that what was read so far has to be read again."""
+        known = {number: promise.result() for number, promise in self._promised.items()}
+        again = any(not self._readable[number].reads_like(readable) for number, readable in known.items())
+        for number, readable in known.items():
+            self._readable[number] = readable
+        self._promised = {}
+        if again:
+            self._build()
+        return again
 
-    def _raw(self, number: int) -> str:
-        """The lines of a source: `line`, `raw`, `bytes`, `offset`."""
-        return f"FROM raw_{number}"
+    def _offsets(self, number: int) -> Iterator[int]:
+        """Where each line of a source begins in the original file."""
+        at = self.sources[number].offset_bytes
+        for piece in clean_lines(TextReader(self.sources[number].path), Counter()):
+            for line in piece.removesuffix(b"\n").split(b"\n"):
+                yield at
+                at += len(line) + 1
 
-    def _raw_from_file(self, number: int) -> str:
-        looked_at = self._scans[number]
-        compression = "gzip" if looked_at.compressed and looked_at.path == self.sources[number].path else "none"
-        text = f"regexp_replace(raw, {quoted(ANSI_ESCAPE)}, '', 'g')" if looked_at.has_escapes else "raw"
-        return (
-            f"SELECT row_number() OVER () AS line, {text} AS raw, strlen(coalesce(raw, '')) + 1 AS bytes, "
-            f"({self.sources[number].offset_bytes} + sum(strlen(coalesce(raw, '')) + 1) OVER (ROWS UNBOUNDED PRECEDING) - strlen(coalesce(raw, '')) - 1)::BIGINT AS \"offset\" "
-            f"FROM read_csv({quoted(str(looked_at.path))}, "
-            "columns = {'raw': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false, auto_detect = false, new_line = '\\n', "
-            f"max_line_size = {looked_at.longest_line_bytes}, compression = '{compression}')"
-        )
-
-    def _build(self, dependencies: Sequence[Dependency], log_zone: str) -> None:
-        relation, run = self._relation, self._connection.execute
-        selects = [f"SELECT {number} AS source, * FROM ({self._typed(number, dependencies, log_zone)})" for number in range(len(self.sources))]
-        run(f"CREATE TEMP {relation} lines AS {' UNION ALL '.join(selects)}")
+    def _build(self) -> None:
+        """The relations: `lines` (a table, or a view made for each question), `repeated`, `records`, `requests`, `calls`."""
+        run = self._connection.execute
+        if self._small:  # unpacked and split once, however often it is asked
+            for number, readable in enumerate(self._readable):
+                run(f"CREATE TEMP TABLE raw_{number} AS {readable.lines}")
+        self._first_lines = {readable.path: self._first_record_line(readable) for readable in self._readable}
+        if self._small:
+            run(f"CREATE TEMP TABLE lines AS {self._lines(self._only)}")
+            for number in range(len(self._readable)):
+                run(f"DROP TABLE raw_{number}")
         since, until = (quoted(bound.replace(tzinfo=None).isoformat(" ")) for bound in _bounds(self.window))
-        within = f"(ts IS NULL OR (ts >= TIMESTAMP {since} AND ts < TIMESTAMP {until}))"
+        within = f"(ts IS NULL OR (ts >= TIMESTAMP {since} AND ts < TIMESTAMP {until}))" if self.window else "true"
         # Two files may hold the same record (error.log beside combined.log): the larger file keeps it.
-        rank = "(SELECT source, row_number() OVER (ORDER BY count(*) DESC, source) AS rank FROM lines WHERE class = 'record' GROUP BY source)"
-        repeated = (
-            f"SELECT source, line FROM (SELECT source, line, rank, min(rank) OVER (PARTITION BY twin) AS first_rank FROM lines JOIN {rank} USING (source) "
-            f"WHERE class = 'record' AND {within}) WHERE rank > first_rank"
-            if len(self.sources) > 1
-            else "SELECT 0 AS source, 0 AS line WHERE false"
-        )
-        run(f"CREATE TEMP {relation} repeated AS {repeated}")
-        run(f"CREATE TEMP VIEW placed AS SELECT *, {within} AS within FROM lines")
-        run("CREATE TEMP VIEW records AS SELECT * FROM placed WHERE class = 'record' AND within AND (source, line) NOT IN (SELECT (source, line) FROM repeated)"
-            if len(self.sources) > 1 else "CREATE TEMP VIEW records AS SELECT * FROM placed WHERE class = 'record' AND within")  # fmt: skip
-        raws = " UNION ALL ".join(f"SELECT {number} AS source, line, raw FROM ({self._raw(number)})" for number in range(len(self.sources)))
-        run(f"CREATE TEMP VIEW unparsed AS SELECT raws.* FROM ({raws}) raws SEMI JOIN (SELECT source, line FROM lines WHERE class = 'unparsed') USING (source, line)")  # fmt: skip
-        for view in ("requests", "calls"):
-            run(f"CREATE TEMP VIEW {view} AS {question(view)}")
+        repeated = "SELECT 0 AS source, 0 AS line WHERE false"
+        if len(self.sources) > 1:
+            rank = "(SELECT source, row_number() OVER (ORDER BY count(*) DESC, source) AS rank FROM lines WHERE class = 'record' GROUP BY source)"
+            repeated = (
+                f"SELECT source, line FROM (SELECT source, line, rank, min(rank) OVER (PARTITION BY twin) AS first_rank FROM lines JOIN {rank} USING (source) "
+                f"WHERE class = 'record' AND {within}) WHERE rank > first_rank"
+            )
+            self._settle()
+            self._provide("SELECT line, twin, ts FROM lines")
+        run(f"CREATE OR REPLACE TEMP TABLE repeated AS {repeated}")
+        [(again,)] = run("SELECT count(*) FROM repeated").fetchall()
+        once = "AND (source, line) NOT IN (SELECT (source, line) FROM repeated)" if again else ""
+        self._views = [
+            f"CREATE OR REPLACE TEMP VIEW placed AS SELECT *, {within} AS within FROM lines",
+            f"CREATE OR REPLACE TEMP VIEW records AS SELECT * FROM placed WHERE class = 'record' AND within {once}",
+            *(f"CREATE OR REPLACE TEMP VIEW {view} AS {question(view)}" for view in VIEWS),
+        ]
+        if self._small:
+            for view in self._views:
+                run(view)
 
-    def _typed(self, number: int, dependencies: Sequence[Dependency], log_zone: str) -> str:
-        found = self._formats[number]
-        source = self.sources[number]
-        if found is None:
-            return no_format_select(self._raw(number), source)
-        raw = self._raw(number)
-        first = self._connection.execute(f"SELECT line FROM ({raw}) WHERE starts_with(ltrim(raw), '{{\"') LIMIT 1").fetchone()
-        return json_select(found, raw, source, dependencies, log_zone, first_record_line=first[0] if first else 0)
+    def _provide(self, statement: str) -> None:
+        """Make `lines` anew with what this statement needs of it: only for large inputs, where parsing the rest costs."""
+        if self._small:
+            return
+        used = [view for view in VIEWS if mentions(statement, view)]
+        needed = {name for name in TYPES if any(mentions(text, name) for text in (statement, *map(question, used)))} | {"ts"}
+        if used == ["requests"]:
+            needed.discard("duration_us")  # the view has `request_us` in its place
+        only_requests = used == ["requests"] and not any(mentions(statement, name) for name in ("line", "lines", "placed", "records"))
+        self._connection.execute(f"SET preserve_insertion_order = {str(not only_requests).lower()}")  # line numbers need the order
+        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW lines AS {self._lines(frozenset(needed), only_requests)}")
+        for view in self._views:
+            self._connection.execute(view)
+
+    def _lines(self, needed: frozenset[str], only_requests: bool = False) -> str:
+        """The SELECT of `lines` with these columns; the others are null. `only_requests`: all else may be left out."""
+        columns = ", ".join(f'"{name}"' if name in needed else f'NULL::{kind} AS "{name}"' for name, kind in TYPES.items())
+        return " UNION ALL ".join(
+            f"SELECT {number}::TINYINT AS source, line, class, item, file, {columns} FROM ({self._select(readable, needed, only_requests)})" for number, readable in enumerate(self._readable)
+        )  # fmt: skip
+
+    def _raw(self, readable: Readable) -> str:
+        return f"FROM raw_{self._readable.index(readable)}" if self._small else readable.lines
+
+    def _select(self, readable: Readable, needed: frozenset[str], only_requests: bool) -> str:
+        lines = self._raw(readable)
+        if readable.laid_out:
+            return laid_select(readable.recognition, lines, readable.source, self._dependencies, needed)
+        first = self._first_lines[readable.path]
+        if not readable.recognition.formats:
+            return no_format_select(lines, readable.source)
+        objects = readable.objects if only_requests and readable.recognition.formats[0].is_json and readable.recognition.formats[0].request_has else ""
+        return in_place_select(readable.recognition, lines, objects, readable.source, self._dependencies, needed, first)
+
+    def _first_record_line(self, readable: Readable) -> int:
+        """The first line that is a record: lines before it go on from nothing."""
+        if not readable.recognition.formats or readable.laid_out:
+            return 0
+        begins = " OR ".join(f"({is_line_of(each)} AND {is_whole(each)})" for each in readable.recognition.formats)
+        row = self._connection.execute(f"SELECT line FROM ({self._raw(readable)}) WHERE {begins} LIMIT 1").fetchone()
+        return row[0] if row else 0
 
 
-def read(sources: Sequence[Source], window: Window | None = None, *, dependencies: Sequence[Dependency] = (), log_zone: str = "UTC") -> Records:
+def read(sources: Sequence[Source], window: Window | None = None, *, dependencies: Sequence[Dependency] = (), only: Iterable[str] = TYPES) -> Records:
     """The records of `sources` within `window` (all of them without one).
 
-    `dependencies` tell which outside system a record speaks of; `log_zone` is the zone of times that name none.
+    `dependencies` tell which outside system a record speaks of; `only` these columns will be asked for.
     """
-    return Records(sources, window, dependencies, log_zone)
+    return Records(sources, window, dependencies, frozenset(only))
+
+
+def mentions(statement: str, name: str) -> bool:
+    return re.search(rf"\b{name}\b", re.sub(r"--.*", "", statement)) is not None
 
 
 @cache

@@ -1,80 +1,53 @@
 """One pass over a log's bytes, before DuckDB reads it.
 
-DuckDB's line reader drops lines without a word where it meets invalid UTF-8, its delimiter or a lone CR, and its JSON
-reader refuses lone surrogates. So the bytes are looked at first. A clean file is read in place; of an unclean one a
-working copy is made in which the offending bytes are replaced one for one: line numbers and offsets stay true, and
-what was replaced is counted. Evidence itself is never touched.
+DuckDB's line reader drops lines without a word where it meets invalid UTF-8, its delimiter or a lone CR. So the bytes are
+looked at first. A clean file is read in place; of an unclean one a working copy is made in which the offending bytes are
+replaced one for one: line numbers stay true, and what was replaced is counted. Evidence itself is never touched.
 """
 
 from __future__ import annotations
 
 import codecs
-import gzip
-import io
+import os
 import re
-import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-BLOCK_BYTES = 1 << 20
-GZIP_MAGIC = b"\x1f\x8b"
+from incident_kit.logs.archives import BLOCK_BYTES, TextReader, whole_lines
+
 DELIMITER = b"\x01"  # a byte no log line has a use for; a line that has it all the same is cleaned
-LONE_SURROGATE = re.compile(rb"(?<!\\)((?:\\\\)*)\\u(?:[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u)[dD][c-fC-F][0-9a-fA-F]{2})")
 REPLACED = {"nul": (b"\x00", b" "), "separator": (DELIMITER, b" "), "carriage_return": (b"\r", b" ")}
+HEAD_BYTES, PLACE_BYTES, PLACES = 1 << 20, 1 << 16, 32
+HEAD_LINES, LINES_OF_A_BLOCK, MOST_LINES = 200, 3, 600
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a log's bytes are like. `path` is what to read: the file itself, or its cleaned working copy."""
+    """What a log's bytes are like: how it is packed, how much text it holds, whether it can be read in place."""
 
-    path: Path
-    compressed: bool
+    packing: str
     size_bytes: int
     text_bytes: int
     longest_line_bytes: int
     has_escapes: bool
     ends_with_newline: bool
-    cleaned: Mapping[str, int] = field(default_factory=dict)
+    clean: bool
+    sample: tuple[bytes, ...]
     damage: str = ""
 
 
-class TextReader:
-    """The text bytes of a file in blocks, decompressed where needed; remembers why it had to stop early."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.compressed = is_gzip(path)
-        self.damage = ""
-
-    def blocks(self) -> Iterator[bytes]:
-        with open(self.path, "rb") as raw:
-            stream: gzip.GzipFile | io.BufferedReader = gzip.GzipFile(fileobj=raw) if self.compressed else raw
-            try:
-                # read1 hands over what it has before it finds an archive cut short; read would drop it.
-                while block := stream.read1(BLOCK_BYTES):
-                    yield block
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                self.damage = f"the archive is damaged or cut short: {error}"
-
-
-def is_gzip(path: Path) -> bool:
-    """Whether a file begins as gzip does, whatever its name says."""
-    with open(path, "rb") as file:
-        return file.read(2) == GZIP_MAGIC
-
-
-def scan(path: Path, scratch: Path) -> Scan:
-    """Look at every byte once; write a working copy into the folder `scratch` only if something must be replaced."""
+def scan(path: Path) -> Scan:
+    """Look at every byte once; take lines from all over the file to recognise it by."""
     reader = TextReader(path)
     text_bytes = 0
     run = longest_run = 0  # bytes of neighbouring blocks between two line ends, rounded up to whole blocks
     has_escapes = ends_with_newline = unclean = False
     decoder = codecs.getincrementaldecoder("utf-8")()
-    carry = b""
-    first = True
-    for block in reader.blocks():
+    undecided = False  # whether the block before ended within a character
+    sample = Sample()
+    for number, block in enumerate(reader.blocks()):
         text_bytes += len(block)
         run += len(block)
         longest_run = max(longest_run, run)
@@ -82,49 +55,75 @@ def scan(path: Path, scratch: Path) -> Scan:
             run = len(block)
         has_escapes = has_escapes or b"\x1b" in block
         ends_with_newline = block.endswith(b"\n")
+        sample.take(number, block)
         if not unclean:
-            unclean = (first and block.startswith(codecs.BOM_UTF8)) or any(byte in block for byte, _ in REPLACED.values())
-            overlap = carry + block
-            unclean = unclean or (b"\\u" in overlap and LONE_SURROGATE.search(overlap) is not None)
-            carry = block[-24:]
-            try:
-                decoder.decode(block)
-            except UnicodeDecodeError:
-                unclean = True
-        first = False
-    try:
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        unclean = True
-    cleaned: Counter[str] = Counter()
-    readable = path
-    # DuckDB cannot read a cut archive to its end: what can be had of it is read from a working copy.
-    if unclean or reader.damage:
-        readable = scratch / f"{len(list(scratch.iterdir()))}.log"
-        cleaned = write_cleaned(TextReader(path), readable)
+            unclean = (number == 0 and block.startswith(codecs.BOM_UTF8)) or any(byte in block for byte, _ in REPLACED.values())
+            if undecided or not block.isascii():
+                try:
+                    decoder.decode(block)
+                    undecided = bool(decoder.getstate()[0])
+                except UnicodeDecodeError:
+                    unclean = True
     return Scan(
-        path=readable,
-        compressed=reader.compressed,
+        packing=reader.packing,
         size_bytes=path.stat().st_size,
         text_bytes=text_bytes,
         longest_line_bytes=longest_run + BLOCK_BYTES,
         has_escapes=has_escapes,
         ends_with_newline=ends_with_newline,
-        cleaned=dict(sorted(cleaned.items())),
+        clean=not unclean and not undecided,
+        sample=sample.lines,
         damage=reader.damage,
     )
 
 
-def write_cleaned(reader: TextReader, target: Path) -> Counter[str]:
-    """Write the text with offending bytes replaced one for one; return how many of each kind were replaced."""
-    counts: Counter[str] = Counter()
-    with open(target, "wb") as copy:
-        for number, lines in enumerate(whole_lines(reader.blocks())):
-            if number == 0 and lines.startswith(codecs.BOM_UTF8):
-                lines = b"   " + lines[3:]
-                counts["byte_order_mark"] += 1
-            copy.write(clean(lines, counts))
-    return counts
+class Sample:
+    """The first lines of a log and a few from all over the rest, never more than MOST_LINES."""
+
+    def __init__(self) -> None:
+        self._head: list[bytes] = []
+        self._rest: list[bytes] = []
+        self._stride = 1
+        self._begun = b""  # the line that the block before has begun, as far as it is worth keeping
+
+    def take(self, number: int, block: bytes) -> None:
+        if number == 0:
+            self._head = block.split(b"\n", HEAD_LINES)[:HEAD_LINES]
+        elif number % self._stride == 0:
+            begin = 0
+            for _ in range(LINES_OF_A_BLOCK):  # split would copy the rest of the block
+                end = block.find(b"\n", begin)
+                self._rest.append((self._begun if begin == 0 else b"") + (block[begin:end] if end >= 0 else block[begin:]))
+                begin = end + 1
+                if begin == 0:
+                    break
+            if len(self._rest) > MOST_LINES:
+                self._rest = self._rest[::2]
+                self._stride *= 2
+        self._begun = block[block.rfind(b"\n") + 1 :]
+
+    @property
+    def lines(self) -> tuple[bytes, ...]:
+        return (*self._head, *self._rest)
+
+
+def sample_of(descriptor: int, size: int) -> list[bytes]:
+    """Lines to recognise a plain log by, without reading all of it: its first ones, and a few from places all over it."""
+    lines = os.pread(descriptor, HEAD_BYTES, 0).split(b"\n", HEAD_LINES)[:HEAD_LINES]
+    for place in range(1, PLACES + 1):
+        at = size * place // PLACES - PLACE_BYTES
+        if at > HEAD_BYTES:
+            lines += os.pread(descriptor, PLACE_BYTES, at).split(b"\n")[1 : LINES_OF_A_BLOCK + 1]
+    return lines
+
+
+def clean_lines(reader: TextReader, counts: Counter[str]) -> Iterator[bytes]:
+    """The text, in pieces of whole lines, with offending bytes replaced one for one; counts how many of each kind."""
+    for number, lines in enumerate(whole_lines(reader.blocks())):
+        if number == 0 and lines.startswith(codecs.BOM_UTF8):
+            lines = b"   " + lines[3:]
+            counts["byte_order_mark"] += 1
+        yield clean(lines, counts)
 
 
 def clean(lines: bytes, counts: Counter[str]) -> bytes:
@@ -133,10 +132,6 @@ def clean(lines: bytes, counts: Counter[str]) -> bytes:
         if found := lines.count(byte):
             counts[kind] += found
             lines = lines.replace(byte, replacement)
-    if b"\\u" in lines:
-        lines, found = LONE_SURROGATE.subn(rb"\g<1>\\ufffd", lines)
-        if found:
-            counts["lone_surrogate"] += found
     try:
         lines.decode("utf-8")
     except UnicodeDecodeError:
@@ -145,18 +140,3 @@ def clean(lines: bytes, counts: Counter[str]) -> bytes:
         counts["invalid_utf8"] += sum(1 for before, after in zip(mended, replaced, strict=True) if before != after)
         lines = replaced.encode("utf-8")
     return lines
-
-
-def whole_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes, cut only after a line end, so that no character or escape is cut in two."""
-    rest: list[bytes] = []
-    for block in blocks:
-        cut = block.rfind(b"\n") + 1
-        if cut:
-            yield b"".join([*rest, block[:cut]])
-            rest = [block[cut:]]
-        else:
-            rest.append(block)
-    last = b"".join(rest)
-    if last:
-        yield last

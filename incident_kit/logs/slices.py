@@ -11,17 +11,23 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from incident_kit.errors import LogFileError
-from incident_kit.logs.formats import Format, all_formats, detect, time_of
-from incident_kit.logs.scan import GZIP_MAGIC, TextReader, whole_lines
+from incident_kit.logs.archives import packing_of_head
+from incident_kit.logs.formats import own_formats
+from incident_kit.logs.reading import read
+from incident_kit.logs.recognise import Recognition, recognise
+from incident_kit.logs.scan import HEAD_LINES, sample_of
+from incident_kit.logs.times import Zones
+from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window
 
 MARGIN = timedelta(seconds=60)
-SAMPLE_BYTES = 1 << 16
-BLOCK_BYTES = 1 << 16
+BLOCK_BYTES = 1 << 14
+HEAD_BYTES = 1 << 16
+NOTHING_TOLD = Unsaid()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +41,21 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class OpenLog:
-    """A log that is open for reading, at the size it had then. Times are found in plain text only, not in gzip."""
+    """A log that is open for reading, at the size it had then.
+
+    Times are found by looking at some places of it, except in archives and containers, which have to be read whole.
+    """
 
     path: Path
     descriptor: int
     size: int
-    compressed: bool
-    formats: tuple[Format, ...]
+    packing: str
+    recognition: Recognition
+    unsaid: Unsaid
+
+    @property
+    def must_be_read_whole(self) -> bool:
+        return bool(self.packing) or any(item.begins for item in (*self.recognition.formats, *self.recognition.wrappers))
 
     def read(self, offset: int, length: int) -> bytes:
         """Bytes at a place, without moving anything."""
@@ -49,8 +63,8 @@ class OpenLog:
 
     def times(self) -> tuple[datetime, datetime] | None:
         """The times of the first and the last dated record, or None if there is none."""
-        if self.compressed:
-            return self._times_of_archive()
+        if self.must_be_read_whole:
+            return self._times_of_all()
         oldest = next((moment for _, moment in self.dated_lines(0)), None)
         newest = self._newest_time()
         return (oldest, newest) if oldest and newest else None
@@ -61,20 +75,16 @@ class OpenLog:
             start = max(0, end - BLOCK_BYTES)
             lines = (self.read(start, end - start) + rest).split(b"\n")
             for line in reversed(lines[1:] if start else lines):
-                if moment := time_of(line, self.formats):
+                if moment := self.recognition.time_of(line):
                     return moment
             rest, end = lines[0], start
         return None
 
-    def _times_of_archive(self) -> tuple[datetime, datetime] | None:
-        """Both times of a gzip file: it has to be streamed, and is read as far as it is whole."""
-        oldest = newest = None
-        for lines in whole_lines(TextReader(self.path).blocks()):
-            dated = (time_of(line, self.formats) for line in lines.split(b"\n"))
-            oldest = oldest or next((moment for moment in dated if moment), None)
-            backwards = (time_of(line, self.formats) for line in reversed(lines.split(b"\n")))
-            newest = next((moment for moment in backwards if moment), newest)
-        return (oldest, newest) if oldest and newest else None
+    def _times_of_all(self) -> tuple[datetime, datetime] | None:
+        """Both times of an archive or a container, as far as it is whole."""
+        with read([Source("whole", self.path, str(self.path), unsaid=self.unsaid)]) as records:
+            [row] = records.query("extent")
+        return (row["first"], row["last"]) if row["first"] else None
 
     def find(self, window: Window, margin: timedelta = MARGIN) -> Span:
         """The bytes of the records from `since - margin` to `until + margin`, in whole records."""
@@ -103,16 +113,16 @@ class OpenLog:
                 return
             *lines, rest = (rest + block).split(b"\n")
             for line in lines:
-                if not partial and (moment := time_of(line, self.formats)):
+                if not partial and (moment := self.recognition.time_of(line)):
                     yield offset, moment
                 partial = False
                 offset += len(line) + 1
-        if rest and not partial and (moment := time_of(rest, self.formats)):
+        if rest and not partial and (moment := self.recognition.time_of(rest)):
             yield offset, moment
 
 
 @contextmanager
-def open_log(path: Path) -> Iterator[OpenLog]:
+def open_log(path: Path, unsaid: Unsaid = NOTHING_TOLD) -> Iterator[OpenLog]:
     """A log opened for reading only. Raises LogFileError that names what is wrong with it and what to do."""
     try:
         if path.is_dir():
@@ -129,14 +139,18 @@ def open_log(path: Path) -> Iterator[OpenLog]:
         raise LogFileError(f"{path}: cannot be opened: {error.strerror}.") from None
     try:
         size = os.fstat(descriptor).st_size
-        head = os.pread(descriptor, SAMPLE_BYTES, 0)
+        head = os.pread(descriptor, HEAD_BYTES, 0)
         if size == 0:
             raise LogFileError(f"{path}: the file is empty. Was the log rotated? Look for {path.name}.1 or {path.name}.1.gz beside it.")
-        compressed = head.startswith(GZIP_MAGIC)
-        if not compressed and looks_binary(head):
-            raise LogFileError(f"{path}: not a text log (binary bytes at its beginning). Give a plain or gzip log file.")
-        found = detect(head.split(b"\n")[:200])
-        yield OpenLog(path, descriptor, size, compressed, (found,) if found else all_formats())
+        packing = packing_of_head(head)
+        if not packing and looks_binary(head):
+            raise LogFileError(f"{path}: not a text log (binary bytes at its beginning). Give a log file: plain, gzip, zstd, bzip2 or xz.")
+        written = datetime.fromtimestamp(os.fstat(descriptor).st_mtime, UTC)
+        zones, own = Zones(unsaid.zone, unsaid.date_order, written), own_formats(unsaid.formats)
+        recognition = recognise(head.split(b"\n")[:HEAD_LINES], zones, own)
+        if not (recognition.formats or recognition.wrappers):  # a banner, a long stack: then it is worth reading more
+            recognition = recognise(sample_of(descriptor, size), zones, own)
+        yield OpenLog(path, descriptor, size, packing, recognition, unsaid)
     finally:
         os.close(descriptor)
 

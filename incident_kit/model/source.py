@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaid:
+    """What a log does not say and people tell: the zone of its times, the order of day and month, formats of their own.
+
+    `date_order` is `mdy`, `dmy`, `ymd` or empty: as the log itself shows. `formats` are formats as data (see `logs.formats`).
+    """
+
+    zone: str = "UTC"
+    date_order: str = ""
+    formats: tuple[Mapping[str, Any], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"zone": self.zone, "date_order": self.date_order, "formats": [dict(one) for one in self.formats]}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Unsaid:
+        return cls(data.get("zone", "UTC"), data.get("date_order", ""), tuple(data.get("formats", ())))
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Bytes to read: `id` is what citations name, `origin` what people call it, `offset_bytes` where it began in the original."""
+    """Bytes to read: `id` is what citations name, `origin` what people call it, `offset_bytes` where it began in the original.
+
+    `written` is when the original was last written, for times that leave out their year; None: when this file was.
+    """
 
     id: str
     path: Path
     origin: str
     offset_bytes: int = 0
+    written: datetime | None = None
+    unsaid: Unsaid = Unsaid()

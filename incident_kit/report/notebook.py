@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import sys
 import tempfile
@@ -22,6 +23,7 @@ PARAMETER = re.compile(r"(?P<name>\w+): (?P<kind>str|int|float|bool) = (?P<defau
 # Imported without binding a name, so a notebook still has to say what it uses.
 # In a thread of its own: the first cells read logs, which DuckDB does beside it, and do not draw yet.
 PRELOAD = "__import__('threading').Thread(target=__import__, args=('incident_kit.timeline.charts',)).start()"
+LONGEST_SOCKET_FOLDER = 75  # bytes; a socket's whole name may have 103 on some systems, and ours adds some twenty
 KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
 
 
@@ -92,14 +94,20 @@ def booting_kernel(folder: Path) -> Iterator[Any]:
     """A kernel that is still booting, and importing what every notebook imports; ended at the end.
 
     It listens on sockets in a private folder instead of ports, and is killed in the end, because one orderly shutdown in
-    nine takes seconds and there is nothing in it to keep.
+    nine takes seconds and there is nothing in it to keep. What it put aside, such as working copies of logs, lies in a
+    folder that goes with it.
     """
+    from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import KernelManager
 
-    with tempfile.TemporaryDirectory(prefix="ik-") as private:
-        kernel = KernelManager(kernel_name="python3", transport="ipc", connection_file=f"{private}/k.json")
+    short = None if len(os.fsencode(tempfile.gettempdir())) <= LONGEST_SOCKET_FOLDER else "/tmp"  # noqa: S108  # only for a private folder in it
+    with tempfile.TemporaryDirectory(prefix="ik-", dir=short) as sockets, tempfile.TemporaryDirectory(prefix="incident-kit-") as scratch:
+        # Without folders to search, python3 is this Python: a kernel of that name in a person's home may be any other.
+        ours = KernelSpecManager(kernel_dirs=[])
+        kernel = KernelManager(kernel_name="python3", kernel_spec_manager=ours, transport="ipc", connection_file=f"{sockets}/k.json")
         kernel.client_class = "jupyter_client.asynchronous.AsyncKernelClient"  # what papermill's client expects
-        kernel.start_kernel(cwd=str(folder), extra_arguments=[f"--IPKernelApp.exec_lines={PRELOAD}", "--HistoryManager.enabled=False"])
+        options = [f"--IPKernelApp.exec_lines={PRELOAD}", "--HistoryManager.enabled=False"]
+        kernel.start_kernel(cwd=str(folder), env={**os.environ, "TMPDIR": scratch}, extra_arguments=options)
         try:
             yield kernel
         finally:

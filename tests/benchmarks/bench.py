@@ -1,36 +1,277 @@
-"""The figures of the README: `python3 run.py bench`. Ratios within one run, medians of several: machines are noisy."""
+"""The figures of the README: `python3 run.py bench`. Ratios within one run, medians of several: machines are noisy.
+
+Without options: the demo, and quick tables on small logs. `--full --write` measures on 1 GB and 4 GB and writes README.md beside this file.
+Each job runs in a process of its own (see jobs.py), the jobs of a round one after the other, so that a ratio compares neighbours in time.
+polars and jq take part where they are there: polars if somebody has installed it into .venv, jq if it is on the PATH.
+"""
 
 from __future__ import annotations
 
+import argparse
+import importlib.metadata
 import json
 import os
+import platform
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-ROUNDS = 5
+HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 EMPTY = {"cells": [], "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}, "nbformat": 4, "nbformat_minor": 5}
+TITLES = {"pino": "pino (nestjs-pino)", "nest": "Nest text", "nginx": "nginx"}
+OTHERS = {"polars": "polars", "pandas": "pandas", "jq": "jq, fields only"}
+JOBS = {"by_hand": "by hand", "library": "library", **OTHERS}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one job took."""
+
+    seconds: float
+    cpu_s: float
+    peak_bytes: int
+
+
+class WrongTable(Exception):
+    """Two jobs that must agree do not."""
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as scratch:
+    parser = argparse.ArgumentParser(prog="run.py bench", description=__doc__.split("\n")[0])
+    parser.add_argument("--size", default="256M", help="size of the generated logs [%(default)s]")
+    parser.add_argument("--full", action="store_true", help="1 GB for everything and 4 GB for memory and speed; takes about an hour")
+    parser.add_argument("--write", action="store_true", help="write the tables to tests/benchmarks/README.md")
+    parser.add_argument("--only", choices=["demo", "logs", "slice"], help="one part")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each comparison; other libraries get three [%(default)s]")
+    chosen = parser.parse_args()
+    sizes = [10**9, 4 * 10**9] if chosen.full else [size_of(chosen.size)]
+    page = Page()
+    page.say("# Benchmarks")
+    page.say(
+        f"Made by `python3 run.py bench {' '.join(sys.argv[1:])}`".rstrip()
+        + "; not edited. Compare ratios, not seconds: they come from neighbouring runs on one machine, medians of several."
+    )
+    page.say(machine())
+    with tempfile.TemporaryDirectory(prefix="incident-kit-bench-") as scratch:
         folder = Path(scratch)
-        (folder / "empty.ipynb").write_text(json.dumps(EMPTY))
-        demo = [BIN / "incident-kit", "demo"]
-        stock = [[BIN / "papermill", "empty.ipynb", "out.ipynb"], [BIN / "jupyter", "nbconvert", "--to", "html", "out.ipynb"]]
-        pairs = []
-        for turn in range(ROUNDS + 1):
-            ours = seconds(demo, folder)
-            theirs = sum(seconds(command, folder) for command in stock)
+        if chosen.only in (None, "demo"):
+            demo(page, folder, chosen.rounds)
+        if chosen.only in (None, "logs"):
+            logs(page, folder, sizes, chosen.rounds)
+        if chosen.only in (None, "slice"):
+            slices(page, folder, sizes[0], chosen.rounds)
+    if chosen.write:
+        (HERE / "README.md").write_text("\n\n".join(page.parts) + "\n", encoding="utf-8")
+
+
+class Page:
+    """What is printed as it comes, and kept to be written."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.parts.append(text)
+        print(text, end="\n\n", flush=True)
+
+    def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        lines = [f"| {' | '.join(row)} |" for row in (head, ["---", *["--:"] * (len(head) - 1)], *rows)]
+        self.say("\n".join(lines))
+
+
+def demo(page: Page, folder: Path, rounds: int) -> None:
+    """The demo against the stock tools on an empty notebook."""
+    (folder / "empty.ipynb").write_text(json.dumps(EMPTY))
+    ours = [BIN / "incident-kit", "demo"]
+    stock = [[BIN / "papermill", "empty.ipynb", "out.ipynb"], [BIN / "jupyter", "nbconvert", "--to", "html", "out.ipynb"]]
+    pairs = []
+    for turn in range(rounds + 1):
+        pair = seconds(ours, folder), sum(seconds(command, folder) for command in stock)
+        if turn:  # the first round warms the caches
+            pairs.append(pair)
+    page.say("## The demo")
+    page.table(
+        ["", "s", "ratio"],
+        [
+            ["`incident-kit demo`: evidence, report, sealed run", f"{median(a for a, _ in pairs):.2f}", f"{median(a / b for a, b in pairs):.2f}"],
+            ["papermill and nbconvert, an empty notebook", f"{median(b for _, b in pairs):.2f}", "1"],
+        ],
+    )
+
+
+def logs(page: Page, folder: Path, sizes: Sequence[int], rounds: int) -> None:
+    """Rates by minute and route, by size and format; the other libraries on the smallest size."""
+    page.say("## Rates by minute and route")
+    page.say(
+        "From the log's path to rows in Python: requests, failures, aborted, refused, total and three quantiles of the durations, over all routes and by route. `by hand` is "
+        "`by_hand_*.sql`, DuckDB's SQL for this one question; its table is equal to the library's, row for row. Throughput is by hand's time over ours (wanted: at least 0.90), per processor "
+        "its processor time over ours, which a busy machine disturbs less; cores are processor time over time, memory is the peak of the whole process (wanted: the same at every size, under 1 GB)."
+    )
+    rates, against, threads, missing = [], [], [], []
+    for kind in TITLES:
+        for size in sizes:
+            log = folder / f"{kind}.log"
+            write_log(log, kind, size)
+            smallest = size == sizes[0]
+            pairs = measured(folder, log, kind, ["by_hand", "library"], rounds if smallest else 3)
+            rates.append(rates_row(kind, size, pairs))
+            missing += reasons(kind, size, pairs)
+            if smallest:
+                found = measured(folder, log, kind, list(JOBS), 3)
+                against += against_rows(kind, found)
+                missing += reasons(kind, size, found)
+                threads.append(threads_row(folder, log, kind))
+            log.unlink()
+    page.table(["log", "library", "", "by hand", "throughput", "per processor", "cores", "memory", "memory by hand"], rates)
+    page.say("### Others on the same job")
+    page.say(
+        f"Three rounds on {size_text(sizes[0])}. Counts and sums are equal to ours; quantiles are each library's own. jq only picks the fields of each request, the smaller part of the work. "
+        "The ratios say how many times as long it takes."
+    )
+    page.table(["log", "with", "s", "of the library", "of by hand", "cores", "memory"], against)
+    if missing:
+        page.say("Not measured: " + "; ".join(dict.fromkeys(missing)) + ".")
+    page.say("### Threads")
+    page.table(["log", "1 thread", "2 threads", "4 threads", "tables"], threads)
+
+
+def measured(folder: Path, log: Path, kind: str, jobs: Sequence[str], rounds: int) -> dict[str, list[Cost] | str]:
+    """What each job took in each round, or why it was skipped; `by_hand` comes first. Raises WrongTable where tables differ."""
+    found: dict[str, list[Cost] | str] = {job: [] for job in jobs}
+    truth: list[list[Any]] = []
+    for turn in range(rounds + 1):
+        for job in jobs if turn % 2 == 0 else reversed(jobs):
+            costs = found[job]
+            if isinstance(costs, str) or (turn == 0 and job in OTHERS):
+                continue
+            if sys.stderr.isatty():
+                print(f"\r\033[K{kind}, round {turn} of {rounds}: {JOBS[job]}", end="\r", file=sys.stderr, flush=True)
+            answer = run_job(folder, job, kind, log)
+            if isinstance(answer, str):
+                found[job] = answer
+                continue
+            cost, table = answer
+            truth = truth or table
+            if not same(job, table, truth):
+                raise WrongTable(f"{kind}: the table of {job} is not the one made by hand")
             if turn:  # the first round warms the caches
-                pairs.append((ours, theirs))
-    print(f"demo                                   {statistics.median(ours for ours, _ in pairs):.2f} s   (median of {ROUNDS})")
-    print(f"papermill + nbconvert, empty notebook  {statistics.median(theirs for _, theirs in pairs):.2f} s")
-    print(f"ratio                                  {statistics.median(ours / theirs for ours, theirs in pairs):.2f}   (median of {ROUNDS} pairs)")
+                costs.append(cost)
+    return found
+
+
+def same(job: str, table: list[list[Any]], truth: list[list[Any]]) -> bool:
+    """Whether a table is the one made by hand: in everything if it is ours, in counts and sums if it is another library's."""
+    if job == "jq":
+        return bool(table[0][2] == sum(row[2] for row in truth if row[1] is None))
+    return counts(table) == counts(truth) if job in OTHERS else table == truth
+
+
+def counts(table: list[list[Any]]) -> list[list[Any]]:
+    """A table without its quantiles, which every library defines in its own way, in one order."""
+    return sorted((row[:8] for row in table), key=lambda row: (row[0], row[1] or ""))
+
+
+def reasons(kind: str, size: int, found: dict[str, list[Cost] | str]) -> list[str]:
+    return [f"{JOBS[job]} on {TITLES[kind]}, {size_text(size)} ({reason})" for job, reason in found.items() if isinstance(reason, str)]
+
+
+def rates_row(kind: str, size: int, costs: dict[str, list[Cost] | str]) -> list[str]:
+    ours, theirs = costs["library"], costs["by_hand"]
+    name, took = f"{TITLES[kind]}, {size_text(size)}", median(cost.seconds for cost in theirs)
+    if isinstance(ours, str):
+        return [name, "not measured", "", f"{took:.2f} s", "", "", "", "", peak(theirs)]
+    share = median(b.seconds / a.seconds for a, b in zip(ours, theirs, strict=True))
+    speed = median(size / cost.seconds / 1e6 for cost in ours)
+    ours_s, of_cpu = median(cost.seconds for cost in ours), median(b.cpu_s / a.cpu_s for a, b in zip(ours, theirs, strict=True))
+    return [name, f"{ours_s:.2f} s", f"{speed:.0f} MB/s", f"{took:.2f} s", f"{share:.2f}", f"{of_cpu:.2f}", cores(ours), peak(ours), peak(theirs)]
+
+
+def against_rows(kind: str, costs: dict[str, list[Cost] | str]) -> list[list[str]]:
+    rows = []
+    for job, found in costs.items():
+        if isinstance(found, str):
+            continue
+        times = []
+        for base in (costs["library"], costs["by_hand"]):
+            times.append("" if isinstance(base, str) else f"{median(cost.seconds / one.seconds for cost, one in zip(found, base, strict=True)):.1f}")
+        rows.append([TITLES[kind], JOBS[job], f"{median(cost.seconds for cost in found):.2f}", *times, cores(found), peak(found)])
+    return rows
+
+
+def threads_row(folder: Path, log: Path, kind: str) -> list[str]:
+    answers = [run_job(folder, "library", kind, log, threads) for threads in (1, 2, 4)]
+    if any(isinstance(answer, str) for answer in answers):
+        return [TITLES[kind], "not measured", "", "", ""]
+    if any(table != answers[0][1] for _, table in answers):
+        raise WrongTable(f"{kind}: the library's table depends on the number of threads")
+    return [TITLES[kind], *(f"{cost.seconds:.2f} s" for cost, _ in answers), "identical"]
+
+
+def slices(page: Page, folder: Path, size: int, rounds: int) -> None:
+    """Preserving the middle of a log against cp and sha256sum of the same bytes."""
+    log, store = folder / "slice.log", folder / "evidence"
+    write_log(log, "pino", size)
+    triples = []
+    for turn in range(rounds + 1):
+        answer = run_job(folder, "preserve", str(store), log)
+        if isinstance(answer, str):
+            page.say(f"## Preserving a slice\n\n{answer}")
+            return
+        cost, [[content, digest, held]] = answer
+        copy = folder / "copy.log"
+        begun = time.perf_counter()
+        printed = subprocess.run(["sh", "-c", f"cp '{content}' '{copy}' && sha256sum '{copy}'"], check=True, capture_output=True, text=True).stdout
+        copied = time.perf_counter() - begun
+        subprocess.run(["sync", str(copy)], check=True)
+        flushed = time.perf_counter() - begun
+        if printed.split()[0] != digest:
+            raise WrongTable("the evidence is not the bytes that were copied")
+        if turn:
+            triples.append((cost.seconds, copied, flushed))
+        copy.unlink()
+        shutil.rmtree(store)
+    log.unlink()
+    page.say("## Preserving a slice")
+    page.say(
+        f"The middle of a pino log, {size_text(held)} of {size_text(size)}: found by bisection, looked at for late records, copied, hashed and flushed to disk. Wanted: at most twice `cp` and `sha256sum`."
+    )
+    page.table(
+        ["", "s", "ours is longer by"],
+        [
+            ["evidence", f"{median(ours for ours, _, _ in triples):.2f}", "1"],
+            ["`cp` and `sha256sum`", f"{median(copied for _, copied, _ in triples):.2f}", f"{median(ours / copied for ours, copied, _ in triples):.2f}"],
+            [
+                "`cp`, `sha256sum` and `sync`",
+                f"{median(flushed for _, _, flushed in triples):.2f}",
+                f"{median(ours / flushed for ours, _, flushed in triples):.2f}",
+            ],
+        ],
+    )
+
+
+def write_log(log: Path, kind: str, size: int) -> None:
+    """In a process of its own, which takes its memory with it."""
+    subprocess.run([sys.executable, str(HERE / "generate.py"), str(log), kind, str(size)], check=True)
+
+
+def run_job(folder: Path, job: str, kind: str, log: Path, threads: int = 0) -> tuple[Cost, list[list[Any]]] | str:
+    """What a job took and its table, in a process of its own; or why it was skipped, or how it failed."""
+    out = folder / "table.json"
+    command = [sys.executable, str(HERE / "jobs.py"), job, kind, str(log), str(out), str(threads)]
+    finished = subprocess.run(command, check=False, capture_output=True, text=True)
+    if finished.returncode:
+        return f"failed: {next((line for line in finished.stderr.splitlines() if 'Error' in line or 'Exception' in line), finished.stderr[-200:])}"
+    answer = json.loads(finished.stdout)
+    return answer["skipped"] if "skipped" in answer else (Cost(**answer), json.loads(out.read_text()))
 
 
 def seconds(command: list[Path | str], folder: Path) -> float:
@@ -38,6 +279,43 @@ def seconds(command: list[Path | str], folder: Path) -> float:
     begun = time.perf_counter()
     subprocess.run([str(part) for part in command], cwd=folder, env=environment, check=True, capture_output=True)
     return time.perf_counter() - begun
+
+
+def median(values: Any) -> float:
+    return statistics.median(values)
+
+
+def cores(costs: Sequence[Cost]) -> str:
+    return f"{median(cost.cpu_s / cost.seconds for cost in costs):.1f}"
+
+
+def peak(costs: Sequence[Cost]) -> str:
+    return f"{max(cost.peak_bytes for cost in costs) / 1e6:.0f} MB"
+
+
+def size_of(text: str) -> int:
+    """256M, 1G: in bytes."""
+    return int(text[:-1]) * {"K": 10**3, "M": 10**6, "G": 10**9}[text[-1].upper()]
+
+
+def size_text(size: int) -> str:
+    return f"{size / 1e9:.0f} GB" if size >= 10**9 else f"{size / 1e6:.0f} MB"
+
+
+def machine() -> str:
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("duckdb", "pandas", "polars") if installed(name)]
+    if shutil.which("jq"):
+        versions.append(subprocess.run(["jq", "--version"], check=True, capture_output=True, text=True).stdout.strip().replace("-", " "))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
+    return f"{datetime.now(UTC):%Y-%m-%d} · {os.cpu_count()} cores, {memory:.0f} GB of memory, {platform.system()} {platform.machine()} · Python {platform.python_version()}, {', '.join(versions)}"
+
+
+def installed(name: str) -> bool:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

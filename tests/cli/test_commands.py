@@ -73,6 +73,15 @@ def test_parse_reads_gzip_as_plain(kit: Kit, tmp_path: Path) -> None:
     assert records(plain) == records(packed) != []
 
 
+@pytest.mark.parametrize("env", [{"PYTHONIOENCODING": "latin-1"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}], ids=["latin-1", "ascii"])
+def test_parse_prints_utf8_whatever_the_terminal_speaks(kit: Kit, tmp_path: Path, env: dict[str, str]) -> None:
+    log = tmp_path / "combined.log"
+    log.write_text(json.dumps({"level": 30, "time": START.timestamp() * 1000, "pid": 1, "hostname": "h", "msg": "障害"}) + "\n", encoding="utf-8")
+    finished = kit("parse", log, env=env)
+    assert finished.returncode == 0, finished.stderr
+    assert json.loads(finished.stdout)["message"] == "障害"
+
+
 def test_parse_counts_what_stands_in_two_files_once(kit: Kit, tmp_path: Path) -> None:
     first, second = write_log(tmp_path / "combined.log", count=20), write_log(tmp_path / "error.log", count=5)
     finished = kit("parse", first, second)
@@ -100,6 +109,22 @@ def test_report_from_a_log_preserves_its_window_and_changes_nothing(kit: Kit, tm
     assert account["records"] == 360
     assert account["lines"] == content.count(b"\n")
     assert kit("verify", data.parent).returncode == 0
+
+
+def test_nothing_is_left_where_temporary_files_go(kit: Kit, tmp_path: Path) -> None:
+    """A working copy of a log holds what the log holds, secrets included."""
+    temporary = tmp_path / "t"
+    temporary.mkdir()
+    log = write_log(tmp_path / "combined.log")
+    with open(log, "ab") as file:
+        file.write(b"\xff is no UTF-8: now the log is read from a cleaned copy\n")
+    for arguments in (["report", "high_error_rate", "mine", "-l", log], ["parse", log]):
+        finished = kit(*arguments, cwd=tmp_path, env={"TMPDIR": str(temporary)})
+        assert finished.returncode == 0, finished.stderr
+    run = next((tmp_path / "reports" / "mine" / "runs").iterdir())
+    assert '"cleaned": {\n   "' in (run / "data" / "accounting.json").read_text(encoding="utf-8")
+    assert kit("reproduce", run, env={"TMPDIR": str(temporary)}).returncode == 0
+    assert list(temporary.iterdir()) == []
 
 
 def test_second_report_on_an_incident_leaves_the_first_as_it_was_sealed(kit: Kit, tmp_path: Path) -> None:

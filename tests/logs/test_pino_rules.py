@@ -123,14 +123,14 @@ def test_lines_before_the_first_record_are_said_to_be_unparsed(tmp_path):
     assert account.unparsed_examples == ((1, "> bff@1.0 start"), (2, "> node main.js"))
 
 
-@pytest.mark.parametrize("wrapper", ["2026-11-23T07:40:00: {}", "bff-1  | {}", "2026-11-23T07:40:00.1Z stdout F {}"], ids=["pm2", "docker", "cri"])
-def test_wrapped_lines_are_not_lost_though_they_are_not_read_yet(tmp_path, wrapper):
+@pytest.mark.parametrize("wrapper", ["2026-11-23T07:40:00: {}", "bff-1  | {}", "2026-11-23T07:40:00.1Z stdout F {}"], ids=["pm2", "compose", "cri"])
+def test_wrapped_lines_are_unwrapped_and_keep_their_line_numbers(tmp_path, wrapper):
     text = "".join(wrapper.format(line(n, msg=f"m{n}")) + "\n" for n in range(3))
     with opened(tmp_path, text) as records:
         [account] = records.accounting()
-        assert account.lines == 3
+        assert (account.lines, account.records) == (3, 3)
         assert balanced(records)
-        assert account.sentence().startswith("WARNING, not one record: ")
+        assert [(row["line"], row["message"], row["format"]) for row in records.rows()] == [(n + 1, f"m{n}", "pino") for n in range(3)]
 
 
 def test_a_half_written_last_line_is_held_as_unfinished_and_not_lost(tmp_path):

@@ -1,8 +1,8 @@
 """Records an incident of the miniature portal: `python tests/portal/record.py freebit_slow --out DIR`.
 
 Everything runs for real on loopback: Redis, PostgreSQL, the BFF, the stand-ins for the outside systems, the customers.
-DIR gets bff.log (all that the BFF wrote), bff.log.gz (the same) and truth.json (what was done, and what the customers
-and the stand-ins saw of it; nothing in it was read from the log).
+DIR gets bff.log (all that the BFF wrote), bff.log.gz (the same), truth.json (what was done, and what the customers
+and the stand-ins saw of it; nothing in it was read from the log) and evidence/ (the log preserved for that window).
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import servers
 from build import HERE, built
 from traffic import Request, Traffic, invent_customers
+
+from incident_kit.collect import collect_logs
+from incident_kit.evidence.store import Evidence
 
 BUCKET_S = 300
 SHOWN_BUILD_FOLDER = b"/srv/bff"
@@ -75,6 +78,8 @@ def scaled(plan: dict[str, Any], factor: float) -> dict[str, Any]:
 
 
 def record(plan: dict[str, Any], out: Path, aligned: bool) -> None:
+    if (out / "evidence").exists():
+        raise SystemExit(f"{out}: holds a recording already, and evidence is only ever added to. Give another folder.")
     build = built()
     out.mkdir(parents=True, exist_ok=True)
     log_path = out / "bff.log"
@@ -115,6 +120,15 @@ def record(plan: dict[str, Any], out: Path, aligned: bool) -> None:
         packed.write(log)
     facts = truth(plan, times, traffic.ledger, served)
     (out / "truth.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    preserve(out, facts["window"])
+
+
+def preserve(out: Path, window: dict[str, str]) -> None:
+    """Collect the log as a responder would, for the window of the truth."""
+    with contextlib.chdir(out):  # the item then names the log, and no folder of this machine, as its origin
+        collected = collect_logs(Evidence(Path("evidence")), [Path("bff.log.gz")], *(datetime.fromisoformat(window[end]) for end in ("since", "until")))
+    for item in collected.items:
+        print(f"preserved {item.id}: {item.size_bytes} bytes, sha256 {item.sha256}", flush=True)
 
 
 def wait_for_alignment(plan: dict[str, Any]) -> None:
@@ -128,6 +142,7 @@ def wait_for_alignment(plan: dict[str, Any]) -> None:
 async def drive(plan: dict[str, Any], traffic: Traffic, control: str) -> tuple[dict[str, float], list[dict[str, Any]]]:
     """Run the traffic with the fault inside; answers the times of what was done, and the stand-ins' ledger."""
     async with httpx.AsyncClient(base_url=control, trust_env=False) as switch:
+        await switch.post("/begin")
         times = {"since": time.time()}
         driving = asyncio.create_task(traffic.run(plan["healthy_s"] + plan["fault_s"] + plan["recovery_s"]))
         await asyncio.sleep(plan["healthy_s"])

@@ -5,14 +5,18 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
+COMMAND = Path(sys.executable).parent / "incident-kit"
+ON_ONE_PROCESSOR = "import os, sys; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); os.execv(sys.argv[1], sys.argv[1:])"
 
 
 def digest_of(path: Path) -> str:
@@ -36,6 +40,10 @@ def change(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
+def contents(run: Path) -> dict[str, str]:
+    return {path.relative_to(run).as_posix(): digest_of(path) for path in run.rglob("*") if path.is_file()}
+
+
 @pytest.fixture
 def run(demo_run: Path, tmp_path: Path) -> Path:
     return shutil.copytree(demo_run, tmp_path / demo_run.name)
@@ -47,6 +55,26 @@ def test_honest_run_is_reproduced(kit: Kit, run: Path) -> None:
     for name in ("findings.json", "timeline.jsonl", "accounting.json", "series/calls_by_minute.csv", "series/requests_by_minute.csv"):
         assert name in finished.stdout
     assert kit("verify", run).returncode == 0  # nothing was left behind in it
+
+
+def test_honest_run_is_reproduced_on_another_machine(demo_run: Path, tmp_path: Path) -> None:
+    """Another folder that may only be read, another zone, language, home, umask, hash seed and number of processors."""
+    run = shutil.copytree(demo_run, tmp_path / "Störung 障害" / "handed over")
+    before = contents(run)
+    for path in [run, *run.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    other = {
+        "TZ": "Asia/Kathmandu", "LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONHASHSEED": "4711",
+        "HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home" / "cache"),
+    }  # fmt: skip
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "JUPYTER", "IPYTHON", "MPL"))}
+    command = [sys.executable, "-c", ON_ONE_PROCESSOR] if hasattr(os, "sched_setaffinity") else []
+    finished = subprocess.run(
+        [*command, str(COMMAND), "reproduce", str(run)], cwd=run, env={**kept, **other}, umask=0o077, capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert "5 files are equal" in finished.stdout
+    assert contents(run) == before
 
 
 def test_changed_finding_breaks_the_seal(kit: Kit, run: Path) -> None:

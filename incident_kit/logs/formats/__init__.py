@@ -1,54 +1,132 @@
 """Log formats as data: one TOML file each, with its sample lines and the address of its documentation.
 
-A new format is a file here; `tests/logs/test_formats.py` holds every file to its own samples.
+A format reads one line: as a JSON object whose fields stand at given paths, or as text by a pattern with named groups. A
+format with an `inner` field wraps lines of other formats (docker, syslog, pm2 ...). `tests/logs/test_formats.py` holds
+every file to its own samples; a team's own formats (`incident-kit.toml`) are held to theirs when they are loaded.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from incident_kit.errors import ParameterError
+
 FOLDER = Path(__file__).parent
+# What a format's fields may be called: canonical columns, other units of them, and what wraps a line.
+FIELDS = frozenset((
+    "ts", "level", "message", "logger", "host", "pid", "duration_ms", "duration_s", "duration_us", "duration_ns", "status", "response_bytes", "content_type",
+    "method", "url", "request_id", "client", "user", "error_type", "error_code", "error_message", "stack", "dependency", "inner", "partial", "stream", "priority",
+))  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)  # each is one of a kind, and a key by its identity
 class Format:
     """How one kind of log line is read.
 
-    `columns` maps a canonical column to the paths at which its value may stand, first found wins.
+    `columns` maps a field to the paths at which its value may stand in a JSON object, first found wins; a text format has
+    `pattern` instead, whose groups are named after the fields. `request_columns` are the paths of a finished request where
+    they are fewer. `times` are forms of `times.FORMS`. `words` are the keys that never hold a number. `spread` says how a
+    record lies over several lines (see `layout`), `begins` how a file that is no list of lines begins. A pattern over
+    `two_lines` sees the line after, too. A format that stands `alone` has first lines that others have within their
+    records: it is looked for only where there are no others.
     """
 
     name: str
     title: str
     documentation: tuple[str, ...]
+    pattern: str
     recognised_by: tuple[frozenset[str], ...]
+    without: frozenset[str]
+    only_keys: frozenset[str]
+    words: frozenset[str]
+    rank: int
     columns: Mapping[str, tuple[str, ...]]
+    times: tuple[str, ...]
+    levels: Mapping[str, str]
     request_has: tuple[str, ...]
+    request_columns: Mapping[str, tuple[str, ...]]
     aborted_message: str
     consequence_message: str
+    message_last: bool
+    per_message: bool
+    two_lines: bool
+    alone: bool
+    spread: str
+    begins: str
+    header: tuple[str, ...]
     samples: tuple[Mapping[str, Any], ...]
 
-    def recognises(self, line: bytes) -> bool:
-        """Whether this line is a record of this format."""
-        record = as_object(line)
-        return record is not None and all(names & record.keys() for names in self.recognised_by)
+    @property
+    def is_json(self) -> bool:
+        return not self.pattern
+
+    @property
+    def wraps(self) -> bool:
+        """Whether lines of other formats stand inside its own."""
+        return "inner" in self.fields
+
+    @cached_property
+    def fields(self) -> tuple[str, ...]:
+        """The fields it can fill."""
+        return tuple(dict.fromkeys([*self.groups, *self.columns]))
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """The fields that its pattern tells."""
+        return tuple(self._compiled.groupindex) if self.pattern else ()
+
+    @cached_property
+    def specificity(self) -> int:
+        """How much a line must have to be of this format: of two that recognise a line, the pickier one is right."""
+        return len(self.pattern) if self.pattern else sum(len(names) == 1 for names in self.recognised_by) * 100 + len(self.recognised_by)
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        return re.compile(self.pattern, re.ASCII)
+
+    def read(self, text: str, after: str = "") -> dict[str, Any] | None:
+        """The fields of one line, those that are there; None if the line is not of this format. `after` is the next line."""
+        if self.pattern:
+            match = self._compiled.match(f"{text}\n{after}" if self.two_lines else text)
+            return self._marked({name: value for name, value in match.groupdict().items() if value}, {}) if match else None
+        found = as_object(text)
+        if found is None or self.without & found.keys() or not all(names & found.keys() for names in self.recognised_by):
+            return None
+        if self.only_keys and not found.keys() <= self.only_keys:
+            return None
+        if any(isinstance(found.get(name), int | float) for name in self.words):
+            return None
+        fields = self.pick(found)
+        if self.message_last and text.count('"msg":') > 1 and isinstance(last := json.loads(text).get("msg"), str):
+            fields["message"] = last
+        return fields
+
+    def pick(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of an object, those that are there."""
+        values = ((field, first_at(found, paths)) for field, paths in self.columns.items())
+        return self._marked({field: value for field, value in values if value is not None}, found)
+
+    def _marked(self, fields: dict[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+        """The same fields, and `request` where the record has all that a finished request has."""
+        if self.request_has and all(name in fields if name in self.fields else first_at(found, (name,)) is not None for name in self.request_has):
+            fields["request"] = True
+        return fields
 
 
-def as_object(line: bytes) -> dict[str, Any] | None:
+@lru_cache(maxsize=8)  # each JSON format in turn asks for the same line
+def as_object(text: str) -> dict[str, Any] | None:
     """The JSON object on a line; of a key that stands twice the first value, as pino means it. None if there is none."""
-    start = line.find(b"{")
-    if start < 0 or line[:start].strip():
+    if not text.lstrip(" ").startswith("{"):
         return None
     try:
-        value = json.loads(line[start:].decode("utf-8", "replace"), object_pairs_hook=first_wins)
+        value = json.loads(text, object_pairs_hook=first_wins)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -62,71 +140,63 @@ def first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-@cache
-def all_formats() -> tuple[Format, ...]:
-    """Every format of this folder, by name."""
-    return tuple(load(path) for path in sorted(FOLDER.glob("*.toml")))
-
-
-def load(path: Path) -> Format:
-    """A format from its file."""
-    data = tomllib.loads(path.read_text(encoding="utf-8"))
-    return Format(
-        name=data["name"],
-        title=data["title"],
-        documentation=tuple(data["documentation"]),
-        recognised_by=tuple(frozenset(names) for names in data["recognised_by"]),
-        columns={column: tuple(paths) for column, paths in data["columns"].items()},
-        request_has=tuple(data["request"]["has"]),
-        aborted_message=data["request"]["aborted_message"],
-        consequence_message=data["request"]["consequence_message"],
-        samples=tuple(data["sample"]),
-    )
-
-
-def detect(lines: Iterable[bytes]) -> Format | None:
-    """The format most of these lines are of, or None if none of them is of any."""
-    counts = {item.name: 0 for item in all_formats()}
-    for line in lines:
-        for item in all_formats():
-            if item.recognises(line):
-                counts[item.name] += 1
-                break
-    best = max(all_formats(), key=lambda item: counts[item.name])
-    return best if counts[best.name] else None
-
-
-NUMBER = re.compile(r"-?\d{1,19}(?:\.\d{1,9})?", re.ASCII)
-SECONDS_BELOW, MILLISECONDS_BELOW, MICROSECONDS_BELOW = 10**11, 10**14, 10**17
-
-
-def time_of(line: bytes, formats: Iterable[Format]) -> datetime | None:
-    """The time a line carries, in UTC; None where it carries none. The same rules as `reading` has in SQL."""
-    record = as_object(line)
-    if record is None:
-        return None
-    for item in formats:
-        for name in item.columns["ts"]:
-            if (moment := instant(record.get(name))) is not None:
-                return moment
+def first_at(found: Mapping[str, Any], paths: tuple[str, ...]) -> Any:
+    """The first value that stands at one of these paths; `a/b` is nesting, `a/0` the first of a list."""
+    for path in paths:
+        value: Any = found
+        for step in path.split("/"):
+            if isinstance(value, list):
+                value = value[int(step)] if step.isdigit() and int(step) < len(value) else None
+            else:
+                value = value.get(step) if isinstance(value, dict) else None
+        if value is not None:
+            return value
     return None
 
 
-def instant(value: object) -> datetime | None:
-    """A time from what a logger writes: epoch seconds, ms, µs or ns by magnitude, or ISO 8601; without zone in UTC."""
-    if isinstance(value, str) and NUMBER.fullmatch(value):
-        value = float(value) if "." in value else int(value)
-    if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    size = abs(value)
-    divisor = 1 if size < SECONDS_BELOW else 10**3 if size < MILLISECONDS_BELOW else 10**6 if size < MICROSECONDS_BELOW else 10**9
+@cache
+def all_formats() -> tuple[Format, ...]:
+    """Every format of this folder, the pickiest first."""
+    formats = (load(tomllib.loads(path.read_text(encoding="utf-8")), path.name) for path in sorted(FOLDER.glob("*.toml")))
+    return tuple(sorted(formats, key=lambda item: (-item.rank, -item.specificity, item.name)))
+
+
+def own_formats(data: Sequence[Mapping[str, Any]], where: str = "formats") -> tuple[Format, ...]:
+    """A team's own formats from their data. Raises ParameterError naming `where`, the format's place and the field that is wrong."""
+    return tuple(load(one, f"{where}[{place}]") for place, one in enumerate(data))
+
+
+def load(data: Mapping[str, Any], where: str) -> Format:
+    """A format from its data. Raises ParameterError naming `where` and the field that is wrong."""
+
+    def fail(what: str) -> ParameterError:
+        return ParameterError(f"{where}: {what}. See {FOLDER.name}/pino.toml for an example.")
+
+    request = data.get("request", {})
+    for field in ("name", "title", "sample"):
+        if not data.get(field):
+            raise fail(f"the format has no {field}")
+    if not data.get("pattern") and not data.get("columns"):
+        raise fail("a format has a pattern (text) or columns (JSON)")
     try:
-        return datetime.fromtimestamp(value / divisor, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+        found = Format(
+            name=data["name"], title=data["title"], documentation=tuple(data.get("documentation", ())),
+            pattern=data.get("pattern", ""), recognised_by=tuple(frozenset(names) for names in data.get("recognised_by", ())),
+            without=frozenset(data.get("without", ())), rank=int(data.get("rank", 0)), only_keys=frozenset(data.get("only_keys", ())),
+            words=frozenset(data.get("words", ())), columns={column: tuple(paths) for column, paths in data.get("columns", {}).items()},
+            times=tuple(data.get("times", ("epoch", "iso"))), levels={name.lower(): level for name, level in data.get("levels", {}).items()},
+            request_has=tuple(request.get("has", ())), request_columns={column: tuple(paths) for column, paths in request.get("columns", {}).items()},
+            aborted_message=request.get("aborted_message", ""), consequence_message=request.get("consequence_message", ""),
+            message_last=bool(data.get("message_last")), per_message=bool(data.get("per_message")),
+            two_lines=bool(data.get("two_lines")), alone=bool(data.get("alone")), spread=data.get("spread", ""),
+            begins=data.get("begins", ""), header=tuple(data.get("header", ())),
+            samples=tuple(data["sample"]),
+        )  # fmt: skip
+        unknown = set(found.fields) - FIELDS
+    except re.error as error:
+        raise fail(f"the pattern of {data['name']} is no regular expression: {error}") from None
+    except (TypeError, AttributeError) as error:
+        raise fail(f"a field has the wrong type: {error}") from None
+    if unknown:
+        raise fail(f"unknown field {', '.join(sorted(unknown))} in {found.name}; known: {', '.join(sorted(FIELDS))}")
+    return found

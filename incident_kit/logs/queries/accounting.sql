@@ -8,6 +8,7 @@ SELECT
     count(*) FILTER (class = 'record' AND NOT within) AS outside,
     count(*) FILTER (class = 'record' AND ts IS NULL) AS undated,
     (SELECT count(*) FROM repeated WHERE repeated.source = placed.source) AS repeated,
+    count(*) FILTER (mended) AS mended,
     min(ts) FILTER (class = 'record' AND within) AS first,
     max(ts) FILTER (class = 'record' AND within) AS last,
     list(DISTINCT ts_zone) FILTER (ts_zone IS NOT NULL) AS zones

@@ -1,6 +1,7 @@
--- Finished requests: one row each, streams too
+-- Finished requests: one row each, streams too; how long each took as its own record says it
 SELECT
-    *,
+    * EXCLUDE (duration_us),
+    request_us AS duration_us,
     coalesce(status >= 500, false) AS failed,
     coalesce(status BETWEEN 400 AND 499, false) AS refused
 FROM records

@@ -27,7 +27,7 @@ export interface Phase {
   silent?: boolean;
 }
 
-/** A single failure on an ordinary day: the first matching call after `at_s` (of the whole recording) gets it. */
+/** A single failure on an ordinary day: the first matching call `at_s` after the customers came gets it. */
 export interface Blip {
   at_s: number;
   integration: string;
@@ -51,14 +51,19 @@ export interface Treatment {
 }
 
 export class FaultPlan {
-  private readonly startedAt = Date.now();
   private readonly random: Random;
   private readonly blips: Blip[];
+  private begunAt?: number;
   private injectedAt?: number;
 
   constructor(private readonly plan: Plan) {
     this.random = new Random(plan.seed);
     this.blips = [...plan.blips];
+  }
+
+  /** The customers come: from now on the blips' time runs. */
+  begin(): void {
+    this.begunAt = Date.now();
   }
 
   inject(): void {
@@ -111,7 +116,8 @@ export class FaultPlan {
   }
 
   private blipNow(integration: string, operation: string): Outcome | undefined {
-    const elapsedS = (Date.now() - this.startedAt) / 1000;
+    if (this.begunAt === undefined) return undefined;
+    const elapsedS = (Date.now() - this.begunAt) / 1000;
     const index = this.blips.findIndex(
       (blip) => blip.integration === integration && blip.operation === operation && elapsedS >= blip.at_s,
     );

@@ -1,6 +1,6 @@
 /**
  * The three outside systems and a control port, all on loopback: `node main.js plan.json`.
- * Prints one JSON line with the addresses. Control: POST /inject, POST /remove, GET /ledger.
+ * Prints one JSON line with the addresses. Control: POST /begin, POST /inject, POST /remove, GET /ledger.
  */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -52,7 +52,8 @@ async function main(): Promise<void> {
   for (const [name, standIn] of Object.entries(standIns)) addresses[name] = await standIn.listen();
 
   const control = createServer((request, response) => {
-    if (request.url === '/inject') inject();
+    if (request.url === '/begin') plan.begin();
+    else if (request.url === '/inject') inject();
     else if (request.url === '/remove') remove();
     response.end(JSON.stringify(request.url === '/ledger' ? ledger : {}));
   });

@@ -1,0 +1,242 @@
+"""Since when: the change points of buckets in their error share and their latency, and when they were over.
+
+Thresholds of the runbook say what a symptom is; an onset says since when something changed, and is found without them.
+Most series have none, and None is the answer then. Too many is the known failure of change-point detection: on public
+data, methods as they come score below one that never finds anything (van den Burg and Williams 2020,
+https://arxiv.org/abs/2003.06222). So a change must be certain, last, and matter (see `normal`), and be new: compared with
+the hour before, for growth is no onset, and with the same time of the day before, where the series reaches back so far,
+for what comes every night is none either.
+
+Where a change begins and ends is read from cumulative sums of evidence (Page 1954, "Continuous inspection schemes"; the
+place of their maximum is the likeliest change point, Hinkley 1971); the interval holds all places that are likely, too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import accumulate, pairwise
+from statistics import median
+
+from incident_kit.analysis.normal import Measure, Normal, judgeable, learn
+from incident_kit.logs.rates import Bucket, by_name
+from incident_kit.model.times import Window
+
+MEASURES: tuple[Measure, ...] = ("errors", "p50", "p95")
+# Normal is the hour before; where traffic is thin, the last twenty buckets that are not too old.
+BEFORE = timedelta(hours=1)
+BEFORE_BUCKETS = 20
+OLDEST = timedelta(hours=6)
+LEAST_BEFORE = 4
+# The longest stretch that is judged at once; what lasts longer shows in its first half hour.
+STRETCH = timedelta(minutes=30)
+STRETCH_BUCKETS = 6
+# What is over within a minute is an accident, not a change.
+BLIP = timedelta(minutes=1)
+# What has lasted so long is normal from then on.
+NEW_NORMAL = timedelta(hours=6)
+DAY = timedelta(days=1)
+ABOUT_THEN = timedelta(minutes=15)
+# Log likelihood: places within it are as likely as makes no difference; beyond it, the evidence against is enough.
+SUPPORT = 2.0
+OVER = 6.0
+# What belongs to one incident begins within this time.
+TOGETHER = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time that is known to lie in an interval; `at` is the likeliest."""
+
+    at: datetime
+    earliest: datetime
+    latest: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """A lasting change for the worse.
+
+    `name` is that of its series: a route, a dependency, or None for all requests; `routes` are those it shows in, where
+    they were looked at. `before` and `after` are levels of `measure`: a share of 0 to 1 (errors), or milliseconds (p50,
+    p95). `normal` is the window it was compared with. `recovered` is None if no recovery was seen. `strength` is a log
+    likelihood ratio, how certain it is; `affected` is about how many requests of its first half hour suffered, how bad.
+    """
+
+    name: str | None
+    measure: Measure
+    began: Moment
+    recovered: Moment | None
+    before: float
+    after: float
+    normal: Window
+    strength: float
+    affected: int
+    routes: tuple[str, ...] = ()
+
+
+def onset(series: Sequence[Bucket]) -> Onset | None:
+    """The onset in a series of buckets, or None, as in most.
+
+    `series` is in time order, of one name and one width; buckets without requests may be missing. Of several onsets it is
+    the one that hit most requests; it began when the first of its measures changed. At least four buckets must lie
+    before it: what was so from the beginning has no onset.
+    """
+    return _worst(onsets(series))
+
+
+def onsets(series: Sequence[Bucket]) -> list[Onset]:
+    """Every onset in a series, by time and measure. One incident may show in errors, in the median (p50) and in the p95."""
+    width = min((later.start - earlier.start for earlier, later in pairwise(series)), default=None)
+    if width is None:
+        return []
+    found = [each for measure in MEASURES for each in _sweep(judgeable(measure, series), measure, width)]
+    return sorted(found, key=lambda each: (each.began.at, MEASURES.index(each.measure)))
+
+
+def onset_of_requests(buckets: Iterable[Bucket]) -> Onset | None:
+    """The onset of an incident, from `requests_by_bucket`: over all requests and by route; or None.
+
+    All requests together are compared like with like: a route that is slow by nature and busier than before is no incident.
+    """
+    series = by_name(buckets)
+    mixed = series.pop(None, [])
+    found = [each for route in series.values() for each in onsets(route)]
+    found += [each for each in onsets(mixed) if each.measure == "errors"]
+    found += onsets(like_for_like(bucket for route in series.values() for bucket in route))
+    return _worst(found)
+
+
+def _worst(found: Sequence[Onset]) -> Onset | None:
+    """Of the onsets that came together and hit most requests, the surest, from its series' first change to its last recovery."""
+    if not found:
+        return None
+
+    def together(with_: Onset) -> list[Onset]:
+        return [each for each in found if abs(each.began.at - with_.began.at) <= TOGETHER]
+
+    middle = max(found, key=lambda each: (sum(other.affected for other in together(each)), each.strength))
+    surest = max(together(middle), key=lambda each: each.strength)
+    same = [each for each in together(middle) if each.name == surest.name]
+    ends = [each.recovered for each in same if each.recovered]
+    return replace(
+        surest, began=min((each.began for each in same), key=lambda began: began.at),
+        recovered=max(ends, key=lambda end: end.at) if len(ends) == len(same) else None,
+        routes=tuple(sorted({each.name for each in together(middle) if each.name is not None})),
+    )  # fmt: skip
+
+
+def like_for_like(buckets: Iterable[Bucket]) -> list[Bucket]:
+    """All requests as one series whose p50 does not change when only the mix of routes does.
+
+    From buckets by route. Each route's median counts as a ratio to that route's usual one, weighted by its requests, on
+    the mean level of all. There is no p95.
+    """
+    series = {
+        name: judged
+        for name, route in by_name(buckets).items()
+        if len(judged := [bucket for bucket in route if bucket.timed and bucket.p50_us is not None]) >= LEAST_BEFORE
+    }
+    usual = {name: median(math.log(max(bucket.p50_us or 0, 1)) for bucket in route) for name, route in series.items()}
+    timed = sum(bucket.timed for route in series.values() for bucket in route)
+    if not timed:
+        return []
+    level_us = math.fsum(math.exp(usual[name]) * bucket.timed for name, route in series.items() for bucket in route) / timed
+    at: dict[datetime, list[Bucket]] = {}
+    for route in series.values():
+        for bucket in route:
+            at.setdefault(bucket.start, []).append(bucket)
+    found = []
+    for start, together in sorted(at.items()):
+        n, count = sum(bucket.n for bucket in together), sum(bucket.timed for bucket in together)
+        ratio = math.exp(math.fsum(bucket.timed * (math.log(max(bucket.p50_us or 0, 1)) - usual[bucket.name]) for bucket in together) / count)
+        p50 = round(level_us * ratio)
+        found.append(Bucket(start, None, n, 0, 0, 0, p50 * count, count, p50, None, None))
+    return found
+
+
+def _sweep(series: Sequence[Bucket], measure: Measure, width: timedelta) -> list[Onset]:
+    """Forward through the series: normal is learnt from what is well; what departs from it is an onset, and is not learnt from."""
+    blip = math.ceil(BLIP / width) + 1
+    found: list[Onset] = []
+    well: list[Bucket] = []
+    normal, learnt = None, 0
+    place = 0
+    while place < len(series):
+        before = _before(well, series[place].start)
+        if len(before) < LEAST_BEFORE:
+            normal = None
+        elif normal is None or len(well) - learnt >= max(1, len(before) // 10):
+            normal, learnt = learn(measure, before, blip), len(well)
+        judged = _judge(series, place, normal) if normal else None
+        if normal is None or judged is None:
+            well.append(series[place])
+            place += 1
+            continue
+        last, strength, level = judged
+        gains = [normal.gain(bucket, level) for bucket in series[place : last + 1]]
+        likely, at, latest = (place + step for step in likeliest(list(accumulate(reversed(gains)))[::-1]))
+        end, recovered = _recovery(series, normal, level, at, last, width)
+        began = Moment(series[at].start, series[likely - 1].start, series[latest].start + width)
+        window = Window(before[0].start, before[-1].start + width)
+        n = sum(bucket.n for bucket in series[at : last + 1])
+        affected = round(n * {"errors": level - normal.level, "p50": 0.5, "p95": 0.05}[measure])
+        found.append(Onset(series[at].name, measure, began, recovered, round(normal.level, 6), round(level, 6), window, round(strength, 3), affected))
+        if recovered is None:
+            well = []  # whatever came to stay is what later changes are compared with
+        place = end
+    return found
+
+
+def _before(well: Sequence[Bucket], now: datetime) -> list[Bucket]:
+    """What normal is learnt from: the hour before, or as many buckets as are enough."""
+    count = 0
+    for bucket in reversed(well):
+        age = now - bucket.start
+        if age > OLDEST or (age > BEFORE and count >= BEFORE_BUCKETS):
+            break
+        count += 1
+    return list(well[len(well) - count :])
+
+
+def _judge(series: Sequence[Bucket], place: int, normal: Normal) -> tuple[int, float, float] | None:
+    """The stretch from `place` that departs from normal most certainly: its last place, how certainly, and its level."""
+    if not normal.stands_out(series[place]):
+        return None
+    best: tuple[int, float, float] | None = None
+    for last in range(place + 1, len(series)):
+        if series[last].start - series[place].start > STRETCH and last - place >= STRETCH_BUCKETS:
+            break
+        judged = normal.judge(series[place : last + 1])
+        if judged and (best is None or judged[0] > best[1]):
+            best = (last, *judged)
+    return None if best is None or _so_yesterday(series, place, best, normal) else best
+
+
+def _so_yesterday(series: Sequence[Bucket], place: int, judged: tuple[int, float, float], normal: Normal) -> bool:
+    last, _, level = judged
+    since, until = series[place].start - DAY - ABOUT_THEN, series[last].start - DAY + ABOUT_THEN
+    then = [bucket for bucket in series[:place] if since <= bucket.start <= until]
+    return len(then) >= LEAST_BEFORE and normal.was_so(then, level)
+
+
+def _recovery(series: Sequence[Bucket], normal: Normal, level: float, first: int, last: int, width: timedelta) -> tuple[int, Moment | None]:
+    """The place from which all is well again, and when that was; the place to go on from, and None, if it was not seen."""
+    sums: list[float] = []
+    for place in range(first, len(series)):
+        if series[place].start - series[first].start > NEW_NORMAL:
+            return place, None
+        sums.append((sums[-1] if sums else 0.0) + normal.gain(series[place], level))
+        if place > last and max(sums) - sums[-1] >= OVER:
+            earliest, at, likely = (first + step for step in likeliest(sums))
+            return at + 1, Moment(series[at].start + width, series[earliest].start, series[likely + 1].start + width)
+    return len(series), None
+
+
+def likeliest(sums: Sequence[float]) -> tuple[int, int, int]:
+    """The place of a change, from sums of evidence: the first that is likely, the likeliest, and the last that is likely."""
+    highest = max(sums)
+    likely = [place for place, value in enumerate(sums) if value >= highest - SUPPORT]
+    return likely[0], sums.index(highest), likely[-1]

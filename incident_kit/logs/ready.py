@@ -1,0 +1,109 @@
+"""A source made ready for DuckDB: scanned, recognised, and copied where it cannot be read in place."""
+
+from __future__ import annotations
+
+import codecs
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from incident_kit.logs.archives import TextReader, packing_of, whole_lines
+from incident_kit.logs.columns import ANSI_ESCAPE, quoted
+from incident_kit.logs.formats import own_formats
+from incident_kit.logs.layout import lay_out
+from incident_kit.logs.recognise import Recognition, recognise
+from incident_kit.logs.scan import Scan, clean_lines, sample_of, scan
+from incident_kit.logs.times import Zones
+from incident_kit.model.source import Source
+
+LONGEST_LINE_BYTES = 16 << 20  # of a log that has not been scanned yet
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Readable:
+    """A source made ready: what is known of it, and the file DuckDB reads, which is the source itself or a working copy."""
+
+    source: Source
+    scan: Scan
+    recognition: Recognition
+    path: Path
+    laid_out: bool
+    cleaned: Mapping[str, int]
+
+    def reads_like(self, other: Readable) -> bool:
+        """Whether what was read by this one is what the other one would have read."""
+        mine, theirs = self.scan, other.scan
+        return (self.path, self.recognition, mine.has_escapes) == (other.path, other.recognition, theirs.has_escapes)
+
+    @property
+    def lines(self) -> str:
+        """The SELECT of its lines as they are: `line`, `raw`, `next`."""
+        text = f"regexp_replace(raw, {quoted(ANSI_ESCAPE)}, '', 'g')" if self.scan.has_escapes and not self.laid_out else "raw"
+        if "carriage_return" in self.cleaned:
+            text = f"rtrim({text})"
+        longest = self.scan.longest_line_bytes * (3 if self.laid_out else 1)
+        return (
+            f"SELECT row_number() OVER () AS line, {text} AS raw, lead({text}) OVER () AS next FROM read_csv({quoted(str(self.path))}, "
+            "columns = {'raw': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false, auto_detect = false, new_line = '\\n', "
+            f"max_line_size = {longest}, compression = '{self._packing}')"
+        )
+
+    @property
+    def objects(self) -> str:
+        """Its JSON objects, read without going through lines; what is no object is left out. COLUMNS stands for their types."""
+        longest = max(self.scan.longest_line_bytes, 16 << 20)
+        return f"read_ndjson({quoted(str(self.path))}, ignore_errors = true, columns = {{COLUMNS}}, maximum_object_size = {longest}, compression = '{self._packing}')"
+
+    @property
+    def _packing(self) -> str:
+        return {"gzip": "gzip", "zstd": "zstd"}.get(self.scan.packing, "none") if self.path == self.source.path else "none"
+
+
+def make_ready(source: Source, scratch: Path) -> Readable:
+    """Scan and recognise a source, and write a working copy into the folder `scratch` if it cannot be read in place."""
+    seen = scan(source.path)
+    found = recognise(seen.sample, zones_of(source), own_formats(source.unsaid.formats))
+    plain = found.is_plain or not (found.formats or found.wrappers)
+    plain = plain and not (found.formats and not found.formats[0].is_json and seen.sample[0].startswith(codecs.BOM_UTF8))
+    if plain and seen.clean and not seen.damage and seen.packing in ("", "gzip", "zstd"):
+        return Readable(source, seen, found, source.path, False, {})
+    counts: Counter[str] = Counter()
+    copy = scratch / f"{len(list(scratch.iterdir()))}.log"
+    # journald's export counts bytes, NULs too
+    pieces = whole_lines(TextReader(source.path).blocks()) if found.counts_bytes else clean_lines(TextReader(source.path), counts)
+    with open(copy, "wb") as out:
+        if plain:
+            out.writelines(pieces)
+        else:
+            ends = b" " if any(line.endswith(b"\r") for line in seen.sample) else b""  # what cleaning made of CR LF
+            lay_out((line.removesuffix(ends) for line in single_lines(pieces)), found, out)
+    return Readable(source, seen, found, copy, not plain, dict(sorted(counts.items())))
+
+
+def glance(source: Source) -> Readable | None:
+    """A source as its look from afar promises: plain, clean, of one format. None if not even that.
+
+    Reading may begin with it while `make_ready` looks at every byte.
+    """
+    if packing_of(source.path):
+        return None
+    size = source.path.stat().st_size
+    with open(source.path, "rb") as file:
+        lines = sample_of(file.fileno(), size)
+    found = recognise(lines, zones_of(source), own_formats(source.unsaid.formats))
+    seen = Scan("", size, size, LONGEST_LINE_BYTES, has_escapes=any(b"\x1b" in line for line in lines), ends_with_newline=True, clean=True, sample=tuple(lines))
+    return Readable(source, seen, found, source.path, False, {}) if found.is_plain else None
+
+
+def zones_of(source: Source) -> Zones:
+    """What its times leave unsaid."""
+    written = source.written or datetime.fromtimestamp(source.path.stat().st_mtime, UTC)
+    return Zones(source.unsaid.zone, source.unsaid.date_order, written)
+
+
+def single_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of pieces that are cut at line ends, without them."""
+    for piece in pieces:
+        yield from piece.removesuffix(b"\n").split(b"\n")

@@ -1,0 +1,158 @@
+"""The report as a browser shows and prints it: on a phone, by keyboard, on paper, and without asking anyone anything."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+A4_WIDTH = 718  # CSS pixels between the margins of 1 cm that `page.pdf` gets below
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no chromium on PATH")
+    with sync_playwright() as playwright:
+        # Its sandbox refuses to start as root; the page is ours and has no script.
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(demo_run: Path) -> str:
+    return (demo_run / "data" / "report.html").as_uri()
+
+
+def opened(browser: Browser, address: str, size: dict[str, int]) -> Page:
+    page = browser.new_page(viewport=size)  # type: ignore[arg-type]  # a TypedDict of just these
+    page.goto(address)
+    return page
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    page = opened(browser, address, DESK)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def phone(browser: Browser, address: str) -> Iterator[Page]:
+    page = opened(browser, address, PHONE)
+    yield page
+    page.close()
+
+
+def cut_off(page: Page) -> list[str]:
+    """The texts of cells that reach beyond the page's edge."""
+    script = """() => [...document.querySelectorAll('th, td, caption, figure svg, pre')]
+        .filter(part => part.getClientRects().length && part.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+        .map(part => part.textContent.slice(0, 40))"""
+    found: list[str] = page.evaluate(script)
+    return found
+
+
+def test_nothing_but_the_file_is_asked_for_and_nothing_is_complained_of(browser: Browser, address: str) -> None:
+    page = browser.new_page()
+    asked: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(address, wait_until="networkidle")
+    for summary in page.locator("summary").all():
+        summary.click()
+    page.mouse.wheel(0, 20_000)
+    assert asked == [address]
+    assert complaints == []
+    page.close()
+
+
+def test_phone_page_does_not_scroll_sideways(phone: Page) -> None:
+    assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    for summary in phone.locator("summary").all():
+        summary.click()
+    assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_phone_does_not_break_headings_of_columns_into_letters(phone: Page) -> None:
+    """Each word of a column's heading stands on one line; the table scrolls in itself instead."""
+    broken = phone.evaluate(r"""() => [...document.querySelectorAll('thead th')].flatMap(th => {
+        const text = th.firstChild, words = [...text.data.matchAll(/\S+/g)];
+        return words.filter(word => {
+            const range = document.createRange();
+            range.setStart(text, word.index); range.setEnd(text, word.index + word[0].length);
+            return range.getClientRects().length > 1;
+        }).map(word => word[0]);
+    })""")
+    assert broken == []
+
+
+def test_phone_chart_can_be_read(phone: Page) -> None:
+    smallest = phone.evaluate("""() => {
+        const svg = document.querySelector('figure svg');
+        return svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+    }""")
+    assert smallest > 0.6  # its texts have 9 points or so at full size
+
+
+def test_chart_is_an_image_with_a_description(page: Page) -> None:
+    chart = page.get_by_role("img", name=re.compile("Requests by minute from 09:48 to 09:59 UTC"))
+    assert chart.count() == 1
+    assert chart.is_visible()
+    box = chart.bounding_box()
+    assert box is not None
+    assert box["width"] > 800
+    assert box["height"] > 300
+
+
+def test_code_is_folded_and_opens_by_keyboard(page: Page) -> None:
+    assert page.locator("details[open]").count() == 0
+    code = page.locator("details.code").first
+    text = code.locator("pre").first
+    assert not text.is_visible()
+    summary = code.locator("summary")
+    for _ in range(100):
+        page.keyboard.press("Tab")
+        if summary.evaluate("element => element === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    assert text.is_visible()
+    page.keyboard.press("Enter")
+    assert not text.is_visible()
+
+
+def test_citation_leads_to_its_line(page: Page) -> None:
+    link = page.locator("a[href^='#l-']").first
+    target = page.locator(f"[id='{(link.get_attribute('href') or '')[1:]}']")
+    line = target.locator("pre")
+    assert not line.is_visible()
+    link.click()
+    assert target.evaluate("element => element.matches(':target')")
+    assert line.is_visible()
+    assert f"line {int(link.inner_text()):,}" in target.locator("summary").inner_text()
+    box = target.bounding_box()
+    assert box is not None
+    assert 0 <= box["y"] < DESK["height"]
+
+
+def test_paper_cuts_nothing_off(browser: Browser, address: str) -> None:
+    page = opened(browser, address, {"width": A4_WIDTH, "height": 1000})
+    page.emulate_media(media="print")
+    assert cut_off(page) == []
+    page.close()
+
+
+def test_paper_keeps_the_page_at_its_full_size_and_short(page: Page) -> None:
+    pdf = page.pdf(format="A4", margin=dict.fromkeys(("top", "right", "bottom", "left"), "1cm"))
+    assert pdf.startswith(b"%PDF-")
+    assert 4 <= len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 12
+    assert b"High error rate or slow responses" in pdf  # the document's title
