@@ -41,12 +41,13 @@ class Collected:
 
 def collect(
     incident: Incident, paths: Sequence[Path], since: datetime | None = None, until: datetime | None = None, *,
-    live: Configuration | None = None, env_file: Path | None = None, budget_s: float = BUDGET_S, told: Callable[[str], None] = lambda line: None, unsaid: Unsaid = NOTHING_TOLD,
+    live: Configuration | None = None, env_file: Path | None = None, budget_s: float = BUDGET_S, told: Callable[[str], None] = lambda line: None,
+    unsaid: Unsaid = NOTHING_TOLD,
 ) -> Collected:  # fmt: skip
     """Ask the live systems, if `live` says where they are, and preserve the window of each log; the journal says who did so.
 
     The systems come first: what one says now is gone in a minute, a log is not. `told` gets a line for every answer and
-    remark as it comes; `unsaid` is for the logs. Where systems were asked, a log for which there is no room does not end it. Raises what
+    remark as it comes. Where systems were asked, a log for which there is no room does not end it. Raises what
     `collect_logs` raises.
     """
     asked = ask_live(incident.evidence, live, env_file, budget_s, lambda answer: told(answer.sentence())) if live else Asked()

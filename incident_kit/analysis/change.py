@@ -138,10 +138,10 @@ class Change:
 def change_at(records: Records, onset: Onset) -> Change | None:
     """Requests asked in the onset's normal window, and those asked from the onset to the recovery (an hour at most); None without both."""
     normal, since = onset.normal, onset.began.at
-    last = records.query("matching_requests")[0]["last"]
-    if last is None or last <= since:
+    seen = records.query("matching_requests")[0]
+    if not seen["n"] or seen["last"] <= since:
         return None
-    until = min(since + AFTER, onset.recovered.at if onset.recovered else last + timedelta(milliseconds=1))
+    until = min(since + AFTER, onset.recovered.at if onset.recovered else seen["last"] + timedelta(milliseconds=1))
     window = {"normal_since": _naive(normal.since), "normal_until": _naive(normal.until), "since": _naive(since), "until": _naive(until)}
     slow = onset.measure != "errors"
     groups = [Group(**row) for row in records.query("change_by_group", slow=slow, **window)]
@@ -149,7 +149,7 @@ def change_at(records: Records, onset: Onset) -> Change | None:
     if everything is None or not everything.n_before or not everything.n_after:
         return None
     return Change(
-        onset, (normal.until - normal.since) / timedelta(minutes=1), (until - since) / timedelta(minutes=1), everything, tuple(groups),
+        onset, (normal.until - max(normal.since, seen["first"])) / timedelta(minutes=1), (until - since) / timedelta(minutes=1), everything, tuple(groups),
         tuple(Calls(**row) for row in records.query("change_by_dependency", slow=slow, **window)),
         tuple(Errors(**row) for row in records.query("change_by_error", **window)),
         tuple(Start(row["ts"], _process(row)) for row in records.query("starts")),

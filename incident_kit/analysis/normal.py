@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from statistics import NormalDist, median
 from typing import Literal, Protocol
 
@@ -36,10 +37,11 @@ RATIO = 1.75
 RISE_MS = 50.0
 MEAN_RATIO = {"p50": 1.6, "p95": 1.2}
 # From fewer buckets than this, normal is hardly known: then half of the requests must be slower than nearly all were.
-FEW = 10
+FEW = 20
 # Below so many timed requests, a bucket's quantile is one request's luck.
 LEAST_TIMED = {"p50": 5, "p95": 20}
 # The standard error of a normal sample's quantile, in standard deviations, times the root of its size: sqrt(q (1 - q)) / density.
+P95_DEVIATIONS = 1.6449
 QUANTILE_ERROR = {"p50": 1.2533, "p95": 2.1132}
 # Logarithms of durations: no bucket speaks of less than a millisecond, and none is known better than by a twentieth.
 LEAST_US = 1000
@@ -62,8 +64,11 @@ class Normal(Protocol):
     def gain(self, bucket: Bucket, level: float) -> float:
         """What the bucket says for a change to `level` (above zero) or against it: its log likelihood ratio."""
 
-    def was_so(self, buckets: Sequence[Bucket], level: float) -> bool:
-        """Whether `level` was about that of these other buckets, too."""
+    def level_of(self, buckets: Sequence[Bucket]) -> float:
+        """The level of some buckets."""
+
+    def is_worse(self, level: float, other: float) -> bool:
+        """Whether a level is so much worse than another that it counts."""
 
 
 def learn(measure: Measure, before: Sequence[Bucket], blip: int) -> Normal:
@@ -91,21 +96,22 @@ class NormalErrors:
         self._n = sum(bucket.n for bucket in before)
         self._bad = sum(map(bad, before))
         self.level = self._bad / self._n
-        self._limit = max(SHARE_RATIO * self.level, self.level + SHARE_RISE)
         usual = without_worst(before, blip, self._excess)
         variance = self.level * (1 - self.level)
         pearson = sum(self._excess(bucket) ** 2 / max(bucket.n * variance, 0.5) for bucket in usual)
         self._dispersion = max(1.0, pearson / max(1, len(usual) - 1))
+        self._sums_n = list(accumulate((bucket.n for bucket in before), initial=0))
+        self._sums_bad = list(accumulate(map(bad, before), initial=0))
 
     def stands_out(self, bucket: Bucket) -> bool:
-        return bad(bucket) > 0 and bucket.bad_share >= self._limit
+        return bad(bucket) > 0 and self.is_worse(bucket.bad_share, self.level)
 
     def judge(self, stretch: Sequence[Bucket]) -> tuple[float, float] | None:
         kept = without_worst(stretch, self._blip, self._excess)
         if len(kept) < LEAST_LEFT or sum(map(self.stands_out, stretch)) < PERSISTENT * len(stretch):
             return None
         n, n_bad = sum(bucket.n for bucket in kept), sum(map(bad, kept))
-        if n_bad - n * self.level < LEAST_BAD or n_bad / n < self._limit or n_bad / n <= self._worst_share(len(stretch)):
+        if n_bad - n * self.level < LEAST_BAD or not self.is_worse(n_bad / n, self.level) or n_bad / n <= self._worst_share(len(stretch)):
             return None
         apart = log_likelihood(n_bad, n) + log_likelihood(self._bad, self._n)
         score = (apart - log_likelihood(n_bad + self._bad, n + self._n)) / self._dispersion
@@ -113,20 +119,24 @@ class NormalErrors:
 
     def gain(self, bucket: Bucket, level: float) -> float:
         low = max(self.level, 0.5 / self._n)  # none seen is not never
-        high = min(max(level, self._limit), 1 - 0.5 / self._n)
+        high = min(max(level, SHARE_RATIO * low, low + SHARE_RISE), 1 - 0.5 / self._n)
         good = bucket.n - bad(bucket)
         return (bad(bucket) * math.log(high / low) + good * math.log((1 - high) / (1 - low))) / self._dispersion
 
-    def was_so(self, buckets: Sequence[Bucket], level: float) -> bool:
-        return sum(map(bad, buckets)) * SHARE_RATIO >= level * sum(bucket.n for bucket in buckets)
+    def level_of(self, buckets: Sequence[Bucket]) -> float:
+        return sum(map(bad, buckets)) / sum(bucket.n for bucket in buckets)
+
+    def is_worse(self, level: float, other: float) -> bool:
+        return level >= max(SHARE_RATIO * other, other + SHARE_RISE)
 
     def _excess(self, bucket: Bucket) -> float:
         return bad(bucket) - bucket.n * self.level
 
     def _worst_share(self, length: int) -> float:
         """Of any stretch before that was as long."""
-        stretches = (self._before[place : place + length] for place in range(max(1, len(self._before) - length + 1)))
-        return max(sum(map(bad, stretch)) / sum(bucket.n for bucket in stretch) for stretch in stretches)
+        count = min(length, len(self._before))
+        stretches = ((place, place + count) for place in range(len(self._before) - count + 1))
+        return max((self._sums_bad[end] - self._sums_bad[start]) / (self._sums_n[end] - self._sums_n[start]) for start, end in stretches)
 
 
 class NormalLatency:
@@ -144,7 +154,7 @@ class NormalLatency:
         values = [self._log(bucket) for bucket in before]
         self._middle = median(values)
         self._mean_ms = median(bucket.average_ms for bucket in before)
-        usual = [self._log(bucket) for bucket in without_worst(before, blip, self._log)] if len(before) >= 5 * blip else values
+        usual = [self._log(bucket) for bucket in without_worst(before, blip, self._log)] if len(before) >= FEW else values
         self._most = max(usual)
         # What the highest of so many normal values is expected to be (Blom 1958).
         expected = NormalDist().inv_cdf((len(usual) - 0.375) / (len(usual) + 0.25))
@@ -156,7 +166,7 @@ class NormalLatency:
         )
         self.level = math.exp(self._middle) / 1000
         slowest_us = [bucket.p95_us for bucket in before if bucket.p95_us is not None]
-        self._least_ms = median(slowest_us) / 1000 if measure == "p50" and len(before) < FEW and slowest_us else RATIO * self.level
+        self._least_ms = median(slowest_us) / 1000 if measure == "p50" and len(before) < FEW and slowest_us else 0.0
 
     def stands_out(self, bucket: Bucket) -> bool:
         return self._log(bucket) > max(self._most, self._middle + 0.8 * math.log(RATIO))
@@ -165,13 +175,12 @@ class NormalLatency:
         kept = without_worst(stretch, self._blip, self._log)
         if len(kept) < LEAST_LEFT or sum(map(self.stands_out, stretch)) < PERSISTENT * len(stretch):
             return None
-        middle = median(map(self._log, kept))
-        level = math.exp(middle) / 1000
-        if level < max(RATIO * self.level, self._least_ms) or level - self.level < RISE_MS:
+        level = self.level_of(kept)
+        if level < self._least_ms or not self.is_worse(level, self.level):
             return None
         if median(bucket.average_ms for bucket in kept) < MEAN_RATIO[self._measure] * self._mean_ms:
             return None
-        score = ((middle - self._middle) / self._scale) ** 2 / 2 * len(kept) / (1 + len(kept) / self._count) * 2 / math.pi
+        score = (math.log(level / self.level) / self._scale) ** 2 / 2 * len(kept) / (1 + len(kept) / self._count) * 2 / math.pi
         return (score, level) if score >= ENOUGH else None
 
     def gain(self, bucket: Bucket, level: float) -> float:
@@ -180,14 +189,17 @@ class NormalLatency:
         score = shift * (self._log(bucket) - self._middle) / self._scale - shift**2 / 2
         return max(-4.0, min(4.0, score))  # one bucket has one vote, however slow it was
 
-    def was_so(self, buckets: Sequence[Bucket], level: float) -> bool:
-        return math.exp(median(map(self._log, buckets))) / 1000 * RATIO >= level
+    def level_of(self, buckets: Sequence[Bucket]) -> float:
+        return math.exp(median(map(self._log, buckets))) / 1000
+
+    def is_worse(self, level: float, other: float) -> bool:
+        return level >= RATIO * other and level - other >= RISE_MS
 
     def _sampling_error(self, bucket: Bucket) -> float:
         """Of the quantile's logarithm if the bucket's durations are lognormal: a few requests have an uncertain median."""
         if not bucket.p50_us or not bucket.p95_us:
             return 0.0
-        return QUANTILE_ERROR[self._measure] * math.log(bucket.p95_us / bucket.p50_us) / NormalDist().inv_cdf(0.95) / math.sqrt(bucket.timed)
+        return QUANTILE_ERROR[self._measure] * math.log(bucket.p95_us / bucket.p50_us) / P95_DEVIATIONS / math.sqrt(bucket.timed)
 
     def _log(self, bucket: Bucket) -> float:
         return math.log(max(_quantile_us(self._measure, bucket) or 0, LEAST_US))

@@ -162,13 +162,14 @@ def _sweep(series: Sequence[Bucket], measure: Measure, width: timedelta) -> list
     blip = math.ceil(BLIP / width) + 1
     found: list[Onset] = []
     well: list[Bucket] = []
-    normal, learnt = None, 0
+    oldest, normal, learnt = 0, None, 0
     place = 0
     while place < len(series):
-        before = _before(well, series[place].start)
+        oldest = _oldest(well, oldest, series[place].start)
+        before = well[oldest:]
         if len(before) < LEAST_BEFORE:
             normal = None
-        elif normal is None or len(well) - learnt >= max(1, len(before) // 10):
+        elif normal is None or len(well) - learnt > len(before) // 5 or (learnt < len(well) and normal.stands_out(series[place])):
             normal, learnt = learn(measure, before, blip), len(well)
         judged = _judge(series, place, normal) if normal else None
         if normal is None or judged is None:
@@ -181,24 +182,23 @@ def _sweep(series: Sequence[Bucket], measure: Measure, width: timedelta) -> list
         end, recovered = _recovery(series, normal, level, at, last, width)
         began = Moment(series[at].start, series[likely - 1].start, series[latest].start + width)
         window = Window(before[0].start, before[-1].start + width)
-        n = sum(bucket.n for bucket in series[at : last + 1])
-        affected = round(n * {"errors": level - normal.level, "p50": 0.5, "p95": 0.05}[measure])
-        found.append(Onset(series[at].name, measure, began, recovered, round(normal.level, 6), round(level, 6), window, round(strength, 3), affected))
+        n, after = sum(bucket.n for bucket in series[at : last + 1]), normal.level_of(series[at : last + 1])
+        affected = round(n * {"errors": after - normal.level, "p50": 0.5, "p95": 0.05}[measure])
+        found.append(Onset(series[at].name, measure, began, recovered, round(normal.level, 6), round(after, 6), window, round(strength, 3), affected))
         if recovered is None:
-            well = []  # whatever came to stay is what later changes are compared with
+            well, oldest = [], 0  # whatever came to stay is what later changes are compared with
         place = end
     return found
 
 
-def _before(well: Sequence[Bucket], now: datetime) -> list[Bucket]:
-    """What normal is learnt from: the hour before, or as many buckets as are enough."""
-    count = 0
-    for bucket in reversed(well):
-        age = now - bucket.start
-        if age > OLDEST or (age > BEFORE and count >= BEFORE_BUCKETS):
+def _oldest(well: Sequence[Bucket], oldest: int, now: datetime) -> int:
+    """Where the buckets begin that normal is learnt from: an hour ago, or as long ago as it takes for enough of them."""
+    while oldest < len(well):
+        age = now - well[oldest].start
+        if age <= BEFORE or (age <= OLDEST and len(well) - oldest <= BEFORE_BUCKETS):
             break
-        count += 1
-    return list(well[len(well) - count :])
+        oldest += 1
+    return oldest
 
 
 def _judge(series: Sequence[Bucket], place: int, normal: Normal) -> tuple[int, float, float] | None:
@@ -219,17 +219,19 @@ def _so_yesterday(series: Sequence[Bucket], place: int, judged: tuple[int, float
     last, _, level = judged
     since, until = series[place].start - DAY - ABOUT_THEN, series[last].start - DAY + ABOUT_THEN
     then = [bucket for bucket in series[:place] if since <= bucket.start <= until]
-    return len(then) >= LEAST_BEFORE and normal.was_so(then, level)
+    return len(then) >= LEAST_BEFORE and not normal.is_worse(level, normal.level_of(then))
 
 
 def _recovery(series: Sequence[Bucket], normal: Normal, level: float, first: int, last: int, width: timedelta) -> tuple[int, Moment | None]:
     """The place from which all is well again, and when that was; the place to go on from, and None, if it was not seen."""
     sums: list[float] = []
+    highest = -math.inf
     for place in range(first, len(series)):
         if series[place].start - series[first].start > NEW_NORMAL:
             return place, None
         sums.append((sums[-1] if sums else 0.0) + normal.gain(series[place], level))
-        if place > last and max(sums) - sums[-1] >= OVER:
+        highest = max(highest, sums[-1])
+        if place > last and highest - sums[-1] >= OVER:
             earliest, at, likely = (first + step for step in likeliest(sums))
             return at + 1, Moment(series[at].start + width, series[earliest].start, series[likely + 1].start + width)
     return len(series), None

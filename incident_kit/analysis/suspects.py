@@ -155,9 +155,10 @@ def _dependencies(change: Change) -> list[Suspect]:
         share, rest = change.share(excess), change.rest(calls.n_after, touched)
         if excess < LEAST_EXCESS or share < LEAST_SHARE or rise <= 0 or (linked and rest and touched / calls.n_after < CONTRAST_OF_CALLERS * rest):
             continue
-        how = f"in which a call to it {_what(change, 'was')}" if linked else "(its calls name no request: counted, not matched)"
+        failed = "failed" if change.onset.measure == "errors" else "were slow or failed"
+        how = f"in which a call to it {failed.replace('were', 'was')}" if linked else "(its calls name no request: counted, not matched)"
         why = (
-            f"{calls.affected_calls_after} of {calls.calls_after} calls {_what(change)} ({_percent(calls.affected_calls_after, calls.calls_after)}, before "
+            f"{calls.affected_calls_after} of {calls.calls_after} calls {failed} ({_percent(calls.affected_calls_after, calls.calls_after)}, before "
             f"{_percent(calls.affected_calls_before, calls.calls_before)}; median {_ms(calls.median_us_before)} before, {_ms(calls.median_us_after)} after). "
             f"Requests {how} are {share:.0%} of what is worse than before{_without_calls(change)}."
         )
@@ -314,8 +315,8 @@ def _of(kind: Kind, name: str) -> str:
     return f"{'by' if kind == 'client' else 'on'} {name}"
 
 
-def _what(change: Change, were: str = "were") -> str:
-    return f"failed or {were} aborted" if change.onset.measure == "errors" else f"{were} slow or failed"
+def _what(change: Change) -> str:
+    return "failed or were aborted" if change.onset.measure == "errors" else "were slow or failed"
 
 
 def _count(n: int, one: str, many: str) -> str:

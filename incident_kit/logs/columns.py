@@ -96,7 +96,7 @@ TEXT_DURATION = "|".join((
 ))  # fmt: skip
 NUMBER_AND_UNIT = rf"(?i)(\d[\d,]*(?:\.\d+)?)\s?((?:{UNITS})?)\)?$"
 ERROR_IN_TEXT = r"^\s*(?:Uncaught )?([A-Za-z_$][\w$.]*(?:Error|Exception|Rejection|Warning)|Error)(?: \[(\w+)\])?: ([^\n]*)"
-REQUEST_IN_TEXT = r"^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (/\S*) (?:HTTP/[\d.]+ )?(?:- )?([1-5]\d\d) (?:- )?\d+(?:\.\d+)? ?m?s\s*$"
+REQUEST_IN_TEXT = r"^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (/\S*) (?:HTTP/[\d.]+ )?(?:- )?([1-5]\d\d) (?:- )?(\d+(?:\.\d+)?) ?(m?s)\s*$"
 
 
 FIRST = "<the first layer>"
@@ -155,7 +155,7 @@ def plain_select(
         else f"CASE WHEN {known} THEN 'record' WHEN {broken} OR line < {first_record_line} THEN 'unparsed' ELSE 'continuation' END",
     }
     if speaks(found):
-        apart = {"spoken": f"regexp_extract(message_text, {quoted(REQUEST_IN_TEXT)}, ['method', 'url', 'status'])", **apart}
+        apart = {"spoken": f"regexp_extract(message_text, {quoted(REQUEST_IN_TEXT)}, ['method', 'url', 'status', 'took', 'unit'])", **apart}
     own = {
         "ts": instant_sql("ts_text", found.times, zones), "zoned": zoned_sql("ts_text", found.times), "ts_raw": "ts_text", "format": quoted(found.name),
         **meanings(found.levels, found),
@@ -226,6 +226,7 @@ def meanings(levels: Mapping[str, str], found: Format | None) -> dict[str, str]:
     whole = "nullif(rtrim(message_text), '')" if found is not None and not found.is_json else "message_text"
     plain = f"regexp_replace(message_text, {quoted(ANSI_ESCAPE)}, '', 'g')"
     inner = "TRY(coalesce(json_extract_string(message_text, '/msg'), json_extract_string(message_text, '/message')))"
+    took = "TRY_CAST(struct_extract(spoken, 'took') AS DOUBLE) * CASE struct_extract(spoken, 'unit') WHEN 's' THEN 1000 ELSE 1 END"
     return {
         "level": level_sql("level_text", levels),
         "message": f"CASE WHEN message_text[1] = '{{' THEN coalesce({inner}, {whole}) WHEN contains(message_text, chr(27)) THEN {plain} ELSE {whole} END",
@@ -242,7 +243,7 @@ def meanings(levels: Mapping[str, str], found: Format | None) -> dict[str, str]:
         "client": "trim(split_part(client_text, ',', 1))",
         "user": "user_text",
         "error_code": "error_code_text",
-        "told": told_duration(frozenset(found.fields) if found else FIELDS),
+        "told": f"coalesce({told_duration(frozenset(found.fields) if found else FIELDS)}, {took})" if spoken else told_duration(frozenset(found.fields) if found else FIELDS),
         "told_ms": "CASE WHEN told >= 0 AND told < 1e12 THEN told END",
     }
 
@@ -253,7 +254,7 @@ def together(dependencies: Sequence[Dependency], found: Format | None, zone: str
     return {
         "duration_ms": f"coalesce(told_ms, {duration_in('message')})",
         "duration_us": "CAST(round(duration_ms * 1000) AS BIGINT)",
-        "request_us": "duration_us" if found is None or speaks(found) else "CAST(round(told_ms * 1000) AS BIGINT)",
+        "request_us": "CAST(round(told_ms * 1000) AS BIGINT)",
         "ts_zone": f"CASE WHEN ts IS NOT NULL THEN CASE WHEN zoned THEN 'explicit' ELSE {quoted('assumed: ' + zone)} END END",
         "streaming": "CASE WHEN is_request THEN event_stream END",
         "route": route_sql(),

@@ -33,8 +33,8 @@ from incident_kit.model.source import Source
 
 MINUTE = timedelta(minutes=1)
 WINDOW = timedelta(hours=2)
-QUIET_SEED, FAULT_SEED = 40_000, 50_000
-COMBINED = re.compile(r'\S+ \S+ \S+ \[(?P<time>[^\]]+)\] "(?:[^"\\]|\\.)*" (?P<status>\d{3}) (?P<size>\d+|-)')
+QUIET_SEED, FAULT_SEED = 80_000, 90_000
+COMBINED = re.compile(r'\S+ \S+ \S+ \[(?P<time>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<size>\d+|-)')
 
 
 def main() -> None:
@@ -66,8 +66,8 @@ def quiet(days: int, seeds: int, access_log: Path | None) -> None:
         for seed in range(seeds):
             made = traffic(QUIET_SEED + seed, 24 * days, shape)
             requests += len(made.requests["name"])
-            for place, count in enumerate(false_onsets(made)):
-                counts[place] += count
+            for place, measure in enumerate((false_in_windows, false_mixed, false_in_series)):
+                counts[place] += measure(made)
         totals = [total + count for total, count in zip(totals, counts, strict=True)]
         print(
             f"{shape.name:16}{requests / days / seeds:>14.0f}"
@@ -81,22 +81,31 @@ def quiet(days: int, seeds: int, access_log: Path | None) -> None:
         + f"   of {everything} days"
     )
     if access_log:
-        for measure, series in access_log_series(access_log).items():
-            span = (series[-1].start - series[0].start) / timedelta(days=1)
-            found = [onset(part) for part in windows(series)]
-            print(
-                f"{access_log.name} ({measure}): {sum(bucket.n for bucket in series)} requests over {span:.1f} days; onsets: "
-                f"{len(onsets(series))} in the whole, {sum(each is not None for each in found)} in windows of 2 h"
-            )
+        buckets = access_log_buckets(access_log)
+        mixed = [bucket for bucket in buckets if bucket.name is None]
+        days_seen = (mixed[-1].start - mixed[0].start) / timedelta(days=1)
+        print(
+            f"{access_log.name}: {sum(bucket.n for bucket in mixed)} requests over {days_seen:.1f} days, sizes of bodies as durations. Onsets: "
+            f"{sum(len(onsets(series)) for series in by_name(buckets).values())} in {len(by_name(buckets))} series of the whole time, "
+            f"{sum(onset(part) is not None for part in windows(mixed))} in windows of 2 h of all requests, {int(onset_of_requests(buckets) is not None)} like with like"
+        )
 
 
-def false_onsets(made: Traffic) -> tuple[int, int, int]:
-    by_width = {width: made.buckets(width) for width in WIDTHS}
-    minutes = by_width[MINUTE]
-    looked = [any(onset_of_requests(part) for part in parts) for parts in zip(*(windows(by_width[width]) for width in WIDTHS), strict=True)]
-    mixed = [onset(part) for part in windows([bucket for bucket in minutes if bucket.name is None])]
-    every = [each for series in (by_name(minutes), by_name(made.call_buckets())) for one in series.values() for each in onsets(one)]
-    return sum(looked), sum(each is not None for each in mixed), incidents(every)
+def false_in_windows(made: Traffic) -> int:
+    """In how many windows of two hours `onset_of` would find something."""
+    by_width = [windows(made.buckets(width)) for width in WIDTHS]
+    return sum(any(onset_of_requests(part) for part in parts) for parts in zip(*by_width, strict=True))
+
+
+def false_mixed(made: Traffic) -> int:
+    """In how many windows of two hours all requests, whatever their mix, have an onset."""
+    return sum(onset(part) is not None for part in windows([bucket for bucket in made.buckets(MINUTE) if bucket.name is None]))
+
+
+def false_in_series(made: Traffic) -> int:
+    """Incidents in any series of the whole time: all requests mixed, each route, each dependency."""
+    series = [*by_name(made.buckets(MINUTE)).values(), *by_name(made.call_buckets(MINUTE)).values()]
+    return incidents(each for one in series for each in onsets(one))
 
 
 def incidents(found: Iterable[Onset]) -> int:
@@ -114,21 +123,21 @@ def windows(buckets: Sequence[Bucket]) -> list[list[Bucket]]:
     return [parts.get(number, []) for number in range(max(parts) + 1)]
 
 
-def access_log_series(path: Path) -> dict[str, list[Bucket]]:
-    """All requests a minute: their errors, and the sizes of their bodies [bytes] as if they were microseconds, as heavy-tailed as durations are."""
-    minutes: dict[datetime, list[tuple[int, int]]] = {}
+def access_log_buckets(path: Path) -> list[Bucket]:
+    """Requests a minute, over all and by path, of a combined log. It tells no durations: sizes [bytes] stand in as microseconds, as heavy-tailed as those are."""
+    found: dict[tuple[datetime, str], list[tuple[int, int]]] = {}
     for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         if match := COMBINED.match(line):
-            at = datetime.strptime(match["time"], "%d/%b/%Y:%H:%M:%S %z").astimezone(UTC)
-            minutes.setdefault(at.replace(second=0), []).append((int(match["status"]), int(match["size"].replace("-", "0"))))
-    series = []
-    for start, requests in sorted(minutes.items()):
+            minute = datetime.strptime(match["time"], "%d/%b/%Y:%H:%M:%S %z").astimezone(UTC).replace(second=0)
+            for name in ("", match["request"].partition("?")[0]):
+                found.setdefault((minute, name), []).append((int(match["status"]), int(match["size"].replace("-", "0"))))
+    buckets = []
+    for (start, name), requests in sorted(found.items()):
         sizes = sorted(size for _, size in requests)
         quantiles = [sizes[math.ceil(len(sizes) * quantile) - 1] for quantile in (0.5, 0.95, 0.99)]
-        statuses = [status for status, _ in requests]
-        failed, refused = sum(status >= 500 for status in statuses), sum(400 <= status < 500 for status in statuses)
-        series.append(Bucket(start, None, len(requests), failed, 0, refused, sum(sizes), len(sizes), *quantiles))
-    return {"errors, and sizes as durations": series}
+        failed, refused = sum(status >= 500 for status, _ in requests), sum(400 <= status < 500 for status, _ in requests)
+        buckets.append(Bucket(start, name or None, len(requests), failed, 0, refused, sum(sizes), len(sizes), *quantiles))
+    return buckets
 
 
 def faults(rounds: int) -> None:

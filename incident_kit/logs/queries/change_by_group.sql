@@ -21,7 +21,7 @@ WITH
     )
 SELECT
     CASE grouping(route, host, pid, client) WHEN 7 THEN 'route' WHEN 11 THEN 'host' WHEN 9 THEN 'process' WHEN 14 THEN 'client' ELSE 'all' END AS kind,
-    CASE grouping(route, host, pid, client) WHEN 7 THEN route WHEN 11 THEN host WHEN 9 THEN concat_ws(' ', host, 'pid ' || pid) WHEN 14 THEN client ELSE '' END AS name,
+    CASE grouping(route, host, pid, client) WHEN 7 THEN route WHEN 11 THEN host WHEN 9 THEN nullif(concat_ws(' ', host, 'pid ' || pid), '') WHEN 14 THEN client ELSE '' END AS name,
     count(*) FILTER (NOT later) AS n_before,
     count(*) FILTER (NOT later AND affected) AS affected_before,
     count(*) FILTER (NOT later AND bad) AS bad_before,
