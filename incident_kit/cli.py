@@ -95,7 +95,7 @@ def scenarios(runbook: RunbookFolder = "") -> None:
 def report(
     scenario: Annotated[str, typer.Argument(help="A scenario, as `incident-kit scenarios` lists them.")],
     incident_id: Annotated[str, typer.Argument(metavar="[ID]", help="The incident [a new one].")] = "",
-    log: Annotated[list[Path] | None, typer.Option("--log", "-l", help="A log file, plain or gzip. Repeatable.")] = None,
+    log: Annotated[list[Path] | None, typer.Option("--log", "-l", help="A log file, plain or packed; - is standard input. Repeatable.")] = None,
     since: Annotated[str, typer.Option(help="Start of the window: -30m, 14:05 or ISO 8601.")] = "",
     until: Annotated[str, typer.Option(help="End of the window.")] = "",
     evidence: Annotated[Path | None, typer.Option(help="Evidence that was collected before: an incident, a run, a folder.")] = None,
@@ -120,6 +120,7 @@ def report(
     from incident_kit.collect import check_logs, collect
     from incident_kit.evidence.incident import load_or_create
     from incident_kit.evidence.store import open_evidence
+    from incident_kit.logs.archives import spooled
     from incident_kit.runbook.data import load
 
     settings = configuration.load()
@@ -141,10 +142,11 @@ def report(
         _make_run(incident, scenario, store, runbook, bounds, given)
         return
     unsaid = _unsaid(log_tz, date_order)
-    if log:
-        check_logs(log, *bounds, unsaid)  # before an incident's folder is made for logs that cannot be used
-    incident = replace(load_or_create(_reports(reports), incident_id or None, title), limit_bytes=max_evidence)
-    collected = collect(incident, log or [], *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, told=_say, unsaid=unsaid)
+    with spooled(log or []) as paths:
+        if paths:
+            check_logs(paths, *bounds, unsaid)  # before an incident's folder is made for logs that cannot be used
+        incident = replace(load_or_create(_reports(reports), incident_id or None, title), limit_bytes=max_evidence)
+        collected = collect(incident, paths, *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, told=_say, unsaid=unsaid)
     window = (collected.window.since, collected.window.until)
     _make_run(incident, scenario, incident.evidence, runbook, window, given, [item.id for item in collected.items], collected.lost)
 
@@ -188,7 +190,7 @@ def reproduce(
 
 @app.command()
 def parse(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Log files, plain or gzip.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Log files, plain or packed (gzip, zstd, bzip2, xz); - is standard input.")],
     to: Annotated[str, typer.Option("--to", help="jsonl or csv.")] = "jsonl",
     since: Annotated[str, typer.Option(help="Start of the window: -30m, 14:05 or ISO 8601.")] = "",
     until: Annotated[str, typer.Option(help="End of the window.")] = "",
@@ -201,13 +203,23 @@ def parse(
 
     Example: incident-kit parse combined.log error.log.1.gz --to csv > records.csv
     """
+    from incident_kit.logs.archives import spooled
     from incident_kit.logs.export import export
     from incident_kit.runbook.data import load
 
     if to not in ("jsonl", "csv"):
         raise InputError(f"--to takes jsonl or csv, not {to!r}.")
-    for account in export(files, sys.stdout, to, _bounds(since, until, tz), load(runbook).dependencies, _unsaid(log_tz, date_order)):
-        _say(account.sentence())
+    on_terminal = sys.stderr.isatty()
+    with spooled(files) as paths:
+        accounts = export(
+            paths, sys.stdout, to, _bounds(since, until, tz), load(runbook).dependencies, _unsaid(log_tz, date_order),
+            lambda count: print(f"\r{count:,} records", end="", file=sys.stderr, flush=True) if on_terminal else None,
+        )  # fmt: skip
+    if on_terminal:
+        print("\r\033[K", end="", file=sys.stderr)
+    for account in accounts:
+        warning = on_terminal and not account.records
+        _say(f"\033[31m{account.sentence()}\033[0m" if warning else account.sentence())
 
 
 @app.command()

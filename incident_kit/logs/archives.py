@@ -6,12 +6,17 @@ import bz2
 import gzip
 import io
 import lzma
+import shutil
+import sys
+import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 BLOCK_BYTES = 1 << 20
+STANDARD_INPUT = Path("-")
 MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
 # A log of the same line over and over packs a thousandfold; what unpacks to more than this much is a bomb, not a log.
 MOST_TIMES, ALWAYS_BYTES = 1100, 1 << 30
@@ -63,6 +68,17 @@ def _zstd_error() -> type[Exception]:
         return EOFError
     error: type[Exception] = zstandard.ZstdError
     return error
+
+
+@contextmanager
+def spooled(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """The same paths, with standard input (`-`) written to a private file first: it can be read only once."""
+    with tempfile.TemporaryDirectory(prefix="incident-kit-") as folder:
+        target = Path(folder) / "stdin"
+        if STANDARD_INPUT in paths:
+            with open(target, "wb") as copy:
+                shutil.copyfileobj(sys.stdin.buffer, copy, BLOCK_BYTES)
+        yield [target if path == STANDARD_INPUT else path for path in paths]
 
 
 def packing_of(path: Path) -> str:

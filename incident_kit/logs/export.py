@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,13 +16,17 @@ from incident_kit.logs.slices import open_log
 from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window, iso
 
+STEP = 20_000
 EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC) - timedelta(days=1)
 
 
 def export(
-    paths: Sequence[Path], out: TextIO, form: str, bounds: tuple[datetime | None, datetime | None], dependencies: Sequence[Dependency], unsaid: Unsaid
+    paths: Sequence[Path], out: TextIO, form: str, bounds: tuple[datetime | None, datetime | None], dependencies: Sequence[Dependency], unsaid: Unsaid,
+    progress: Callable[[int], None] = lambda count: None,
 ) -> list[Account]:  # fmt: skip
     """Write the records of the files within `bounds` to `out`, as `jsonl` or `csv`; return what became of every line.
+
+    `progress` is told now and then how many have been written.
 
     Raises LogFileError for a file that cannot be read as a log.
     """
@@ -35,7 +39,9 @@ def export(
         table = csv.DictWriter(out, list(COLUMNS), lineterminator="\n")
         if form == "csv":
             table.writeheader()
-        for row in records.rows():
+        for count, row in enumerate(records.rows(), start=1):
+            if count % STEP == 0:
+                progress(count)
             record = _plain(row)
             if form == "csv":
                 table.writerow(record)
