@@ -146,7 +146,7 @@ def test_an_interruption_leaves_what_came_and_nothing_running(tmp_path: Path, mo
 
         begun = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
-            ask_live(evidence, QUIET, heard=heard)
+            ask_live(evidence, QUIET, budget_s=60, heard=heard)
         took_s = time.monotonic() - begun
     stored = {item.origin: item.details["status"] for item in evidence.answers()}
     assert stored["redis.ping"] == "ok"

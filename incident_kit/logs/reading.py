@@ -255,6 +255,9 @@ class Records:
     def _lines(self, needed: frozenset[str], only_requests: bool = False) -> str:
         """The SELECT of `lines` with these columns; the others are null. `only_requests`: all else may be left out."""
         columns = ", ".join(f'"{name}"' if name in needed else f'NULL::{kind} AS "{name}"' for name, kind in TYPES.items())
+        if not self._readable:
+            nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in TYPES.items())
+            return f"SELECT 0::TINYINT AS source, 0::BIGINT AS line, '' AS class, '' AS item, '' AS file, {nothing} WHERE false"
         return " UNION ALL ".join(
             f"SELECT {number}::TINYINT AS source, line, class, item, file, {columns} FROM ({self._select(readable, needed, only_requests)})" for number, readable in enumerate(self._readable)
         )  # fmt: skip

@@ -38,7 +38,7 @@ def test_a_fault_is_an_answer_in_plain_words_within_the_budget(name: str) -> Non
         took_s = time.monotonic() - begun
         left = [thread.name for thread in threading.enumerate() if thread.name.startswith("ask ")]
     told = [text for answer in heard for text in (answer.reason, *answer.warnings) if answer.status is not Status.NOT_CHECKED]
-    assert FAULTS[name].words in "\n".join(told)
+    assert any(words in "\n".join(told) for words in FAULTS[name].words), told
     assert took_s < budget_s + GRACE_S + 1
     assert left == []
     assert place.secret not in "".join((answer.content() + answer.ledger_lines()).decode() for answer in heard)
@@ -53,8 +53,8 @@ def test_a_fault_leaves_a_sealed_report_that_names_it(name: str, kit: Kit, tmp_p
         finished = kit("report", "high_error_rate", "--live", "--budget", "6", "-l", LOG, cwd=tmp_path, env=environment)
     assert finished.returncode == 3, finished.stderr
     report = tmp_path / finished.stdout.strip()
-    assert FAULTS[name].words in finished.stderr
-    assert FAULTS[name].words.replace("'", "&#x27;") in report.read_text(encoding="utf-8")
+    [words, *_] = [words for words in FAULTS[name].words if words in finished.stderr] or [f"{FAULTS[name].words} in {finished.stderr}"]
+    assert words.replace("'", "&#x27;") in report.read_text(encoding="utf-8")
     assert kit("verify", report.parents[1]).returncode == 0
     held = b"".join(path.read_bytes() for path in report.parents[1].rglob("*") if path.is_file() and "ac9d2e20a1" not in str(path))
     assert place.secret.encode() not in held
