@@ -15,6 +15,7 @@ Needs Python 3.11+ and nothing else. The first call makes `.venv` beside this fi
 
 from __future__ import annotations
 
+import compileall
 import fcntl
 import hashlib
 import importlib.util
@@ -48,6 +49,8 @@ def main(argv: list[str]) -> int:
     except SetupFailed as failure:
         print(f"run.py: {failure}", file=sys.stderr)
         return 2
+    # As the packages are: a process that may not write bytecode would compile all of it at every start.
+    compileall.compile_dir(ROOT / "incident_kit", quiet=2)
     folder = ROOT if argv[0] == "test" else None
     return subprocess.call(command_line(argv[0], argv[1:]), cwd=folder, env=child_environment())
 

@@ -348,10 +348,15 @@ def level_sql(text: str, levels: Mapping[str, str]) -> str:
     steps = " ".join(f"WHEN {number} < {value + 10} THEN '{name}'" for name, value in LEVELS.items() if name != "fatal")
     plain = f"lower(regexp_replace({text}, {quoted(ANSI_ESCAPE)}, '', 'g'))"
     known = {**LEVEL_NAMES, **{name: name for name in LEVELS}, **levels}
-    names = " ".join(f"WHEN {quoted(name)} THEN '{meaning}'" for name, meaning in known.items())
+    named = lookup(plain, {name: quoted(meaning) for name, meaning in known.items()})
     usual = " ".join(f"WHEN '{value}' THEN '{name}'" for name, value in LEVELS.items())
-    other = f"CASE WHEN {text}[1] BETWEEN '0' AND '9' THEN CASE {steps} WHEN {number} IS NOT NULL THEN 'fatal' END ELSE CASE {plain} {names} END END"
+    other = f"CASE WHEN {text}[1] BETWEEN '0' AND '9' THEN CASE {steps} WHEN {number} IS NOT NULL THEN 'fatal' END ELSE {named} END"
     return f"CASE {text} {usual} ELSE {other} END"
+
+
+def lookup(key: str, values: Mapping[str, str]) -> str:
+    """The value of a key, null if there is none. CASE would compute the key anew for each of its arms, and be planned so."""
+    return f"([{', '.join(values.values())}])[list_position([{', '.join(map(quoted, values))}], {key})]"
 
 
 def level_number(level: str) -> str:
@@ -381,8 +386,8 @@ def duration_in(text: str) -> str:
 def in_ms(text: str) -> str:
     """Milliseconds from a text that ends with a number and its unit."""
     number = f"TRY_CAST(replace(regexp_extract({text}, {quoted(NUMBER_AND_UNIT)}, 1), ',', '') AS DOUBLE)"
-    units = " ".join(f"WHEN '{unit}' THEN {factor}" for unit, factor in UNIT_MS.items())
-    return f"({number} * CASE regexp_replace(lower(regexp_extract({text}, {quoted(NUMBER_AND_UNIT)}, 2)), '(second|minute|sec)s$', '\\1') {units} END)"
+    unit = f"regexp_replace(lower(regexp_extract({text}, {quoted(NUMBER_AND_UNIT)}, 2)), '(second|minute|sec)s$', '\\1')"
+    return f"({number} * {lookup(unit, {name: str(factor) for name, factor in UNIT_MS.items()})})"
 
 
 def route_sql() -> str:

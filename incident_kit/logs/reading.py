@@ -129,6 +129,10 @@ class Records:
         found: dict[Line, str] = {}
         for readable in self._readable:
             numbers = wanted.get(readable.source.id, set())
+            if numbers and self._small and not readable.laid_out:
+                chosen = f"SELECT line, raw FROM ({self._raw(readable)}) WHERE line IN ({', '.join(map(str, numbers))})"
+                found |= {Line(readable.source.id, line): redact_value(raw or "") for line, raw in self._connection.execute(chosen).fetchall()}
+                continue
             left = len(numbers)
             lines = enumerate(single_lines(clean_lines(TextReader(readable.source.path), Counter())), start=1)
             while left:
@@ -211,9 +215,8 @@ class Records:
                 run(f"CREATE TEMP TABLE raw_{number} AS {readable.lines}")
         self._first_lines = {readable.path: self._first_record_line(readable) for readable in self._readable}
         if self._small:
-            run(f"CREATE TEMP TABLE lines AS {self._lines(self._only)}")
-            for number in range(len(self._readable)):
-                run(f"DROP TABLE raw_{number}")
+            asked = self._only if len(self.sources) > 1 else self._only - {"twin"}
+            run(f"CREATE TEMP TABLE lines AS {self._lines(asked)}")
         since, until = (quoted(bound.replace(tzinfo=None).isoformat(" ")) for bound in _bounds(self.window))
         within = f"(ts IS NULL OR (ts >= TIMESTAMP {since} AND ts < TIMESTAMP {until}))" if self.window else "true"
         # Two files may hold the same record (error.log beside combined.log): the larger file keeps it.

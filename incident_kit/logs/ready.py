@@ -44,8 +44,10 @@ class Readable:
         if "carriage_return" in self.cleaned:
             text = f"rtrim({text})"
         longest = self.scan.longest_line_bytes * (3 if self.laid_out else 1)
+        # Only an error told in text may go on in the next line.
+        after = f"lead({text}) OVER ()" if any("level" in form.fields and not form.is_json for form in self.recognition.formats) else "NULL::VARCHAR"
         return (
-            f"SELECT row_number() OVER () AS line, {text} AS raw, lead({text}) OVER () AS next FROM read_csv({quoted(str(self.path))}, "
+            f"SELECT row_number() OVER () AS line, {text} AS raw, {after} AS next FROM read_csv({quoted(str(self.path))}, "
             "columns = {'raw': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false, auto_detect = false, new_line = '\\n', "
             f"max_line_size = {longest}, compression = '{self._packing}')"
         )

@@ -20,7 +20,7 @@ from incident_kit.logs.archives import BLOCK_BYTES, TextReader, whole_lines
 DELIMITER = b"\x01"  # a byte no log line has a use for; a line that has it all the same is cleaned
 REPLACED = {"nul": (b"\x00", b" "), "separator": (DELIMITER, b" "), "carriage_return": (b"\r", b" ")}
 HEAD_BYTES, PLACE_BYTES, PLACES = 1 << 20, 1 << 16, 32
-HEAD_LINES, LINES_OF_A_BLOCK, MOST_LINES = 200, 3, 600
+HEAD_LINES, LINES_OF_A_BLOCK, MOST_LINES = 200, 3, 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,10 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # None
 PARAMETER = re.compile(r"(?P<name>\w+): (?P<kind>str|int|float|bool) = (?P<default>.+?)  # (?P<help>.+)")
 # Imported without binding a name, so a notebook still has to say what it uses.
 # In a thread of its own: the first cells read logs, which DuckDB does beside it, and do not draw yet.
-PRELOAD = "__import__('threading').Thread(target=__import__, args=('incident_kit.timeline.charts',)).start()"
+PRELOAD = (
+    "__import__('threading').Thread(target=lambda: [__import__(name) for name in "
+    "('duckdb', 'incident_kit.report.page', 'incident_kit.report.results', 'incident_kit.timeline.charts')]).start()"
+)
 LONGEST_SOCKET_FOLDER = 75  # bytes; a socket's whole name may have 103 on some systems, and ours adds some twenty
 KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
 
