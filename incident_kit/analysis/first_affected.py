@@ -14,10 +14,11 @@ from incident_kit.logs.reading import Records
 
 # Minutes first; where traffic is too thin for them, longer buckets.
 WIDTHS = (timedelta(minutes=1), timedelta(minutes=5))
+SECOND = timedelta(seconds=1)
 # Requests that begin so long before the minute in which they end are looked at, too, and so long after the last one.
 MARGIN = timedelta(minutes=1)
-# How long after the onset the affected share is measured.
-AFTERWARDS = timedelta(minutes=5)
+# How long after the onset the affected share is measured: not longer, for some things get worse and worse.
+AFTERWARDS = timedelta(minutes=1)
 # Slower than nearly all had been: where the median rose, than 95 of 100; where only the slowest twentieth did, than 99.
 NEARLY_ALL = {"errors": 0.95, "p50": 0.95, "p95": 0.99}
 
@@ -78,25 +79,35 @@ def _near(seconds: Sequence[_Second], moment: Moment) -> list[_Second]:
 
 def _first(seconds: Sequence[_Second], before: float, after: float) -> Moment | None:
     """When the first affected request was asked."""
-    sums = list(accumulate(second.gain(before, after) for second in reversed(seconds)))[::-1]
-    if not sums or max(sums) <= 0:
+    reach = _reach(seconds[::-1], before, after)
+    if reach is None:
         return None
-    earliest, at, latest = likeliest(sums)
-    starts = [next((second.first_started for second in seconds[place:] if second.first_started), None) for place in (at, latest)]
-    if not starts[0] or not starts[1]:
-        return None
-    return Moment(starts[0], seconds[max(earliest - 1, 0)].start, starts[1])
+    latest, at, earliest = (len(seconds) - 1 - place for place in reach)
+    started = next((second.first_started for second in seconds[at:] if second.first_started), None)
+    return Moment(started, min(started, seconds[max(earliest - 1, 0)].start), max(started, seconds[latest].start + SECOND)) if started else None
 
 
 def _last(seconds: Sequence[_Second], before: float, after: float) -> Moment | None:
     """When the last affected request was over."""
-    sums = list(accumulate(second.gain(before, after) for second in seconds))
-    if not sums or max(sums) <= 0:
+    reach = _reach(seconds, before, after)
+    if reach is None:
         return None
-    ends = [max((second.last_ended for second in seconds[: place + 1] if second.last_ended), default=None) for place in likeliest(sums)]
-    if not ends[0] or not ends[1] or not ends[2]:
-        return None
-    return Moment(ends[1], ends[0], ends[2])
+    ends = [[second.last_ended for second in seconds[: place + 1] if second.last_ended] for place in reach]
+    ended, latest = max(ends[1], default=None), max(ends[2], default=None)
+    return Moment(ended, min(ended, seconds[reach[0]].start), max(latest, seconds[reach[2]].start + SECOND)) if ended and latest else None
+
+
+def _reach(seconds: Sequence[_Second], before: float, after: float) -> tuple[int, int, int] | None:
+    """How far the affected share reaches: the first place that is likely, the likeliest, and the last that is likely.
+
+    Nobody knows how suddenly it rose, so the places are likely that are so for a rise to `after`, to half or to a quarter of it.
+    """
+    places = []
+    for part in (1, 2, 4):
+        sums = list(accumulate(second.gain(before, before + (after - before) / part) for second in seconds))
+        if sums and max(sums) > 0:
+            places.append(likeliest(sums))
+    return (min(first for first, _, _ in places), places[0][1], max(last for _, _, last in places)) if places else None
 
 
 def _naive(moment: datetime) -> datetime:

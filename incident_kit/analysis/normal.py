@@ -28,10 +28,13 @@ ENOUGH = 12.0
 PERSISTENT = 2 / 3
 # How many must be left when the worst minute is left out.
 LEAST_LEFT = 2
-# Errors: the share must double, and rise by a point of a hundred, and mean some requests.
+# Errors: the share must double, and rise by a point of a hundred, and mean some requests; its buckets must have half of it.
 SHARE_RATIO = 2.0
 SHARE_RISE = 0.01
 LEAST_BAD = 5
+CLUMP = 0.5
+# What is as short as two blips in a row must be as bad as this to be told from them.
+SEVERE = 0.05
 # Latency: three quarters slower, fifty milliseconds that somebody could notice, and not only the one quantile.
 RATIO = 1.75
 RISE_MS = 50.0
@@ -111,11 +114,15 @@ class NormalErrors:
         if len(kept) < LEAST_LEFT or sum(map(self.stands_out, stretch)) < PERSISTENT * len(stretch):
             return None
         n, n_bad = sum(bucket.n for bucket in kept), sum(map(bad, kept))
+        if len(stretch) < 2 * self._blip + LEAST_LEFT and n_bad < SEVERE * n:
+            return None
         if n_bad - n * self.level < LEAST_BAD or not self.is_worse(n_bad / n, self.level) or n_bad / n <= self._worst_share(len(stretch)):
             return None
         apart = log_likelihood(n_bad, n) + log_likelihood(self._bad, self._n)
         score = (apart - log_likelihood(n_bad + self._bad, n + self._n)) / self._dispersion
-        return (score, n_bad / n) if score >= ENOUGH else None
+        # Bad throughout, not in a few clumps with a stray error between them.
+        throughout = sum(bucket.bad_share >= CLUMP * n_bad / n for bucket in stretch)
+        return (score, n_bad / n) if score >= ENOUGH and throughout >= PERSISTENT * len(stretch) else None
 
     def gain(self, bucket: Bucket, level: float) -> float:
         low = max(self.level, 0.5 / self._n)  # none seen is not never

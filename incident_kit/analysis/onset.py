@@ -42,6 +42,8 @@ ABOUT_THEN = timedelta(minutes=15)
 # Log likelihood: places within it are as likely as makes no difference; beyond it, the evidence against is enough.
 SUPPORT = 2.0
 OVER = 6.0
+# At the end of the series, where no more evidence can come, a good minute is enough.
+OVER_AT_LAST = 3.0
 # What belongs to one incident begins within this time.
 TOGETHER = timedelta(minutes=10)
 
@@ -231,7 +233,8 @@ def _recovery(series: Sequence[Bucket], normal: Normal, level: float, first: int
             return place, None
         sums.append((sums[-1] if sums else 0.0) + normal.gain(series[place], level))
         highest = max(highest, sums[-1])
-        if place > last and highest - sums[-1] >= OVER:
+        enough = OVER if place < len(series) - 1 else OVER_AT_LAST
+        if place > last and highest - sums[-1] >= enough:
             earliest, at, likely = (first + step for step in likeliest(sums))
             return at + 1, Moment(series[at].start + width, series[earliest].start, series[likely + 1].start + width)
     return len(series), None

@@ -186,7 +186,7 @@ def _deploys(change: Change, found: Sequence[Suspect]) -> list[Suspect]:
 def _deploy(change: Change, starts: Sequence[Start], explained: bool) -> list[Suspect]:
     """The starts as a suspect; `explained`: an outside system explains the excess, and only the times speak for a deploy."""
     started = {start.process for start in starts}
-    new = [group for group in change.of("process") if group.name in started and group.n_after and not _was_well(group)]
+    new = [group for group in change.of("process") if group.name in started and group.n_after and not _was_well(change, group)]
     if not new:
         return []
     excess, n_after = math.fsum(_excess(change, group) for group in new), sum(group.n_after for group in new)
@@ -262,9 +262,11 @@ def _shared(change: Change, found: Sequence[Suspect]) -> list[Suspect]:
     return [Suspect("process", name, "cause", "moderate" if len(processes) == 1 else "low", change.spread(), *_sides(change, change.everything), why)]
 
 
-def _was_well(group: Group) -> bool:
+def _was_well(change: Change, group: Group) -> bool:
     """Whether it had served enough requests before the onset, and better than after it: then its start is not what changed."""
-    return group.n_before >= ENOUGH_OTHERS and group.affected_before / group.n_before * CONTRAST < group.affected_after / group.n_after
+    if group.n_before < ENOUGH_OTHERS:
+        return False
+    return group.affected_before / group.n_before - change.usual < (group.affected_after / group.n_after - change.usual) / 2
 
 
 def _by_chance(change: Change, group: Group) -> bool:

@@ -33,7 +33,7 @@ from incident_kit.model.source import Source
 
 MINUTE = timedelta(minutes=1)
 WINDOW = timedelta(hours=2)
-QUIET_SEED, FAULT_SEED = 80_000, 90_000
+QUIET_SEED, FAULT_SEED = 120_000, 130_000
 COMBINED = re.compile(r'\S+ \S+ \S+ \[(?P<time>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<size>\d+|-)')
 
 
