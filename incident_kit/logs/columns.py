@@ -168,7 +168,7 @@ def plain_select(
         body = f"SELECT NULL::BIGINT AS line, NULL::VARCHAR AS next, {FIRST} FROM {objects.replace('COLUMNS', columns)} AS j WHERE {present}"
     else:
         j = parsed.replace("STRUCTURE", quoted(json.dumps(structure)))
-        body = f"SELECT line, next, {FIRST} FROM (SELECT line, raw, next, {j} AS j FROM ({lines}))"
+        body = f"SELECT line, next, {FIRST} FROM (SELECT *, {j} AS j FROM ({taken_apart(found, lines)}))"
     return layers(body, {**{f"{field}_text": text for field, text in texts.items()}, **apart}, own, upper, wanted, source)
 
 
@@ -284,8 +284,22 @@ def _group_texts(found: Format) -> tuple[dict[str, str], str, str, str]:
     groups = list(re.compile(found.pattern).groupindex)
     key = "ts" if "ts" in groups else groups[0]
     listed = ", ".join(map(quoted, numbered_groups(found.pattern)))
-    texts = {field: f"nullif(j.{field}, '')" for field in groups}
-    return texts, f"regexp_extract(raw, {quoted(found.pattern)}, [{listed}])", f"coalesce(j.{key}, '') <> ''", "false"
+    extracted = f"regexp_extract(raw, {quoted(found.pattern)}, [{listed}])"
+    known = f"coalesce(j.{key}, '') <> ''"
+    if not found.quick:
+        return {field: f"nullif(j.{field}, '')" for field in groups}, extracted, known, "false"
+    parts = {field: found.quick["fields"].get(field, "''") for field in groups}
+    texts = {field: f"CASE WHEN quick THEN nullif({part}, '') ELSE nullif(j.{field}, '') END" for field, part in parts.items()}
+    return texts, f"CASE WHEN NOT quick THEN {extracted} END", f"quick OR {known}", "false"
+
+
+def taken_apart(found: Format, lines: str) -> str:
+    """The lines with the lists that a format's `quick` makes of them, and whether they can be trusted."""
+    if not found.quick:
+        return lines
+    parts = "".join(f", {expression} AS {name}" for name, expression in found.quick.get("parts", {}).items())
+    split = f"SELECT *, string_split(raw, {quoted(found.quick['split'])}) AS p FROM ({lines})"
+    return f"SELECT *, coalesce({found.quick['when']}, false) AS quick FROM (SELECT *{parts} FROM ({split}))"
 
 
 def numbered_groups(pattern: str) -> list[str]:

@@ -35,7 +35,8 @@ class Format:
     they are fewer. `times` are forms of `times.FORMS`. `words` are the keys that never hold a number. `spread` says how a
     record lies over several lines (see `layout`), `begins` how a file that is no list of lines begins. A pattern over
     `two_lines` sees the line after, too. A format that stands `alone` has first lines that others have within their
-    records: it is looked for only where there are no others.
+    records: it is looked for only where there are no others. `quick` is SQL that takes most lines apart faster than the
+    pattern: `split` the line into `p`, that into `parts`; `when` says that the `fields` are right.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Format:
     spread: str
     begins: str
     header: tuple[str, ...]
+    quick: Mapping[str, Any]
     samples: tuple[Mapping[str, Any], ...]
 
     @property
@@ -189,7 +191,7 @@ def load(data: Mapping[str, Any], where: str) -> Format:
             aborted_message=request.get("aborted_message", ""), consequence_message=request.get("consequence_message", ""),
             message_last=bool(data.get("message_last")), per_message=bool(data.get("per_message")),
             two_lines=bool(data.get("two_lines")), alone=bool(data.get("alone")), spread=data.get("spread", ""),
-            begins=data.get("begins", ""), header=tuple(data.get("header", ())),
+            begins=data.get("begins", ""), header=tuple(data.get("header", ())), quick=data.get("quick", {}),
             samples=tuple(data["sample"]),
         )  # fmt: skip
         unknown = set(found.fields) - FIELDS
