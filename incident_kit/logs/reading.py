@@ -275,6 +275,8 @@ class Records:
         first = self._first_lines[readable.path]
         if not readable.recognition.formats:
             return no_format_select(lines, readable.source)
+        if only_requests:
+            lines, first = readable.unnumbered, 0
         objects = readable.objects if only_requests and readable.recognition.formats[0].is_json and readable.recognition.formats[0].request_has else ""
         return in_place_select(readable.recognition, lines, objects, readable.source, self._dependencies, needed, first)
 

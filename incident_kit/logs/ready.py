@@ -40,14 +40,25 @@ class Readable:
     @property
     def lines(self) -> str:
         """The SELECT of its lines as they are: `line`, `raw`, `next`."""
-        text = f"regexp_replace(raw, {quoted(ANSI_ESCAPE)}, '', 'g')" if self.scan.has_escapes and not self.laid_out else "raw"
-        if "carriage_return" in self.cleaned:
-            text = f"rtrim({text})"
-        longest = self.scan.longest_line_bytes * (3 if self.laid_out else 1)
         # Only an error told in text may go on in the next line.
-        after = f"lead({text}) OVER ()" if any("level" in form.fields and not form.is_json for form in self.recognition.formats) else "NULL::VARCHAR"
+        after = f"lead({self._text}) OVER ()" if any("level" in form.fields and not form.is_json for form in self.recognition.formats) else "NULL::VARCHAR"
+        return f"SELECT row_number() OVER () AS line, {self._text} AS raw, {after} AS next FROM {self._file}"
+
+    @property
+    def unnumbered(self) -> str:
+        """The same without their numbers and what follows them: numbering takes the order, and so one thread."""
+        return f"SELECT NULL::BIGINT AS line, {self._text} AS raw, NULL::VARCHAR AS next FROM {self._file}"
+
+    @property
+    def _text(self) -> str:
+        text = f"regexp_replace(raw, {quoted(ANSI_ESCAPE)}, '', 'g')" if self.scan.has_escapes and not self.laid_out else "raw"
+        return f"rtrim({text})" if "carriage_return" in self.cleaned else text
+
+    @property
+    def _file(self) -> str:
+        longest = self.scan.longest_line_bytes * (3 if self.laid_out else 1)
         return (
-            f"SELECT row_number() OVER () AS line, {text} AS raw, {after} AS next FROM read_csv({quoted(str(self.path))}, "
+            f"read_csv({quoted(str(self.path))}, "
             "columns = {'raw': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false, auto_detect = false, new_line = '\\n', "
             f"max_line_size = {longest}, compression = '{self._packing}')"
         )
