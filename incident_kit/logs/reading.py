@@ -24,8 +24,10 @@ from typing import TYPE_CHECKING, Any
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.archives import TextReader
 from incident_kit.logs.columns import COLUMNS, TYPES, Dependency, in_place_select, is_line_of, is_whole, laid_select, no_format_select, quoted
+from incident_kit.logs.formats import as_object
 from incident_kit.logs.ready import Readable, glance, make_ready, single_lines
-from incident_kit.logs.scan import clean_lines
+from incident_kit.logs.recognise import decoded, unwrap
+from incident_kit.logs.scan import HEAD_LINES, clean_lines
 from incident_kit.model.finding import Line
 from incident_kit.model.redaction import redact
 from incident_kit.model.source import Source
@@ -284,6 +286,10 @@ class Records:
         """The first line that is a record: lines before it go on from nothing."""
         if not readable.recognition.formats or readable.laid_out:
             return 0
+        for number, line in enumerate(readable.scan.sample[:HEAD_LINES], start=1):  # mostly the very first, which spares a query
+            text = unwrap(decoded(line), (), ()).text
+            if any(as_object(text) is not None if form.is_json else form.read(text) is not None for form in readable.recognition.formats):
+                return number
         begins = " OR ".join(f"({is_line_of(each)} AND {is_whole(each)})" for each in readable.recognition.formats)
         row = self._connection.execute(f"SELECT line FROM ({self._raw(readable)}) WHERE {begins} LIMIT 1").fetchone()
         return row[0] if row else 0
