@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 QUERIES = Path(__file__).parent / "queries"
 IN_MEMORY_BYTES = 128 << 20
-MEMORY_LIMIT = "600MB"  # of DuckDB; what does not fit goes to the scratch folder
 VIEWS = ("requests", "calls")
 
 
@@ -66,7 +65,6 @@ class Records:
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
                 "temp_directory": str(scratch / "spill"),
-                "memory_limit": MEMORY_LIMIT,
             }
         )
         self._connection.execute("SET TimeZone = 'UTC'")

@@ -8,7 +8,8 @@ SELECT
     0 AS refused,
     coalesce(sum(duration_us), 0)::BIGINT AS total_us,
     count(duration_us) AS timed,
-    quantile_disc(duration_us, [0.5, 0.95, 0.99]) AS quantiles_us
+    -- It keeps every duration until the end: four bytes each, which hold 71 minutes, are half of the memory.
+    quantile_disc(least(duration_us, 4294967295)::UINTEGER, [0.5, 0.95, 0.99]) AS quantiles_us
 FROM calls
 GROUP BY start, name
 ORDER BY start, name
