@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A shell without job control starts what it puts behind it with SIGINT ignored, and children inherit that: the tests of Ctrl-C
+# would prove nothing then.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 COMMAND = Path(sys.executable).parent / "incident-kit"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="run the slow tests too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Properties are tried on the same inputs every time, so that a run says something about the change; --all tries new ones."""
+    settings.register_profile("the same every time", derandomize=True, database=None)
+    if not config.getoption("--all"):
+        settings.load_profile("the same every time")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -129,7 +129,7 @@ class Records:
         found: dict[Line, str] = {}
         for readable in self._readable:
             numbers = wanted.get(readable.source.id, set())
-            if numbers and self._small and not readable.laid_out:
+            if numbers and self._small and readable.lines_are_raw:
                 chosen = f"SELECT line, raw FROM ({self._raw(readable)}) WHERE line IN ({', '.join(map(str, numbers))})"
                 found |= {Line(readable.source.id, line): redact_value(raw or "") for line, raw in self._connection.execute(chosen).fetchall()}
                 continue

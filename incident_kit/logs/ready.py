@@ -45,6 +45,11 @@ class Readable:
         return f"SELECT row_number() OVER () AS line, {self._text} AS raw, {after} AS next FROM {self._file}"
 
     @property
+    def lines_are_raw(self) -> bool:
+        """Whether `lines` has them just as they stand in the source."""
+        return not self.laid_out and self._text == "raw"
+
+    @property
     def unnumbered(self) -> str:
         """The same without their numbers and what follows them: numbering takes the order, and so one thread."""
         return f"SELECT NULL::BIGINT AS line, {self._text} AS raw, NULL::VARCHAR AS next FROM {self._file}"
