@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from re import _parser
 from pathlib import Path
+from re import _parser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from incident_kit.logs.reading import read
-from incident_kit.model.redaction import Redaction, names, numbers, redact, redact_tree, shapes
+from incident_kit.model.redaction import Redaction, names, numbers, redact, shapes
 from incident_kit.model.redaction.numbers import kind_of_number
 from incident_kit.model.source import Source
 
@@ -129,8 +129,6 @@ def test_secrets_in_a_log_come_out_redacted_everywhere(tmp_path):
 )  # fmt: skip
 def test_a_long_number_is_told_by_what_it_is(number, kind):
     assert kind_of_number(number) == kind
-
-
 
 
 SEARCHED = {

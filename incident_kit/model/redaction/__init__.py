@@ -28,6 +28,8 @@ from incident_kit.model.redaction.sql import without_literals
 __all__ = ["REDACTION", "Redaction", "Span", "kind_of_name", "redact", "redact_tree", "without", "without_literals"]
 
 HASH_BYTES = 3
+# Ids and times, which are most of what a log's fields hold: no name and no shape is made of these alone.
+PLAIN = re.compile(r"[0-9a-f-]*+")
 MARK = re.compile(r"\[(?:redacted:[a-z-]{2,20}|(?!redacted)[a-z-]{2,20}:[0-9a-f]{6})\]")
 # Telephone numbers and cards are the same number however they are grouped, addresses however they are capitalised.
 GROUPING = re.compile(r"[^0-9]")
@@ -68,6 +70,9 @@ class Redaction:
         return [part for span in joined for part in _between_marks(text, span)]
 
     def _found(self, text: str) -> Iterator[Span]:
+        if PLAIN.fullmatch(text):
+            yield from numbers.found(text)
+            return
         if ":" in text or "=" in text or ">" in text or "%3" in text:
             yield from names.found(text)
         yield from shapes.found(text)

@@ -30,7 +30,9 @@ WEAK = frozenset(("session", "portalsession", "usersession", "auth", "sig", "cod
 RANDOM = re.compile(r"(?=[^\d]{0,64}+\d)(?=[^a-z]{0,64}+[a-z])[\w.~+/%:=-]{16,}+", re.ASCII)
 # What is longer is taken for random without a look, so that no long value is looked at in vain.
 LONGEST_LOOK = 512
-TELEPHONES = frozenset(("phone", "phonenumber", "tel", "telephone", "mobile", "mobilenumber", "msisdn", "fax", "phonenum", "mobilephone", "cellphone", "callerid"))
+TELEPHONES = frozenset(
+    ("phone", "phonenumber", "tel", "telephone", "mobile", "mobilenumber", "msisdn", "fax", "phonenum", "mobilephone", "cellphone", "callerid")
+)
 SIM_NUMBERS = frozenset(("iccid", "imsi", "imei", "eid", "simnumber", "simserial"))
 PERSONS = frozenset((
     "firstname", "lastname", "fullname", "familyname", "givenname", "middlename", "firstnamekana", "lastnamekana", "kana", "namekana", "namekanji", "address1",
@@ -65,7 +67,9 @@ FEWEST_DIGITS = 7
 ELEMENT = re.compile(r"[^<]++")
 PROSE = re.compile(r"[A-Za-z]{1,20}+(?::[A-Za-z]{1,20}+){0,8}+[.!?:]{0,3}+")
 # What somebody else has already put in place of a secret, and what says that there is none.
-NO_SECRET = re.compile(r"[*x•.]{0,64}+|\W{0,4}+(?:redacted|filtered|masked|hidden|removed|null|undefined|none|true|false|nil|unset|not set)\W{0,4}+|\$\d{1,4}|\?", re.I)
+NO_SECRET = re.compile(
+    r"[*x•.]{0,64}+|\W{0,4}+(?:redacted|filtered|masked|hidden|removed|null|undefined|none|true|false|nil|unset|not set)\W{0,4}+|\$\d{1,4}|\?", re.I
+)
 
 
 def found(text: str) -> Iterator[Span]:

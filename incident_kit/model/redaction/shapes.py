@@ -43,7 +43,7 @@ SHAPES: tuple[Shape, ...] = (
     _shape("password", "curl redis-cli", r"(?:\bcurl\b[^\r\n|]{0,200}?\s(?:-u|--user)\s{0,4}|\bredis-cli\b[^\r\n|]{0,200}?\s(?:-a|--pass)\s{1,4})(?P<secret>\S++)"),
     _shape("parameter", "$", r"(?<![\w$])\$\d{1,5} = '(?P<secret>(?:[^']|'')*+)"),
     _shape("parameter", ")=(", r"\bKey \([^()]{1,300}\)=\((?P<secret>(?!(?:\d{1,9}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\))(?:[^\n]{1,400}?(?=\) (?:already|is|conflicts))|[^()\n]++))"),
-    _shape("row", "row contains", r"\brow contains \((?P<secret>(?:[^\n\"\\]|\\.|\"(?![,}\]:]))++)", re.I),
+    _shape("row", "contains", r"\brow contains \((?P<secret>(?:[^\n\"\\]|\\.|\"(?![,}\]:]))++)", re.I),
     _shape("session", "s: s%3a", r"(?<![\w%])s(?:%3A|:)[A-Za-z0-9_-]{6,400}+\.[A-Za-z0-9%+/_-]{6,}+", re.I),
     _shape("salesforce", "00d", r"(?<!\w)00D[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?(?:!|%21|\\u0021)[A-Za-z0-9._]{20,}+"),
     _shape("salesforce", "3mvg9", r"(?<![A-Za-z0-9])3MVG9[A-Za-z0-9._]{30,}+"),
@@ -71,13 +71,19 @@ SHAPES: tuple[Shape, ...] = (
 )  # fmt: skip
 
 
-MARKED = tuple((mark, number) for number, shape in enumerate(SHAPES) for mark in shape.marks)
+# The marks by a character that few texts have, so that most marks need not be looked for at all.
+RARE = "_-@:.$=%/\"'"
+MARKED: dict[str, list[tuple[str, int]]] = {}
+for _number, _one in enumerate(SHAPES):
+    for _mark in _one.marks:
+        MARKED.setdefault(next((character for character in RARE if character in _mark), ""), []).append((_mark, _number))
 
 
 def found(text: str) -> Iterator[Span]:
     """Every secret with a shape of its own; overlaps are possible."""
     lower = text.lower()
-    for number in {number for mark, number in MARKED if mark in lower}:
+    numbers = {number for character, marks in MARKED.items() if character in lower for mark, number in marks if mark in lower}
+    for number in numbers:
         for match in SHAPES[number].pattern.finditer(text):
             group = match.lastgroup or 0
             if match.end(group) > match.start(group):
