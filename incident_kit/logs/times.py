@@ -178,8 +178,9 @@ def _locale_sql(text: str, zones: Zones) -> str:
         return "NULL::TIMESTAMP"
     plain = f"translate(replace({text}, ',', ''), './\u202f', '-- ')"
     date = {"ymd": "%Y-%m-%d", "mdy": "%m-%d-%Y", "dmy": "%d-%m-%Y"}[zones.date_order]
-    read = f"CASE WHEN {text}[-1] = 'M' THEN try_strptime({plain}, '{date} %I:%M:%S %p') ELSE try_strptime({plain}, '{date} %H:%M:%S') END"
-    return _placed_sql(read, zones)
+    usual = f"try_strptime({text}, '{date.replace('-', '/')}, %I:%M:%S %p')"
+    other = f"CASE WHEN {text}[-1] = 'M' THEN try_strptime({plain}, '{date} %I:%M:%S %p') ELSE try_strptime({plain}, '{date} %H:%M:%S') END"
+    return _placed_sql(f"coalesce({usual}, {other})", zones)
 
 
 def date_order(texts: Iterable[str]) -> str:
