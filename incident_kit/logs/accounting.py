@@ -35,6 +35,7 @@ class Account:
     first: datetime | None
     last: datetime | None
     zones: tuple[str, ...]
+    hours_twice: tuple[datetime, ...]
     cleaned: Mapping[str, int]
     damage: str
     unparsed_examples: tuple[tuple[int, str], ...]
@@ -50,6 +51,7 @@ class Account:
             parts.append(f"{iso(self.first)} to {iso(self.last)}, zone {', '.join(self.zones)}")
         undated = f"undated ({self.undated_reason})" if self.undated_reason else "undated"
         parts += [f"{count} {what}" for count, what in ((self.undated, undated), (self.repeated, "also in another file")) if count]
+        parts += [f"the hour before {iso(moment)} came twice, its times are taken for the second" for moment in self.hours_twice]
         parts += [f"cleaned: {count} {kind.replace('_', ' ')}" for kind, count in self.cleaned.items()]
         parts += [f"line {line} not read: {text[:80]}" for line, text in self.unparsed_examples]
         parts += ["the last line is unfinished"] * self.unfinished + [self.damage] * bool(self.damage)
@@ -62,6 +64,6 @@ class Account:
             "records": self.records, "continuations": self.continuations, "unparsed": self.unparsed, "outside": self.outside,
             "undated": self.undated, "repeated": self.repeated, "unfinished": self.unfinished,
             "first": iso(self.first) if self.first else None, "last": iso(self.last) if self.last else None,
-            "zones": list(self.zones), "cleaned": dict(self.cleaned), "damage": self.damage,
+            "zones": list(self.zones), "hours_twice": [iso(moment) for moment in self.hours_twice], "cleaned": dict(self.cleaned), "damage": self.damage,
             "unparsed_examples": [{"line": line, "text": text} for line, text in self.unparsed_examples],
         }  # fmt: skip
