@@ -82,6 +82,7 @@ class Dependency:
 LAST_MESSAGE = r"""CASE WHEN contains(substr(raw, strpos(raw, '"msg":') + 6), '"msg":') THEN TRY(from_json(regexp_extract(raw, '"msg":("(?:[^"\\]|\\.)*")\s*\}\s*$', 1), '"VARCHAR"')) END"""
 # RE2 has no lookaround: escaped backslashes and whole pairs are kept, a surrogate that stands alone is dropped.
 LONE_SURROGATES = r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+GIVEN_UP = 499  # nginx' status for a client that did not wait
 # Words that say a time is a setting or a limit, not a measurement.
 SETTING = r"(?i)\b(?:time(?:d\s)?\s?out|timeout|deadline|retry\w*|every|sleep\w*|delay\w*|interval|ttl|backoff)\b"
 UNIT_MS = {"": 1, "ns": 1e-6, "µs": 1e-3, "us": 1e-3, "ms": 1, "millisecond": 1, "s": 1000, "sec": 1000, "second": 1000, "min": 60_000, "minute": 60_000}
@@ -263,7 +264,7 @@ def together(dependencies: Sequence[Dependency], found: Format | None, zone: str
         "streaming": "CASE WHEN is_request THEN event_stream END",
         "route": route_sql(),
         "dependency": dependency_sql(dependencies),
-        "aborted": f"is_request AND NOT event_stream AND (status IS NULL OR message = {quoted(aborted)})" if aborted else "is_request AND status IS NULL",
+        "aborted": f"is_request AND NOT event_stream AND (status IS NULL OR status = {GIVEN_UP}{f' OR message = {quoted(aborted)}' if aborted else ''})",
         "error_type": error_sql("error_type_text", 2, 1, found),
         "error_message": f"coalesce({meaningful_line('error_message_text')}, {error_sql('NULL', 3, 3, found)})",
         "consequence": f"coalesce(starts_with(error_message_text, {quoted(consequence)}), false)" if consequence else "false",

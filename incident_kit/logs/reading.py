@@ -21,7 +21,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from incident_kit.logs.accounting import Account
+from incident_kit.logs.accounting import Account, silences
 from incident_kit.logs.archives import TextReader
 from incident_kit.logs.columns import COLUMNS, TYPES, Dependency, in_place_select, is_line_of, is_whole, laid_select, no_format_select, quoted
 from incident_kit.logs.formats import as_object
@@ -168,7 +168,7 @@ class Records:
             outside=row.get("outside", 0), undated=row.get("undated", 0),
             undated_reason=readable.recognition.undecided if row.get("undated") else "", repeated=row.get("repeated", 0),
             unfinished=bool(lines) and not seen.ends_with_newline and last_unparsed == lines,
-            first=row.get("first"), last=row.get("last"), zones=zones,
+            first=row.get("first"), last=row.get("last"), silences=silences(row.get("minutes") or ()), zones=zones,
             hours_twice=tuple(hours_twice(source.unsaid.zone, row["first"], row["last"])) if any(zone != "explicit" for zone in zones) else (),
             cleaned=cleaned, damage=seen.damage, unparsed_examples=tuple(examples),
         )  # fmt: skip
