@@ -146,7 +146,17 @@ def report(
         if paths:
             check_logs(paths, *bounds, unsaid)  # before an incident's folder is made for logs that cannot be used
         incident = replace(load_or_create(_reports(reports), incident_id or None, title), limit_bytes=max_evidence)
-        collected = collect(incident, paths, *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, told=_say, unsaid=unsaid)
+        collected = collect(
+            incident,
+            paths,
+            *bounds,
+            live=settings if live else None,
+            env_file=env_file,
+            budget_s=budget,
+            told=_say,
+            unsaid=unsaid,
+            hide_ip_addresses=settings.hide_ip_addresses,
+        )
     window = (collected.window.since, collected.window.until)
     _make_run(incident, scenario, incident.evidence, runbook, window, given, [item.id for item in collected.items], collected.lost)
 
@@ -255,7 +265,7 @@ def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tu
 
     window = store.window(*(iso(bound) if bound else "" for bound in bounds))
     _say(f"Window: {window}")
-    items = [item for item in store.items() if only is None or item.id in only]
+    items = [item for item in store.items() if only is None or item.id in only or item.secret]
     run = make_run(incident, load(runbook), scenario, items, window, given, lost)
     _sealed(run)
     if lost:

@@ -42,7 +42,7 @@ class Collected:
 def collect(
     incident: Incident, paths: Sequence[Path], since: datetime | None = None, until: datetime | None = None, *,
     live: Configuration | None = None, env_file: Path | None = None, budget_s: float = BUDGET_S, told: Callable[[str], None] = lambda line: None,
-    unsaid: Unsaid = NOTHING_TOLD,
+    unsaid: Unsaid = NOTHING_TOLD, hide_ip_addresses: bool = False,
 ) -> Collected:  # fmt: skip
     """Ask the live systems, if `live` says where they are, and preserve the window of each log; the journal says who did so.
 
@@ -50,14 +50,20 @@ def collect(
     remark as it comes. Where systems were asked, a log for which there is no room does not end it. Raises what
     `collect_logs` raises.
     """
-    asked = ask_live(incident.evidence, live, env_file, budget_s, lambda answer: told(answer.sentence())) if live else Asked()
+    evidence, lost = incident.evidence, list[str]()
+    try:
+        evidence.keep_redaction(hide_ip_addresses)
+    except EvidenceError as error:
+        lost.append(f"no key could be stored, so equal values are not recognisable where they are redacted: {error}")
+    asked = ask_live(evidence, live, env_file, budget_s, lambda answer: told(answer.sentence())) if live else Asked()
     if live:
         stored = ", ".join(f"{item.origin} as item {item.id}" for item in asked.items)
         journal.append(incident.journal, "custody", f"asked the live systems, and stored what they answered: {stored or 'nothing'}")
-    lost, logs_kept = list(asked.notes), None
+    lost += asked.notes
+    logs_kept = None
     if paths:
         try:
-            logs_kept = collect_logs(incident.evidence, paths, since, until, unsaid)
+            logs_kept = collect_logs(evidence, paths, since, until, unsaid)
         except EvidenceError as error:
             if not live:
                 raise

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ from incident_kit.logs.recognise import decoded, unwrap
 from incident_kit.logs.scan import HEAD_LINES, clean_lines
 from incident_kit.logs.times import hours_twice
 from incident_kit.model.finding import Line
-from incident_kit.model.redaction import redact
+from incident_kit.model.redaction import REDACTION
 from incident_kit.model.source import Source
 from incident_kit.model.times import Window
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 QUERIES = Path(__file__).parent / "queries"
 IN_MEMORY_BYTES = 128 << 20
+MOST_REMEMBERED = 1 << 16
 VIEWS = ("requests", "calls")
 
 
@@ -52,6 +53,8 @@ class Records:
         self.window = window
         self._dependencies = dependencies
         self._only = only
+        # Most texts come again and again: ids of requests, routes, times.
+        self._redacted = lru_cache(MOST_REMEMBERED)((sources[0].redaction if sources else REDACTION).text)
         self._scratch = tempfile.TemporaryDirectory(prefix="incident-kit-")
         scratch = Path(self._scratch.name)
         size_bytes = sum(source.path.stat().st_size for source in self.sources)
@@ -103,7 +106,7 @@ class Records:
         number, offsets, at = -1, iter([0]), 0
         while rows := cursor.fetchmany(10_000):
             for source, *row in rows:
-                found = dict(zip(names, map(redact_value, row), strict=True))
+                found = dict(zip(names, map(self._shown, row), strict=True))
                 if source != number:
                     number, offsets, at = source, self._offsets(source), 0
                 found["offset"] = next(islice(offsets, found["line"] - at - 1, None))
@@ -118,7 +121,7 @@ class Records:
         self._provide(statement)
         frame = self._connection.execute(statement).df()
         for column in frame.select_dtypes(include=["str", "object"]).columns:
-            frame[column] = frame[column].map(redact_value)
+            frame[column] = frame[column].map(self._shown)
         frame["ts"] = frame["ts"].dt.tz_localize("UTC")
         return frame
 
@@ -132,16 +135,24 @@ class Records:
             numbers = wanted.get(readable.source.id, set())
             if numbers and self._small and readable.lines_are_raw:
                 chosen = f"SELECT line, raw FROM ({self._raw(readable)}) WHERE line IN ({', '.join(map(str, numbers))})"
-                found |= {Line(readable.source.id, line): redact_value(raw or "") for line, raw in self._connection.execute(chosen).fetchall()}
+                found |= {Line(readable.source.id, line): self._shown(raw or "") for line, raw in self._connection.execute(chosen).fetchall()}
                 continue
             left = len(numbers)
             lines = enumerate(single_lines(clean_lines(TextReader(readable.source.path), Counter())), start=1)
             while left:
                 number, raw = next(lines, (0, b""))
                 if number in numbers:
-                    found[Line(readable.source.id, number)] = redact_value(raw.decode("utf-8", "replace"))
+                    found[Line(readable.source.id, number)] = self._shown(raw.decode("utf-8", "replace"))
                 left = left - (number in numbers) if number else 0
         return found
+
+    def _shown(self, value: Any) -> Any:
+        """Text is redacted, naive times are UTC, everything else is as it is."""
+        if isinstance(value, str):
+            return self._redacted(value)
+        if isinstance(value, datetime) and value.tzinfo is None:
+            return value.replace(tzinfo=UTC)
+        return value
 
     def accounting(self) -> list[Account]:
         """What became of every line, a row per source, in the order of the sources."""
@@ -188,7 +199,7 @@ class Records:
         self._provide(statement)
         cursor = self._connection.execute(statement, dict(parameters or {}))
         names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, map(redact_value, row), strict=True)) for row in cursor.fetchall()]
+        return [dict(zip(names, map(self._shown, row), strict=True)) for row in cursor.fetchall()]
 
     def _settle(self) -> bool:
         """Wait until every byte has been looked at; whether that showed that what was read so far has to be read again."""
@@ -316,20 +327,6 @@ def question(name: str) -> str:
 def question_title(name: str) -> str:
     """What a query answers: the first comment of its file."""
     return question(name).splitlines()[0].removeprefix("--").strip()
-
-
-def redact_value(value: Any) -> Any:
-    """Text is redacted, naive times are UTC, everything else is as it is."""
-    if isinstance(value, str):
-        return _redacted(value)
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
-    return value
-
-
-@cache
-def _redacted(text: str) -> str:
-    return redact(text)
 
 
 def _bounds(window: Window | None) -> tuple[datetime, datetime]:

@@ -42,6 +42,13 @@ class Redaction:
     key: bytes = field(default=b"", repr=False)
     ip_addresses: bool = False
 
+    def to_json(self) -> dict[str, Any]:
+        return {"key": self.key.hex(), "ip_addresses": self.ip_addresses}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Redaction:
+        return cls(bytes.fromhex(data["key"]), data["ip_addresses"])
+
     def text(self, text: str) -> str:
         """The text with every secret replaced by its mark.
 

@@ -109,7 +109,7 @@ def value_of(text: str, named: re.Match[str], kind: str) -> Span | None:
     close, sep, at = named["close"] or "", named["sep"].strip(" \t"), named.end()
     bare_name = named["name"].lower().replace("-", "").replace("_", "")
     if sep == ">":  # XML
-        return _span(text, ELEMENT.match(text, at), kind) if text[named.start() - 1 : named.start()] in ("<", ":") and not close else None
+        return _span(text, ELEMENT.match(text, at), kind) if text[named.start() - 1 : named.start()] in ("<", ":") and not close and kind != "weak" else None
     if close in BRACKETS and sep != "=":
         return None
     if sep == "," and not (close and bare_name.endswith(HEADERS)):  # names and values in turn, as in Node's rawHeaders
