@@ -235,6 +235,26 @@ def parse(
 
 
 @app.command()
+def redact(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A text, plain or packed (gzip, zstd, bzip2, xz); - is standard input.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where the redacted text goes: a new file; - is standard output.")] = Path("-"),
+    ip_addresses: Annotated[bool, typer.Option("--ip-addresses", help="IP addresses too [hide_ip_addresses of the configuration].")] = False,
+) -> None:
+    """A text without its secrets and personal data, unpacked and as it streams by: a log to hand on, or a pipe.
+
+    Example: incident-kit redact combined.log.1.gz -o combined.log.redacted
+    """
+    from incident_kit import configuration
+    from incident_kit.logs.redacting import redact_file
+    from incident_kit.model.redaction import Redaction
+
+    damage = redact_file(file, output, Redaction(ip_addresses=ip_addresses or configuration.load().hide_ip_addresses))
+    if damage:
+        _say(f"{file}: {damage}. What came before was written.")
+        raise typer.Exit(INCOMPLETE)
+
+
+@app.command()
 def lab(
     incident_id: Annotated[str, typer.Argument(metavar="[ID]", help="The incident [the recorded one].")] = "",
     reports: Reports = None,
