@@ -134,12 +134,9 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
 
 def save_charts(notebook: Any, folder: Path) -> None:
     """Each chart of the notebook as a file of its own, for slides and tickets."""
-    number = 0
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            text = output.get("data", {}).get("text/html", "")
-            if "<svg" in text:
-                number += 1
-                folder.mkdir(exist_ok=True)
-                drawing = text[text.index("<svg") : text.index("</svg>") + len("</svg>")]
-                (folder / f"{number:02}.svg").write_text(drawing + "\n", encoding="utf-8")
+    from incident_kit.report.page import drawings
+
+    shown = [output.get("data", {}).get("text/html", "") for cell in notebook.cells for output in cell.get("outputs", [])]
+    for number, drawing in enumerate((drawing for text in shown for drawing in drawings(text)), start=1):
+        folder.mkdir(exist_ok=True)
+        (folder / f"{number:02}.svg").write_text(drawing + "\n", encoding="utf-8")

@@ -14,7 +14,7 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 PORTAL = TESTS / "portal"
-OUTPUTS = ["report.html", "findings.json", "timeline.jsonl", "notebook.ipynb", "accounting.json", "series/requests_by_minute.csv"]
+OUTPUTS = ["report.html", "onset.json", "findings.json", "timeline.jsonl", "notebook.ipynb", "accounting.json", "series/requests_by_minute.csv"]
 NO_SECRETS = {"JWT_LIFETIME_S", "FREEBIT_OEM_ID"}
 JWT = re.compile(r"eyJ[A-Za-z0-9_-]{5,}\.(eyJ[A-Za-z0-9_-]{10,})\.([A-Za-z0-9_-]{10,})")
 
@@ -81,11 +81,11 @@ def test_page_runs_no_code_of_its_own(page: Page) -> None:
     assert [name for _, attributes, _ in page.tags for name in attributes if name.startswith("on")] == []
 
 
-def test_chart_is_one_drawing_with_its_description(page: Page) -> None:
+def test_each_chart_is_one_drawing_with_its_description(page: Page) -> None:
     drawings = [attributes for tag, attributes, _ in page.tags if tag == "svg"]
-    assert len(drawings) == 1
-    assert drawings[0].get("role") == "img"
-    assert len(drawings[0].get("aria-label") or "") > 20
+    assert len(drawings) == 3
+    assert [drawing.get("role") for drawing in drawings] == ["img"] * 3
+    assert min(len(drawing.get("aria-label") or "") for drawing in drawings) > 20
 
 
 def test_code_is_folded_away(demo_run: Path, text: str) -> None:
@@ -95,7 +95,7 @@ def test_code_is_folded_away(demo_run: Path, text: str) -> None:
     assert len(sources) > 10
     for line in [line for source in sources for line in source.splitlines() if len(line) > 12]:
         assert line not in outside
-    assert "page.chart(minutes, events, window)" in text
+    assert "page.chart(minutes, events, course, window)" in text
 
 
 def test_every_link_leads_to_a_place_in_the_page(page: Page) -> None:
@@ -106,11 +106,13 @@ def test_every_link_leads_to_a_place_in_the_page(page: Page) -> None:
     assert len([name for name in ids if name.startswith(("l-", "q-"))]) == len({name for name in ids if name.startswith(("l-", "q-"))})
 
 
-def test_every_line_a_finding_cites_is_shown(demo_run: Path, page: Page) -> None:
+def test_every_line_that_is_cited_is_shown(demo_run: Path, page: Page) -> None:
     ids = set(page.values("id"))
     findings = json.loads((demo_run / "data" / "findings.json").read_text(encoding="utf-8"))
+    course = json.loads((demo_run / "data" / "onset.json").read_text(encoding="utf-8"))
     citations = [citation for finding in findings for citation in finding["citations"]]
-    assert citations
+    citations += [*course["citations"], *(suspect["citation"] for suspect in course["suspects"])]
+    assert len(citations) > 6
     for citation in citations:
         assert f"q-{citation['query']}" in ids
         for line in citation.get("exemplars", []):
