@@ -118,9 +118,9 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     }  # fmt: skip
     (data / "run.json").write_text(json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
     notebook = read_notebook(data / "notebook.ipynb")
-    provenance = f"Incident {incident.id}: {incident.title}. Sealed {sealed_at} by {by} with incident_kit {__version__}."
+    about, made = f"Incident {incident.id}: {incident.title}", f"Sealed {sealed_at[:19].replace('T', ' ')} UTC by {by}, incident_kit {__version__}"
     appendix = page.answers(Evidence(data / "evidence").answers()) + page.notes(facts.get("notes", ()))
-    (data / "report.html").write_text(html.render(notebook, provenance, appendix), encoding="utf-8")
+    (data / "report.html").write_text(html.render(notebook, about, made, appendix), encoding="utf-8")
     save_charts(notebook, data / "charts")
     digest = bag.write(partial, {
         "Bag-Software-Agent": f"incident_kit {__version__}", "Bagging-Date": sealed_at[:10], "External-Identifier": partial.name.removesuffix(".partial"),

@@ -76,6 +76,7 @@ class Chart(Figure):
         return as_svg(self)
 
 
+@matplotlib.rc_context(STYLE)
 def timeline(buckets: Sequence[Bucket], events: Sequence[Event], window: Window, onset: Onset | None = None) -> Chart:
     """Requests and failures, the failed share and the duration percentiles on one time axis, events in lanes.
 
@@ -93,6 +94,7 @@ def timeline(buckets: Sequence[Bucket], events: Sequence[Event], window: Window,
     return figure
 
 
+@matplotlib.rc_context(STYLE)
 def rates(buckets: Sequence[Bucket], window: Window, onset: Onset | None = None) -> Chart:
     """Requests and failures, and the failed share."""
     figure, axes = _figure([1.2, 0.8], 4, window)
@@ -104,6 +106,7 @@ def rates(buckets: Sequence[Bucket], window: Window, onset: Onset | None = None)
     return figure
 
 
+@matplotlib.rc_context(STYLE)
 def percentiles(buckets: Sequence[Bucket], window: Window, onset: Onset | None = None) -> Chart:
     """The average and the p50, p95 and p99 of durations."""
     figure, axes = _figure([1], 3, window)
@@ -113,6 +116,7 @@ def percentiles(buckets: Sequence[Bucket], window: Window, onset: Onset | None =
     return figure
 
 
+@matplotlib.rc_context(STYLE)
 def lanes(events: Sequence[Event], window: Window, onset: Onset | None = None) -> Chart:
     """Events in lanes by what they are about."""
     shown = lanes_of(events)
@@ -123,20 +127,20 @@ def lanes(events: Sequence[Event], window: Window, onset: Onset | None = None) -
     return figure
 
 
+@matplotlib.rc_context(STYLE)
 def small_multiples(buckets: Sequence[Bucket], window: Window, onset: Onset | None = None) -> Chart:
     """For each route or outside system: the p95 of durations as a line, the failed share as bars, on common scales. The most changed first."""
     groups = {name: _columns(group, MOST_COLUMNS // IN_A_ROW)[0] for name, group in by_name(buckets).items() if name is not None}
     names = sorted(groups, key=lambda name: (-_worsening(groups[name], onset), name or ""))[:MOST_PANELS]
     rows = max(math.ceil(len(names) / IN_A_ROW), 1)
-    with matplotlib.rc_context(STYLE):
-        figure = Chart(figsize=(WIDTH_IN, 0.3 + 1.15 * rows))
-        FigureCanvasSVG(figure)
-        # One pair of axes for all panels: a pair each would take a hundredth of a second each.
-        axis = figure.add_axes((0.045, 0.16 / rows, 0.95, 1 - 0.18 / rows))
-        axis.set_axis_off()
-        axis.set_xlim(0, IN_A_ROW)
-        axis.set_ylim(-rows, 0)
-        _panels(axis, [(name or "", groups[name]) for name in names], window, onset)
+    figure = Chart(figsize=(WIDTH_IN, 0.3 + 1.15 * rows))
+    FigureCanvasSVG(figure)
+    # One pair of axes for all panels: a pair each would take a hundredth of a second each.
+    axis = figure.add_axes((0.045, 0.16 / rows, 0.95, 1 - 0.18 / rows))
+    axis.set_axis_off()
+    axis.set_xlim(0, IN_A_ROW)
+    axis.set_ylim(-rows, 0)
+    _panels(axis, [(name or "", groups[name]) for name in names], window, onset)
     left = f"; {len(groups) - len(names)} more are not drawn" if len(groups) > len(names) else ""
     figure.words = (
         f"{len(names)} small charts from {window.since:%H:%M} to {window.until:%H:%M} UTC, the most changed first{left}. Line: p95 of durations, "
@@ -179,19 +183,18 @@ def describe(buckets: Sequence[Bucket], window: Window, onset: Onset | None = No
 
 def _figure(heights: Sequence[float], height_in: float, window: Window) -> tuple[Chart, list[Axes]]:
     """An empty chart of panels over one time axis, whose values are matplotlib's dates: days since 1970."""
-    with matplotlib.rc_context(STYLE):
-        figure = Chart(figsize=(WIDTH_IN, height_in), facecolor="white")
-        FigureCanvasSVG(figure)
-        axes: list[Axes] = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0])
-        # Fixed margins: matplotlib's own layout engines draw everything twice.
-        figure.subplots_adjust(left=0.085, right=0.99, top=1 - 0.3 / height_in, bottom=0.48 / height_in, hspace=0.34)
-        axes[-1].xaxis_date(UTC)  # who adds something in a notebook may give datetimes
-        ticks, form = _ticks(window)
-        axes[-1].set_xticks(list(map(_x, ticks)), [tick.strftime(form) for tick in ticks])
-        axes[-1].set_xlim(_x(window.since), _x(window.until))
-        day = f"{window.since:%Y-%m-%d}" + (f" to {window.until:%Y-%m-%d}" if window.since.date() != window.until.date() else "")
-        axes[-1].set_xlabel(f"time in UTC, {day}")
-        return figure, axes
+    figure = Chart(figsize=(WIDTH_IN, height_in), facecolor="white")
+    FigureCanvasSVG(figure)
+    axes: list[Axes] = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0])
+    # Fixed margins: matplotlib's own layout engines draw everything twice.
+    figure.subplots_adjust(left=0.1, right=0.99, top=1 - 0.3 / height_in, bottom=0.48 / height_in, hspace=0.34)
+    axes[-1].xaxis_date(UTC)  # who adds something in a notebook may give datetimes
+    ticks, form = _ticks(window)
+    axes[-1].set_xticks(list(map(_x, ticks)), [tick.strftime(form) for tick in ticks])
+    axes[-1].set_xlim(_x(window.since), _x(window.until))
+    day = f"{window.since:%Y-%m-%d}" + (f" to {window.until:%Y-%m-%d}" if window.since.date() != window.until.date() else "")
+    axes[-1].set_xlabel(f"time in UTC, {day}")
+    return figure, axes
 
 
 def _ticks(window: Window) -> tuple[list[datetime], str]:

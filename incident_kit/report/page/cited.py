@@ -23,9 +23,9 @@ MOST_OF_LINES = 1_000_000
 LEAST_OF_LINE = 1_000
 
 
-def citations(cited: Iterable[Citation]) -> str:
-    """Small links from a statement to what it rests on."""
-    parts = [_link(citation) for citation in cited]
+def citations(cited: Iterable[Citation], most: int = 5) -> str:
+    """Small links from a statement to what it rests on, with so many lines of each figure at most."""
+    parts = [_link(citation, most) for citation in cited]
     return f" <small class='cite'>[{'; '.join(parts)}]</small>" if parts else ""
 
 
@@ -34,9 +34,9 @@ def note(query: str, words: str = "") -> str:
     return f" <small class='cite'>[<a href='#q-{query}'>{words or query + '.sql'}</a>]</small>"
 
 
-def _link(citation: Citation) -> str:
+def _link(citation: Citation, most: int) -> str:
     if isinstance(citation, Figure):
-        lines = ", ".join(f"<a href='#{_anchor(line)}'>{line.line:,}</a>" for line in citation.exemplars)
+        lines = ", ".join(f"<a href='#{_anchor(line)}'>{line.line:,}</a>" for line in citation.exemplars[:most])
         given = escape("; ".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in citation.parameters.items()))
         such = f", such as line {lines}" if lines else ""
         return f"<a href='#q-{escape(citation.query)}' data-given='{given}'>{count(citation.n, 'record')}</a>{such}"
@@ -80,8 +80,8 @@ def _excerpt(line: Line, raw: str, offset: int, origin: str, around: dict[Line, 
     )
     lines = f"<pre class='around'>{before}</pre>" * bool(before), f"<pre class='around'>{after}</pre>" * bool(after)
     return (
-        f"<details class='line' id='{_anchor(line)}'><summary>line {line.line:,} of {escape(origin.rpartition('/')[2])}</summary>"
-        f"<p class='place'>item <code>{escape(line.item)}</code>, line {line.line:,}, byte {offset:,} of the original <span title='{escape(origin)}'>file</span></p>"
+        f"<details class='line' id='{_anchor(line)}'><summary>Line <code>{around.get(line, f'{line.line:>8}').lstrip()}</code></summary>"
+        f"<p class='place'>{escape(origin.rpartition('/')[2])}, item <code>{escape(line.item)}</code>, line {line.line:,}, byte {offset:,} of the original</p>"
         f"{lines[0]}<pre class='raw'>{html.escape(raw[:most])}{cut}</pre>{lines[1]}</details>"
     )
 

@@ -10,11 +10,11 @@ from incident_kit.logs.rates import Bucket
 from incident_kit.model.finding import Figure, Finding, Verdict
 from incident_kit.model.times import Window
 from incident_kit.report.page.cited import citations, note
-from incident_kit.report.page.pieces import Html, count, escape, span, time
+from incident_kit.report.page.pieces import Html, count, escape, period, span, time
 from incident_kit.runbook.data import Runbook, Scenario
 from incident_kit.timeline.course import Course
 
-KIND_WORDS = {"dependency": "outside system", "error": "error", "deploy": "deploy at"}
+KIND_WORDS = {"dependency": "outside system", "error": "error", "deploy": "deploy"}
 MOST_ROUTES = 3
 
 
@@ -22,15 +22,15 @@ def head(book: Runbook, scenario: Scenario, findings: Sequence[Finding], course:
     """What happened, since when, until when, how bad, to whom, and who is suspected."""
     confirmed = [finding for finding in findings if finding.verdict is Verdict.CONFIRMED]
     facts = [
-        ("Since", _since(course, confirmed)),
-        ("Until", _until(course, confirmed)),
-        ("How bad", _how_bad(course, confirmed, minutes)),
-        ("Affected", _affected(course)),
-        ("Suspect", _suspect(course)),
-        ("Severity", _severity(book, scenario) if confirmed else "none proposed: no symptom is confirmed"),
+        ("Since", "pair", _since(course, confirmed)),
+        ("Until", "pair", _until(course, confirmed)),
+        ("Suspect", "", _suspect(course)),
+        ("How bad", "", _how_bad(confirmed, minutes)),
+        ("Affected", "pair", _affected(course)),
+        ("Severity", "pair", _severity(book, scenario) if confirmed else "none proposed: no symptom is confirmed"),
     ]
-    body = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
-    looked = f"Looked at: {time(window.since)} to {time(window.until)} ({span(window.since, window.until)})."
+    body = "".join(f"<div class='{place}'><dt>{name}</dt><dd>{value}</dd></div>" for name, place, value in facts)
+    looked = f"Looked at: {period(window.since, window.until)} ({span(window.since, window.until)})."
     return Html(f"<div class='head'><p class='what'>{_what(scenario, findings, confirmed)}</p><dl>{body}</dl><p class='looked'>{looked}</p></div>")
 
 
@@ -69,26 +69,25 @@ def _until(course: Course, confirmed: Sequence[Finding]) -> str:
     return f"<b class='confirmed'>still going on</b><br><small>when the evidence ends{at}{lasting}</small>"
 
 
-def _how_bad(course: Course, confirmed: Sequence[Finding], minutes: Sequence[Bucket]) -> str:
+def _how_bad(confirmed: Sequence[Finding], minutes: Sequence[Bucket]) -> str:
     overall = [bucket for bucket in minutes if bucket.name is None]
     total, bad = sum(bucket.n for bucket in overall), sum(bucket.failed + bucket.aborted for bucket in overall)
     if not total:
-        return "no finished request is in the evidence"
-    worst = [f"{escape(finding.statement)}{citations(finding.citations)}" for finding in confirmed if finding.first_affected]
-    counted = f"<b>{bad / total:.1%} failed or aborted</b> in the whole window: {bad:,} of {total:,} requests{note('requests_by_bucket')}"
-    return "".join(f"<p>{sentence}</p>" for sentence in [counted, *worst])
+        return "<b>unknown</b><br><small>no finished request is in the evidence</small>"
+    worst = [f"<br><small>{escape(finding.statement)}{citations(finding.citations[:1], most=1)}</small>" for finding in confirmed if finding.first_affected]
+    return f"<b>{bad / total:.1%}</b> failed or were aborted: {bad:,} of {total:,}{note('requests_by_bucket', 'query')}{''.join(worst)}"
 
 
 def _affected(course: Course) -> str:
     hit = course.affected
-    if hit is None:
+    if hit is None or course.began is None:
         return "–"
-    routes = ", ".join(f"<code>{escape(route)}</code>" for route in hit.routes[:MOST_ROUTES]) or "all routes"
-    more = f" and {len(hit.routes) - MOST_ROUTES} more" if len(hit.routes) > MOST_ROUTES else ""
     who = [*([count(hit.users, "user")] if hit.users else []), *([count(hit.clients, "client address", "client addresses")] if hit.clients else [])]
-    people = f"<br><small>of {' and '.join(who)}</small>" if who else ""
-    slow = "" if course.onset and course.onset.measure == "errors" else ", or were slower than 95 of 100 had been"
-    return f"<b>{hit.n:,} of {count(hit.of, 'request')}</b> on {routes}{more} failed{slow}{people}"
+    people = f" of {' and '.join(who)}" if who else ""
+    routes = ", ".join(escape(route) for route in hit.routes[:MOST_ROUTES]) or "all routes"
+    more = f" and {len(hit.routes) - MOST_ROUTES} more" if len(hit.routes) > MOST_ROUTES else ""
+    slow = "" if course.onset and course.onset.measure == "errors" else " or were slower than 95 of 100 had been"
+    return f"<b>{hit.n:,} of {count(hit.of, 'request')}</b>{people}<br><small>on {routes}{more}: they failed{slow}{citations([course.began], most=1)}</small>"
 
 
 def _suspect(course: Course) -> str:
@@ -97,20 +96,20 @@ def _suspect(course: Course) -> str:
         return "<b>no clear suspect</b>" if course.onset else "–"
     suspect = first.suspect
     kind = KIND_WORDS.get(suspect.kind, suspect.kind)
-    return f"<b>{kind} {escape(suspect.name)}</b>, sureness {suspect.sure}<br><small>{escape(suspect.why)}{citations([first.citation])}</small>"
+    return f"<b class='big'>{escape(suspect.name)}</b> {kind}, confidence {suspect.sure}<br><small>{escape(suspect.why)}{citations([first.citation], most=1)}</small>"
 
 
 def _severity(book: Runbook, scenario: Scenario) -> str:
     severity = book.severity(scenario.severity)
     return (
-        f"<b>{escape(severity.id)}, {escape(severity.title.lower())}</b>, respond within {escape(severity.respond_within)}"
-        f"<br><small>usual for this scenario: {escape(scenario.severity_reason)}. Escalate to: {escape(scenario.escalation)}</small>"
+        f"<b>{escape(severity.id)}, {escape(severity.title.lower())}</b>: respond within {escape(severity.respond_within)}"
+        f"<br><small>Usual for this scenario: {escape(scenario.severity_reason)}.</small>"
     )
 
 
 def _moment(moment: Moment, citation: Figure, lead: str = "") -> str:
-    return f"{_clock(moment.at)}<br><small>{lead}between {moment.earliest:%H:%M:%S} and {moment.latest:%H:%M:%S}{citations([citation])}</small>"
+    return f"{_clock(moment.at)}<br><small>{lead}between {moment.earliest:%H:%M:%S} and {moment.latest:%H:%M:%S}{citations([citation], most=1)}</small>"
 
 
 def _clock(at: datetime) -> str:
-    return f"<b>{time(at, '%H:%M:%S')}</b> on {at:%Y-%m-%d}"
+    return f"<b class='big'>{time(at, '%H:%M:%S')}</b> on {at:%Y-%m-%d}"

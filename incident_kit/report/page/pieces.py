@@ -23,7 +23,8 @@ def escape(text: object) -> str:
 
 def table(columns: Sequence[str], rows: Sequence[str], caption: str = "", numbers: Sequence[str] = (), attributes: str = "") -> Html:
     """A table that scrolls in itself; `numbers` are those of its columns whose cells are right-aligned numbers."""
-    head_row = "".join(f"<th scope='col'{' class=n' if column in numbers else ''}>{column}</th>" for column in columns)
+    right = " class='n'"
+    head_row = "".join(f"<th scope='col'{right if column in numbers else ''}>{column}</th>" for column in columns)
     return framed(f"<thead><tr>{head_row}</tr></thead><tbody>{''.join(rows)}</tbody>", caption, attributes)
 
 
@@ -35,6 +36,13 @@ def framed(body: str, caption: str = "", attributes: str = "") -> Html:
 
 def time(at: datetime, form: str = "%Y-%m-%d %H:%M:%S") -> str:
     return f"<time datetime='{at.isoformat()}'>{at.strftime(form)} UTC</time>"
+
+
+def period(since: datetime, until: datetime) -> str:
+    """From when until when; the day once, if it is the same."""
+    if since.date() != until.date():
+        return f"{time(since)} to {time(until)}"
+    return f"<time datetime='{since.isoformat()}'>{since:%Y-%m-%d %H:%M:%S}</time> to {time(until, '%H:%M:%S')}"
 
 
 def span(since: datetime, until: datetime) -> str:

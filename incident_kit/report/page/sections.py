@@ -13,7 +13,7 @@ from incident_kit.logs.reading import Records
 from incident_kit.model.finding import Event, Finding, Verdict
 from incident_kit.model.times import Window
 from incident_kit.report.page.cited import MOST_EVENTS, citations, note
-from incident_kit.report.page.pieces import Html, count, escape, framed, ms, table, time
+from incident_kit.report.page.pieces import Html, count, escape, framed, ms, period, table, time
 from incident_kit.runbook.data import Scenario
 from incident_kit.timeline.course import Course, change_in_words, duration
 
@@ -43,9 +43,7 @@ def suspects(course: Course) -> Html:
     if course.onset is None:
         why = "there was no onset to compare before and after of" if course.absence else "no finished request is in the evidence"
         return Html(f"<p>Nobody is suspected: {why}.</p>")
-    changed = (
-        f"<p>What changed: {escape(change_in_words(course.onset))}. Compared with {time(course.onset.normal.since)} to {time(course.onset.normal.until)}.</p>"
-    )
+    changed = f"<p>What changed: {escape(change_in_words(course.onset))}. Compared with {period(course.onset.normal.since, course.onset.normal.until)}.</p>"
     if not course.suspicions:
         return Html(f"{changed}<p><strong>No clear suspect</strong>: no route, outside system, host, client, error or start stands out.</p>")
     rows = []
@@ -54,7 +52,7 @@ def suspects(course: Course) -> Html:
         mark = "●" if suspect.role == "cause" else "→"
         rows.append(
             f"<tr class='{suspect.role}'><th scope='row'>{escape(suspect.name)}<br><small>{suspect.kind}</small></th>"
-            f"<td class='verdict'>{mark} {suspect.role}<br><small>sureness {suspect.sure}</small></td><td class='n'>{suspect.share_of_excess:.0%}</td>"
+            f"<td class='verdict'>{mark} {suspect.role}<br><small>confidence {suspect.sure}</small></td><td class='n'>{suspect.share_of_excess:.0%}</td>"
             f"{_side(suspect.before)}{_side(suspect.after)}<td class='words'>{escape(suspect.why)}{citations([each.citation])}</td></tr>"
         )
     columns = "<th scope='col' class='n'>per min</th><th scope='col' class='n'>affected</th><th scope='col' class='n'>median</th>" * 2
@@ -128,8 +126,9 @@ def _phase_names(spans: Mapping[datetime, float]) -> list[str]:
 def _bounds(course: Course) -> str:
     if course.onset is None:
         return " No onset was found, so there is no before and after."
-    until = time(course.onset.recovered.at) if course.onset.recovered else "the end of the evidence"
-    return f" During: {time(course.onset.began.at)} to {until}."
+    if course.onset.recovered is None:
+        return f" During: {time(course.onset.began.at)} to the end of the evidence."
+    return f" During: {period(course.onset.began.at, course.onset.recovered.at)}."
 
 
 def _worsening(parts: Sequence[Bucket | None]) -> float:
@@ -148,7 +147,7 @@ def timeline(events: Sequence[Event]) -> Html:
     """The events in order; the page's script lets a person filter them by lane and words."""
     shown = events[:MOST_EVENTS]
     rows = [
-        f"<tr data-lane='{escape(event.lane)}'><td class='time'>{_precise(event.at)}</td><td>{escape(event.lane)}</td><td>{escape(event.meaning)}</td>"
+        f"<tr data-lane='{escape(event.lane)}'><td class='time'>{_precise(event.at)}</td><td>{escape(event.lane)}</td><td class='when'>{escape(event.meaning)}</td>"
         f"<td class='words'>{escape(event.message)}{citations([event.citation])}</td></tr>"
         for event in shown
     ]
@@ -167,7 +166,7 @@ def accounting(accounts: Sequence[Account], records: Records) -> Html:
     rows, remarks = [], []
     for account in accounts:
         numbers = (account.lines, account.records, account.continuations, account.unparsed, account.outside, account.undated, account.repeated)
-        seen = f"{time(account.first)} to {time(account.last)}" if account.first and account.last else "none"
+        seen = period(account.first, account.last) if account.first and account.last else "none"
         rows.append(
             f"<tr><th scope='row'><span title='{escape(account.origin)}'>{escape(_file_name(account.origin))}</span><br><code>{account.item}</code></th><td>{escape(account.format) or 'unknown'}</td>"
             + "".join(f"<td class='n'>{number:,}</td>" for number in numbers)
@@ -212,7 +211,7 @@ def steps(scenario: Scenario) -> Html:
     for step in scenario.steps:
         caution = f"<br><em>Caution: {escape(step.caution)}</em>" if step.caution else ""
         entries.append(f"<li>{escape(step.text)}{caution}</li>")
-    return Html(f"<p>{escape(scenario.impact)}</p><ol>{''.join(entries)}</ol>")
+    return Html(f"<p>{escape(scenario.impact)} Escalation: {escape(scenario.escalation)}</p><ol>{''.join(entries)}</ol>")
 
 
 def how_to_verify() -> Html:
