@@ -124,22 +124,29 @@ class Records:
 
     def raw_lines(self, cited: Iterable[Line]) -> dict[Line, str]:
         """The cited lines as they stand in the evidence, redacted."""
+        return {line: raw for line, (raw, _) in self.placed_lines(cited).items()}
+
+    def placed_lines(self, cited: Iterable[Line]) -> dict[Line, tuple[str, int]]:
+        """The cited lines as they stand in the evidence, redacted, and the byte in the original file at which each begins."""
         wanted: dict[str, set[int]] = {}
         for line in cited:
             wanted.setdefault(line.item, set()).add(line.line)
-        found: dict[Line, str] = {}
+        found: dict[Line, tuple[str, int]] = {}
         for readable in self._readable:
-            numbers = wanted.get(readable.source.id, set())
+            item, numbers, at = readable.source.id, wanted.get(readable.source.id, set()), readable.source.offset_bytes
             if numbers and self._small and readable.lines_are_raw:
-                chosen = f"SELECT line, raw FROM ({self._raw(readable)}) WHERE line IN ({', '.join(map(str, numbers))})"
-                found |= {Line(readable.source.id, line): redact_value(raw or "") for line, raw in self._connection.execute(chosen).fetchall()}
+                lengths = f"SELECT line, raw, sum(strlen(raw) + 1) OVER (ORDER BY line) - strlen(raw) - 1 AS before FROM ({self._raw(readable)})"
+                chosen = f"SELECT line, raw, before FROM ({lengths}) WHERE line IN ({', '.join(map(str, numbers))})"
+                rows = self._connection.execute(chosen).fetchall()
+                found |= {Line(item, line): (redact_value(raw or ""), at + int(before or 0)) for line, raw, before in rows}
                 continue
             left = len(numbers)
             lines = enumerate(single_lines(clean_lines(TextReader(readable.source.path), Counter())), start=1)
             while left:
                 number, raw = next(lines, (0, b""))
                 if number in numbers:
-                    found[Line(readable.source.id, number)] = redact_value(raw.decode("utf-8", "replace"))
+                    found[Line(item, number)] = redact_value(raw.decode("utf-8", "replace")), at
+                at += len(raw) + 1
                 left = left - (number in numbers) if number else 0
         return found
 
