@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from incident_kit.model.markup import escape, moment, table
 from incident_kit.model.times import iso
 
 
@@ -65,3 +66,22 @@ class Account:
             "zones": list(self.zones), "cleaned": dict(self.cleaned), "damage": self.damage,
             "unparsed_examples": [{"line": line, "text": text} for line, text in self.unparsed_examples],
         }  # fmt: skip
+
+
+class Accounting(list[Account]):
+    """What became of every line of every source; it shows itself in a notebook."""
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for account in self:
+            numbers = (account.lines, account.records, account.continuations, account.unparsed, account.outside, account.undated, account.repeated)
+            seen = f"{moment(account.first)} to {moment(account.last)}" if account.first and account.last else "none"
+            warning = "" if account.records else "<br><strong class='warning'>not one record in the window</strong>"
+            damage = f"<br><strong class='warning'>{escape(account.damage)}</strong>" if account.damage else ""
+            rows.append(
+                f"<tr><th scope='row'>{escape(account.origin)}<br><code>{escape(account.item)}</code>{warning}{damage}</th><td>{escape(account.format) or 'unknown'}</td>"
+                + "".join(f"<td class='n'>{number:,}</td>" for number in numbers)
+                + f"<td>{seen}</td><td>{escape(', '.join(account.zones)) or '–'}</td></tr>"
+            )
+        columns = ["File", "Format", "Lines", "Records", "Continuations", "Unparsed", "Outside the window", "Undated", "Repeated", "Records seen", "Zone"]
+        return table(columns, rows, "Lines = records + continuations + unparsed + outside the window.")
