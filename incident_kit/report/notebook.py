@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from incident_kit.errors import ParameterError
+from incident_kit.report.executed import COLLECT
 
 # It compiles a grammar at import, 0.8 s in every process that imports nbformat, for a check notebooks never use.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # None makes its import fail, which jsonschema handles
@@ -86,6 +87,7 @@ def execute(path: Path, output: Path, parameters: Mapping[str, Any], folder: Pat
         papermill.execute_notebook(
             path, output, parameters=dict(parameters), cwd=folder, kernel_name="python3", km=kernel, progress_bar=False,
             request_save_on_cell_execute=False,  # it is saved once, at the end or at the error, not twice a cell
+            skip_cells_with_tag=COLLECT,
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         return f"{error.ename}: {error.evalue}"
