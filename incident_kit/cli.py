@@ -238,7 +238,7 @@ def lab(
 
     from incident_kit import configuration
     from incident_kit.evidence.incident import load_or_create
-    from incident_kit.report.lab import lab_command
+    from incident_kit.report.lab import lab_command, lab_environment
     from incident_kit.report.work import prepare_work
 
     settings, base = configuration.load(), _reports(reports)
@@ -250,9 +250,9 @@ def lab(
         print(folder)
         return
     _say(f"Notebooks: {folder}")
-    if settings.file:  # the folder may lie where a kernel would not find it
-        os.environ[configuration.VARIABLE] = str(settings.file.resolve())
-    os.execv(sys.executable, lab_command(folder, arguments or []))
+    # The folder may lie where a kernel would not find the configuration.
+    environment = {**os.environ, **({configuration.VARIABLE: str(settings.file.resolve())} if settings.file else {})}
+    os.execve(sys.executable, lab_command(folder, arguments or []), lab_environment(environment))
 
 
 def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tuple[datetime | None, datetime | None] = (None, None), given: dict[str, Any] | None = None, only: list[str] | None = None, lost: Sequence[str] = ()) -> None:  # fmt: skip

@@ -119,8 +119,8 @@ class Investigation:
         runs = sorted(path.name for path in self.incident.runs.glob("*") if (path / "bagit.txt").is_file())
         return (
             f"<p><strong>Incident {escape(self.incident.id)}</strong>: {escape(self.incident.title)}<br>Sealed runs: {escape(', '.join(runs)) or 'none yet'}</p>"
-            + self.incident.evidence.notice()
             + (table(["Time", "Kind", "What was noted", "By"], rows) if rows else "<p>Nothing is noted yet.</p>")
+            + self.incident.evidence._repr_html_()
         )
 
 

@@ -165,10 +165,11 @@ class Records:
 
         records.zoom("09:53").lines("status >= 500")
         """
-        statement = f"SELECT item, line, count(*) OVER () AS n FROM records WHERE {where} ORDER BY ts, item, line LIMIT {int(most)}"
-        rows = self._rows(statement)
-        cited = (Line(row["item"], row["line"] + step) for row in rows for step in range(-around, around + 1))
-        return RawLines(self.raw_lines(cited), records=rows[0]["n"] if rows else 0, shown=len(rows))
+        title = "concat_ws(' ', strftime(ts, '%H:%M:%S.%g'), level, logger, route, status, message)"
+        rows = self._rows(f"SELECT item, line, {title} AS title, count(*) OVER () AS n FROM records WHERE {where} ORDER BY ts, item, line LIMIT {int(most)}")
+        titles = {Line(row["item"], row["line"]): row["title"] for row in rows}
+        cited = (Line(line.item, line.line + step) for line in titles for step in range(-around, around + 1))
+        return RawLines(self.raw_lines(cited), titles, rows[0]["n"] if rows else 0)
 
     def raw_lines(self, cited: Iterable[Line]) -> dict[Line, str]:
         """The cited lines as they stand in the evidence, redacted."""

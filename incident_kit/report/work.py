@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from string import Template
@@ -13,6 +14,7 @@ from incident_kit import places
 from incident_kit.evidence import journal
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.store import open_evidence
+from incident_kit.model.times import parse_iso
 from incident_kit.report.notebook import PARAMETER
 
 START = "start.ipynb"
@@ -20,6 +22,18 @@ START = "start.ipynb"
 WRITES_RESULTS = "results.save("
 OURS = "incident_kit"  # in a notebook's metadata: the cells that are ours, and the SHA-256 of each as it was written
 Cell = dict[str, Any]
+STYLED: Cell = {
+    "cell_type": "code", "id": "lab-style", "metadata": {}, "execution_count": None, "outputs": [],
+    "source": "from incident_kit.report import lab\n\nlab.style()  # tables and charts look as in the report",
+}  # fmt: skip
+# As the kernel tells it: else JupyterLab takes the notebook for changed as soon as it is opened.
+METADATA: dict[str, Any] = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {
+        "codemirror_mode": {"name": "ipython", "version": 3}, "file_extension": ".py", "mimetype": "text/x-python", "name": "python",
+        "nbconvert_exporter": "python", "pygments_lexer": "ipython3", "version": platform.python_version(),
+    },
+}  # fmt: skip
 
 
 def prepare_work(incident: Incident, recorded: bool = False, runbook: str = "", told: Callable[[str], None] = lambda line: None) -> Path:
@@ -37,11 +51,12 @@ def prepare_work(incident: Incident, recorded: bool = False, runbook: str = "", 
     *section, seals = _cells(places.notebooks() / "_investigation.ipynb")
     for source in sources:
         filled = {"evidence": "..", "output": source.stem, "runbook_folder": str(Path(runbook).resolve()) if runbook else ""}
-        ours = [_filled(cell, filled) for cell in _cells(source)]
+        title, *rest = (_filled(cell, filled) for cell in _cells(source))
+        ours = [title, STYLED, *rest]
         writes = next((number for number, cell in enumerate(ours) if WRITES_RESULTS in _text(cell)), len(ours))
-        _renew(folder / source.name, source, ours[:writes], ours[writes:], (section, [seals]), told)
-    start = places.notebooks() / "_start.ipynb"
-    _renew(folder / START, start, [_told(cell, incident, sources) for cell in _cells(start)], [], ([], []), told)
+        _renew(folder / source.name, ours[:writes], ours[writes:], (section, [seals]), told)
+    title, *rest = _cells(places.notebooks() / "_start.ipynb")
+    _renew(folder / START, [_told(title, incident, sources), STYLED, *rest], [], ([], []), told)
     return folder
 
 
@@ -56,9 +71,9 @@ def fill_in(source: str, values: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
-def _renew(target: Path, source: Path, before: list[Cell], after: list[Cell], theirs: tuple[list[Cell], list[Cell]], told: Callable[[str], None]) -> None:
+def _renew(target: Path, before: list[Cell], after: list[Cell], theirs: tuple[list[Cell], list[Cell]], told: Callable[[str], None]) -> None:
     """Write the copy: our cells, and a person's between and after them, which at first are `theirs`."""
-    notebook = json.loads(source.read_text(encoding="utf-8"))
+    metadata = METADATA
     if target.exists():
         was = json.loads(target.read_text(encoding="utf-8"))
         parts = _parts(was, len(after))
@@ -67,9 +82,9 @@ def _renew(target: Path, source: Path, before: list[Cell], after: list[Cell], th
             return
         theirs = parts
         before, after = _with_outputs(before, was["cells"]), _with_outputs(after, was["cells"])
-        notebook["metadata"] = was["metadata"]
-    notebook["metadata"][OURS] = {"ours": {cell["id"]: _digest(cell) for cell in (*before, *after)}}
-    notebook["cells"] = [*before, *theirs[0], *after, *theirs[1]]
+        metadata = was["metadata"]
+    metadata = {**metadata, OURS: {"ours": [[cell["id"], _digest(cell)] for cell in (*before, *after)]}}
+    notebook = {"cells": [*before, *theirs[0], *after, *theirs[1]], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
     text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
     if not target.exists() or json.loads(target.read_text(encoding="utf-8")) != notebook:
         target.write_text(text, encoding="utf-8")
@@ -77,11 +92,11 @@ def _renew(target: Path, source: Path, before: list[Cell], after: list[Cell], th
 
 def _parts(notebook: dict[str, Any], last: int) -> tuple[list[Cell], list[Cell]] | None:
     """A person's cells before and after our `last` ones; None where our cells are not as we wrote them, all together and in order."""
-    ours: dict[str, str] = notebook["metadata"].get(OURS, {}).get("ours", {})
+    ours: list[list[str]] = notebook["metadata"].get(OURS, {}).get("ours", [])
     cells: list[Cell] = notebook["cells"]
-    found = [number for number, cell in enumerate(cells) if cell.get("id") in ours]
-    written = [(cells[number]["id"], _digest(cells[number])) for number in found]
-    if not ours or written != list(ours.items()):
+    ids = {name for name, _ in ours}
+    found = [number for number, cell in enumerate(cells) if cell.get("id") in ids]
+    if not ours or [[cells[number]["id"], _digest(cells[number])] for number in found] != ours:
         return None
     head = len(ours) - last
     together = found[:head] == list(range(head)) and (not last or found[head:] == list(range(found[head], found[head] + last)))
@@ -99,10 +114,10 @@ def _filled(cell: Cell, values: dict[str, str]) -> Cell:
 
 
 def _told(cell: Cell, incident: Incident, notebooks: Sequence[Path]) -> Cell:
-    """A cell of the start page about this incident."""
+    """The first cell of the start page, about this incident."""
     rows = "\n".join(f"| [{_paragraph(path, 0).lstrip('# ')}]({path.name}) | {_paragraph(path, 1)} |" for path in notebooks)
     text = Template(_text(cell)).safe_substitute(
-        id=incident.id, title=incident.title, notice=incident.evidence.notice() or "", notebooks=rows, opened=incident.opened
+        id=incident.id, title=incident.title, notice=incident.evidence.notice(), notebooks=rows, opened=f"{parse_iso(incident.opened):%Y-%m-%d %H:%M} UTC"
     )
     return {**cell, "source": text}
 
