@@ -13,7 +13,7 @@ from incident_kit.logs.reading import Records
 class Bucket:
     """What happened in one bucket of time. `name` is a route or a dependency, None for all requests together.
 
-    `failed` are 5xx (for calls: any error), `aborted` were given up by the client, `refused` are 4xx. Durations are
+    `failed` are 5xx (for calls: any error), `aborted` were given up by the client (499 too), `refused` are the other 4xx. Durations are
     in microseconds; `timed` is how many records had one, p50/p95/p99 are None without any.
     """
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from incident_kit.errors import ParameterError
-from incident_kit.logs.accounting import Account, Accounting
+from incident_kit.logs.accounting import Account, Accounting, silences
 from incident_kit.logs.archives import TextReader
 from incident_kit.logs.columns import COLUMNS, TYPES, Dependency, in_place_select, is_line_of, is_whole, laid_select, no_format_select, quoted
 from incident_kit.logs.formats import as_object
@@ -30,6 +30,7 @@ from incident_kit.logs.raw import RawLines
 from incident_kit.logs.ready import Readable, glance, make_ready, single_lines
 from incident_kit.logs.recognise import decoded, unwrap
 from incident_kit.logs.scan import HEAD_LINES, clean_lines
+from incident_kit.logs.times import hours_twice
 from incident_kit.model.finding import Line
 from incident_kit.model.markup import escape, moment
 from incident_kit.model.redaction import redact, redact_tree
@@ -209,7 +210,7 @@ class Records:
             last_unparsed = unparsed[0]["last"]
             raws = self.raw_lines(Line(source.id, each["line"]) for each in unparsed)
             examples = [(line.line, raw[:200]) for line, raw in sorted(raws.items(), key=lambda pair: pair[0].line)]
-        lines = row.get("lines", 0)
+        lines, zones = row.get("lines", 0), tuple(sorted(row.get("zones") or ()))
         cleaned = {**readable.cleaned, **({"lone_surrogate": row["mended"]} if row.get("mended") else {})}
         return Account(
             item=source.id, origin=source.origin, format=readable.recognition.name, wrapper=readable.recognition.wrapper, bytes=seen.size_bytes, lines=lines,
@@ -217,7 +218,8 @@ class Records:
             outside=row.get("outside", 0), undated=row.get("undated", 0),
             undated_reason=readable.recognition.undecided if row.get("undated") else "", repeated=row.get("repeated", 0),
             unfinished=bool(lines) and not seen.ends_with_newline and last_unparsed == lines,
-            first=row.get("first"), last=row.get("last"), zones=tuple(sorted(row.get("zones") or ())),
+            first=row.get("first"), last=row.get("last"), silences=silences(row.get("minutes") or ()), zones=zones,
+            hours_twice=tuple(hours_twice(source.unsaid.zone, row["first"], row["last"])) if any(zone != "explicit" for zone in zones) else (),
             cleaned=cleaned, damage=seen.damage, unparsed_examples=tuple(examples),
         )  # fmt: skip
 
