@@ -41,11 +41,12 @@ class System:
 
 @dataclass
 class Asked:
-    """What came of asking: the items in the order of their arrival, and the answers that could not be stored."""
+    """What came of asking: the items in the order of their arrival, the answers that could not be stored, and whether somebody pressed Ctrl-C."""
 
     items: list[Item] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    interrupted: bool = False
 
 
 def ask_live(evidence: Evidence, configuration: Configuration, env_file: Path | None = None, budget_s: float = BUDGET_S, heard: Heard = lambda answer: None) -> Asked:  # fmt: skip
@@ -65,7 +66,11 @@ def ask_live(evidence: Evidence, configuration: Configuration, env_file: Path | 
         asked.answers.append(answer)
         heard(answer)
 
-    ask(systems(configuration, os.environ, env_file), budget_s, keep, evidence.redaction())
+    try:
+        ask(systems(configuration, os.environ, env_file), budget_s, keep, evidence.redaction())
+    except KeyboardInterrupt:
+        asked.interrupted = True
+        asked.notes.append("the asking was interrupted by Ctrl-C: what is not among the answers was not asked or not waited for")
     return asked
 
 

@@ -31,12 +31,13 @@ BLOCK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What was collected: the window it was for, the items, what a person should know about it, and what could not be kept."""
+    """What was collected: the window it was for, the items, what a person should know about it, what could not be kept, and whether Ctrl-C ended it."""
 
     window: Window
     items: tuple[Item, ...]
     notes: tuple[str, ...]
     lost: tuple[str, ...] = ()
+    interrupted: bool = False
 
 
 def collect(
@@ -47,7 +48,7 @@ def collect(
     """Ask the live systems, if `live` says where they are, and preserve the window of each log; the journal says who did so.
 
     The systems come first: what one says now is gone in a minute, a log is not. `told` gets a line for every answer and
-    remark as it comes. Where systems were asked, a log for which there is no room does not end it. Raises what
+    remark as it comes. Ctrl-C ends the asking and keeps what has come; the logs are preserved all the same. Where systems were asked, a log for which there is no room does not end it. Raises what
     `collect_logs` raises.
     """
     evidence, lost = incident.evidence, list[str]()
@@ -68,6 +69,11 @@ def collect(
             if not live:
                 raise
             lost.append(f"the logs could not be preserved: {error}")
+        except KeyboardInterrupt:
+            if not asked.items:  # then there is nothing to report on
+                raise
+            asked.interrupted = True
+            lost.append("the logs were not preserved: Ctrl-C was pressed before that was done")
     if logs_kept is None:
         end = until or datetime.now(UTC)
         logs_kept = Collected(Window(since or end - BEFORE_AN_ANSWER, end), (), ())
@@ -75,7 +81,7 @@ def collect(
         journal.append(incident.journal, "custody", f"preserved item {item.id}: {item.size_bytes} bytes of {item.origin}, sha256 {item.sha256}")
     for line in (*logs_kept.notes, *(f"{item.origin}: {remark}" for item in logs_kept.items for remark in item.details["notes"]), *lost):
         told(line)
-    return Collected(logs_kept.window, (*asked.items, *logs_kept.items), logs_kept.notes, tuple(lost))
+    return Collected(logs_kept.window, (*asked.items, *logs_kept.items), logs_kept.notes, tuple(lost), asked.interrupted)
 
 
 def collect_logs(

@@ -27,14 +27,20 @@ class Shown(NamedTuple):
 
 def check(data: Path, redaction: Redaction) -> None:
     """Raise LeakFound, naming file and place but never the secret, if anything that people will see holds one."""
-    leaks = []
+    leaks, clean = [], set[str]()
     key = redaction.key.hex()
     for path in shown_files(data):
         for place, text in texts_of(path):
-            where = f"{path.relative_to(data)}, {REDACTION.text(place)}"  # a name on the way to it may be the secret
-            if key and key in text:
-                leaks.append(f"{where}: the incident's own key")
-            leaks += [f"{where}: {span.end - span.start} characters that look like: {span.kind}" for span in redaction.spans(text)]
+            if text in clean:  # a page and its notebook show the same
+                continue
+            spans = redaction.spans(text)
+            found = [f"{span.end - span.start} characters that look like: {span.kind}" for span in spans] + ["the incident's own key"] * bool(
+                key and key in text
+            )
+            # A name on the way to a place may be the secret.
+            leaks += [f"{path.relative_to(data)}, {REDACTION.text(place)}: {what}" for what in found]
+            if not found:
+                clean.add(text)
     if leaks:
         raise LeakFound(str(data.parent), leaks)
 

@@ -12,22 +12,22 @@ from incident_kit.evidence.incident import create
 from incident_kit.evidence.store import Evidence
 from incident_kit.model.redaction import REDACTION
 from incident_kit.report import gate
-from incident_kit.report.work import prepare_work, seal_work
+from incident_kit.report.run import begin, seal
 
 SECRETS = {"mail": "hanako@example.jp", "password=": "blue-heron-7", "mobile": "08012340987"}
 
 
 def test_a_notebook_that_prints_secrets_is_not_sealed(tmp_path, demo_run):
     incident = create(tmp_path, "by-hand", "By hand")
-    folder = prepare_work(incident, recorded=True)
-    shutil.copytree(demo_run / "data", folder / "high_error_rate", ignore=shutil.ignore_patterns("evidence", "runbook", "notebook.ipynb"))
+    partial = begin(incident, "high_error_rate")
+    shutil.copytree(demo_run / "data", partial / "data", dirs_exist_ok=True)
     notebook = json.loads((demo_run / "data" / "notebook.ipynb").read_text(encoding="utf-8"))
     printed = {"output_type": "stream", "name": "stdout", "text": ["mail hanako@example.jp\n", "password=blue-heron-7\n"]}
     shown = {"output_type": "execute_result", "execution_count": 99, "metadata": {}, "data": {"text/html": ["<b title='call 08012340987'>x</b>"]}}
     notebook["cells"].append({"cell_type": "code", "id": "own", "metadata": {}, "execution_count": 99, "source": ["mine()"], "outputs": [printed, shown]})
-    (folder / "high_error_rate.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    (partial / "data" / "notebook.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     with pytest.raises(LeakFound) as refused:
-        seal_work(folder)
+        seal(incident, partial, {"scenario": "high_error_rate"})
     said = str(refused.value)
     assert not [secret for secret in SECRETS.values() if secret in said]
     number = len(notebook["cells"])
