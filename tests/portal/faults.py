@@ -19,7 +19,6 @@ import redis
 import servers
 from traffic import Traffic
 
-
 SMALL_BYTES = 16
 
 
