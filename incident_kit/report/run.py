@@ -127,7 +127,7 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     notebook = read_notebook(data / "notebook.ipynb")
     about, made = f"Incident {incident.id}: {incident.title}", f"Sealed {sealed_at[:19].replace('T', ' ')} UTC by {by}, incident_kit {__version__}"
     if facts.get("by_hand"):
-        made += ". Worked on by hand: " + ("; ".join(facts["cells_to_doubt"]) or "every cell was run in order, as it stands")
+        made += ". Worked on by hand: " + ("; ".join(facts["cells_to_doubt"]) or "every cell was run in order, as it stands") + "."
     appendix = page.answers(Evidence(data / "evidence").answers()) + page.notes(facts.get("notes", ()))
     (data / "report.html").write_text(html.render(notebook, about, made, appendix), encoding="utf-8")
     save_charts(notebook, data / "charts")

@@ -80,9 +80,9 @@ def test_run_all_works_at_once_and_says_that_this_is_the_recorded_incident(run_o
     cells = [each for each in cells_of(run_once / "work" / NAME) if each["cell_type"] == "code"]
     assert [output for each in cells for output in each["outputs"] if output["output_type"] == "error"] == []
     shown = ["".join(output["data"].get("text/html", "")) for each in cells for output in each["outputs"] if "data" in output]
-    assert any("This is the recorded incident" in each for each in shown)
+    assert any("The recorded incident" in each for each in shown)
     assert any("● confirmed" in each for each in shown)
-    assert "This is the recorded incident" in cells_of(run_once / "work" / "start.ipynb")[0]["source"]
+    assert "The recorded incident" in cells_of(run_once / "work" / "start.ipynb")[0]["source"]
 
 
 def test_the_copies_end_with_a_section_of_ones_own(run_once: Path) -> None:
@@ -183,7 +183,7 @@ def test_cells_to_doubt_are_named_in_the_run_and_on_its_page(incident: Incident)
     run = seal_work(edited(incident, work_on))
     told = "\n".join(run.doubts)
     assert "(`page.findings(findings[:1])`) was edited after it was run" in told
-    assert "(`page.chart(minutes, events, window)`) was not run" in told
+    assert "(`page.chart(minutes, events, course, window)`) was not run" in told
     assert '(`near.lines("status >= 500", most=5)`) was run before a cell above it' in told
     assert "(`print('by hand')`) was run in another session" in told
     assert "cell(s) were run that are not in the notebook as they were" in told
