@@ -47,7 +47,9 @@ def seal_work(folder: Path, name: str = "") -> Run:
     read = [item for item in items if parse_iso(item.asked_at).timestamp() <= written]
     doubted = doubts(notebook, session.ran)
     doubted += [
-        f"item {item.id} ({item.origin}) was collected after the results were written: it is not part of this run" for item in items if item not in read
+        f"item {item.id} ({item.origin}) was collected after the results were written: it is not part of this run"
+        for item in items
+        if item not in read and not item.secret
     ]
     noted = [entry for entry in entries(incident.journal) if entry.kind not in BOOKKEEPING and entry.written.timestamp() > written]
     doubted += [f"line {entry.line} of the journal was noted after the results were written: the timeline does not have it" for entry in noted]
