@@ -32,7 +32,7 @@ from incident_kit.logs.recognise import decoded, unwrap
 from incident_kit.logs.scan import HEAD_LINES, clean_lines
 from incident_kit.logs.times import hours_twice
 from incident_kit.model.finding import Line
-from incident_kit.model.markup import escape, moment
+from incident_kit.model.markup import escape, period
 from incident_kit.model.redaction import redact, redact_tree
 from incident_kit.model.source import Source
 from incident_kit.model.times import Window, parse_near
@@ -174,22 +174,29 @@ class Records:
 
     def raw_lines(self, cited: Iterable[Line]) -> dict[Line, str]:
         """The cited lines as they stand in the evidence, redacted."""
+        return {line: raw for line, (raw, _) in self.placed_lines(cited).items()}
+
+    def placed_lines(self, cited: Iterable[Line]) -> dict[Line, tuple[str, int]]:
+        """The cited lines as they stand in the evidence, redacted, and the byte in the original file at which each begins."""
         wanted: dict[str, set[int]] = {}
         for line in cited:
             wanted.setdefault(line.item, set()).add(line.line)
-        found: dict[Line, str] = {}
+        found: dict[Line, tuple[str, int]] = {}
         for readable in self._readable:
-            numbers = wanted.get(readable.source.id, set())
+            item, numbers, at = readable.source.id, wanted.get(readable.source.id, set()), readable.source.offset_bytes
             if numbers and self._small and readable.lines_are_raw:
-                chosen = f"SELECT line, raw FROM ({self._raw(readable)}) WHERE line IN ({', '.join(map(str, numbers))})"
-                found |= {Line(readable.source.id, line): redact_value(raw or "") for line, raw in self._connection.execute(chosen).fetchall()}
+                lengths = f"SELECT line, raw, sum(strlen(raw) + 1) OVER (ORDER BY line) - strlen(raw) - 1 AS before FROM ({self._raw(readable)})"
+                chosen = f"SELECT line, raw, before FROM ({lengths}) WHERE line IN ({', '.join(map(str, numbers))})"
+                rows = self._connection.execute(chosen).fetchall()
+                found |= {Line(item, line): (redact_value(raw or ""), at + int(before or 0)) for line, raw, before in rows}
                 continue
             left = len(numbers)
             lines = enumerate(single_lines(clean_lines(TextReader(readable.source.path), Counter())), start=1)
             while left:
                 number, raw = next(lines, (0, b""))
                 if number in numbers:
-                    found[Line(readable.source.id, number)] = redact_value(raw.decode("utf-8", "replace"))
+                    found[Line(item, number)] = redact_value(raw.decode("utf-8", "replace")), at
+                at += len(raw) + 1
                 left = left - (number in numbers) if number else 0
         return found
 
@@ -232,8 +239,8 @@ class Records:
 
     def _repr_html_(self) -> str:
         [found] = self._rows("SELECT count(*) AS n, count(*) FILTER (severity >= 50) AS errors, min(ts) AS first, max(ts) AS last FROM records")
-        seen = f", {moment(found['first'])} to {moment(found['last'])}" if found["first"] else ""
-        window = f"<br>Window: {moment(self.window.since)} to {moment(self.window.until)}" if self.window else ""
+        seen = f", {period(found['first'], found['last'])}" if found["first"] else ""
+        window = f"<br>Window: {period(self.window.since, self.window.until)}" if self.window else ""
         names = ", ".join(escape(source.origin) for source in self.sources) or "no source"
         return (
             f"<p><strong>{found['n']:,} records</strong>, {found['errors']:,} of them errors{seen}<br>of {names}{window}<br>"

@@ -167,7 +167,8 @@ def test_a_seal_of_a_notebook_run_in_order_verifies_and_can_be_made_again(incide
     again = kit("reproduce", run.folder, "--trust-notebook")
     assert "findings.json" in again.stdout, again.stderr
     page = run.report.read_text(encoding="utf-8")
-    assert "Worked on by hand: every cell was run in order, as it stands." in page
+    assert "worked on by hand" in page
+    assert "By hand. Every cell was run in order, as it stands." in page
     assert "Your investigation" in page
 
 
@@ -183,14 +184,26 @@ def test_cells_to_doubt_are_named_in_the_run_and_on_its_page(incident: Incident)
     run = seal_work(edited(incident, work_on))
     told = "\n".join(run.doubts)
     assert "(`page.findings(findings[:1])`) was edited after it was run" in told
-    assert "(`page.chart(minutes, events, window)`) was not run" in told
+    assert "(`page.chart(minutes, events, course, window)`) was not run" in told
     assert '(`near.lines("status >= 500", most=5)`) was run before a cell above it' in told
     assert "(`print('password=[redacted:secret]')`) was run in another session" in told
     assert "cell(s) were run that are not in the notebook as they were" in told
     assert "incident.collect" not in told
     page = run.report.read_text(encoding="utf-8")
     assert "was edited after it was run" in page
-    assert "hunter22" not in page.split("Worked on by hand")[1].split("</")[0]
+    assert "hunter22" not in page
+
+
+def test_what_a_person_wrote_and_showed_is_redacted_on_the_page(incident: Incident) -> None:
+    def work_on(cells: list[dict[str, Any]]) -> None:
+        cells.append({"cell_type": "markdown", "id": "own-text", "metadata": {}, "source": "It said redis://:hunter22@cache:6379 to me."})
+        shown = {"text/html": "<td>password=hunter22</td>", "text/plain": "password=hunter22"}
+        cells.append({**own("'password=hunter22'", 99), "outputs": [{"output_type": "execute_result", "execution_count": 99, "metadata": {}, "data": shown}]})
+
+    page = seal_work(edited(incident, work_on)).report.read_text(encoding="utf-8")
+    assert "hunter22" not in page
+    assert "It said redis://[redacted:credentials]@cache:6379 to me." in page
+    assert "<td>password=[redacted:secret]</td>" in page
 
 
 def test_a_notebook_not_saved_since_it_was_run_is_not_sealed(incident: Incident) -> None:
