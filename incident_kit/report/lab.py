@@ -14,12 +14,13 @@ from incident_kit.report.work import START
 # JupyterLab's own configuration: it asks nobody whether they want news, and notes in the notebook when each cell was run.
 CONFIGURATION = Path(__file__).parent / "jupyter"
 CONFIGURATION_VARIABLE = "JUPYTER_CONFIG_PATH"
-# The page's own style, with JupyterLab's colours. Three classes, because JupyterLab aligns what stands in tables with two.
+# The page's own style, in JupyterLab's colours and without what it does to tables and lists; three classes weigh more than its two.
 PLACE = ".jp-OutputArea-output.jp-RenderedHTMLCommon:not(.jp-RenderedMarkdown)"
-COLOURS = """
+THEIRS = """
 --ink: var(--jp-content-font-color1); --paper: var(--jp-layout-color0); --soft: var(--jp-content-font-color2); --line: var(--jp-border-color2);
 --tint: var(--jp-layout-color1); --link: var(--jp-content-link-color); color: var(--ink);
-table.dataframe { width: auto } table.dataframe :is(td, th) { text-align: right; padding-left: .9rem }
+table { table-layout: auto } tbody tr { background: none } dl dt { float: none; width: auto; font-weight: normal } dl dd { float: none; width: auto; margin: 0 }
+table.dataframe { width: auto } table.dataframe :is(td, th) { text-align: right; min-width: 0; padding-left: .9rem }
 .notice { border-left: .3em solid var(--jp-warn-color1); padding: .4em .8em }
 """
 
@@ -44,7 +45,7 @@ def lab_environment(environment: Mapping[str, str]) -> dict[str, str]:
 def style() -> Html:
     """How tables and charts look in JupyterLab: as on the page. Shown once, it holds for the whole notebook."""
     light, dark, rest = _parts((Path(__file__).parent / "report.css").read_text(encoding="utf-8"))
-    return Html(f"<style>{PLACE} {{ {light} {rest} {COLOURS} }}\n[data-jp-theme-light='false'] {PLACE} {{ {dark} {COLOURS} }}</style>")
+    return Html(f"<style>{PLACE} {{ {light} {rest} {THEIRS} }}\n[data-jp-theme-light='false'] {PLACE} {{ {dark} {THEIRS} }}</style>")
 
 
 def _parts(css: str) -> tuple[str, str, str]:
