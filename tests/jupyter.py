@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
@@ -116,9 +117,10 @@ class Screen:
         self.last_cell.locator(".jp-InputPrompt", has_text="]:").filter(has_not_text="*").filter(has_not_text="[ ]").wait_for()
 
     def cell(self, source: str) -> Locator:
-        """The code cell with this text in it, which stays the one when its text is changed."""
-        cells = self.notebook.locator(".jp-CodeCell")
-        return cells.nth(cells.evaluate_all("(cells, source) => cells.findIndex(cell => cell.textContent.includes(source))", source))
+        """The code cell with this text in it, which stays the one when its text is changed, or cells come and go above it."""
+        mark = f"cell-{uuid4().hex}"
+        self.notebook.locator(".jp-CodeCell").filter(has_text=source).first.evaluate("(element, mark) => element.classList.add(mark)", mark)
+        return self.notebook.locator(f".{mark}")
 
     @property
     def last_cell(self) -> Locator:

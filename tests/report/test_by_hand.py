@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -83,6 +84,15 @@ def test_run_all_works_at_once_and_says_that_this_is_the_recorded_incident(run_o
     assert any("This is the recorded incident" in each for each in shown)
     assert any("● confirmed" in each for each in shown)
     assert "This is the recorded incident" in cells_of(run_once / "work" / "start.ipynb")[0]["source"]
+
+
+def test_no_two_drawings_of_a_notebook_share_a_name(run_once: Path) -> None:
+    """A browser takes a hatch or a clip from the first drawing that has one of that name, and draws nothing where that one is hidden."""
+    cells = [each for each in cells_of(run_once / "work" / NAME) if each["cell_type"] == "code"]
+    shown = ["".join(output["data"].get("text/html", "")) for each in cells for output in each["outputs"] if "data" in output]
+    names = [name for each in shown for name in re.findall(r'<(?:pattern|clipPath)[^>]* id="([^"]+)"', each)]
+    assert names
+    assert len(names) == len(set(names))
 
 
 def test_the_copies_end_with_a_section_of_ones_own(run_once: Path) -> None:
