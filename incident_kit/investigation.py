@@ -76,6 +76,7 @@ class Investigation:
         from incident_kit.collect import collect
         from incident_kit.model.source import Unsaid
         from incident_kit.model.times import named_zone
+        from incident_kit.report import page
 
         settings = configuration.load()
         patterns = [str(log) for log in logs] or ([] if live else list(settings.logs))
@@ -87,7 +88,9 @@ class Investigation:
             self.incident, paths, *bounds, live=settings if live else None, env_file=Path(env_file) if env_file else None, told=print, unsaid=unsaid
         )  # fmt: skip
         listed = "".join(f"<li><code>{item.id}</code> {escape(item.origin)}, {item.size_bytes:,} bytes</li>" for item in collected.items)
-        return Html(f"<p>{len(collected.items)} item(s) more, for {period(collected.window.since, collected.window.until)}. Run the notebook from its top.</p><ul>{listed}</ul>")  # fmt: skip
+        window = period(collected.window.since, collected.window.until)
+        told = f"<p>{len(collected.items)} item(s) more, for {window}. Run the notebook from its top to have them in it.</p><ul>{listed}</ul>"
+        return Html(told + page.answers([item for item in collected.items if item.kind == "answer"]))
 
     def seal(self) -> Html:
         """Make a sealed run of this notebook as it is saved, with its outputs and everything it read. Save it first (Ctrl+S).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -267,6 +268,28 @@ def test_collecting_adds_evidence_and_tells_the_journal(incident: Incident, tmp_
     assert [Path(item.origin).name for item in incident.evidence.slices()][1:] == ["more.log"]
     assert journal.entries(incident.journal)[-1].kind == "custody"
     assert "no --since was given" in capsys.readouterr().out
+
+
+def test_what_live_systems_answer_is_shown_at_once(incident: Incident, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Here there is none, which is an answer too; a kernel has its event loop running, which asking must not mind."""
+    monkeypatch.chdir(incident.folder)
+    for name in ("REDIS_URL", "DATABASE_URL", "WHMCS_API_URL", "SF_LOGIN_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+    async def in_a_kernel() -> str:
+        return Investigation(incident.folder).collect(live=True)
+
+    shown = asyncio.run(in_a_kernel())
+    assert "What did the live systems answer?" in shown
+    assert "REDIS_URL is set neither in this environment" in shown
+    assert "postgres" in capsys.readouterr().out
+    assert len(incident.evidence.answers()) > 3
+
+
+def test_a_notebook_shows_of_our_errors_the_sentence() -> None:
+    code = "from incident_kit.errors import InputError; raise InputError('no such file. Check the name.')"
+    shown = subprocess.run([sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", "-c", code], capture_output=True, text=True, check=False)
+    assert shown.stdout.strip() == "no such file. Check the name."
 
 
 def test_outside_of_a_work_folder_nothing_is_written(incident: Incident) -> None:
