@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 from incident_kit.model.redaction import redact
 
 HERE = Path(__file__).parent
+STYLE = re.compile(r"\s*<style>[^<]*</style>\s*")
 # Drawings hold numbers in plenty and no texts of logs but those of our charts.
 DRAWING = re.compile(r"(?P<drawing><svg\b.*?</svg>)|(?:(?!<svg\b).)+", re.DOTALL)
 
@@ -61,6 +62,8 @@ def _output(output: NotebookNode, by_hand: bool) -> str:
     data = output.get("data", {})
     if "text/html" in data:
         shown = str(data["text/html"])
+        if STYLE.fullmatch(shown):  # for JupyterLab; the page has its own
+            return ""
         return DRAWING.sub(lambda part: part[0] if part["drawing"] else redact(part[0]), shown) if by_hand else shown
     if "image/png" in data:
         return f"<img alt='' src='data:image/png;base64,{html.escape(data['image/png'].strip(), quote=True)}'>"

@@ -181,6 +181,7 @@ def test_a_seal_of_a_notebook_run_in_order_verifies_and_can_be_made_again(incide
     assert "worked on by hand" in page
     assert "By hand. Every cell was run in order, as it stands." in page
     assert "Your investigation" in page
+    assert page.count("<style>") == 1
 
 
 def test_cells_to_doubt_are_named_in_the_run_and_on_its_page(incident: Incident) -> None:
@@ -201,6 +202,7 @@ def test_cells_to_doubt_are_named_in_the_run_and_on_its_page(incident: Incident)
     assert "cell(s) were run that are not in the notebook as they were" in told
     assert "incident.collect" not in told
     page = run.report.read_text(encoding="utf-8")
+    assert f"worked on by hand, see the end for {len(run.doubts)} doubts" in page
     assert "was edited after it was run" in page
     assert "hunter22" not in page
 
