@@ -126,7 +126,7 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     notebook = read_notebook(data / "notebook.ipynb")
     about, made = f"Incident {incident.id}: {incident.title}", f"Sealed {sealed_at[:19].replace('T', ' ')} UTC by {by}, incident_kit {__version__}"
     if by_hand := bool(facts.get("by_hand")):
-        made += f"; worked on by hand, see the end for {len(facts['cells_to_doubt'])} doubts" if facts["cells_to_doubt"] else "; worked on by hand"
+        made += "; worked on by hand" + (", with doubts that stand at the end" if facts["cells_to_doubt"] else "")
     doubted = page.worked(facts["cells_to_doubt"]) if by_hand else ""
     appendix = doubted + page.answers(Evidence(data / "evidence").answers()) + page.notes(facts.get("notes", ()))
     (data / "report.html").write_text(html.render(notebook, about, made, appendix, by_hand), encoding="utf-8")
