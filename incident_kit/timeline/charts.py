@@ -82,6 +82,7 @@ def timeline(buckets: Sequence[Bucket], events: Sequence[Event], window: Window,
 
     `buckets` are those over all requests (name None), evenly wide.
     """
+    events = [event for event in events if window.since <= event.at < window.until]
     shown = max(len(lanes_of(events)), 1)
     figure, axes = _figure([1.2, 0.8, 1.4, 0.22 * shown + 0.15], 6.4 + 0.2 * shown, window)
     drawn, width = _columns(buckets)
@@ -152,13 +153,15 @@ def small_multiples(buckets: Sequence[Bucket], window: Window, onset: Onset | No
 def as_svg(figure: Figure, description: str = "") -> str:
     """The figure as inline SVG with a text alternative (its own words, else `description`): the same bytes for the same figure."""
     buffer = io.StringIO()
-    with matplotlib.rc_context(STYLE):
+    words = getattr(figure, "words", "") or description
+    # Two charts of one notebook may not share the names of their hatches: what is drawn with those of a hidden one is not to be seen.
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": words}):
         figure.savefig(buffer, format="svg", metadata={"Date": None}, facecolor="none")
     text = buffer.getvalue()
     body = text[text.index("<svg") :]
     for colour, variable in VARIABLES.items():
         body = body.replace(f": {colour}", f": var({variable.format(colour)})")
-    label = html.escape(getattr(figure, "words", "") or description, quote=True)
+    label = html.escape(words, quote=True)
     return body.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
 
 
