@@ -41,7 +41,7 @@ def demo(reports: Reports = None) -> None:
     from incident_kit.evidence.incident import load_or_create
     from incident_kit.evidence.store import open_evidence
 
-    incident = load_or_create(_reports(reports), "demo", "The recorded incident: Freebit slows down, then fails")
+    incident = load_or_create(_reports(reports), "demo", "Freebit slows down, then fails")
     _make_run(incident, "high_error_rate", open_evidence(places.recorded()), "")
 
 
@@ -158,7 +158,7 @@ def seal(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A work fold
 
     Example: incident-kit seal reports/20261123-a1b2/work
     """
-    from incident_kit.report.work import seal_work
+    from incident_kit.report.by_hand import seal_work
 
     _sealed(seal_work(folder))
 
@@ -228,7 +228,9 @@ def parse(
 @app.command()
 def lab(
     incident_id: Annotated[str, typer.Argument(metavar="[ID]", help="The incident [the recorded one].")] = "",
+    prepare: Annotated[bool, typer.Option("--prepare", help="Make the copies and print their folder, for another Jupyter or VS Code.")] = False,
     reports: Reports = None,
+    runbook: RunbookFolder = "",
     arguments: Annotated[list[str] | None, typer.Option("--option", help="A further option for jupyter lab. Repeatable.")] = None,
 ) -> None:
     """JupyterLab on copies of the notebooks in the incident's work folder, with their parameters filled in.
@@ -237,16 +239,23 @@ def lab(
     """
     import os
 
+    from incident_kit import configuration
     from incident_kit.evidence.incident import load_or_create
+    from incident_kit.report.lab import lab_command, lab_environment
     from incident_kit.report.work import prepare_work
 
-    base = _reports(reports)
+    settings, base = configuration.load(), _reports(reports)
     if incident_id and not (base / incident_id).is_dir():
         raise InputError(f"{base / incident_id}: no such incident. Make one with `incident-kit report`, or leave the id away for the recorded one.")
-    folder = prepare_work(load_or_create(base, incident_id or "demo", "The recorded incident: Freebit slows down, then fails"), recorded=not incident_id)
+    incident = load_or_create(base, incident_id or "demo", "Freebit slows down, then fails")
+    folder = prepare_work(incident, recorded=not incident_id, runbook=runbook or settings.runbook, told=_say)
+    if prepare:
+        print(folder)
+        return
     _say(f"Notebooks: {folder}")
-    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={folder}", *(arguments or [])]
-    os.execv(sys.executable, command)
+    # The folder may lie where a kernel would not find the configuration.
+    environment = {**os.environ, **({configuration.VARIABLE: str(settings.file.resolve())} if settings.file else {})}
+    os.execve(sys.executable, lab_command(folder, arguments or []), lab_environment(environment))
 
 
 def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tuple[datetime | None, datetime | None] = (None, None), given: dict[str, Any] | None = None, only: list[str] | None = None, lost: Sequence[str] = ()) -> None:  # fmt: skip
@@ -266,6 +275,8 @@ def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tu
 def _sealed(run: Any) -> None:
     for line in run.headlines():
         _say(line)
+    for doubt in run.doubts:
+        _say(f"To doubt: {doubt}")
     _say(f"Digest: {run.digest}")
     print(run.report)
     if run.error:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from incident_kit.diagnostics import process
 from incident_kit.diagnostics.conversation import Conversation, NoAnswer, Reply
 from incident_kit.model.answer import Answer
-from incident_kit.model.redaction import SECRET_KEY
+from incident_kit.model.redaction import kind_of_name
 from incident_kit.model.times import iso
 
 # Settings of the runbook. Of FLAGS the value is shown if it looks like one of a flag; of ADDRESSES where they lead; of SECRETS only whether they are set.
@@ -90,7 +90,7 @@ def ask(path: Path, pattern: str, talk: Conversation) -> Iterator[Answer]:
 def environment(path: Path, pattern: str, talk: Conversation) -> Reply:
     with talk.sending(f"(read {path})"):
         found = read(path)
-    talk.secrets = [value for name, value in found.values.items() if name in SECRETS or SECRET_KEY.fullmatch(name)]
+    talk.secrets = [value for name, value in found.values.items() if name in SECRETS or kind_of_name(name) == "secret"]
     started = [one.started_at for one in process.found(pattern)] if pattern else []
     holds = found.modified_at < min(started) if started else None
     data: dict[str, Any] = {

@@ -23,6 +23,7 @@ from typing import Any
 from incident_kit import places
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.journal import Entry, entries
+from incident_kit.model.markup import Html, escape, moment, table
 from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window, parse_iso
 
@@ -112,6 +113,24 @@ class Evidence:
     def journal(self) -> list[Entry]:
         """The journal that lies beside the evidence; empty if there is none."""
         return entries(self.folder.parent / "journal.jsonl")
+
+    def is_recorded(self) -> bool:
+        """Whether all of it is the recorded incident that travels with the package, wherever it lies now."""
+        recorded = {path.name for path in (places.recorded() / "evidence").iterdir()}
+        return bool(items := self.items()) and {item.id for item in items} <= recorded
+
+    def notice(self) -> Html:
+        """What a person must know before reading on: that this is the recorded incident. Empty for any other."""
+        text = "The recorded incident: nothing here is about your systems."
+        return Html(f"<p class='notice'><strong>{text}</strong></p>" if self.is_recorded() else "")
+
+    def _repr_html_(self) -> str:
+        rows = [
+            f"<tr><th scope='row'>{escape(item.origin)}<br><code>{item.id}</code></th><td>{escape(item.kind)}</td><td>{escape(item.asked)}</td>"
+            f"<td class='time'>{moment(parse_iso(item.asked_at))}</td><td class='n'>{item.size_bytes:,}</td><td><code>{escape(item.sha256[:16])}…</code></td></tr>"
+            for item in self.items()
+        ]
+        return self.notice() + table(["Item", "Kind", "How it was asked", "Asked at", "Bytes", "SHA-256"], rows)
 
     def add(self, blocks: Iterable[bytes], *, kind: str, origin: str, asked: str, asked_at: str, duration_ms: float = 0.0, details: Mapping[str, Any] | None = None, ledger: bytes = b"") -> Item:  # fmt: skip
         """Store the bytes as a new item, with the ledger of what was sent for them, or return the item that already is exactly this."""

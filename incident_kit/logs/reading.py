@@ -15,24 +15,27 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from incident_kit.logs.accounting import Account, silences
+from incident_kit.errors import ParameterError
+from incident_kit.logs.accounting import Account, Accounting, silences
 from incident_kit.logs.archives import TextReader
 from incident_kit.logs.columns import COLUMNS, TYPES, Dependency, in_place_select, is_line_of, is_whole, laid_select, no_format_select, quoted
 from incident_kit.logs.formats import as_object
+from incident_kit.logs.raw import RawLines
 from incident_kit.logs.ready import Readable, glance, make_ready, single_lines
 from incident_kit.logs.recognise import decoded, unwrap
 from incident_kit.logs.scan import HEAD_LINES, clean_lines
 from incident_kit.logs.times import hours_twice
 from incident_kit.model.finding import Line
-from incident_kit.model.redaction import redact
+from incident_kit.model.markup import escape, moment
+from incident_kit.model.redaction import redact, redact_tree
 from incident_kit.model.source import Source
-from incident_kit.model.times import Window
+from incident_kit.model.times import Window, parse_near
 
 if TYPE_CHECKING:
     import pandas
@@ -40,10 +43,18 @@ if TYPE_CHECKING:
 QUERIES = Path(__file__).parent / "queries"
 IN_MEMORY_BYTES = 128 << 20
 VIEWS = ("requests", "calls")
+EVERY_COLUMN = f"SELECT {', '.join(TYPES)} FROM lines"
 
 
 class Records:
-    """The log records of some sources within a window. `read` makes one; close it, or use it in a `with`."""
+    """The log records of some sources within a window. `read` makes one; close it, or use it in a `with`.
+
+    frame    the records as a DataFrame
+    zoom     the records of a narrower window
+    lines    the lines of records as they stand in the evidence
+    sql      a question of your own
+    query    one of our questions
+    """
 
     def __init__(self, sources: Sequence[Source], window: Window | None, dependencies: Sequence[Dependency], only: frozenset[str]) -> None:
         import duckdb  # here, because commands that only start a kernel import this module and read nothing
@@ -72,7 +83,7 @@ class Records:
         # It moves conditions below the layers of `columns` and then computes what they are made of once for each: three times the work.
         self._connection.execute("SET disabled_optimizers = 'filter_pushdown'")
         self._small = sum(readable.scan.text_bytes for readable in self._readable) <= IN_MEMORY_BYTES
-        self._accounts: list[Account] | None = None
+        self._accounts: Accounting | None = None
         self._views: list[str] = []
         self._build()
 
@@ -111,16 +122,55 @@ class Records:
                 yield found
 
     def frame(self, where: str = "true") -> pandas.DataFrame:
-        """The records as a DataFrame of the canonical columns (without `offset`), in time order; `where` is a condition in SQL."""
+        """The records as a DataFrame of the canonical columns (without `offset`), in time order; `where` is a condition in SQL.
+
+        records.frame("status >= 500 AND route LIKE '%/sim/%'")
+        """
         columns = ", ".join(f'"{column}"' for column in COLUMNS if column != "offset")
         statement = f"SELECT {columns} FROM records WHERE {where} ORDER BY ts, file, line"
         self._settle()
         self._provide(statement)
-        frame = self._connection.execute(statement).df()
-        for column in frame.select_dtypes(include=["str", "object"]).columns:
-            frame[column] = frame[column].map(redact_value)
-        frame["ts"] = frame["ts"].dt.tz_localize("UTC")
-        return frame
+        return _for_people(self._connection.execute(statement).df())
+
+    def zoom(self, since: str | datetime, until: str | datetime = "") -> Records:
+        """The records of another window, as Records; without `until` of the one minute from `since` on, as charts by minute show it.
+
+        Times are in UTC: "09:53", "09:53:20", "-5m" (before this window's end), ISO 8601, or a datetime such as `bucket.start`.
+
+        records.zoom("09:53", "09:55").frame()
+        """
+        begun = self._moment(since)
+        return Records(self.sources, Window(begun, self._moment(until) if until else begun + timedelta(minutes=1)), self._dependencies, self._only)
+
+    def sql(self, statement: str, **parameters: object) -> pandas.DataFrame:
+        """The answer to a question of your own, one SELECT in the SQL of DuckDB. Text in it is redacted, times are in UTC.
+
+        It may ask `records` (all of them, in the canonical columns), `requests` (the finished ones, with `failed`, `aborted`,
+        `refused`, `duration_us`), `calls` (timed ones, to outside systems) and `lines` (every line, with its `class`).
+        `$name` stands for the parameter `name`. Raises ParameterError for anything that is not one SELECT.
+
+        records.sql("SELECT route, count(*) AS n FROM requests WHERE status = $status GROUP BY route ORDER BY n DESC", status=503)
+        """
+        import duckdb
+
+        if [each.type for each in self._connection.extract_statements(statement)] != [duckdb.StatementType.SELECT]:
+            raise ParameterError(f"records are only read here: write one SELECT, not {statement!r}.")
+        self._settle()
+        self._provide(EVERY_COLUMN)  # a star, or a name in capitals, would be missed among those a statement mentions
+        return _for_people(self._connection.execute(statement, parameters).df())
+
+    def lines(self, where: str = "true", most: int = 20, around: int = 0) -> RawLines:
+        """The first lines of records as they stand in the evidence, redacted, with `around` so many lines before and after each.
+
+        `where` is a condition in SQL on the records. Behind the point 09:53 of a chart:
+
+        records.zoom("09:53").lines("status >= 500")
+        """
+        title = "concat_ws(' ', strftime(ts, '%H:%M:%S.%g'), level, logger, route, status, message)"
+        rows = self._rows(f"SELECT item, line, {title} AS title, count(*) OVER () AS n FROM records WHERE {where} ORDER BY ts, item, line LIMIT {int(most)}")
+        titles = {Line(row["item"], row["line"]): row["title"] for row in rows}
+        cited = (Line(line.item, line.line + step) for line in titles for step in range(-around, around + 1))
+        return RawLines(self.raw_lines(cited), titles, rows[0]["n"] if rows else 0)
 
     def raw_lines(self, cited: Iterable[Line]) -> dict[Line, str]:
         """The cited lines as they stand in the evidence, redacted."""
@@ -150,11 +200,11 @@ class Records:
                 left = left - (number in numbers) if number else 0
         return found
 
-    def accounting(self) -> list[Account]:
+    def accounting(self) -> Accounting:
         """What became of every line, a row per source, in the order of the sources."""
         if self._accounts is None:
             rows = {row["source"]: row for row in self.query("accounting")}
-            self._accounts = [self._account(number, rows.get(number, {})) for number in range(len(self.sources))]
+            self._accounts = Accounting(self._account(number, rows.get(number, {})) for number in range(len(self.sources)))
         return self._accounts
 
     def _account(self, number: int, row: Mapping[str, Any]) -> Account:
@@ -179,6 +229,23 @@ class Records:
             hours_twice=tuple(hours_twice(source.unsaid.zone, row["first"], row["last"])) if any(zone != "explicit" for zone in zones) else (),
             cleaned=cleaned, damage=seen.damage, unparsed_examples=tuple(examples),
         )  # fmt: skip
+
+    def _moment(self, at: str | datetime) -> datetime:
+        """A time as a person gives it."""
+        if isinstance(at, datetime):
+            return at if at.tzinfo else at.replace(tzinfo=UTC)
+        newest = self.window.until if self.window else max((account.last for account in self.accounting() if account.last), default=datetime.now(UTC))
+        return parse_near(at, newest)
+
+    def _repr_html_(self) -> str:
+        [found] = self._rows("SELECT count(*) AS n, count(*) FILTER (severity >= 50) AS errors, min(ts) AS first, max(ts) AS last FROM records")
+        seen = f", {moment(found['first'])} to {moment(found['last'])}" if found["first"] else ""
+        window = f"<br>Window: {moment(self.window.since)} to {moment(self.window.until)}" if self.window else ""
+        names = ", ".join(escape(source.origin) for source in self.sources) or "no source"
+        return (
+            f"<p><strong>{found['n']:,} records</strong>, {found['errors']:,} of them errors{seen}<br>of {names}{window}<br>"
+            "<code>.frame()</code> <code>.zoom(&quot;09:53&quot;)</code> <code>.lines(&quot;status &gt;= 500&quot;)</code> <code>.sql(&quot;SELECT ...&quot;)</code></p>"
+        )
 
     def _rows(self, statement: str, parameters: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
         import duckdb
@@ -332,6 +399,28 @@ def redact_value(value: Any) -> Any:
     if isinstance(value, datetime) and value.tzinfo is None:
         return value.replace(tzinfo=UTC)
     return value
+
+
+def _for_people(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """A frame as it came from the database, with text redacted wherever it stands, and times aware."""
+    from pandas import CategoricalDtype
+    from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_datetime64_dtype, is_numeric_dtype, is_timedelta64_dtype
+
+    frame.columns = frame.columns.map(redact_value)
+    for number, kind in enumerate(frame.dtypes):  # by number: a question may give two columns one name
+        column = frame.iloc[:, number]
+        if is_datetime64_dtype(kind):
+            frame.isetitem(number, column.dt.tz_localize("UTC").array)
+        elif not any(tells(kind) for tells in (is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype, is_timedelta64_dtype)):
+            texts = column.astype(object) if isinstance(kind, CategoricalDtype) else column
+            frame.isetitem(number, texts.map(_redacted_value).array)
+    return frame
+
+
+def _redacted_value(value: Any) -> Any:
+    if hasattr(value, "tolist"):  # a list comes from the database as an array of numpy
+        value = value.tolist()
+    return redact_tree(value) if isinstance(value, list | dict | bytes | bytearray) else redact_value(value)
 
 
 @cache

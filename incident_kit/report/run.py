@@ -49,6 +49,12 @@ class Run:
         doubted = any(item.details["status"] in (Status.FAILED, Status.PARTIAL) or item.details["warnings"] for item in answers)
         return doubted or any(account["damage"] or not account["records"] for account in self._results("accounting.json"))
 
+    @property
+    def doubts(self) -> list[str]:
+        """What is to doubt of a notebook worked on by hand: cells not run, run out of order, edited since."""
+        facts = json.loads((self.folder / "data" / "run.json").read_text(encoding="utf-8"))
+        return [str(doubt) for doubt in facts.get("cells_to_doubt", ())]
+
     def headlines(self) -> list[str]:
         """The verdicts, a line each, for a terminal."""
         return [
@@ -119,6 +125,8 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     (data / "run.json").write_text(json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
     notebook = read_notebook(data / "notebook.ipynb")
     about, made = f"Incident {incident.id}: {incident.title}", f"Sealed {sealed_at[:19].replace('T', ' ')} UTC by {by}, incident_kit {__version__}"
+    if facts.get("by_hand"):
+        made += ". Worked on by hand: " + ("; ".join(facts["cells_to_doubt"]) or "every cell was run in order, as it stands") + "."
     appendix = page.answers(Evidence(data / "evidence").answers()) + page.notes(facts.get("notes", ()))
     (data / "report.html").write_text(html.render(notebook, about, made, appendix), encoding="utf-8")
     save_charts(notebook, data / "charts")

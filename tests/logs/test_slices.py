@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from incident_kit import collect
 from incident_kit.collect import collect_logs
 from incident_kit.errors import LogFileError
 from incident_kit.evidence.store import Evidence
@@ -230,6 +231,44 @@ def test_a_log_that_grew_since_it_was_opened_is_read_at_its_first_size(tmp_path)
         writer.write(record(timedelta(hours=9), "later"))
         writer.flush()
         assert file.times()[1] == BEGIN + timedelta(seconds=18)
+
+
+def emptied(path: Path) -> None:
+    """As copytruncate does it."""
+    os.truncate(path, 0)
+
+
+def appended(path: Path) -> None:
+    with open(path, "ab") as file:
+        file.write(record(timedelta(hours=9), "later"))
+
+
+def replaced(path: Path) -> None:
+    path.rename(path.with_suffix(".log.1"))
+    path.write_bytes(record(timedelta(hours=9), "later"))
+
+
+@pytest.mark.parametrize(("change", "said"), [(emptied, "shrank while it was read"), (appended, "grew by"), (replaced, "")])
+def test_a_log_that_changes_while_it_is_preserved_keeps_what_could_be_read_and_says_so(tmp_path, monkeypatch, change, said):
+    path = written(tmp_path, 20_000)
+    data = path.read_bytes()
+    assert len(data) > 3 * collect.BLOCK_BYTES
+    blocks = collect.file_blocks
+
+    def changing(*arguments):
+        for number, block in enumerate(blocks(*arguments)):
+            if number == 1:
+                change(path)
+            yield block
+
+    monkeypatch.setattr(collect, "file_blocks", changing)
+    [item] = collect_logs(Evidence(tmp_path / "evidence"), [path], BEGIN - timedelta(hours=1), BEGIN + timedelta(days=1)).items
+    kept = item.content.read_bytes()
+    dated = data[data.index(b"{") :]
+    assert kept == (dated[: 2 * collect.BLOCK_BYTES] if change is emptied else dated)
+    assert item.details["before_bytes"] + item.size_bytes + item.details["after_bytes"] == item.details["size_bytes"] == len(data)
+    assert said in " ".join(item.details["notes"])
+    assert bool(said) == bool(item.details["notes"])
 
 
 @pytest.mark.parametrize(
