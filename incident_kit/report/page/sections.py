@@ -13,7 +13,6 @@ from incident_kit.logs.reading import Records
 from incident_kit.model.finding import Event, Finding, Verdict
 from incident_kit.model.times import Window
 from incident_kit.report.page.cited import MOST_EVENTS, citations, note
-from incident_kit.report.page.drawn import small_multiples
 from incident_kit.report.page.pieces import Html, count, escape, framed, ms, period, table, time
 from incident_kit.runbook.data import Scenario
 from incident_kit.timeline.course import Course, change_in_words, duration
@@ -97,8 +96,8 @@ def _measure(name: str, values: Sequence[str]) -> str:
     return f"<tr><th scope='row'>{name}</th>{cells}</tr>"
 
 
-def before_and_during(buckets: Sequence[Bucket], parts: Sequence[Bucket], course: Course, window: Window, what: str, asked: str) -> Html:
-    """Each route or outside system in a small chart, and before, during and after, the most changed first; `asked`: requests or calls."""
+def before_and_during(parts: Sequence[Bucket], course: Course, window: Window, what: str, query: str) -> Html:
+    """Each route or outside system before, during and after, the most changed first."""
     spans = _spans(course, window)
     rows = []
     for name, group in by_name(parts).items():
@@ -110,9 +109,8 @@ def before_and_during(buckets: Sequence[Bucket], parts: Sequence[Bucket], course
     groups = "".join(f"<th scope='colgroup' colspan='3' class='group'>{name}</th>" for name in _phase_names(spans))
     columns = "<th scope='col' class='n'>per min</th><th scope='col' class='n'>median</th><th scope='col' class='n'>bad</th>" * len(spans)
     head = f"<thead><tr><th scope='col' rowspan='2'>{what}</th>{groups}</tr><tr>{columns}</tr></thead>"
-    caption = f"By when they were asked. Bad: failed (for calls: any error) or aborted.{_bounds(course)}{note(f'{asked}_between')}"
-    drawn = small_multiples(buckets, course, window, f"{asked}_by_bucket") if ordered else ""
-    return Html(drawn + framed(f"{head}<tbody>{''.join(ordered)}</tbody>", caption))
+    caption = f"By when they were asked. Bad: failed (for calls: any error) or aborted.{_bounds(course)}{note(query)}"
+    return framed(f"{head}<tbody>{''.join(ordered)}</tbody>", caption)
 
 
 def _spans(course: Course, window: Window) -> Mapping[datetime, float]:
