@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 import tempfile
@@ -388,6 +389,7 @@ def _say(text: str) -> None:
 
 def main() -> None:
     """Run a command; whatever goes wrong reaches the person as a sentence and an exit code, never as a traceback."""
+    gc.set_threshold(50_000)  # a command lives for seconds; what it imports is no garbage
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What programs read is UTF-8, whatever the terminal's language; a file name that is none comes out as it came in.
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")

@@ -24,6 +24,10 @@ class IncidentKitError(Exception):
 
     exit_code = 70
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows of it: the sentence, as a terminal does."""
+        return [str(self)]
+
 
 class InputError(IncidentKitError):
     """What was given cannot be used as it is."""

@@ -15,7 +15,7 @@ from incident_kit.errors import IncidentKitError, ParameterError
 from incident_kit.evidence import journal
 from incident_kit.evidence.incident import Incident, load
 from incident_kit.evidence.store import RECORDED
-from incident_kit.model.markup import Html, escape, moment, table
+from incident_kit.model.markup import Html, escape, period, table, time
 from incident_kit.model.redaction import redact
 from incident_kit.model.times import parse_near, parse_time
 from incident_kit.report.executed import keep_executed
@@ -57,10 +57,10 @@ class Investigation:
         happened = self._moment(at) if isinstance(at, str) and at else at or None
         for entry in journal.entries(self.incident.journal):
             if (entry.kind, entry.text) == (kind, redact(text)) and happened in (None, entry.at):
-                return Html(f"<p>Noted already, as line {entry.line} of the journal, for {moment(entry.at)}.</p>")
+                return Html(f"<p>Noted already, as line {entry.line} of the journal, for {time(entry.at)}.</p>")
         journal.append(self.incident.journal, kind, text, happened)
         entry = journal.entries(self.incident.journal)[-1]
-        return Html(f"<p>Noted as line {entry.line} of the journal, for {moment(entry.at)}: {escape(entry.kind)}: {escape(entry.text)}</p>")
+        return Html(f"<p>Noted as line {entry.line} of the journal, for {time(entry.at)}: {escape(entry.kind)}: {escape(entry.text)}</p>")
 
     def collect(self, *logs: str | Path, since: str = "", until: str = "", live: bool = False, env_file: str | Path = "") -> Html:
         """Preserve the window of more logs (patterns such as /var/log/bff/*.log too; none: as configured), and with `live` ask the systems.
@@ -76,6 +76,7 @@ class Investigation:
         from incident_kit.collect import collect
         from incident_kit.model.source import Unsaid
         from incident_kit.model.times import named_zone
+        from incident_kit.report import page
 
         settings = configuration.load()
         patterns = [str(log) for log in logs] or ([] if live else list(settings.logs))
@@ -88,7 +89,9 @@ class Investigation:
             hide_ip_addresses=settings.hide_ip_addresses,
         )  # fmt: skip
         listed = "".join(f"<li><code>{item.id}</code> {escape(item.origin)}, {item.size_bytes:,} bytes</li>" for item in collected.items)
-        return Html(f"<p>{len(collected.items)} item(s) more, for {moment(collected.window.since)} to {moment(collected.window.until)}. Run the notebook from its top.</p><ul>{listed}</ul>")  # fmt: skip
+        window = period(collected.window.since, collected.window.until)
+        told = f"<p>{len(collected.items)} item(s) more, for {window}. Run the notebook from its top to have them in it.</p><ul>{listed}</ul>"
+        return Html(told + page.answers([item for item in collected.items if item.kind == "answer"]))
 
     def seal(self) -> Html:
         """Make a sealed run of this notebook as it is saved, with its outputs and everything it read. Save it first (Ctrl+S).
@@ -116,7 +119,7 @@ class Investigation:
         if self.incident is None:
             return _not_here("worked on")
         lines = [entry for entry in journal.entries(self.incident.journal) if entry.kind not in BOOKKEEPING]
-        rows = [f"<tr><td class='time'>{moment(entry.at)}</td><td>{escape(entry.kind)}</td><td>{escape(entry.text)}</td><td>{escape(entry.by)}</td></tr>" for entry in lines]  # fmt: skip
+        rows = [f"<tr><td class='time'>{time(entry.at)}</td><td>{escape(entry.kind)}</td><td>{escape(entry.text)}</td><td>{escape(entry.by)}</td></tr>" for entry in lines]  # fmt: skip
         runs = sorted(path.name for path in self.incident.runs.glob("*") if (path / "bagit.txt").is_file())
         return (
             f"<p><strong>Incident {escape(self.incident.id)}</strong>: {escape(self.incident.title)}<br>Sealed runs: {escape(', '.join(runs)) or 'none yet'}</p>"

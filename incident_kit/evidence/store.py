@@ -23,7 +23,7 @@ from typing import Any
 from incident_kit import places
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.journal import Entry, entries
-from incident_kit.model.markup import Html, escape, moment, table
+from incident_kit.model.markup import Html, escape, table, time
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window, iso, parse_iso
@@ -154,10 +154,10 @@ class Evidence:
     def _repr_html_(self) -> str:
         rows = [
             f"<tr><th scope='row'>{escape(item.origin)}<br><code>{item.id}</code></th><td>{escape(item.kind)}</td><td>{escape(item.asked)}</td>"
-            f"<td class='time'>{moment(parse_iso(item.asked_at))}</td><td class='n'>{item.size_bytes:,}</td><td><code>{escape(item.sha256[:16])}…</code></td></tr>"
+            f"<td class='time'>{time(parse_iso(item.asked_at))}</td><td class='n'>{item.size_bytes:,}</td><td><code>{escape(item.sha256[:16])}…</code></td></tr>"
             for item in self.items()
         ]
-        return self.notice() + table(["Item", "Kind", "How it was asked", "Asked at", "Bytes", "SHA-256"], rows)
+        return self.notice() + table(["Item", "Kind", "How it was asked", "Asked at", "Bytes", "SHA-256"], rows, numbers=["Bytes"])
 
     def add(self, blocks: Iterable[bytes], *, kind: str, origin: str, asked: str, asked_at: str, duration_ms: float = 0.0, details: Mapping[str, Any] | None = None, ledger: bytes = b"") -> Item:  # fmt: skip
         """Store the bytes as a new item, with the ledger of what was sent for them, or return the item that already is exactly this."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from incident_kit.model.markup import escape, moment, table
+from incident_kit.model.markup import escape, period, table
 from incident_kit.model.times import Window, iso
 
 SILENCE_MINUTES, MOST_SILENCES = 5, 3
@@ -89,18 +89,21 @@ class Accounting(list[Account]):
     def _repr_html_(self) -> str:
         rows, remarks = [], []
         for account in self:
-            numbers = (account.lines, account.records, account.continuations, account.unparsed, account.outside, account.undated, account.repeated)
-            seen = f"{moment(account.first)} to {moment(account.last)}" if account.first and account.last else "none"
+            counts = (account.lines, account.records, account.continuations, account.unparsed, account.outside, account.undated, account.repeated)
+            seen = period(account.first, account.last) if account.first and account.last else "none"
             warning = "" if account.records else "<br><strong class='warning'>not one record in the window</strong>"
             rows.append(
                 f"<tr><th scope='row'>{escape(account.origin)}<br><code>{escape(account.item)}</code>{warning}</th><td>{escape(account.format) or 'unknown'}</td>"
-                + "".join(f"<td class='n'>{number:,}</td>" for number in numbers)
+                + "".join(f"<td class='n'>{number:,}</td>" for number in counts)
                 + f"<td>{seen}</td><td>{escape(', '.join(account.zones)) or '–'}</td></tr>"
             )
             remarks += [f"<li>{escape(account.origin)}: {escape(remark)}</li>" for remark in account.remarks()]
-        columns = ["File", "Format", "Lines", "Records", "Continuations", "Unparsed", "Outside the window", "Undated", "Repeated", "Records seen", "Zone"]
+        numbers = ["Lines", "Records", "Continuations", "Unparsed", "Outside the window", "Undated", "Repeated"]
         told = f"<ul>{''.join(remarks)}</ul>" if remarks else ""
-        return table(columns, rows, "Lines = records + continuations + unparsed + outside the window.") + told
+        return (
+            table(["File", "Format", *numbers, "Records seen", "Zone"], rows, "Lines = records + continuations + unparsed + outside the window.", numbers)
+            + told
+        )
 
 
 def silences(minutes: Iterable[int]) -> tuple[Window, ...]:

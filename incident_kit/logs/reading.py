@@ -33,7 +33,7 @@ from incident_kit.logs.scan import HEAD_LINES, clean_lines
 from incident_kit.logs.shown import Shown
 from incident_kit.logs.times import hours_twice
 from incident_kit.model.finding import Line
-from incident_kit.model.markup import escape, moment
+from incident_kit.model.markup import escape, period
 from incident_kit.model.redaction import REDACTION
 from incident_kit.model.source import Source
 from incident_kit.model.times import Window, parse_near
@@ -241,8 +241,8 @@ class Records:
 
     def _repr_html_(self) -> str:
         [found] = self._rows("SELECT count(*) AS n, count(*) FILTER (severity >= 50) AS errors, min(ts) AS first, max(ts) AS last FROM records")
-        seen = f", {moment(found['first'])} to {moment(found['last'])}" if found["first"] else ""
-        window = f"<br>Window: {moment(self.window.since)} to {moment(self.window.until)}" if self.window else ""
+        seen = f", {period(found['first'], found['last'])}" if found["first"] else ""
+        window = f"<br>Window: {period(self.window.since, self.window.until)}" if self.window else ""
         names = ", ".join(escape(source.origin) for source in self.sources) or "no source"
         return (
             f"<p><strong>{found['n']:,} records</strong>, {found['errors']:,} of them errors{seen}<br>of {names}{window}<br>"

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from incident_kit.errors import ParameterError
-from incident_kit.model.markup import escape, moment, table
+from incident_kit.model.markup import escape, table, time
 from incident_kit.model.times import Window, iso
 
 
@@ -215,7 +215,7 @@ class Timeline(list[Event]):
 
     def _repr_html_(self) -> str:
         rows = [
-            f"<tr><td class='time'>{moment(event.at)}</td><td>{escape(event.meaning)}</td><td>{escape(event.lane)}</td>"
+            f"<tr><td class='time'>{time(event.at)}</td><td>{escape(event.meaning)}</td><td>{escape(event.lane)}</td>"
             f"<td>{escape(event.message)} <small class='cite'>[{escape(citation_words(event.citation))}]</small></td></tr>"
             for event in self
         ]

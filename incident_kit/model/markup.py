@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from incident_kit.model.redaction import redact
 
@@ -22,13 +22,26 @@ def escape(text: object) -> str:
     return html.escape(redact(str(text)), quote=True)
 
 
-def moment(at: datetime) -> str:
-    """A time, for people and for programs."""
-    return f"<time datetime='{at.isoformat()}'>{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC</time>"
+def table(columns: Sequence[str], rows: Sequence[str], caption: str = "", numbers: Sequence[str] = (), attributes: str = "") -> Html:
+    """A table of rows that are HTML already, which scrolls in itself; `numbers` are those of its columns whose cells are right-aligned numbers."""
+    right = " class='n'"
+    head_row = "".join(f"<th scope='col'{right if column in numbers else ''}>{column}</th>" for column in columns)
+    return framed(f"<thead><tr>{head_row}</tr></thead><tbody>{''.join(rows)}</tbody>", caption, attributes)
 
 
-def table(columns: Sequence[str], rows: Sequence[str], caption: str = "") -> Html:
-    """A table of rows that are HTML already."""
-    head = "".join(f"<th scope='col'>{column}</th>" for column in columns)
+def framed(body: str, caption: str = "", attributes: str = "") -> Html:
+    """A table around its head and body."""
     note = f"<caption>{caption}</caption>" if caption else ""
-    return Html(f"<div class='scroll'><table>{note}<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>")
+    return Html(f"<div class='scroll' tabindex='0' role='group' aria-label='table'><table{attributes}>{note}{body}</table></div>")
+
+
+def time(at: datetime, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """A time, for people and for programs."""
+    return f"<time datetime='{at.isoformat()}'>{at.strftime(form)} UTC</time>"
+
+
+def period(since: datetime, until: datetime) -> str:
+    """From when until when; the day once, if it is the same."""
+    if since.date() != until.date():
+        return f"{time(since)} to {time(until)}"
+    return f"<time datetime='{since.isoformat()}'>{since:%Y-%m-%d %H:%M:%S}</time> to {time(until, '%H:%M:%S')}"

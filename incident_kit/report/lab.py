@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,21 +14,15 @@ from incident_kit.report.work import START
 # JupyterLab's own configuration: it asks nobody whether they want news, and notes in the notebook when each cell was run.
 CONFIGURATION = Path(__file__).parent / "jupyter"
 CONFIGURATION_VARIABLE = "JUPYTER_CONFIG_PATH"
-# JupyterLab aligns every cell of a table to the right, and leaves figures without a ground in its dark theme.
-STYLE = """<style>
-.jp-RenderedHTMLCommon .scroll { overflow-x: auto }
-.jp-RenderedHTMLCommon .scroll table, .jp-RenderedHTMLCommon table.head { margin: 0 0 1em; font-size: var(--jp-ui-font-size1) }
-.jp-RenderedHTMLCommon .scroll :is(td, th), .jp-RenderedHTMLCommon table.head :is(td, th) { text-align: left; vertical-align: top }
-.jp-RenderedHTMLCommon .scroll td.n { text-align: right; font-variant-numeric: tabular-nums }
-.jp-RenderedHTMLCommon .scroll caption { caption-side: bottom; text-align: left; padding: .5em; color: var(--jp-content-font-color2) }
-.jp-RenderedHTMLCommon .scroll :is(td.time, td.verdict), .jp-RenderedHTMLCommon table.head th { white-space: nowrap }
-.jp-RenderedHTMLCommon .cite, .jp-RenderedHTMLCommon .cite a { color: var(--jp-content-font-color2) }
-.jp-RenderedHTMLCommon tr.confirmed td.verdict, .jp-RenderedHTMLCommon .warning { color: var(--jp-error-color0); font-weight: bold }
-.jp-RenderedHTMLCommon .notice { border-left: .3em solid var(--jp-warn-color1); padding: .4em .8em }
-.jp-RenderedHTMLCommon figure { margin: 0 }
-.jp-RenderedHTMLCommon figure svg { background: white; width: 100%; height: auto; max-width: 75em }
-.jp-RenderedHTMLCommon details pre { white-space: pre-wrap; overflow-wrap: anywhere }
-</style>"""
+# The page's own style, in JupyterLab's colours and without what it does to tables and lists; three classes weigh more than its two.
+PLACE = ".jp-OutputArea-output.jp-RenderedHTMLCommon:not(.jp-RenderedMarkdown)"
+THEIRS = """
+--ink: var(--jp-content-font-color1); --paper: var(--jp-layout-color0); --soft: var(--jp-content-font-color2); --line: var(--jp-border-color2);
+--tint: var(--jp-layout-color1); --link: var(--jp-content-link-color); color: var(--ink);
+table { table-layout: auto } tbody tr { background: none } dl dt { float: none; width: auto; font-weight: normal } dl dd { float: none; width: auto; margin: 0 }
+table.dataframe { width: auto } table.dataframe :is(td, th) { text-align: right; min-width: 0; padding-left: .9rem }
+.notice { border-left: .3em solid var(--jp-warn-color1); padding: .4em .8em }
+"""
 
 
 def lab_command(folder: Path, options: Sequence[str] = ()) -> list[str]:
@@ -48,5 +43,13 @@ def lab_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def style() -> Html:
-    """How tables and charts look in JupyterLab; shown once, it holds for the whole notebook."""
-    return Html(STYLE)
+    """How tables and charts look in JupyterLab: as on the page. Shown once, it holds for the whole notebook."""
+    light, dark, rest = _parts((Path(__file__).parent / "report.css").read_text(encoding="utf-8"))
+    return Html(f"<style>{PLACE} {{ {light} {rest} {THEIRS} }}\n[data-jp-theme-light='false'] {PLACE} {{ {dark} {THEIRS} }}</style>")
+
+
+def _parts(css: str) -> tuple[str, str, str]:
+    """The page's light colours, its dark ones, and its rules."""
+    roots = re.compile(r":root \{([^}]*)\}")
+    light, dark = roots.findall(css)[:2]
+    return light, dark, roots.sub("", css)

@@ -126,10 +126,11 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     (data / "run.json").write_text(json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
     notebook = read_notebook(data / "notebook.ipynb")
     about, made = f"Incident {incident.id}: {incident.title}", f"Sealed {sealed_at[:19].replace('T', ' ')} UTC by {by}, incident_kit {__version__}"
-    if facts.get("by_hand"):
-        made += ". Worked on by hand: " + ("; ".join(facts["cells_to_doubt"]) or "every cell was run in order, as it stands") + "."
-    appendix = page.answers(Evidence(data / "evidence").answers()) + page.notes(facts.get("notes", ()))
-    (data / "report.html").write_text(html.render(notebook, about, made, appendix), encoding="utf-8")
+    if by_hand := bool(facts.get("by_hand")):
+        made += "; worked on by hand" + (", with doubts that stand at the end" if facts["cells_to_doubt"] else "")
+    doubted = page.worked(facts["cells_to_doubt"]) if by_hand else ""
+    appendix = doubted + page.answers(Evidence(data / "evidence").answers()) + page.notes(facts.get("notes", ()))
+    (data / "report.html").write_text(html.render(notebook, about, made, appendix, by_hand), encoding="utf-8")
     save_charts(notebook, data / "charts")
     gate.check(data, Evidence(data / "evidence").redaction())
     digest = bag.write(partial, {

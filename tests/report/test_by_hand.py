@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from typing import Any
 import pytest
 
 from incident_kit import places
-from incident_kit.errors import EvidenceError, ParameterError
+from incident_kit.errors import EvidenceError, LeakFound, ParameterError
 from incident_kit.evidence import journal
 from incident_kit.evidence.incident import Incident, create, load
 from incident_kit.evidence.verify import verify
@@ -83,6 +85,15 @@ def test_run_all_works_at_once_and_says_that_this_is_the_recorded_incident(run_o
     assert any("The recorded incident" in each for each in shown)
     assert any("● confirmed" in each for each in shown)
     assert "The recorded incident" in cells_of(run_once / "work" / "start.ipynb")[0]["source"]
+
+
+def test_no_two_drawings_of_a_notebook_share_a_name(run_once: Path) -> None:
+    """A browser takes a hatch or a clip from the first drawing that has one of that name, and draws nothing where that one is hidden."""
+    cells = [each for each in cells_of(run_once / "work" / NAME) if each["cell_type"] == "code"]
+    shown = ["".join(output["data"].get("text/html", "")) for each in cells for output in each["outputs"] if "data" in output]
+    names = [name for each in shown for name in re.findall(r'<(?:pattern|clipPath)[^>]* id="([^"]+)"', each)]
+    assert names
+    assert len(names) == len(set(names))
 
 
 def test_the_copies_end_with_a_section_of_ones_own(run_once: Path) -> None:
@@ -167,8 +178,10 @@ def test_a_seal_of_a_notebook_run_in_order_verifies_and_can_be_made_again(incide
     again = kit("reproduce", run.folder, "--trust-notebook")
     assert "findings.json" in again.stdout, again.stderr
     page = run.report.read_text(encoding="utf-8")
-    assert "Worked on by hand: every cell was run in order, as it stands." in page
+    assert "worked on by hand" in page
+    assert "By hand. Every cell was run in order, as it stands." in page
     assert "Your investigation" in page
+    assert page.count("<style>") == 1
 
 
 def test_cells_to_doubt_are_named_in_the_run_and_on_its_page(incident: Incident) -> None:
@@ -189,7 +202,24 @@ def test_cells_to_doubt_are_named_in_the_run_and_on_its_page(incident: Incident)
     assert "cell(s) were run that are not in the notebook as they were" in told
     assert "incident.collect" not in told
     page = run.report.read_text(encoding="utf-8")
+    assert "worked on by hand, with doubts that stand at the end" in page
     assert "was edited after it was run" in page
+    assert "hunter22" not in page
+
+
+def test_what_a_person_wrote_and_showed_is_redacted_on_the_page_and_keeps_it_from_being_sealed(incident: Incident) -> None:
+    def work_on(cells: list[dict[str, Any]]) -> None:
+        cells.append({"cell_type": "markdown", "id": "own-text", "metadata": {}, "source": "It said redis://:hunter22@cache:6379 to me."})
+        shown = {"text/html": "<td>password=hunter22</td>", "text/plain": "password=hunter22"}
+        cells.append({**own("'password=hunter22'", 99), "outputs": [{"output_type": "execute_result", "execution_count": 99, "metadata": {}, "data": shown}]})
+
+    with pytest.raises(LeakFound, match="its output, line 1"):
+        seal_work(edited(incident, work_on))
+    [partial] = incident.runs.glob("*.partial")
+    page = (partial / "data" / "report.html").read_text(encoding="utf-8")
+    assert "hunter22" not in page
+    assert "It said redis://[redacted:credentials]@cache:6379 to me." in page
+    assert "<td>password=[redacted:secret]</td>" in page
 
 
 def test_a_notebook_not_saved_since_it_was_run_is_not_sealed(incident: Incident) -> None:
@@ -243,6 +273,28 @@ def test_collecting_adds_evidence_and_tells_the_journal(incident: Incident, tmp_
     assert [Path(item.origin).name for item in incident.evidence.slices()][1:] == ["more.log"]
     assert journal.entries(incident.journal)[-1].kind == "custody"
     assert "no --since was given" in capsys.readouterr().out
+
+
+def test_what_live_systems_answer_is_shown_at_once(incident: Incident, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Here there is none, which is an answer too; a kernel has its event loop running, which asking must not mind."""
+    monkeypatch.chdir(incident.folder)
+    for name in ("REDIS_URL", "DATABASE_URL", "WHMCS_API_URL", "SF_LOGIN_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+    async def in_a_kernel() -> str:
+        return Investigation(incident.folder).collect(live=True)
+
+    shown = asyncio.run(in_a_kernel())
+    assert "What did the live systems answer?" in shown
+    assert "REDIS_URL is set neither in this environment" in shown
+    assert "postgres" in capsys.readouterr().out
+    assert len(incident.evidence.answers()) > 3
+
+
+def test_a_notebook_shows_of_our_errors_the_sentence() -> None:
+    code = "from incident_kit.errors import InputError; raise InputError('no such file. Check the name.')"
+    shown = subprocess.run([sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", "-c", code], capture_output=True, text=True, check=False)
+    assert shown.stdout.strip() == "no such file. Check the name."
 
 
 def test_outside_of_a_work_folder_nothing_is_written(incident: Incident) -> None:
