@@ -99,6 +99,8 @@ def test_ip_addresses_go_where_that_is_chosen(kit: Kit, tmp_path: Path) -> None:
     assert kit("redact", tmp_path / "log", "--ip-addresses", cwd=tmp_path).stdout == "[redacted:ip] asked\n"
     (tmp_path / "incident-kit.toml").write_text("hide_ip_addresses = true\n", encoding="utf-8")
     assert kit("redact", tmp_path / "log", cwd=tmp_path).stdout == "[redacted:ip] asked\n"
+    (tmp_path / "access.log").write_text('203.0.113.7 - - [23/Nov/2026:09:00:00 +0000] "GET /api/orders HTTP/1.1" 200 94\n', encoding="utf-8")
+    assert '"client": "[redacted:ip]"' in kit("parse", tmp_path / "access.log", cwd=tmp_path).stdout
 
 
 @given(
