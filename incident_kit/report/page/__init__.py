@@ -4,7 +4,7 @@ Every value goes through `pieces.escape`; text from logs was redacted when it le
 cited lines and queries, which `cited_lines` shows at the end; the page's script opens them where they are cited.
 """
 
-from incident_kit.report.page.answered import answers, notes
+from incident_kit.report.page.answered import answers, notes, worked
 from incident_kit.report.page.cited import cited_lines, queries
 from incident_kit.report.page.drawn import chart, drawings, small_multiples
 from incident_kit.report.page.head import head
@@ -29,4 +29,5 @@ __all__ = [
     "steps",
     "suspects",
     "timeline",
+    "worked",
 ]
