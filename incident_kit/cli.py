@@ -125,7 +125,7 @@ def report(
 
     settings = configuration.load()
     runbook = runbook or settings.runbook
-    title = load(runbook).scenario(scenario).title
+    title = load(runbook).title(scenario)
     given = _parameters(scenario, runbook, parameter or [])
     bounds = _bounds(since, until, tz)
     if bool(log or live) == bool(evidence):
@@ -282,7 +282,7 @@ def _parameters(scenario: str, runbook: str, given: list[str]) -> dict[str, Any]
             raise InputError(f"-p takes NAME=VALUE, not {name!r}.")
     parameters = {name: value for name, _, value in pairs}
     if parameters:
-        check_parameters(places.notebooks() / load(runbook).scenario(scenario).notebook, parameters)
+        check_parameters(places.notebooks() / load(runbook).notebook(scenario), parameters)
     return parameters
 
 

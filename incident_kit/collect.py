@@ -20,7 +20,7 @@ from incident_kit.configuration import Configuration
 from incident_kit.errors import EvidenceError, LogFileError
 from incident_kit.evidence import journal
 from incident_kit.evidence.incident import Incident
-from incident_kit.evidence.store import BEFORE_AN_ANSWER, Evidence, Incoming, Item
+from incident_kit.evidence.store import Evidence, Incoming, Item
 from incident_kit.logs.slices import MARGIN, NOTHING_TOLD, OpenLog, Span, open_log
 from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window, iso
@@ -63,8 +63,8 @@ def collect(
                 raise
             lost.append(f"the logs could not be preserved: {error}")
     if logs_kept is None:
-        end = until or datetime.now(UTC)
-        logs_kept = Collected(Window(since or end - BEFORE_AN_ANSWER, end), (), ())
+        begun = min((answer.asked_at for answer in asked.answers), default=datetime.now(UTC) - timedelta(seconds=1))
+        logs_kept = Collected(Window(since or begun, until or datetime.now(UTC)), (), ())
     for item in logs_kept.items:
         journal.append(incident.journal, "custody", f"preserved item {item.id}: {item.size_bytes} bytes of {item.origin}, sha256 {item.sha256}")
     for line in (*logs_kept.notes, *(f"{item.origin}: {remark}" for item in logs_kept.items for remark in item.details["notes"]), *lost):

@@ -14,7 +14,7 @@ from datetime import datetime
 from incident_kit.evidence.store import Item
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.rates import Bucket, by_name
-from incident_kit.logs.reading import Records, question, question_title
+from incident_kit.logs.reading import QUERIES, Records, question, question_title
 from incident_kit.model.answer import Answer, Status
 from incident_kit.model.finding import Absence, Citation, Event, Figure, Finding, Line, Pointer, Verdict
 from incident_kit.model.redaction import redact
@@ -52,7 +52,8 @@ def head(book: Runbook, scenario: Scenario, findings: Sequence[Finding], minutes
         what = f"{_escape(scenario.title)}: <strong>not confirmed</strong>, and {len(undecided)} of {len(findings)} symptoms could not be decided"
     else:
         what = f"{_escape(scenario.title)}: <strong>ruled out</strong> in this window"
-    rows = [("What", what)]
+    rows = [("First", f"<strong class='warning'>{_escape(scenario.caution)}</strong>")] if scenario.caution else []
+    rows.append(("What", what))
     rows.append(("Window", f"{_time(window.since)} to {_time(window.until)}"))
     if begun:
         rows.append(("Since", f"{_time(begun)}, when the first affected request began"))
@@ -61,7 +62,7 @@ def head(book: Runbook, scenario: Scenario, findings: Sequence[Finding], minutes
         else:
             rows.append(("Until", "<strong>not over</strong> at the end of the evidence"))
     rows.append(("How bad", _how_bad(confirmed, minutes)))
-    if confirmed:
+    if confirmed or scenario.caution:  # where caution comes first, suspicion is enough
         severity = book.severity(scenario.severity)
         rows.append(
             (
@@ -92,7 +93,7 @@ def findings(found: Sequence[Finding]) -> Html:
             f"<tr class='{finding.verdict}'><th scope='row'>{_escape(finding.title)}</th><td class='verdict'>{VERDICT_WORDS[finding.verdict]}</td>"
             f"<td>{_escape(finding.statement)}{citations(finding.citations)}{reason}</td></tr>"
         )
-    return _table(["Symptom", "Verdict", "What was found"], rows)
+    return table(["Symptom", "Verdict", "What was found"], rows)
 
 
 def chart(minutes: Sequence[Bucket], events: Sequence[Event], window: Window) -> Html:
@@ -109,7 +110,7 @@ def before_and_during(buckets: Sequence[Bucket], found: Sequence[Finding], what:
     """Each route or dependency before the first affected request and from then to recovery, the most changed first."""
     begun = min((finding.first_affected for finding in found if finding.first_affected), default=None)
     if begun is None:
-        return _table([what, "Requests", "Average", "Failed or aborted"], [_totals(name, group) for name, group in sorted(by_name(buckets).items(), key=str) if name])  # fmt: skip
+        return table([what, "Requests", "Average", "Failed or aborted"], [_totals(name, group) for name, group in sorted(by_name(buckets).items(), key=str) if name])  # fmt: skip
     ended = max((finding.recovered for finding in found if finding.recovered), default=None)
     rows = []
     for name, group in by_name(buckets).items():
@@ -121,7 +122,7 @@ def before_and_during(buckets: Sequence[Bucket], found: Sequence[Finding], what:
     ordered = [row for _, row in sorted(rows, key=lambda row: (-row[0], row[1]))]
     columns = [what, "Before", "average", "bad", "During", "average", "bad"]
     caption = f"By minute; during is from {_time(begun)}{f' to {_time(ended)}' if ended else ''}. Bad: failed (for calls: any error) or aborted.{_note(query)}"
-    return _table(columns, ordered, caption)
+    return table(columns, ordered, caption)
 
 
 def _sum(group: Sequence[Bucket]) -> tuple[int, float, float]:
@@ -151,7 +152,7 @@ def timeline(events: Sequence[Event]) -> Html:
         for event in events[:MOST_EVENTS]
     ]
     caption = f"The first {MOST_EVENTS} of {len(events)} events; all are in timeline.jsonl." if len(events) > MOST_EVENTS else ""
-    return _table(["Time", "Is when", "Lane", "What"], rows, caption)
+    return table(["Time", "Is when", "Lane", "What"], rows, caption)
 
 
 def accounting(accounts: Sequence[Account], records: Records) -> Html:
@@ -172,7 +173,7 @@ def accounting(accounts: Sequence[Account], records: Records) -> Html:
     remarks.append("Only what was logged can be seen: a request that never finished has no line, and a slow client looks like a slow server.")
     columns = ["File", "Format", "Lines", "Records", "Continuations", "Unparsed", "Outside the window", "Undated", "Repeated", "Records seen", "Zone"]
     caption = "Lines = records + continuations + unparsed + outside the window." + _note("accounting")
-    return Html(_table(columns, rows, caption) + "<ul>" + "".join(f"<li>{remark}</li>" for remark in remarks) + "</ul>")
+    return Html(table(columns, rows, caption) + "<ul>" + "".join(f"<li>{remark}</li>" for remark in remarks) + "</ul>")
 
 
 def _remarks(account: Account) -> list[str]:
@@ -234,16 +235,7 @@ def answers(items: Sequence[Item]) -> Html:
         return Html("")
     caption = f"The servers' clocks against this machine's, which nothing here was corrected by: {'; '.join(clocks)}." if clocks else ""
     columns = ["Question", "Answer", "What a person should know", "Asked", "Took"]
-    return Html(f"<h2>What did the live systems answer?</h2>{_table(columns, rows, caption)}{''.join(details)}")
-
-
-def steps(scenario: Scenario) -> Html:
-    """What the runbook advises. Text for a person; nothing is carried out."""
-    entries = []
-    for step in scenario.steps:
-        caution = f"<br><em>Caution: {_escape(step.caution)}</em>" if step.caution else ""
-        entries.append(f"<li>{_escape(step.text)}{caution}</li>")
-    return Html(f"<p>{_escape(scenario.impact)}</p><ol>{''.join(entries)}</ol>")
+    return Html(f"<h2>What did the live systems answer?</h2>{table(columns, rows, caption)}{''.join(details)}")
 
 
 def cited_lines(found: Sequence[Finding], events: Sequence[Event], records: Records) -> Html:
@@ -258,7 +250,10 @@ def cited_lines(found: Sequence[Finding], events: Sequence[Event], records: Reco
         for line in cited
         if line in raw
     )
-    names = ("requests_by_bucket", "calls_by_bucket", "errors", "streams", "accounting", "requests", "calls")
+    cited_queries = {
+        citation.query for finding in found for citation in finding.citations if isinstance(citation, Figure | Absence) and not _is_answer(citation)
+    }
+    names = dict.fromkeys(("requests_by_bucket", "calls_by_bucket", "errors", "signs", "streams", "accounting", *sorted(cited_queries), "requests", "calls"))
     queries = "".join(
         f"<details id='q-{name}'><summary>{_escape(question_title(name))} (<code>{name}.sql</code>)</summary><pre>{_escape(question(name))}</pre></details>"
         for name in names
@@ -273,10 +268,12 @@ def citations(cited: Iterable[Citation]) -> str:
         if isinstance(citation, Figure):
             lines = " ".join(f"<a href='#{_anchor(line)}'>{line.line}</a>" for line in citation.exemplars)
             parts.append(f"<a href='#q-{_escape(citation.query)}'>{citation.n:,} records</a>{', such as line ' + lines if lines else ''}")
+        elif isinstance(citation, Absence) and _is_answer(citation):
+            parts.append(", ".join(f"<a href='#a-{_escape(item)}'>{_escape(citation.query)}, item {_escape(item)}</a>" for item in citation.items))
         elif isinstance(citation, Absence):
             parts.append(f"<a href='#q-{_escape(citation.query)}'>none among {citation.examined:,} records</a>")
         elif isinstance(citation, Pointer):
-            parts.append(f"item {_escape(citation.item)} at {_escape(citation.pointer)}")
+            parts.append(f"<a href='#a-{_escape(citation.item)}'>item {_escape(citation.item)}</a> at {_escape(citation.pointer)}")
         elif citation.item == "journal":
             parts.append(f"journal, line {citation.line}")
         else:
@@ -306,11 +303,16 @@ def _lines_of(citation: Citation) -> tuple[Line, ...]:
     return (citation,) if isinstance(citation, Line) else ()
 
 
+def _is_answer(citation: Figure | Absence) -> bool:
+    """Whether it rests on a live system's answer, and not on a query over records."""
+    return not (QUERIES / f"{citation.query}.sql").is_file()
+
+
 def _anchor(line: Line) -> str:
     return f"l-{_escape(line.item)}-{line.line}"
 
 
-def _table(columns: Sequence[str], rows: Sequence[str], caption: str = "") -> Html:
+def table(columns: Sequence[str], rows: Sequence[str], caption: str = "") -> Html:
     head_row = "".join(f"<th scope='col'>{column}</th>" for column in columns)
     note = f"<caption>{caption}</caption>" if caption else ""
     return Html(f"<div class='scroll'><table>{note}<thead><tr>{head_row}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>")

@@ -67,8 +67,7 @@ def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequenc
 
     `given` are further parameters of the notebook; `notes` say what could not be collected. Raises ParameterError, RunbookError, EvidenceError.
     """
-    scenario = book.scenario(scenario_id)
-    source = places.notebooks() / scenario.notebook
+    source = places.notebooks() / book.notebook(scenario_id)
     parameters = {**OUR_PARAMETERS, "since": iso(window.since), "until": iso(window.until), **(given or {})}
     check_parameters(source, parameters)
     partial = begin(incident, scenario_id)
@@ -79,7 +78,7 @@ def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequenc
         snapshot(incident, book, data)
         error = execute(source, data / "notebook.ipynb", parameters, data, kernel)
     facts = {
-        "scenario": scenario_id, "notebook": scenario.notebook, "notebook_cells_sha256": cells_digest(read_notebook(source)),
+        "scenario": scenario_id, "notebook": source.name, "notebook_cells_sha256": cells_digest(read_notebook(source)),
         "parameters": parameters, "window": window.to_json(), "started": iso(started), "error": error, "notes": list(notes),
     }  # fmt: skip
     return seal(incident, partial, facts)

@@ -16,6 +16,7 @@ from incident_kit.model.times import iso
 from incident_kit.report.notebook import PARAMETER, cells_digest, read_notebook
 from incident_kit.report.results import COMPARED
 from incident_kit.report.run import Run, begin, seal, snapshot
+from incident_kit.runbook.data import TRIAGE, Runbook
 from incident_kit.runbook.data import load as load_runbook
 
 
@@ -23,13 +24,14 @@ def prepare_work(incident: Incident, recorded: bool = False) -> Path:
     """A copy of each notebook in the incident's work folder, with its parameters filled in. What is there is left alone."""
     folder = incident.folder / "work"
     folder.mkdir(mode=0o700, exist_ok=True)
-    for scenario in load_runbook().scenarios:
-        target = folder / scenario.notebook
+    book = load_runbook()
+    for scenario_id in _all(book):
+        target = folder / book.notebook(scenario_id)
         if not target.exists():
-            notebook = json.loads((places.notebooks() / scenario.notebook).read_text(encoding="utf-8"))
+            notebook = json.loads((places.notebooks() / target.name).read_text(encoding="utf-8"))
             for cell in notebook["cells"]:
                 if "parameters" in cell["metadata"].get("tags", []):
-                    cell["source"] = fill_in(_text(cell["source"]), {"evidence": RECORDED if recorded else "..", "output": scenario.id})
+                    cell["source"] = fill_in(_text(cell["source"]), {"evidence": RECORDED if recorded else "..", "output": scenario_id})
             target.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return folder
 
@@ -55,31 +57,36 @@ def seal_work(folder: Path) -> Run:
     if not (folder.parent / "incident.toml").is_file():
         raise EvidenceError(f"{folder}: not a work folder of an incident. Give one such as reports/<id>/work, made by `incident-kit lab`.")
     incident, book = load(folder.parent), load_runbook()
-    worked_on = [scenario for scenario in book.scenarios if (folder / scenario.id / "findings.json").is_file()]
+    worked_on = [scenario_id for scenario_id in _all(book) if (folder / scenario_id / "findings.json").is_file()]
     if not worked_on:
         raise EvidenceError(f"{folder}: no notebook in it has been run to its end and saved. Run All, save, and seal again.")
-    scenario = max(worked_on, key=lambda scenario: (folder / scenario.id / "findings.json").stat().st_mtime)
-    notebook = read_notebook(folder / scenario.notebook)
+    scenario_id = max(worked_on, key=lambda scenario_id: (folder / scenario_id / "findings.json").stat().st_mtime)
+    notebook = read_notebook(folder / book.notebook(scenario_id))
     store = Evidence(incident.folder / "evidence")
     if not store.items():
         store = open_evidence(places.recorded())
     window = store.window()
-    partial = begin(incident, scenario.id)
+    partial = begin(incident, scenario_id)
     data = partial / "data"
     Evidence(data / "evidence").adopt(store.items())
     snapshot(incident, book, data)
-    shutil.copy2(folder / scenario.notebook, data / "notebook.ipynb")
+    shutil.copy2(folder / book.notebook(scenario_id), data / "notebook.ipynb")
     for pattern in COMPARED:
-        for path in (folder / scenario.id).glob(pattern):
-            target = data / path.relative_to(folder / scenario.id)
+        for path in (folder / scenario_id).glob(pattern):
+            target = data / path.relative_to(folder / scenario_id)
             target.parent.mkdir(exist_ok=True)
             shutil.copy2(path, target)
     facts = {
-        "scenario": scenario.id, "notebook": scenario.notebook, "notebook_cells_sha256": cells_digest(notebook), "by_hand": True,
+        "scenario": scenario_id, "notebook": book.notebook(scenario_id), "notebook_cells_sha256": cells_digest(notebook), "by_hand": True,
         "parameters": {"since": iso(window.since), "until": iso(window.until)}, "window": window.to_json(),
         "started": iso(datetime.now(UTC)), "error": "", "cells_to_doubt": doubtful_cells(notebook),
     }  # fmt: skip
     return seal(incident, partial, facts)
+
+
+def _all(book: Runbook) -> list[str]:
+    """What there is a notebook of: each scenario, and the triage."""
+    return [TRIAGE, *(scenario.id for scenario in book.scenarios)]
 
 
 def doubtful_cells(notebook: Any) -> list[str]:

@@ -1,43 +1,22 @@
-"""The checks: each decides one symptom from evidence, with parameters that a team sets in its runbook files.
-
-A check is a function of the `Ground`, the `Symptom` and its keyword-only parameters; their names and types are what
-the runbook file may say under `[symptom.parameters]`. To add one, write it here, name it in `__all__`, and test it.
-"""
+"""Checks of how many requests, how slow, and how many of them fail."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from statistics import median
 from typing import Any
 
 from incident_kit.analysis.thresholds import Exceedance, Measure, exceedances, stretch_above
-from incident_kit.evidence.journal import Entry
-from incident_kit.logs.rates import Bucket, by_name, requests_by_bucket
-from incident_kit.logs.reading import Records
-from incident_kit.model.finding import Absence, Figure, Finding, Line, Symptom, Verdict
-from incident_kit.model.times import Window
-
-__all__ = ["average_duration", "error_share", "noted"]
+from incident_kit.logs.rates import Bucket, by_name
+from incident_kit.model.finding import Figure, Finding, Line, Symptom, Verdict
+from incident_kit.runbook.checks.parts import EXEMPLARS, confirmed, figure, inconclusive, not_checked, not_in_logs
+from incident_kit.runbook.ground import Ground
 
 FINE = timedelta(minutes=1)
-EXEMPLARS = 5
-# The edge of the evidence may miss the edge of the window by this much and still cover it.
-EDGE_TOLERANCE = timedelta(seconds=60)
 NEVER_US = 1 << 62
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What checks may look at: records, the window, the journal. All of it comes from evidence."""
-
-    records: Records
-    window: Window
-    journal: Sequence[Entry] = ()
-
-    @property
-    def items(self) -> tuple[str, ...]:
-        return tuple(source.id for source in self.records.sources)
+BUCKETS_TO_COMPARE = 4
 
 
 def average_duration(
@@ -49,27 +28,36 @@ def average_duration(
 
 
 def error_share(
-    ground: Ground, symptom: Symptom, *, share: float, bucket: timedelta, min_requests: int, in_a_row: int, by_route: bool, ignore_routes: Sequence[str]
+    ground: Ground, symptom: Symptom, *, share: float, bucket: timedelta, min_requests: int, in_a_row: int, by_route: bool, ignore_routes: Sequence[str], feature: str
 ) -> Finding:  # fmt: skip
-    """Whether more than `share` of the requests failed (5xx) or were aborted in enough neighbouring buckets."""
-    rule = _Rule(lambda found: found.bad_share, share, bucket, min_requests, in_a_row, by_route, frozenset(ignore_routes), faults=True)
+    """Whether more than `share` of the requests (of one feature, if it is named) failed (5xx) or were aborted in enough neighbouring buckets."""
+    rule = _Rule(lambda found: found.bad_share, share, bucket, min_requests, in_a_row, by_route, frozenset(ignore_routes), faults=True, feature=feature)
     return _decide(ground, symptom, rule, lambda found: f"{found.bad_share:.1%} failed or aborted", "error_share")
 
 
-def noted(ground: Ground, symptom: Symptom, *, kind: str) -> Finding:
-    """Whether people have noted an entry of this kind in the journal; without one, it was not checked."""
-    entries = [entry for entry in ground.journal if entry.kind == kind]
-    if not entries:
-        reason = f"no {kind} is noted in the journal, and logs cannot tell: ask those who hear from customers"
-        return Finding(symptom.id, symptom.title, Verdict.NOT_CHECKED, "Not known from here.", reason=reason)
-    statement = f"{len(entries)} noted, first: {entries[0].text}"
-    citations = tuple(Line("journal", entry.line) for entry in entries)
-    return Finding(symptom.id, symptom.title, Verdict.CONFIRMED, statement, citations, first_affected=min(entry.at for entry in entries))
+def traffic_spike(ground: Ground, symptom: Symptom, *, factor: float, bucket: timedelta, least: int) -> Finding:
+    """Whether a bucket has `factor` times the requests of the buckets before it."""
+    if not ground.items:
+        return not_checked(symptom, "no log is in the evidence")
+    # The first and the last bucket may be cut by the window.
+    whole = [one for one in ground.buckets(bucket) if one.name is None and one.start >= ground.window.since and one.start + bucket <= ground.window.until]
+    if len(whole) < BUCKETS_TO_COMPARE:
+        return inconclusive(
+            symptom, "Cannot be said.", f"fewer than {BUCKETS_TO_COMPARE} whole buckets of {_span(bucket)} lie in the window: take an earlier --since"
+        )
+    judged = [(one.n / max(1.0, median(before.n for before in whole[:place])), one) for place, one in enumerate(whole) if place >= BUCKETS_TO_COMPARE - 1]
+    times, most = max(judged, key=lambda pair: (pair[0], pair[1].n))
+    statement = f"{most.n:,} requests in {_span(bucket)} from {most.start:%H:%M} UTC, {times:.1f} times as many as was usual before."
+    if times < factor or most.n < least:
+        return not_in_logs(ground, symptom, f"At most {statement[0].lower()}{statement[1:]}", sum(one.n for one in whole), "requests_by_bucket")
+    first = next(one for share, one in judged if share >= factor and one.n >= least)
+    cited = figure(ground, "requests_by_bucket", most.n, (), bucket_us=bucket // timedelta(microseconds=1), route=None)
+    return confirmed(symptom, statement, [cited], first.start, times_as_many=times)
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A threshold over buckets of requests. `faults`: whether a failed request is what it counts, or a slow one."""
+    """A threshold over buckets of requests (of one feature, if it is named). `faults`: whether a failed request is what it counts, or a slow one."""
 
     measure: Measure
     limit: float
@@ -79,14 +67,21 @@ class _Rule:
     by_route: bool
     ignore_routes: frozenset[str]
     faults: bool
+    feature: str = ""
+
+    def named(self, route: str | None) -> str:
+        """What a bucket is of, in words."""
+        return route or self.feature or "all requests"
 
 
 def _decide(ground: Ground, symptom: Symptom, rule: _Rule, wording: Callable[[Bucket], str], measure_name: str) -> Finding:
-    buckets = requests_by_bucket(ground.records, rule.bucket)
+    if not ground.items:
+        return not_checked(symptom, "no log is in the evidence")
+    buckets = _buckets(ground, rule, rule.bucket)
     examined = sum(bucket.n for bucket in buckets if bucket.name is None)
     if not examined:
-        reason = "no finished request is in the evidence for this window"
-        return Finding(symptom.id, symptom.title, Verdict.INCONCLUSIVE, "Cannot be said.", reason=reason)
+        reason = f"no finished request{f' of {rule.feature}' if rule.feature else ''} is in the evidence for this window"
+        return inconclusive(symptom, "Cannot be said.", reason)
     looked_at = [bucket for bucket in buckets if bucket.name is None or (rule.by_route and bucket.name not in rule.ignore_routes)]
     stretches = [stretch for group in by_name(looked_at).values() for stretch in exceedances(group, rule.measure, rule.limit, rule.min_requests, rule.bucket)]
     long_enough = [stretch for stretch in stretches if len(stretch.buckets) >= rule.in_a_row]
@@ -95,26 +90,24 @@ def _decide(ground: Ground, symptom: Symptom, rule: _Rule, wording: Callable[[Bu
     if stretches:
         worst = max(stretches, key=lambda stretch: rule.measure(stretch.worst))
         reason = (
-            f"{worst.name or 'all requests'}: above the limit in {len(worst.buckets)} bucket(s) of {_span(rule.bucket)}, "
+            f"{rule.named(worst.name)}: above the limit in {len(worst.buckets)} bucket(s) of {_span(rule.bucket)}, "
             f"and the runbook asks for {rule.in_a_row} in a row"
         )
-        return Finding(symptom.id, symptom.title, Verdict.INCONCLUSIVE, f"{wording(worst.worst)} at worst.", _figures(ground, rule, [worst]), reason)
+        return inconclusive(symptom, f"{wording(worst.worst)} at worst.", reason, _figures(ground, rule, [worst]))
     if max((bucket.n for bucket in buckets if bucket.name is None), default=0) < rule.min_requests:
         reason = f"no bucket of {_span(rule.bucket)} holds {rule.min_requests} requests: too few to judge"
-        return Finding(symptom.id, symptom.title, Verdict.INCONCLUSIVE, f"{examined} requests in the window.", reason=reason)
-    if gap := uncovered(ground):
-        return Finding(symptom.id, symptom.title, Verdict.INCONCLUSIVE, "Not seen in what there is.", reason=gap)
+        return inconclusive(symptom, f"{examined} requests in the window.", reason)
     overall = max((bucket for bucket in buckets if bucket.name is None and bucket.n >= rule.min_requests), key=rule.measure)
-    absence = Absence(ground.items, ground.window, examined, "requests_by_bucket")
-    return Finding(symptom.id, symptom.title, Verdict.RULED_OUT, f"At worst {wording(overall)}, over {overall.n} requests.", (absence,))
+    return not_in_logs(ground, symptom, f"At worst {wording(overall)}, over {overall.n} requests.", examined, "requests_by_bucket")
 
 
 def _confirmed(ground: Ground, symptom: Symptom, rule: _Rule, stretches: Sequence[Exceedance], wording: Callable[[Bucket], str], measure_name: str) -> Finding:  # fmt: skip
     worst = max(stretches, key=lambda stretch: rule.measure(stretch.worst))
-    names = sorted({stretch.name or "all requests" for stretch in stretches})
-    others = f"; also {', '.join(name for name in names if name != (worst.name or 'all requests'))}" if len(names) > 1 else ""
+    names = sorted({rule.named(stretch.name) for stretch in stretches})
+    others = f"; also {', '.join(name for name in names if name != rule.named(worst.name))}" if len(names) > 1 else ""
+    named = rule.named(worst.name)
     statement = (
-        f"{worst.name or 'All requests'}: {wording(worst.worst)} in the worst {_span(rule.bucket)} "
+        f"{named[0].upper()}{named[1:]}: {wording(worst.worst)} in the worst {_span(rule.bucket)} "
         f"(from {worst.worst.start:%H:%M} UTC, {worst.worst.n} requests){others}."
     )
     spans = [span for stretch in stretches if (span := _affected(ground, rule, stretch))]
@@ -131,7 +124,7 @@ def _confirmed(ground: Ground, symptom: Symptom, rule: _Rule, stretches: Sequenc
 
 def _affected(ground: Ground, rule: _Rule, stretch: Exceedance) -> tuple[datetime, datetime] | None:
     """When the first affected request started and the last one ended, by the limit, minute by minute."""
-    fine = [bucket for bucket in requests_by_bucket(ground.records, FINE) if bucket.name == stretch.name]
+    fine = [bucket for bucket in _buckets(ground, rule, FINE) if bucket.name == stretch.name]
     span = stretch_above(fine, rule.measure, rule.limit, stretch)
     rows = _bad_requests(ground, rule, stretch.name, span or (stretch.start, stretch.end))
     return (min(row["started"] for row in rows), max(row["ts"] for row in rows)) if rows else None
@@ -147,29 +140,29 @@ def _figures(ground: Ground, rule: _Rule, stretches: Sequence[Exceedance]) -> tu
     return tuple(figures)
 
 
+def _buckets(ground: Ground, rule: _Rule, width: timedelta) -> list[Bucket]:
+    """The buckets over all and by route; of a feature, its routes' alone, with their sums as the whole."""
+    if not rule.feature:
+        return ground.buckets(width)
+    routes = [bucket for bucket in ground.buckets(width) if bucket.name is not None and ground.belongs(bucket.name, rule.feature)]
+    sums: dict[datetime, Bucket] = {}
+    for one in routes:
+        so_far = sums.get(one.start, replace(one, name=None, n=0, failed=0, aborted=0, refused=0, total_us=0, timed=0, p50_us=None, p95_us=None, p99_us=None))
+        counts = ("n", "failed", "aborted", "refused", "total_us", "timed")
+        sums[one.start] = replace(so_far, **{name: getattr(so_far, name) + getattr(one, name) for name in counts})
+    return sorted([*sums.values(), *routes], key=lambda bucket: (bucket.start, bucket.name or ""))
+
+
 def _bad_requests(ground: Ground, rule: _Rule, route: str | None, span: tuple[datetime, datetime]) -> list[dict[str, Any]]:
     since, until = (moment.astimezone(UTC).replace(tzinfo=None) for moment in span)
     limit_us = NEVER_US if rule.faults else round(rule.limit * 1000)
-    return ground.records.query("bad_requests", since=since, until=until, route=route, faults=rule.faults, limit_us=limit_us)
+    routes = [route] if route else list(ground.routes(rule.feature)) if rule.feature else []
+    return ground.records.query("bad_requests", since=since, until=until, routes=routes, faults=rule.faults, limit_us=limit_us)
 
 
 def _requests_between(ground: Ground) -> tuple[datetime | None, datetime | None]:
     row = ground.records.query("matching_requests")[0]
     return row["first"], row["last"]
-
-
-def uncovered(ground: Ground) -> str:
-    """Why the evidence does not cover the window; empty if it does. Nothing can be ruled out over what was not seen."""
-    dated = [account for account in ground.records.accounting() if account.first and account.last]
-    if not dated:
-        return "the evidence holds no dated record in the window"
-    first = min(account.first for account in dated if account.first)
-    last = max(account.last for account in dated if account.last)
-    if first - ground.window.since > EDGE_TOLERANCE:
-        return f"the evidence begins at {first:%H:%M:%S} UTC, after the window does ({ground.window.since:%H:%M:%S})"
-    if ground.window.until - last > EDGE_TOLERANCE:
-        return f"the evidence ends at {last:%H:%M:%S} UTC, before the window does ({ground.window.until:%H:%M:%S})"
-    return next((f"{account.origin}: {account.damage}" for account in dated if account.damage), "")
 
 
 def _span(width: timedelta) -> str:
