@@ -296,7 +296,7 @@ def reproduce(
 @app.command()
 def parse(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Log files, plain or packed (gzip, zstd, bzip2, xz); - is standard input.")],
-    to: Annotated[str, typer.Option("--to", help="jsonl or csv.")] = "jsonl",
+    to: Annotated[str, typer.Option("--to", help="jsonl, csv or parquet.")] = "jsonl",
     since: Annotated[str, typer.Option(help="Start of the window: -30m, 14:05 or ISO 8601.")] = "",
     until: Annotated[str, typer.Option(help="End of the window.")] = "",
     runbook: RunbookFolder = "",
@@ -309,11 +309,13 @@ def parse(
     Example: incident-kit parse combined.log error.log.1.gz --to csv > records.csv
     """
     from incident_kit.logs.archives import spooled
-    from incident_kit.logs.export import export
+    from incident_kit.logs.export import FORMS, export
     from incident_kit.runbook.data import load
 
-    if to not in ("jsonl", "csv"):
-        raise InputError(f"--to takes jsonl or csv, not {to!r}.")
+    if to not in FORMS:
+        raise InputError(f"--to takes {', '.join(FORMS)}, not {to!r}.")
+    if to == "parquet" and sys.stdout.isatty():
+        raise InputError("Parquet is no text for a terminal: write it to a file, with > records.parquet.")
     on_terminal = sys.stderr.isatty()
     with spooled(files) as paths:
         accounts = export(

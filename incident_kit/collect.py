@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -164,6 +164,7 @@ def preserve(evidence: Evidence, path: Path, window: Window, unsaid: Unsaid = NO
             margin *= 2
         status = os.fstat(file.descriptor)
         notes = []
+        unsaid = replace(unsaid, date_order=file.recognition.zones.date_order)  # the slice alone may not show it
         if incoming.size_bytes < span.end - span.start:
             notes.append("the file shrank while it was read (truncated or rotated by copying): what could be read is kept")
         if status.st_size > span.size:

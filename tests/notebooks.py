@@ -17,7 +17,7 @@ NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 PICKS = 'scenario = book.scenario("SCENARIO_ID")'
 EXAMINES = "findings = runbook.examine(scenario, ground)"
 RANKS = "ranking = runbook.triage(book, ground)\nscenario, findings = ranking[0].scenario, ranking[0].findings"
-RANKING = ("## Which scenario is it?", "advice.ranking(book, ranking)")
+RANKING = ("## Which scenario is it?", "page.ranking(ranking)")
 
 
 def written() -> dict[str, str]:

@@ -141,19 +141,25 @@ def change_at(records: Records, onset: Onset) -> Change | None:
     seen = records.query("matching_requests")[0]
     if not seen["n"] or seen["last"] <= since:
         return None
-    until = min(since + AFTER, onset.recovered.at if onset.recovered else seen["last"] + timedelta(milliseconds=1))
-    window = {"normal_since": _naive(normal.since), "normal_until": _naive(normal.until), "since": _naive(since), "until": _naive(until)}
-    slow = onset.measure != "errors"
-    groups = [Group(**row) for row in records.query("change_by_group", slow=slow, **window)]
+    sides = sides_of(onset, seen["last"])
+    groups = [Group(**row) for row in records.query("change_by_group", slow=onset.measure != "errors", **sides)]
     everything = next((group for group in groups if group.kind == "all"), None)
     if everything is None or not everything.n_before or not everything.n_after:
         return None
     return Change(
-        onset, (normal.until - max(normal.since, seen["first"])) / timedelta(minutes=1), (until - since) / timedelta(minutes=1), everything, tuple(groups),
-        tuple(Calls(**row) for row in records.query("change_by_dependency", slow=slow, **window)),
-        tuple(Errors(**row) for row in records.query("change_by_error", **window)),
+        onset, (normal.until - max(normal.since, seen["first"])) / timedelta(minutes=1), (sides["until"] - sides["since"]) / timedelta(minutes=1),
+        everything, tuple(groups),
+        tuple(Calls(**row) for row in records.query("change_by_dependency", slow=onset.measure != "errors", **sides)),
+        tuple(Errors(**row) for row in records.query("change_by_error", **sides)),
         tuple(Start(row["ts"], _process(row)) for row in records.query("starts")),
     )  # fmt: skip
+
+
+def sides_of(onset: Onset, last: datetime) -> dict[str, datetime]:
+    """What is compared with what, as the questions `change_by_...` ask it: the normal window, and what followed the onset."""
+    until = min(onset.began.at + AFTER, onset.recovered.at if onset.recovered else last + timedelta(milliseconds=1))
+    bounds = {"normal_since": onset.normal.since, "normal_until": onset.normal.until, "since": onset.began.at, "until": until}
+    return {name: _naive(bound) for name, bound in bounds.items()}
 
 
 def _process(row: Mapping[str, Any]) -> str:

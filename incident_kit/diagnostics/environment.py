@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from incident_kit.diagnostics import process
 from incident_kit.diagnostics.conversation import Conversation, NoAnswer, Reply
 from incident_kit.model.answer import Answer
-from incident_kit.model.redaction import SECRET_KEY
+from incident_kit.model.redaction import kind_of_name
 from incident_kit.model.times import iso
 
 # Settings of the runbook. Of FLAGS the value is shown if it looks like one of a flag; of ADDRESSES where they lead; of SECRETS only whether they are set.
@@ -92,13 +92,13 @@ def ask(path: Path, pattern: str, talk: Conversation) -> Iterator[Answer]:
 def environment(path: Path, pattern: str, talk: Conversation) -> Reply:
     with talk.sending(f"(read {path})"):
         found = read(path)
-    talk.secrets = [value for name, value in found.values.items() if name in SECRETS or SECRET_KEY.fullmatch(name)]
+    talk.secrets = [value for name, value in found.values.items() if name in SECRETS or kind_of_name(name) == "secret"]
     started = [one.started_at for one in process.found(pattern)] if pattern else []
     holds = found.modified_at < min(started) if started else None
     data: dict[str, Any] = {
         "file": str(path), "modified_at": iso(found.modified_at), "unchanged_since_the_process_started": holds,
         "settings": {name: setting(name, found.values.get(name)) for name in (*FLAGS, *ADDRESSES, *SECRETS)},
-        "limits": {name: value for name, value in sorted(found.values.items()) if LIMITS.search(name) and not SECRET_KEY.fullmatch(name) and FLAG_VALUE.fullmatch(value)},
+        "limits": {name: value for name, value in sorted(found.values.items()) if LIMITS.search(name) and kind_of_name(name) != "secret" and FLAG_VALUE.fullmatch(value)},
         "other_names": sorted(name for name in found.values if name not in (*FLAGS, *ADDRESSES, *SECRETS))[:MOST_NAMES],
         "oddities": list(found.oddities),
     }  # fmt: skip

@@ -82,6 +82,7 @@ class Dependency:
 LAST_MESSAGE = r"""CASE WHEN contains(substr(raw, strpos(raw, '"msg":') + 6), '"msg":') THEN TRY(from_json(regexp_extract(raw, '"msg":("(?:[^"\\]|\\.)*")\s*\}\s*$', 1), '"VARCHAR"')) END"""
 # RE2 has no lookaround: escaped backslashes and whole pairs are kept, a surrogate that stands alone is dropped.
 LONE_SURROGATES = r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+GIVEN_UP = 499  # nginx' status for a client that did not wait
 # Words that say a time is a setting or a limit, not a measurement.
 SETTING = r"(?i)\b(?:time(?:d\s)?\s?out|timeout|deadline|retry\w*|every|sleep\w*|delay\w*|interval|ttl|backoff)\b"
 UNIT_MS = {"": 1, "ns": 1e-6, "µs": 1e-3, "us": 1e-3, "ms": 1, "millisecond": 1, "s": 1000, "sec": 1000, "second": 1000, "min": 60_000, "minute": 60_000}
@@ -96,7 +97,8 @@ TEXT_DURATION = "|".join((
 ))  # fmt: skip
 NUMBER_AND_UNIT = rf"(?i)(\d[\d,]*(?:\.\d+)?)\s?((?:{UNITS})?)\)?$"
 ERROR_IN_TEXT = r"^\s*(?:Uncaught )?([A-Za-z_$][\w$.]*(?:Error|Exception|Rejection|Warning)|Error)(?: \[(\w+)\])?: ([^\n]*)"
-REQUEST_IN_TEXT = r"^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (/\S*) (?:HTTP/[\d.]+ )?(?:- )?([1-5]\d\d) (?:- )?(\d+(?:\.\d+)?) ?(m?s)\s*$"
+# With more than four groups RE2 takes twice the time.
+REQUEST_IN_TEXT = r"^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (/\S*) (?:HTTP/[\d.]+ )?(?:- )?([1-5]\d\d) (?:- )?(\d+(?:\.\d+)? ?m?s)\s*$"
 
 
 FIRST = "<the first layer>"
@@ -155,7 +157,7 @@ def plain_select(
         else f"CASE WHEN {known} THEN 'record' WHEN {broken} OR line < {first_record_line} THEN 'unparsed' ELSE 'continuation' END",
     }
     if speaks(found):
-        apart = {"spoken": f"regexp_extract(message_text, {quoted(REQUEST_IN_TEXT)}, ['method', 'url', 'status', 'took', 'unit'])", **apart}
+        apart = {"spoken": f"regexp_extract(message_text, {quoted(REQUEST_IN_TEXT)}, ['method', 'url', 'status', 'took'])", **apart}
     own = {
         "ts": instant_sql("ts_text", found.times, zones), "zoned": zoned_sql("ts_text", found.times), "ts_raw": "ts_text", "format": quoted(found.name),
         **meanings(found.levels, found),
@@ -222,17 +224,18 @@ def closure(needed: Set[str], expressions: Mapping[str, str]) -> frozenset[str]:
 def meanings(levels: Mapping[str, str], found: Format | None) -> dict[str, str]:
     """What the text of a field means, by column; `found` is None for a log that was laid out, which knows its formats itself."""
     spoken = found is not None and speaks(found)
-    status = "coalesce(status_text, nullif(struct_extract(spoken, 'status'), ''))" if spoken else "status_text"
+    status, url = (f"coalesce({name}_text, nullif(struct_extract(spoken, '{name}'), ''))" if spoken else f"{name}_text" for name in ("status", "url"))
     whole = "nullif(rtrim(message_text), '')" if found is not None and not found.is_json else "message_text"
     plain = f"regexp_replace(message_text, {quoted(ANSI_ESCAPE)}, '', 'g')"
     inner = "TRY(coalesce(json_extract_string(message_text, '/msg'), json_extract_string(message_text, '/message')))"
-    took = "TRY_CAST(struct_extract(spoken, 'took') AS DOUBLE) * CASE struct_extract(spoken, 'unit') WHEN 's' THEN 1000 ELSE 1 END"
+    took = "TRY_CAST(rtrim(struct_extract(spoken, 'took'), ' ms') AS DOUBLE) * CASE WHEN ends_with(struct_extract(spoken, 'took'), 'ms') THEN 1 ELSE 1000 END"
     return {
         "level": level_sql("level_text", levels),
         "message": f"CASE WHEN message_text[1] = '{{' THEN coalesce({inner}, {whole}) WHEN contains(message_text, chr(27)) THEN {plain} ELSE {whole} END",
         "status": f"CASE WHEN TRY_CAST({status} AS INTEGER) BETWEEN 100 AND 599 THEN TRY_CAST({status} AS SMALLINT) END",
         "method": "coalesce(method_text, nullif(struct_extract(spoken, 'method'), ''))" if spoken else "method_text",
-        "url": "coalesce(url_text, nullif(struct_extract(spoken, 'url'), ''))" if spoken else "url_text",
+        "url": url,
+        "path": f"split_part(split_part({url}, '?', 1), '#', 1)",
         "event_stream": "starts_with(lower(coalesce(content_type_text, '')), 'text/event-stream')",
         "is_request": "class = 'record' AND request",
         "host": "host_text",
@@ -261,7 +264,7 @@ def together(dependencies: Sequence[Dependency], found: Format | None, zone: str
         "streaming": "CASE WHEN is_request THEN event_stream END",
         "route": route_sql(),
         "dependency": dependency_sql(dependencies),
-        "aborted": f"is_request AND NOT event_stream AND (status IS NULL OR message = {quoted(aborted)})" if aborted else "is_request AND status IS NULL",
+        "aborted": f"is_request AND NOT event_stream AND (status IS NULL OR status = {GIVEN_UP}{f' OR message = {quoted(aborted)}' if aborted else ''})",
         "error_type": error_sql("error_type_text", 2, 1, found),
         "error_message": f"coalesce({meaningful_line('error_message_text')}, {error_sql('NULL', 3, 3, found)})",
         "consequence": f"coalesce(starts_with(error_message_text, {quoted(consequence)}), false)" if consequence else "false",
@@ -288,8 +291,8 @@ def _group_texts(found: Format) -> tuple[dict[str, str], str, str, str]:
     known = f"coalesce(j.{key}, '') <> ''"
     if not found.quick:
         return {field: f"nullif(j.{field}, '')" for field in groups}, extracted, known, "false"
-    parts = {field: found.quick["fields"].get(field, "''") for field in groups}
-    texts = {field: f"CASE WHEN quick THEN nullif({part}, '') ELSE nullif(j.{field}, '') END" for field, part in parts.items()}
+    parts = {field: found.quick["fields"].get(field, "NULL") for field in groups}
+    texts = {field: f"CASE WHEN quick THEN {part} ELSE nullif(j.{field}, '') END" for field, part in parts.items()}
     return texts, f"CASE WHEN NOT quick THEN {extracted} END", f"quick OR {known}", "false"
 
 
@@ -406,9 +409,8 @@ def in_ms(text: str) -> str:
 
 def route_sql() -> str:
     """Method and path with ids folded. Slashes are doubled for it, because two ids in a row share the slash between them."""
-    path = "split_part(split_part(url, '?', 1), '#', 1)"
-    folded = f"replace(regexp_replace(replace({path}, '/', '//') || '/', {quoted(ID_SEGMENT)}, '/:id/', 'g'), '//', '/')"
-    return f"CASE WHEN url IS NOT NULL THEN coalesce(method || ' ', '') || CASE WHEN regexp_matches({path}, '\\d') THEN ({folded})[:-2] ELSE {path} END END"
+    folded = f"replace(regexp_replace(replace(path, '/', '//') || '/', {quoted(ID_SEGMENT)}, '/:id/', 'g'), '//', '/')"
+    return f"coalesce(method || ' ', '') || CASE WHEN regexp_matches(path, '\\d') THEN ({folded})[:-2] ELSE path END"
 
 
 def dependency_sql(dependencies: Sequence[Dependency]) -> str:

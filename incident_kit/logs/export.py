@@ -1,21 +1,25 @@
-"""Records out: canonical columns as JSON lines or CSV, redacted, and what became of every line."""
+"""Records out: canonical columns as JSON lines, CSV or Parquet, redacted, and what became of every line."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
 from incident_kit.logs.accounting import Account
-from incident_kit.logs.columns import COLUMNS, Dependency
+from incident_kit.logs.columns import COLUMNS, TYPES, Dependency, quoted, quoted_name
 from incident_kit.logs.reading import read
 from incident_kit.logs.slices import open_log
 from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window, iso
 
+Row = dict[str, Any]
 STEP = 20_000
 EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC) - timedelta(days=1)
 
@@ -24,7 +28,7 @@ def export(
     paths: Sequence[Path], out: TextIO, form: str, bounds: tuple[datetime | None, datetime | None], dependencies: Sequence[Dependency], unsaid: Unsaid,
     progress: Callable[[int], None] = lambda count: None,
 ) -> list[Account]:  # fmt: skip
-    """Write the records of the files within `bounds` to `out`, as `jsonl` or `csv`; return what became of every line.
+    """Write the records of the files within `bounds` to `out` in one of FORMS; return what became of every line.
 
     `progress` is told now and then how many have been written.
 
@@ -36,19 +40,48 @@ def export(
     window = Window(bounds[0] or EARLIEST, bounds[1] or LATEST) if any(bounds) else None
     sources = [Source(str(number), path, str(path), unsaid=unsaid) for number, path in enumerate(paths)]
     with read(sources, window, dependencies=dependencies) as records:
-        table = csv.DictWriter(out, list(COLUMNS), lineterminator="\n")
-        if form == "csv":
-            table.writeheader()
-        for count, row in enumerate(records.rows(), start=1):
-            if count % STEP == 0:
-                progress(count)
-            record = _plain(row)
-            if form == "csv":
-                table.writerow(record)
-            else:
-                out.write(json.dumps({name: value for name, value in record.items() if value is not None}, ensure_ascii=False) + "\n")
+        FORMS[form](_counted(records.rows(), progress), out)
         return records.accounting()
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
+def _counted(rows: Iterable[Row], progress: Callable[[int], None]) -> Iterator[Row]:
+    for count, row in enumerate(rows, start=1):
+        if count % STEP == 0:
+            progress(count)
+        yield row
+
+
+def _write_jsonl(rows: Iterable[Row], out: TextIO) -> None:
+    for row in rows:
+        out.write(json.dumps({name: value for name, value in _plain(row).items() if value is not None}, ensure_ascii=False) + "\n")
+
+
+def _write_csv(rows: Iterable[Row], out: TextIO) -> None:
+    table = csv.DictWriter(out, list(COLUMNS), lineterminator="\n")
+    table.writeheader()
+    table.writerows(map(_plain, rows))
+
+
+def _write_parquet(rows: Iterable[Row], out: TextIO) -> None:
+    import duckdb
+    import pandas as pd
+
+    types = {name: "BIGINT" if name in ("line", "offset") else TYPES.get(name, "VARCHAR") for name in COLUMNS} | {"ts": "TIMESTAMPTZ"}
+    waiting = iter(rows)
+    with tempfile.TemporaryDirectory(prefix="incident-kit-") as folder, duckdb.connect(str(Path(folder) / "records.db")) as connection:
+        columns = ", ".join(f"{quoted_name(name)} {kind}" for name, kind in types.items())
+        connection.execute(f"CREATE TABLE records ({columns})")
+        while chunk := list(islice(waiting, STEP)):
+            connection.register("chunk", pd.DataFrame(chunk, columns=list(types), dtype=object))
+            connection.execute("INSERT INTO records FROM chunk")
+        target = Path(folder) / "records.parquet"
+        connection.execute(f"COPY records TO {quoted(str(target))} (FORMAT parquet)")
+        with open(target, "rb") as written:
+            shutil.copyfileobj(written, out.buffer)
+
+
+FORMS: Mapping[str, Callable[[Iterable[Row], TextIO], None]] = {"jsonl": _write_jsonl, "csv": _write_csv, "parquet": _write_parquet}
+
+
+def _plain(row: Row) -> Row:
     return {name: iso(value) if isinstance(value, datetime) else value for name, value in row.items()}

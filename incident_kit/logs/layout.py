@@ -143,7 +143,8 @@ def _finish(draft: Draft, recognition: Recognition, paper: Paper) -> None:
         fields["level"] = form.levels.get(fields["level"].lower(), fields["level"])
     if form and speaks(form) and "url" not in fields and (spoken := SPOKEN.match(fields["message"] or "")):
         request = True
-        fields.update(method=spoken[1], url=spoken[2], status=spoken[3], **{"duration_s" if spoken[5] == "s" else "duration_ms": spoken[4]})
+        unit = "ms" if spoken[4].endswith("ms") else "s"
+        fields |= {"method": spoken[1], "url": spoken[2], "status": spoken[3], f"duration_{unit}": spoken[4].removesuffix(unit)}
     about = form or (draft.inside.around[-1][0] if draft.inside.around else None)
     record = {
         **fields,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from weakref import WeakKeyDictionary
 
 from incident_kit.logs.reading import Records
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """What happened in one bucket of time. `name` is a route or a dependency, None for all requests together.
+    """What happened in one bucket of time, which begins at `start`. `name` is a route or a dependency, None for all requests together.
 
-    `failed` are 5xx (for calls: any error), `aborted` were given up by the client, `refused` are 4xx. Durations are
+    `failed` are 5xx (for calls: any error), `aborted` were given up by the client (499 too), `refused` are the other 4xx. Durations are
     in microseconds; `timed` is how many records had one, p50/p95/p99 are None without any.
     """
 
@@ -49,9 +50,35 @@ def calls_by_bucket(records: Records, width: timedelta) -> list[Bucket]:
     return _buckets(records, "calls_by_bucket", width)
 
 
+def requests_between(records: Records, edges: Sequence[datetime]) -> list[Bucket]:
+    """Finished requests by the part of time they were asked in, as `requests_by_bucket`; a part begins at each edge, the last goes on to the end."""
+    return _rows(records, "requests_between", edges=[edge.astimezone(UTC).replace(tzinfo=None) for edge in edges])
+
+
+def calls_between(records: Records, edges: Sequence[datetime]) -> list[Bucket]:
+    """Timed calls to outside systems by the part of time they were made in, by dependency."""
+    return _rows(records, "calls_between", edges=[edge.astimezone(UTC).replace(tzinfo=None) for edge in edges])
+
+
 def _buckets(records: Records, query: str, width: timedelta) -> list[Bucket]:
+    return _rows(records, query, bucket_us=width // timedelta(microseconds=1))
+
+
+# Each question is a pass over the logs, and checks, course and charts ask the same ones.
+_asked: WeakKeyDictionary[Records, dict[str, list[Bucket]]] = WeakKeyDictionary()
+
+
+def _rows(records: Records, query: str, **parameters: object) -> list[Bucket]:
+    known = _asked.setdefault(records, {})
+    asked = f"{query} {parameters}"
+    if asked not in known:
+        known[asked] = _read(records, query, parameters)
+    return list(known[asked])
+
+
+def _read(records: Records, query: str, parameters: Mapping[str, object]) -> list[Bucket]:
     found = []
-    for row in records.query(query, bucket_us=width // timedelta(microseconds=1)):
+    for row in records.query(query, **parameters):
         p50, p95, p99 = row.pop("quantiles_us") or (None, None, None)
         found.append(Bucket(**row, p50_us=p50, p95_us=p95, p99_us=p99))
     return found

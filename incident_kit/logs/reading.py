@@ -21,13 +21,14 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from incident_kit.logs.accounting import Account
+from incident_kit.logs.accounting import Account, silences
 from incident_kit.logs.archives import TextReader
 from incident_kit.logs.columns import COLUMNS, TYPES, Dependency, in_place_select, is_line_of, is_whole, laid_select, no_format_select, quoted
 from incident_kit.logs.formats import as_object
 from incident_kit.logs.ready import Readable, glance, make_ready, single_lines
 from incident_kit.logs.recognise import decoded, unwrap
 from incident_kit.logs.scan import HEAD_LINES, clean_lines
+from incident_kit.logs.times import hours_twice
 from incident_kit.model.finding import Line
 from incident_kit.model.redaction import redact
 from incident_kit.model.source import Source
@@ -130,22 +131,29 @@ class Records:
 
     def raw_lines(self, cited: Iterable[Line]) -> dict[Line, str]:
         """The cited lines as they stand in the evidence, redacted."""
+        return {line: raw for line, (raw, _) in self.placed_lines(cited).items()}
+
+    def placed_lines(self, cited: Iterable[Line]) -> dict[Line, tuple[str, int]]:
+        """The cited lines as they stand in the evidence, redacted, and the byte in the original file at which each begins."""
         wanted: dict[str, set[int]] = {}
         for line in cited:
             wanted.setdefault(line.item, set()).add(line.line)
-        found: dict[Line, str] = {}
+        found: dict[Line, tuple[str, int]] = {}
         for readable in self._readable:
-            numbers = wanted.get(readable.source.id, set())
+            item, numbers, at = readable.source.id, wanted.get(readable.source.id, set()), readable.source.offset_bytes
             if numbers and self._small and readable.lines_are_raw:
-                chosen = f"SELECT line, raw FROM ({self._raw(readable)}) WHERE line IN ({', '.join(map(str, numbers))})"
-                found |= {Line(readable.source.id, line): redact_value(raw or "") for line, raw in self._connection.execute(chosen).fetchall()}
+                lengths = f"SELECT line, raw, sum(strlen(raw) + 1) OVER (ORDER BY line) - strlen(raw) - 1 AS before FROM ({self._raw(readable)})"
+                chosen = f"SELECT line, raw, before FROM ({lengths}) WHERE line IN ({', '.join(map(str, numbers))})"
+                rows = self._connection.execute(chosen).fetchall()
+                found |= {Line(item, line): (redact_value(raw or ""), at + int(before or 0)) for line, raw, before in rows}
                 continue
             left = len(numbers)
             lines = enumerate(single_lines(clean_lines(TextReader(readable.source.path), Counter())), start=1)
             while left:
                 number, raw = next(lines, (0, b""))
                 if number in numbers:
-                    found[Line(readable.source.id, number)] = redact_value(raw.decode("utf-8", "replace"))
+                    found[Line(item, number)] = redact_value(raw.decode("utf-8", "replace")), at
+                at += len(raw) + 1
                 left = left - (number in numbers) if number else 0
         return found
 
@@ -166,7 +174,7 @@ class Records:
             last_unparsed = unparsed[0]["last"]
             raws = self.raw_lines(Line(source.id, each["line"]) for each in unparsed)
             examples = [(line.line, raw[:200]) for line, raw in sorted(raws.items(), key=lambda pair: pair[0].line)]
-        lines = row.get("lines", 0)
+        lines, zones = row.get("lines", 0), tuple(sorted(row.get("zones") or ()))
         cleaned = {**readable.cleaned, **({"lone_surrogate": row["mended"]} if row.get("mended") else {})}
         return Account(
             item=source.id, origin=source.origin, format=readable.recognition.name, wrapper=readable.recognition.wrapper, bytes=seen.size_bytes, lines=lines,
@@ -174,7 +182,8 @@ class Records:
             outside=row.get("outside", 0), undated=row.get("undated", 0),
             undated_reason=readable.recognition.undecided if row.get("undated") else "", repeated=row.get("repeated", 0),
             unfinished=bool(lines) and not seen.ends_with_newline and last_unparsed == lines,
-            first=row.get("first"), last=row.get("last"), zones=tuple(sorted(row.get("zones") or ())),
+            first=row.get("first"), last=row.get("last"), silences=silences(row.get("minutes") or ()), zones=zones,
+            hours_twice=tuple(hours_twice(source.unsaid.zone, row["first"], row["last"])) if any(zone != "explicit" for zone in zones) else (),
             cleaned=cleaned, damage=seen.damage, unparsed_examples=tuple(examples),
         )  # fmt: skip
 

@@ -19,6 +19,7 @@ from incident_kit.logs.times import Zones
 from incident_kit.model.source import Source
 
 LONGEST_LINE_BYTES = 16 << 20  # of a log that has not been scanned yet
+BUFFER_BYTES = 32 << 20  # DuckDB would take sixteen times the longest line
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -65,7 +66,7 @@ class Readable:
         return (
             f"read_csv({quoted(str(self.path))}, "
             "columns = {'raw': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false, auto_detect = false, new_line = '\\n', "
-            f"max_line_size = {longest}, compression = '{self._packing}')"
+            f"max_line_size = {longest}, buffer_size = {max(BUFFER_BYTES, 2 * longest)}, compression = '{self._packing}')"
         )
 
     @property

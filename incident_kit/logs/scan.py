@@ -89,6 +89,11 @@ class Sample:
     def take(self, number: int, block: bytes) -> None:
         if number == 0:
             self._head = block.split(b"\n", HEAD_LINES)[:HEAD_LINES]
+            begun = sum(map(len, self._head)) + HEAD_LINES
+            for place in range(1, PLACES):
+                at = block.find(b"\n", begun + (len(block) - begun) * place // PLACES) + 1
+                if len(self._head) == HEAD_LINES and at:
+                    self._rest += block[at : at + PLACE_BYTES].split(b"\n")[:-1][:LINES_OF_A_BLOCK]
         elif number % self._stride == 0:
             begin = 0
             for _ in range(LINES_OF_A_BLOCK):  # split would copy the rest of the block
@@ -110,9 +115,10 @@ class Sample:
 def sample_of(descriptor: int, size: int) -> list[bytes]:
     """Lines to recognise a plain log by, without reading all of it: its first ones, and a few from places all over it."""
     lines = os.pread(descriptor, HEAD_BYTES, 0).split(b"\n", HEAD_LINES)[:HEAD_LINES]
+    begun = sum(map(len, lines)) + HEAD_LINES
     for place in range(1, PLACES + 1):
         at = size * place // PLACES - PLACE_BYTES
-        if at > HEAD_BYTES:
+        if at > begun:
             lines += os.pread(descriptor, PLACE_BYTES, at).split(b"\n")[1 : LINES_OF_A_BLOCK + 1]
     return lines
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from incident_kit.errors import LogFileError
@@ -20,12 +21,13 @@ from incident_kit.logs.formats import own_formats
 from incident_kit.logs.reading import read
 from incident_kit.logs.recognise import Recognition, recognise
 from incident_kit.logs.scan import HEAD_LINES, sample_of
-from incident_kit.logs.times import Zones
+from incident_kit.logs.times import Zones, hours_twice
 from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window
 
 MARGIN = timedelta(seconds=60)
 BLOCK_BYTES = 1 << 14
+PLACES, PLACE_BYTES = 16, 1 << 12  # at which a log is asked whether its times only go forward
 HEAD_BYTES = 1 << 16
 NOTHING_TOLD = Unsaid()
 
@@ -62,12 +64,27 @@ class OpenLog:
         return os.pread(self.descriptor, length, offset)
 
     def times(self) -> tuple[datetime, datetime] | None:
-        """The times of the first and the last dated record, or None if there is none."""
+        """The times of the oldest and the newest record, as some places all over it show them, or None if there is none."""
         if self.must_be_read_whole:
             return self._times_of_all()
-        oldest = next((moment for _, moment in self.dated_lines(0)), None)
         newest = self._newest_time()
-        return (oldest, newest) if oldest and newest else None
+        moments = [*self._times_here_and_there(), *([newest] if newest else [])]
+        return (min(moments), max(moments)) if moments else None
+
+    def _times_here_and_there(self) -> list[datetime]:
+        """The times of the records at some places all over the log, the first record's first."""
+        if not self.size:
+            return []
+        places = [next(self.dated_lines(self.size * place // PLACES, PLACE_BYTES), None) for place in range(PLACES)]
+        return [found[1] for found in places if found]
+
+    def has_times_going_back(self, window: Window, margin: timedelta) -> bool:
+        """Whether times go back by more than the margin: a clock that was set, logs put together, an hour that comes twice."""
+        moments = self._times_here_and_there()
+        hour = timedelta(hours=1)
+        return any(before - after > margin for before, after in pairwise(moments)) or bool(
+            hours_twice(self.unsaid.zone, window.since - margin - hour, window.until + margin + hour)
+        )
 
     def _newest_time(self) -> datetime | None:
         end, rest = self.size, b""
@@ -87,9 +104,20 @@ class OpenLog:
         return (row["first"], row["last"]) if row["first"] else None
 
     def find(self, window: Window, margin: timedelta = MARGIN) -> Span:
-        """The bytes of the records from `since - margin` to `until + margin`, in whole records."""
+        """The bytes of the records from `since - margin` to `until + margin`, in whole records: by bisection, if times allow it."""
+        if self.has_times_going_back(window, margin):
+            return self._find_by_reading(window, margin)
         start = self.first_record_at(window.since - margin, 0)
         return Span(start, self.first_record_at(window.until + margin, start), self.size)
+
+    def _find_by_reading(self, window: Window, margin: timedelta) -> Span:
+        start = end = self.size
+        for offset, moment in self.dated_lines(0):
+            if window.since - margin <= moment < window.until + margin:
+                start, end = min(start, offset), self.size
+            elif end == self.size and start < offset:
+                end = offset
+        return Span(start, end, self.size)
 
     def first_record_at(self, moment: datetime, low: int) -> int:
         """The offset of the first record from `low` on that is not before `moment`, or the size, by bisection."""
@@ -103,12 +131,12 @@ class OpenLog:
                 high = middle
         return next(self.dated_lines(low), (self.size, None))[0]
 
-    def dated_lines(self, start: int) -> Iterator[tuple[int, datetime]]:
-        """Offset and time of each dated line that begins at or after `start`."""
+    def dated_lines(self, start: int, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[int, datetime]]:
+        """Offset and time of each dated line that begins at or after `start`, read in blocks of that size."""
         offset = max(0, start - 1)  # one earlier, so that a line beginning exactly at `start` is seen whole
         rest, partial = b"", start > 0
         while offset + len(rest) < self.size:
-            block = self.read(offset + len(rest), min(BLOCK_BYTES, self.size - offset - len(rest)))
+            block = self.read(offset + len(rest), min(block_bytes, self.size - offset - len(rest)))
             if not block:
                 return
             *lines, rest = (rest + block).split(b"\n")
@@ -148,7 +176,8 @@ def open_log(path: Path, unsaid: Unsaid = NOTHING_TOLD) -> Iterator[OpenLog]:
         written = datetime.fromtimestamp(os.fstat(descriptor).st_mtime, UTC)
         zones, own = Zones(unsaid.zone, unsaid.date_order, written), own_formats(unsaid.formats)
         recognition = recognise(head.split(b"\n")[:HEAD_LINES], zones, own)
-        if not (recognition.formats or recognition.wrappers):  # a banner, a long stack: then it is worth reading more
+        # A banner, a long stack; a date that may be November or December: then it is worth reading more.
+        if not (recognition.formats or recognition.wrappers) or recognition.undecided:
             recognition = recognise(sample_of(descriptor, size), zones, own)
         yield OpenLog(path, descriptor, size, packing, recognition, unsaid)
     finally:

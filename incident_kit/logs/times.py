@@ -178,8 +178,9 @@ def _locale_sql(text: str, zones: Zones) -> str:
         return "NULL::TIMESTAMP"
     plain = f"translate(replace({text}, ',', ''), './\u202f', '-- ')"
     date = {"ymd": "%Y-%m-%d", "mdy": "%m-%d-%Y", "dmy": "%d-%m-%Y"}[zones.date_order]
-    read = f"CASE WHEN {text}[-1] = 'M' THEN try_strptime({plain}, '{date} %I:%M:%S %p') ELSE try_strptime({plain}, '{date} %H:%M:%S') END"
-    return _placed_sql(read, zones)
+    usual = f"try_strptime({text}, '{date.replace('-', '/')}, %I:%M:%S %p')"
+    other = f"CASE WHEN {text}[-1] = 'M' THEN try_strptime({plain}, '{date} %I:%M:%S %p') ELSE try_strptime({plain}, '{date} %H:%M:%S') END"
+    return _placed_sql(f"coalesce({usual}, {other})", zones)
 
 
 def date_order(texts: Iterable[str]) -> str:
@@ -226,11 +227,23 @@ FORMS = {
 
 
 def _placed(moment: datetime, zones: Zones) -> datetime | None:
-    """A naive time in the log's zone, in UTC."""
+    """A naive time in the log's zone, in UTC. An hour that comes twice is its second one, as for DuckDB; one that is left out goes on from before."""
     try:
-        return moment.replace(tzinfo=zones.zone).astimezone(UTC)
+        return max(moment.replace(tzinfo=zones.zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     except (ValueError, OverflowError):
         return None
+
+
+def hours_twice(zone: str, first: datetime, last: datetime) -> list[datetime]:
+    """When, between two times, clocks in a zone are put back: the hour before is written twice."""
+    place, hour = _zone(zone), timedelta(hours=1)
+
+    def offset(moment: datetime) -> timedelta:
+        return moment.astimezone(place).utcoffset() or timedelta(0)
+
+    begin = first.replace(minute=0, second=0, microsecond=0)
+    moments = (begin + n * hour for n in range(min((last - begin) // hour + 2, 24 * 366)))
+    return [moment for moment in moments if offset(moment - hour) > offset(moment)]
 
 
 def _placed_sql(naive: str, zones: Zones) -> str:

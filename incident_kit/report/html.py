@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 from pathlib import Path
 from typing import Any
@@ -12,15 +14,21 @@ from nbformat import NotebookNode
 
 from incident_kit.model.redaction import redact
 
-TEMPLATE = Path(__file__).parent / "report.html.j2"
+HERE = Path(__file__).parent
 
 
-def render(notebook: NotebookNode, provenance: str, appendix: str = "") -> str:
-    """The page; `provenance` says who made it, when and of what, `appendix` is HTML that follows the notebook's cells."""
+def render(notebook: NotebookNode, incident: str, sealed: str, appendix: str = "") -> str:
+    """The page; `incident` says what it is about, `sealed` who made it, when and with what, `appendix` is HTML that follows the notebook's cells."""
     cells = [_cell(cell) for cell in notebook.cells if cell.cell_type in ("markdown", "code")]
     environment = jinja2.Environment(autoescape=False, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(title=html.escape(_title(notebook)), provenance=html.escape(redact(provenance)), cells=cells, appendix=appendix)
+    template = environment.from_string((HERE / "report.html.j2").read_text(encoding="utf-8"))
+    script = (HERE / "report.js").read_text(encoding="utf-8")
+    return template.render(
+        title=html.escape(_title(notebook)), incident=_text(incident), sealed=_text(sealed), cells=cells, appendix=appendix,
+        style=(HERE / "report.css").read_text(encoding="utf-8"), script=script,
+        # The one script that the page's policy lets run.
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )  # fmt: skip
 
 
 def _title(notebook: NotebookNode) -> str:

@@ -13,22 +13,24 @@ from incident_kit.logs.accounting import Account
 from incident_kit.logs.rates import Bucket
 from incident_kit.model.finding import Event, Finding
 from incident_kit.model.times import iso
+from incident_kit.timeline.course import Course
 
-COMPARED = ("findings.json", "timeline.jsonl", "accounting.json", "series/*.csv")
+COMPARED = ("onset.json", "findings.json", "timeline.jsonl", "accounting.json", "series/*.csv")
 
 
-def save(output: str, findings: Sequence[Finding], events: Sequence[Event], accounts: Sequence[Account], series: dict[str, Sequence[Bucket]]) -> str:  # fmt: skip
+def save(output: str, course: Course, findings: Sequence[Finding], events: Sequence[Event], accounts: Sequence[Account], series: dict[str, Sequence[Bucket]]) -> str:  # fmt: skip
     """Write the results below the folder `output` (none if it is empty) and say so in a sentence."""
     if not output:
         return "Nothing was written: the parameter output is empty."
     folder = Path(output)
     (folder / "series").mkdir(parents=True, exist_ok=True)
+    _write(folder / "onset.json", _pretty(course.to_json()))
     _write(folder / "findings.json", _pretty([finding.to_json() for finding in findings]))
     _write(folder / "timeline.jsonl", "".join(_line(event.to_json()) for event in events))
     _write(folder / "accounting.json", _pretty([account.to_json() for account in accounts]))
     for name, buckets in series.items():
         _write(folder / "series" / f"{name}.csv", series_csv(buckets))
-    return f"Written: findings.json, timeline.jsonl, accounting.json and {len(series)} series."
+    return f"Written: onset.json, findings.json, timeline.jsonl, accounting.json and {len(series)} series."
 
 
 def series_csv(buckets: Sequence[Bucket]) -> str:

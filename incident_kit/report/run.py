@@ -117,9 +117,9 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     }  # fmt: skip
     (data / "run.json").write_text(json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
     notebook = read_notebook(data / "notebook.ipynb")
-    provenance = f"Incident {incident.id}: {incident.title}. Sealed {sealed_at} by {by} with incident_kit {__version__}."
+    about, made = f"Incident {incident.id}: {incident.title}", f"Sealed {sealed_at[:19].replace('T', ' ')} UTC by {by}, incident_kit {__version__}"
     appendix = page.answers(Evidence(data / "evidence").answers()) + page.notes(facts.get("notes", ()))
-    (data / "report.html").write_text(html.render(notebook, provenance, appendix), encoding="utf-8")
+    (data / "report.html").write_text(html.render(notebook, about, made, appendix), encoding="utf-8")
     save_charts(notebook, data / "charts")
     digest = bag.write(partial, {
         "Bag-Software-Agent": f"incident_kit {__version__}", "Bagging-Date": sealed_at[:10], "External-Identifier": partial.name.removesuffix(".partial"),
@@ -133,12 +133,9 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
 
 def save_charts(notebook: Any, folder: Path) -> None:
     """Each chart of the notebook as a file of its own, for slides and tickets."""
-    number = 0
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            text = output.get("data", {}).get("text/html", "")
-            if "<svg" in text:
-                number += 1
-                folder.mkdir(exist_ok=True)
-                drawing = text[text.index("<svg") : text.index("</svg>") + len("</svg>")]
-                (folder / f"{number:02}.svg").write_text(drawing + "\n", encoding="utf-8")
+    from incident_kit.report.page import drawings
+
+    shown = [output.get("data", {}).get("text/html", "") for cell in notebook.cells for output in cell.get("outputs", [])]
+    for number, drawing in enumerate((drawing for text in shown for drawing in drawings(text)), start=1):
+        folder.mkdir(exist_ok=True)
+        (folder / f"{number:02}.svg").write_text(drawing + "\n", encoding="utf-8")

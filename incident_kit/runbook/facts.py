@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from incident_kit.analysis import onset_of
-from incident_kit.analysis import suspects as who_changed
 from incident_kit.model.answer import Status
 from incident_kit.model.finding import Citation, Finding, Verdict
 from incident_kit.runbook.ground import Ground
@@ -171,14 +169,17 @@ def pool(ground: Ground, findings: Findings, about: str) -> list[Fact]:
 
 
 def suspects(ground: Ground, findings: Findings, about: str) -> list[Fact]:
-    """Who changed at the onset; `about` is a kind of suspect, or nothing for all."""
+    """Who changed at the onset; `about` are kinds of suspects with commas between, or nothing for all."""
     if not ground.items:
         return [Fact("without logs nobody can be suspected")]
-    onset = onset_of(ground.records)
+    onset = ground.course.onset
     if onset is None:
         return [Fact("no onset was found: nothing departs from what was normal before")]
-    named = [one for one in who_changed(ground.records, onset) if not about or one.kind in about.split(",")]
-    facts = [Fact(f"{one.role} ({one.sure}): {one.kind} {one.name}. {one.why}") for one in named[:MOST_SUSPECTS]]
+    named = [one for one in ground.course.suspicions if not about or one.suspect.kind in about.split(",")]
+    facts = [
+        Fact(f"{one.suspect.role} ({one.suspect.sure}): {one.suspect.kind} {one.suspect.name}. {one.suspect.why}", (one.citation,))
+        for one in named[:MOST_SUSPECTS]
+    ]
     return facts or [Fact(f"since {_time(onset.began.at)}; no {about.replace(',', ' or ') or 'suspect'} stands out", settled=True)]
 
 

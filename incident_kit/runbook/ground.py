@@ -16,6 +16,7 @@ from incident_kit.logs.reading import Records
 from incident_kit.logs.signs import Shown, Sign, shown
 from incident_kit.model.answer import Told
 from incident_kit.model.times import Window
+from incident_kit.timeline.course import Course, course_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,11 @@ class Ground:
     def spoken(self) -> Mapping[str, Any]:
         """How many records are no completions of requests, and the times of the first and last of all."""
         return self.records.query("spoken")[0]
+
+    @cached_property
+    def course(self) -> Course:
+        """Since when, until when and who is suspected, as the requests say."""
+        return course_of(self.records, self.window)
 
     def signs(self, names: Sequence[str], feature: str = "") -> list[Shown]:
         """What records show of these signs (`redis.` are all that begin so), on the routes of a feature or everywhere."""

@@ -8,15 +8,16 @@ from datetime import timedelta
 from incident_kit.evidence.journal import Entry
 from incident_kit.logs.reading import Records
 from incident_kit.model.finding import Event, Figure, Finding, Line, Verdict
+from incident_kit.timeline.course import Course, course_events
 
 SILENCE = timedelta(minutes=2)
 # Kinds of journal entries that are this tool's own bookkeeping, not part of what happened.
 BOOKKEEPING = ("custody",)
 
 
-def merge(findings: Iterable[Finding], records: Records, journal: Iterable[Entry] = ()) -> list[Event]:
+def merge(course: Course, findings: Iterable[Finding], records: Records, journal: Iterable[Entry] = ()) -> list[Event]:
     """All events in time order; ties in a fixed order, so that the same evidence gives the same timeline."""
-    events = [*finding_events(findings), *record_events(records), *journal_events(journal)]
+    events = [*course_events(course), *finding_events(findings), *record_events(records), *journal_events(journal)]
     return sorted(events, key=lambda event: (event.at, event.lane, event.meaning, event.message))
 
 
@@ -67,5 +68,5 @@ def _items(records: Records) -> tuple[str, ...]:
 
 def lanes(events: Sequence[Event]) -> list[str]:
     """The lanes that have events, in reading order."""
-    order = ["symptoms", "dependencies", "errors", "process", "journal"]
+    order = ["onset", "symptoms", "dependencies", "errors", "process", "journal"]
     return [lane for lane in order if any(event.lane == lane for event in events)]

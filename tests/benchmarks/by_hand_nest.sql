@@ -23,8 +23,8 @@ SELECT
     method || ' ' || CASE WHEN regexp_matches(path, '\d') THEN replace(regexp_replace(replace(path, '/', '//') || '/', '{id}', '/:id/', 'g'), '//', '/')[:-2] ELSE path END AS name,
     count(*) AS n,
     count(*) FILTER (status >= 500) AS failed,
-    0 AS aborted,
-    count(*) FILTER (status BETWEEN 400 AND 499) AS refused,
+    count(*) FILTER (status = 499) AS aborted,
+    count(*) FILTER (status BETWEEN 400 AND 498) AS refused,
     coalesce(sum(duration_us), 0)::BIGINT AS total_us,
     count(duration_us) AS timed,
     quantile_disc(duration_us, [0.5, 0.95, 0.99]) AS quantiles_us

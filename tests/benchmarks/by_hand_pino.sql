@@ -24,7 +24,7 @@ SELECT
     count(*) AS n,
     count(*) FILTER (status >= 500) AS failed,
     count(*) FILTER (aborted) AS aborted,
-    count(*) FILTER (status BETWEEN 400 AND 499) AS refused,
+    count(*) FILTER (status BETWEEN 400 AND 498) AS refused,
     coalesce(sum(duration_us), 0)::BIGINT AS total_us,
     count(duration_us) AS timed,
     quantile_disc(duration_us, [0.5, 0.95, 0.99]) AS quantiles_us

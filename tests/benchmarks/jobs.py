@@ -105,7 +105,7 @@ def pandas(kind: str, log: Path, _: int) -> Callable[[], Table]:
             status = chunk["status"].astype("int64")
             yield pd.DataFrame({
                 "ts": pd.to_datetime(chunk["time"], format="[%d/%b/%Y:%H:%M:%S"), "method": asked[0], "url": asked[1], "status": status,
-                "duration_us": (chunk["took"].str[3:].astype(float) * 1e6).round().astype("int64"), "aborted": False,
+                "duration_us": (chunk["took"].str[3:].astype(float) * 1e6).round().astype("int64"), "aborted": status == 499,
             })  # fmt: skip
 
     def grouped(frame: Any, keys: list[str]) -> Any:
@@ -123,7 +123,7 @@ def pandas(kind: str, log: Path, _: int) -> Callable[[], Table]:
             start=frame["ts"].dt.floor("min"),
             name=frame["method"] + " " + path.where(~numbered, folded),
             failed=frame["status"] >= 500,
-            refused=frame["status"].between(400, 499),
+            refused=frame["status"].between(400, 498),
         )
         everything = grouped(frame, ["start"]).reset_index()
         everything.insert(1, "name", None)
@@ -168,11 +168,11 @@ def polars(kind: str, log: Path, _: int) -> Callable[[], Table]:
         asked, status = part.get(1).str.split(" ").list, part.get(2).str.slice(1, 3).cast(pl.Int64)
         return pieces.select(
             ts=part.get(0).str.split("[").list.get(1).str.head(20).str.to_datetime("%d/%b/%Y:%H:%M:%S"), method=asked.get(0), url=asked.get(1),
-            status=status, duration_us=(part.get(6).str.slice(4).cast(pl.Float64) * 1e6).round().cast(pl.Int64), aborted=status.is_null(),
+            status=status, duration_us=(part.get(6).str.slice(4).cast(pl.Float64) * 1e6).round().cast(pl.Int64), aborted=status.is_null() | (status == 499),
         )  # fmt: skip
 
     def grouped(frame: Any, keys: list[Any]) -> Any:
-        counted = {"n": pl.len(), "failed": (column("status") >= 500).sum(), "aborted": column("aborted").sum(), "refused": column("status").is_between(400, 499).sum(),
+        counted = {"n": pl.len(), "failed": (column("status") >= 500).sum(), "aborted": column("aborted").sum(), "refused": column("status").is_between(400, 498).sum(),
                    "total_us": column("duration_us").sum(), "timed": column("duration_us").count()}  # fmt: skip
         quantiles = {f"p{share}": column("duration_us").quantile(share, "lower").cast(pl.Int64) for share in QUANTILES}
         return frame.group_by(keys).agg(**counted, **quantiles)

@@ -223,7 +223,7 @@ def test_sealed_run_cannot_be_sealed_again(kit: Kit, tmp_path: Path, demo_run: P
 
 
 def test_parse_to_an_unknown_form_names_the_known(kit: Kit, tmp_path: Path) -> None:
-    refused(kit("parse", write_log(tmp_path / "combined.log"), "--to", "xml", cwd=tmp_path), "jsonl or csv", "xml")
+    refused(kit("parse", write_log(tmp_path / "combined.log"), "--to", "xml", cwd=tmp_path), "jsonl, csv, parquet", "xml")
 
 
 def test_unknown_option_is_refused(kit: Kit, tmp_path: Path) -> None:

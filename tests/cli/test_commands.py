@@ -9,7 +9,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
+from conftest import COMMAND
 from small_logs import BEARER, EMAIL, START, request_line, write_log
 
 from incident_kit.logs.columns import COLUMNS
@@ -43,6 +45,21 @@ def test_parse_gives_records_in_canonical_columns_without_secrets(kit: Kit, tmp_
     assert "[redacted:email]" in finished.stdout
     for secret in (BEARER, BEARER.split(".")[1], EMAIL):
         assert secret not in finished.stdout + finished.stderr
+
+
+def test_parse_writes_parquet_with_the_same_records(kit: Kit, tmp_path: Path) -> None:
+    log = write_log(tmp_path / "combined.log", count=20)
+    with open(tmp_path / "records.parquet", "wb") as out:
+        subprocess.run([COMMAND, "parse", log, "--to", "parquet"], stdout=out, stderr=subprocess.DEVNULL, check=True)
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    table = connection.execute("SELECT ts::VARCHAR AS ts, * EXCLUDE (ts) FROM read_parquet(?)", [str(tmp_path / "records.parquet")]).df()
+    rows = [json.loads(line) for line in kit("parse", log).stdout.splitlines()]
+    assert list(table) == list(COLUMNS)
+    assert list(table["line"]) == [row["line"] for row in rows]
+    assert list(table["duration_ms"]) == [row["duration_ms"] for row in rows]
+    assert list(table["message"]) == [row["message"] for row in rows]
+    assert table["ts"][0] == "2026-11-23 09:00:00+00"
 
 
 def test_parse_accounts_for_every_line_on_stderr(kit: Kit, tmp_path: Path) -> None:

@@ -45,6 +45,24 @@ def test_a_sample_line_is_recognised_and_dated_before_it_is_read(item, sample):
         assert iso(found.time_of(lines[0])) == sample["expected"]["ts"]
 
 
+def test_a_client_that_did_not_wait_is_aborted_and_not_refused(tmp_path: Path):
+    path = tmp_path / "access.log"
+    path.write_text("".join(f'10.0.0.1 - - [23/Nov/2026:07:41:14 +0000] "GET / HTTP/1.1" {status} 0 "-" "-"\n' for status in (200, 404, 499, 500)))
+    with read([Source("a", path, "access.log")]) as records:
+        assert [(row["status"], row["failed"], row["aborted"], row["refused"]) for row in records.query("requests")] == [
+            (200, False, False, False), (404, False, False, True), (499, False, True, False), (500, True, False, False),
+        ]  # fmt: skip
+
+
+def test_a_long_silence_is_said(tmp_path: Path):
+    path = tmp_path / "access.log"
+    path.write_text("".join(f'10.0.0.1 - - [23/Nov/2026:07:{minute}:14 +0000] "GET / HTTP/1.1" 200 0 "-" "-"\n' for minute in (10, 11, 15, 30, 31)))
+    with read([Source("a", path, "access.log")]) as records:
+        [account] = records.accounting()
+    assert "no record from 2026-11-23T07:16:00.000Z to 2026-11-23T07:30:00.000Z" in account.sentence()
+    assert len(account.silences) == 1
+
+
 def test_lines_of_no_known_format_are_of_none():
     found = recognise([b"GET / 200", b'{"some": "json"}', b"", b"\xff\xfe"], Zones())
     assert (found.formats, found.wrappers) == ((), ())

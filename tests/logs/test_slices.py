@@ -8,15 +8,17 @@ import os
 import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from incident_kit import collect
 from incident_kit.collect import collect_logs
 from incident_kit.errors import LogFileError
 from incident_kit.evidence.store import Evidence
 from incident_kit.logs.reading import read
 from incident_kit.logs.slices import open_log
-from incident_kit.model.source import Source
+from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window
 
 BEGIN = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
@@ -83,6 +85,53 @@ def test_every_possible_beginning_is_found(tmp_path):
         for second in range(-1, 82):
             moment = BEGIN + timedelta(seconds=second)
             assert data[file.first_record_at(moment, 0) :] == full_scan(data, moment, BEGIN + timedelta(days=1))
+
+
+def test_a_clock_that_was_put_back_hides_no_record(tmp_path):
+    minute = timedelta(minutes=1)
+    path = tmp_path / "app.log"
+    path.write_bytes(b"".join(record(minute * n / 10, f"{n} " + "x" * 300) for n in [*range(1200), *range(600, 1500)]))
+    window = Window(BEGIN + 70 * minute, BEGIN + 75 * minute)
+    [item] = collect_logs(Evidence(tmp_path / "evidence"), [path], window.since, window.until).items
+    with read([Source("whole", path, "whole")], window) as all_of_it, read([Source("slice", item.content, "slice")], window) as kept:
+        assert [row["message"] for row in kept.rows()] == [row["message"] for row in all_of_it.rows()]
+        assert len(list(kept.rows())) == 100
+
+
+def test_the_newest_record_may_stand_in_the_middle(tmp_path):
+    hour = timedelta(hours=1)
+    path = tmp_path / "app.log"
+    path.write_bytes(b"".join(record(hour * n / 1000, "x" * 300) for n in [*range(5000, 9000), *range(1000)]))
+    with open_log(path) as file:
+        oldest, newest = file.times()
+    assert oldest < BEGIN + hour
+    assert newest > BEGIN + 8 * hour
+
+
+def test_an_hour_that_comes_twice_is_kept_both_times(tmp_path):
+    """Clocks in Berlin are put back at 03:00 on 25 October 2026: a log without zones has 02:00 to 03:00 twice."""
+    berlin = Unsaid(zone="Europe/Berlin")
+    begin = datetime(2026, 10, 24, 22, 0, tzinfo=UTC)
+    local = [(begin + timedelta(seconds=30 * n)).astimezone(ZoneInfo("Europe/Berlin")) for n in range(600)]
+    path = tmp_path / "app.log"
+    path.write_text("".join(f"[Nest] 7  - {at:%m/%d/%Y, %H:%M:%S}     LOG [Http] number {n}\n" for n, at in enumerate(local)), encoding="utf-8")
+    since = datetime(2026, 10, 25, 1, 10, tzinfo=UTC)
+    collected = collect_logs(Evidence(tmp_path / "evidence"), [path], since, since + timedelta(minutes=10), berlin)
+    with read(Evidence(tmp_path / "evidence").sources(), collected.window) as records:
+        assert len(list(records.rows())) == 2 * 20
+        assert "2026-10-25T01:00:00.000Z" in records.accounting()[0].sentence()
+
+
+def test_the_order_of_day_and_month_that_the_log_shows_is_kept_with_its_slice(tmp_path):
+    path = tmp_path / "app.log"
+    days = [datetime(2026, 11, day, hour, minute, tzinfo=UTC) for day in (11, 12, 13) for hour in range(24) for minute in range(60)]
+    path.write_text("".join(f"[Nest] 7  - {at:%m/%d/%Y, %H:%M:%S}     LOG [Http] hello\n" for at in days), encoding="utf-8")
+    since = datetime(2026, 11, 12, 5, 0, tzinfo=UTC)
+    evidence = Evidence(tmp_path / "evidence")
+    collected = collect_logs(evidence, [path], since, since + timedelta(minutes=10))
+    assert collected.items[0].size_bytes < path.stat().st_size / 100
+    with read(evidence.sources(), collected.window) as records:
+        assert len(list(records.rows())) == 10
 
 
 def test_continuation_lines_stay_with_their_record(tmp_path):
@@ -182,6 +231,44 @@ def test_a_log_that_grew_since_it_was_opened_is_read_at_its_first_size(tmp_path)
         writer.write(record(timedelta(hours=9), "later"))
         writer.flush()
         assert file.times()[1] == BEGIN + timedelta(seconds=18)
+
+
+def emptied(path: Path) -> None:
+    """As copytruncate does it."""
+    os.truncate(path, 0)
+
+
+def appended(path: Path) -> None:
+    with open(path, "ab") as file:
+        file.write(record(timedelta(hours=9), "later"))
+
+
+def replaced(path: Path) -> None:
+    path.rename(path.with_suffix(".log.1"))
+    path.write_bytes(record(timedelta(hours=9), "later"))
+
+
+@pytest.mark.parametrize(("change", "said"), [(emptied, "shrank while it was read"), (appended, "grew by"), (replaced, "")])
+def test_a_log_that_changes_while_it_is_preserved_keeps_what_could_be_read_and_says_so(tmp_path, monkeypatch, change, said):
+    path = written(tmp_path, 20_000)
+    data = path.read_bytes()
+    assert len(data) > 3 * collect.BLOCK_BYTES
+    blocks = collect.file_blocks
+
+    def changing(*arguments):
+        for number, block in enumerate(blocks(*arguments)):
+            if number == 1:
+                change(path)
+            yield block
+
+    monkeypatch.setattr(collect, "file_blocks", changing)
+    [item] = collect_logs(Evidence(tmp_path / "evidence"), [path], BEGIN - timedelta(hours=1), BEGIN + timedelta(days=1)).items
+    kept = item.content.read_bytes()
+    dated = data[data.index(b"{") :]
+    assert kept == (dated[: 2 * collect.BLOCK_BYTES] if change is emptied else dated)
+    assert item.details["before_bytes"] + item.size_bytes + item.details["after_bytes"] == item.details["size_bytes"] == len(data)
+    assert said in " ".join(item.details["notes"])
+    assert bool(said) == bool(item.details["notes"])
 
 
 @pytest.mark.parametrize(

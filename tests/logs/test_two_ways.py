@@ -63,3 +63,36 @@ def test_any_lines_of_a_sample_give_the_same_in_place_and_laid_out(data):
         path.write_bytes(text)
         if is_plain(path):
             assert differences(path) == []
+
+
+NEST = "[Nest] 7  - 11/23/2026, 4:43:34 PM     LOG [Http] GET /api/orders 200 - 13ms"
+ACCESS = '10.0.0.1 - alice [23/Nov/2026:07:41:14 +0000] "GET /api/orders HTTP/1.1" 200 13 "https://a.example/" "curl/8" rt=0.123'
+# A line taken apart at quotes and blanks, and others that look like it and are not, or are with a difference.
+NEARLY = {
+    NEST: [
+        NEST, NEST + " +2ms", NEST + " +2ms +3ms", NEST + " +x", NEST.replace("[Http]", "[Http] [Deep]"), NEST.replace("[Http] ", ""), NEST.replace("[Http]", "[]"), NEST.replace("[Nest]", "[a]b]"),
+        NEST.replace("[Nest]", "[]"), NEST.replace("[Nest]", f"[{'n' * 41}]"), NEST.replace("    LOG", "VERBOSE"), NEST.replace("    LOG", "   WARN"), NEST.replace("    LOG", "  ERROR"),
+        NEST.replace("LOG", "LOUD"), NEST.replace("7  -", "7 -"), NEST.replace("7  -", "7     -"), NEST.replace("7  -", "x  -"), NEST.replace(" PM", ""), NEST.replace(" PM", "\u202fPM"), NEST.replace("11/23", "11/231"),
+        NEST.replace("4:43", "4.43"), NEST.replace("13ms", "1.5s"), NEST.replace("13ms", "1.5 s"), NEST.replace(" - 13ms", " 13 ms"), NEST.replace("13ms", "ms"), NEST.replace("200", "600"), NEST.replace("GET", "GOT"),
+        NEST.replace("GET /api/orders 200 - 13ms", ""), NEST.replace("GET", "a] b GET"), NEST.replace("/api", "api"), NEST.replace("LOG [Http]", "LOG  [Http]"), NEST.replace("[Http]", "[Http"),
+    ],
+    ACCESS: [
+        ACCESS, ACCESS.removesuffix(" rt=0.123"), ACCESS.partition(' "https')[0], ACCESS.partition(' "https')[0] + " ", ACCESS.partition(' "https')[0] + " rt=0.123", ACCESS.replace("rt=", ""), ACCESS + " upstream 1",
+        ACCESS.replace("0.123", "0.1234"), ACCESS.replace("rt=0.123", "rt=-"), ACCESS.replace("alice", "-"), ACCESS.replace("alice", "alice b"), ACCESS.replace("alice", "-x"), ACCESS.replace("alice", ""),
+        ACCESS.replace("GET", "QUERY"), ACCESS.replace("GET /api/orders HTTP/1.1", ""), ACCESS.replace("GET /api/orders HTTP/1.1", "\\x16\\x03"), ACCESS.replace("/api/orders", ""), ACCESS.replace("/api/orders", "/a b"),
+        ACCESS.replace(" HTTP/1.1", ""), ACCESS.replace(" 200 ", " 20 "), ACCESS.replace(" 200 ", " 000 "), ACCESS.replace(" 200 13", " - -"), ACCESS.replace(" 13 ", " -1 "), ACCESS.replace("curl/8", 'cu\\"rl'),
+        ACCESS.replace("curl/8", "cu\\\\rl"), ACCESS.replace("curl/8", 'cu"rl'), ACCESS.replace("+0000", "0000"), ACCESS.replace("[23", "23"), ACCESS.replace("23/Nov", "23/Noo"), ACCESS.replace("10.0.0.1", ""),
+        ACCESS.replace("10.0.0.1", "caf\u00e9"), ACCESS.replace("- alice", "-  alice"), ACCESS.replace("0000]", "0000] x"), " " + ACCESS, "\t" + ACCESS,
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", NEARLY, ids=["nest", "access"])
+def test_a_line_taken_apart_quickly_is_what_the_pattern_says_it_is(line, tmp_path):
+    path = tmp_path / "app.log"
+    found = {}
+    for number, other in enumerate(NEARLY[line]):
+        path.write_text("\n".join([line, other, line, line]) + "\n")
+        if different := differences(path):
+            found[number, other] = different
+    assert found == {}

@@ -3,118 +3,92 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
+from re import _parser
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from incident_kit.logs.reading import read
-from incident_kit.model.redaction import RULES, kind_of_number, redact
+from incident_kit.model.redaction import Redaction, names, numbers, redact, shapes
+from incident_kit.model.redaction.numbers import kind_of_number
 from incident_kit.model.source import Source
 
-JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJpbnZlbnRlZCJ9.c2lnbmF0dXJlLWludmVudGVk"
+HERE = Path(__file__).parent
+A, H = "aB3dE5fG7hJ9kL1mN2pQ4rS6tU8vW0xY", "0123456789abcdef0123456789abcdef"
+BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCinvented"
 
-# text, the secrets in it
-SECRET = {
-    "bearer in headers": ('"authorization":"Bearer abc.DEF-123_456"', ["abc.DEF-123_456"]),
-    "basic in headers": ('"authorization":"Basic dXNlcjppbnZlbnRlZA=="', ["dXNlcjppbnZlbnRlZA"]),
-    "authorization as a raw header": ("Authorization: Bearer abcdef\r\nHost: x", ["abcdef"]),
-    "authorization in escaped JSON": (r'{\"authorization\":\"Bearer invented-1\"}', ["invented-1"]),
-    "authorization in a request dump": (r"POST / HTTP/1.1\r\nAuthorization: Basic aW52ZW50ZWQ=\r\nHost: x", ["aW52ZW50ZWQ"]),
-    "bearer in a sentence": ("sent Bearer 3a7bd3e2360a3d29 upstream", ["3a7bd3e2360a3d29"]),
-    "cookie": ('"cookie":"sid=s%3Ainvented.c2ln; theme=dark"', ["invented", "c2ln"]),
-    "set-cookie list": ('"set-cookie":["sid=invented-1; Path=/; HttpOnly","b=invented-2"]', ["invented-1", "invented-2"]),
-    "raw cookie header": ("Cookie: portal=invented-1; b=invented-2", ["invented-1", "invented-2"]),
-    "signed session id": ("session s:inventedSession.Zm9vYmFy1 expired", ["inventedSession"]),
-    "JWT in a message": (f"jwt malformed: {JWT}", [JWT, "eyJzdWIiOiJpbnZlbnRlZCJ9"]),
-    "JWT in a query": (f"/verify?t={JWT}&x=1", [JWT.split(".")[2]]),
-    "PostgreSQL DSN": ("postgresql://app:hunter2@db:5432/portal?schema=public", ["hunter2"]),
-    "Redis DSN without user": ("redis://:hunter2@cache:6379/0", ["hunter2"]),
-    "Redis DSN over TLS": ("rediss://default:p%40ss-hunter2@cache:6380", ["hunter2"]),
-    "DSN in escaped JSON": (r'{\"url\":\"amqp://u:hunter2@mq/\"}', ["hunter2"]),
-    "WHMCS form body": ("action=GetInvoices&identifier=inventedId1&secret=inventedSecret2&responsetype=json", ["inventedId1", "inventedSecret2"]),
-    "WHMCS form body at the beginning": ("identifier=inventedId1&secret=inventedSecret2", ["inventedId1", "inventedSecret2"]),
-    "WHMCS form body in JSON": ('{"data":"identifier=inventedId1&secret=inventedSecret2&action=x"}', ["inventedId1", "inventedSecret2"]),
-    "WHMCS JSON": ('{"identifier":"inventedId1","secret":"inventedSecret2"}', ["inventedId1", "inventedSecret2"]),
-    "WHMCS JSON with blanks": ('{ "identifier" : "inventedId1", "secret" : "inventedSecret2" }', ["inventedId1", "inventedSecret2"]),
-    "WHMCS escaped JSON": (r'{"data":"{\"identifier\":\"inventedId1\",\"secret\":\"inventedSecret2\"}"}', ["inventedId1", "inventedSecret2"]),
-    "WHMCS twice escaped JSON": (
-        r'"{\\\"identifier\\\":\\\"inventedId1\\\",\\\"secret\\\":\\\"inventedSecret2\\\"}"', ["inventedId1", "inventedSecret2"],
-    ),
-    "WHMCS in inspect style": ("{ identifier: 'inventedId1', secret: 'inventedSecret2' }", ["inventedId1", "inventedSecret2"]),
-    "Freebit URL-encoded JSON": ("json=%7B%22authKey%22%3A%22secret-value%22%7D", ["secret-value"]),
-    "Freebit URL-encoded JSON, two keys": ("json=%7B%22oemKey%22%3A%22inv-1%22%2C%22authKey%22%3A%22inv-2%22%7D", ["inv-1", "inv-2"]),
-    "Freebit URL-encoded JSON with blanks": ("json=%7B%22authKey%22%3A+%22secret-value%22%7D", ["secret-value"]),
-    "Freebit URL-encoded JSON, percent blanks": ("json=%7B%22authKey%22%3A%20%22secret-value%22%7D", ["secret-value"]),
-    "Freebit URL-encoded by encodeURI": ("json=%7B%22authKey%22:%22secret-value%22%7D", ["secret-value"]),
-    "Freebit URL-encoded JSON with an escaped quote": ("json=%7B%22authKey%22%3A%22inv1%5C%22inv2%22%7D", ["inv1", "inv2"]),
-    "URL-encoded in lower case": ("json=%7b%22authKey%22%3a%22secret-value%22%7d", ["secret-value"]),
-    "URL-encoded with an escaped ampersand": ("json=%7B%22authKey%22%3A%22inv1%26inv2%22%7D", ["inv1", "inv2"]),
-    "Freebit JSON": ('{"oemId":"x","oemKey":"inv-1","authKey":"inv-2"}', ["inv-1", "inv-2"]),
-    "ioredis AUTH": ('"err":{"command":{"name":"auth","args":["default","hunter2"]},"message":"x"}', ["hunter2"]),
-    "ioredis SET": ('"command":{"name":"set","args":["sess:1","{\\"user\\":\\"invented\\"}","EX","60"]}', ["invented"]),
-    "ioredis SET of a value with a list in it": (r'"command":{"name":"set","args":["k","{\"roles\":[\"a\"],\"name\":\"invented\"}"]}', ["invented"]),
-    "ioredis SET of a long value": ('"command":{"name":"set","args":["k","invented ' + "x" * 30000 + '"]}', ["invented"]),
-    "ioredis in inspect style": ("command: { name: 'auth', args: [ 'hunter2' ] }", ["hunter2"]),
-    "BullMQ pipeline": ('{"args":["AUTH","hunter2"]}', ["hunter2"]),
-    "PEM key": ("-----BEGIN PRIVATE KEY-----\nMIIinvented\n-----END PRIVATE KEY-----", ["MIIinvented"]),
-    "PEM key cut off": ("key: -----BEGIN RSA PRIVATE KEY-----\\nMIIinvented", ["MIIinvented"]),
-    "environment variable": ("WHMCS_API_SECRET=inventedSecret2 node main.js", ["inventedSecret2"]),
-    "password with an escaped quote": (r'{"password":"ab\"hunter2","x":1}', ["hunter2"]),
-    "numeric one-time password": ('{"otp":123456}', ["123456"]),
-    "SQL": ("ALTER ROLE app PASSWORD 'hunter2'", ["hunter2"]),
-    "reset token in a URL": ("/reset?token=inventedtoken&x=1", ["inventedtoken"]),
-    "Salesforce session": ("00D5g000001abcd!AQ0AQInvented.Session_Value12345", ["AQ0AQInvented"]),
-    "e-mail": ("no user taro.yamada+x@example.co.jp", ["taro.yamada", "example.co.jp"]),
-    "e-mail in a URL": ("/users?email=taro%40example.jp", ["taro%40"]),
-    "Japanese mobile number": ("call 090-1234-5678 or +819012345678", ["1234-5678", "9012345678"]),
-    "payment card": ("card 4111 1111 1111 1111 declined", ["4111 1111"]),
-    "SIM number": ("iccid 8981100000000000001 busy", ["8981100000000000001"]),
+
+def pem(kind: str, line_end: str = "\n", end: bool = True) -> str:
+    return f"-----BEGIN {kind}-----{line_end}{BODY}{line_end}{BODY}" + (f"{line_end}-----END {kind}-----" if end else "")
+
+
+# Tokens as vendors make them, from parts: whole ones would be refused by the scanners of code hosts.
+TOKENS = {
+    "jwt": "ey" + "JhbGciOiJIUzI1NiJ9.ey" + "JzdWIiOiJub2JvZHkifQ." + A, "unsigned_jwt": "ey" + "JhbGciOiJub25lIn0.ey" + "JzdWIiOiJub2JvZHkifQ.",
+    "jwe": "ey" + "JhbGciOiJkaXIifQ.." + A[:16] + "." + A + "." + A[:22], "mail": "hanako@example.jp",
+    "scram": "SCRAM-SHA-256" + "$4096:" + A[:22] + "==$" + A + "=:" + A + "=",
+    "sf_session": "00D" + "8d0000012AbC!" + A + "._" + A, "sf_session_encoded": "00D" + "8d0000012AbC%21" + A + "._" + A,
+    "sf_consumer": "3MV" + "G9" + A + A, "sf_refresh": "5Ae" + "p861" + A + A,
+    "pem_private": pem("PRIVATE " + "KEY"), "pem_private_escaped": pem("PRIVATE " + "KEY", "\\n"), "pem_rsa": pem("RSA PRIVATE " + "KEY"),
+    "pem_ec_cut": pem("EC PRIVATE " + "KEY", end=False), "pem_openssh": pem("OPENSSH PRIVATE " + "KEY"), "pem_pgp": pem("PGP PRIVATE " + "KEY BLOCK"),
+    "age_key": "AGE-SECRET-" + "KEY-1" + "QZ7" * 18,
+    "aws_key": "AK" + "IA" + "Z7QW" * 4, "aws_temporary": "AS" + "IA" + "Z7QW" * 4, "gcp_key": "AI" + "za" + A + "xyz", "gcp_oauth": "ya" + "29." + A,
+    "gcp_client_secret": "GOC" + "SPX-" + A, "azure_account": "Account" + "Key=" + A + A + "==", "azure_bus": "SharedAccess" + "Key=" + A + A[:11] + "=",
+    "github_classic": "gh" + "p_" + A + "zzzz", "github_app": "gh" + "s_" + A + "zzzz", "github_fine": "github" + "_pat_" + A + "_" + A,
+    "gitlab": "gl" + "pat-" + A[:20], "slack_bot": "xo" + "xb-" + "12345678901-" + A, "slack_user": "xo" + "xp-" + "12345678901-" + A,
+    "slack_app": "xa" + "pp-1-" + "A012-345-" + A, "slack_hook": "https://hooks." + "slack.com/services/" + "T0001/B0002/" + A,
+    "stripe_live": "sk" + "_live_" + A, "stripe_test": "sk" + "_test_" + A, "stripe_restricted": "rk" + "_live_" + A, "stripe_hook": "wh" + "sec_" + A,
+    "npm": "np" + "m_" + A + "zzzz", "pypi": "py" + "pi-" + A + A, "docker": "dckr" + "_pat_" + A, "sendgrid": "S" + "G." + A[:22] + "." + A + A[:11],
+    "twilio": "S" + "K" + H, "mailgun": "ke" + "y-" + H, "telegram": "987654321" + ":AA" + A + "x", "digitalocean": "dop" + "_v1_" + H + H,
+    "huggingface": "h" + "f_" + A + "zz", "shopify": "shp" + "at_" + H, "vault": "hv" + "s." + A, "newrelic": "NR" + "AK-" + A.upper(), "linear": "lin" + "_api_" + A + A[:8],
+    "atlassian": "ATA" + "TT3" + A + A, "square": "sq0" + "atp-" + A[:22], "databricks": "da" + "pi" + H, "grafana": "gl" + "sa_" + A + "_1a2b3c4d",
+    "openai": "s" + "k-proj-" + A + A, "anthropic": "s" + "k-ant-" + "api03-" + A, "discord_hook": "https://disc" + "ord.com/api/webhooks/" + "1234567890/" + A,
 }  # fmt: skip
-
-KEPT = [
-    "1795419602352",
-    '{"level":30,"time":1795419602352,"pid":14533,"hostname":"vm","msg":"request completed"}',
-    "6f1c2d3e-4a5b-4c6d-8e7f-901234567890",
-    "at /app/node_modules/@nestjs/common/index.js:12:34",
-    'password authentication failed for user "app"',
-    "Cannot find module '@nestjs/common'",
-    "2026-11-23T07:40:02.352Z",
-    "2026-11-23 16:40:02.352 +0900",
-    "20261123074002352",
-    "connect ECONNREFUSED 127.0.0.1:6379",
-    "GET /api/orders/1234567890 200 13ms",
-    "http://billing.internal:8080/api/orders?limit=50&offset=100",
-    "JsonWebTokenError: jwt malformed",
-    "Invalid token",
-    "no authorization header",
-    "session expired",
-    "Unexpected token < in JSON at position 0",
-    "Basic authentication required",
-    "NOAUTH Authentication required.",
-    "res.statusCode 500 took 1795419602 us, 1073741824 bytes",
-    "0015g00000Abcde",
-    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-    "192.168.100.200:5432",
-    "prisma:query SELECT 1",
-    "P1001: Can't reach database server at `db:5432`",
-]
+WHOLE = re.compile("‹([a-z0-9_]+)›")
+HIDDEN = re.compile("⟦([^⟧\n]*)(?:⟧|$)")
 
 
-@pytest.mark.parametrize("case", SECRET)
+def cases(name: str) -> list[str]:
+    lines = (HERE / name).read_text(encoding="utf-8").split("\n")
+    return [line.replace("⏎", "\n") for line in lines if line and not line.startswith(("# ", "## "))]
+
+
+def secrets_in(case: str) -> tuple[str, list[str]]:
+    """The text of a case, and what of it must go."""
+    tokens = [TOKENS[name] for name in WHOLE.findall(case)]
+    text = WHOLE.sub(lambda match: TOKENS[match[1]], case)
+    hidden = [TOKENS["mail"] if part == "‹mail›" else part for part in re.findall("⟦([^⟧]*)⟧?", text)]
+    return re.sub("[⟦⟧]", "", text), [*hidden, *(BODY if BODY in token else token[-12:] for token in tokens)]
+
+
+MUST_GO, MUST_STAY = cases("must_go.txt"), cases("must_stay.txt")
+
+
+@pytest.mark.parametrize("case", MUST_GO)
 def test_a_secret_does_not_pass(case):
-    text, secrets = SECRET[case]
+    text, secrets = secrets_in(case)
     shown = redact(text)
-    assert not [secret for secret in secrets if secret in shown], shown
-    assert "[redacted:" in shown
+    words = {word for secret in secrets for word in re.findall(r"[^\s;,\"'\\\[\]{}()]{4,}", secret)} or set(secrets)
+    assert secrets
+    assert not [word for word in words if word in re.sub(r"\[redacted:[a-z-]+\]", "", shown)], shown
 
 
-@pytest.mark.parametrize("text", KEPT)
+@pytest.mark.parametrize("text", MUST_STAY)
 def test_what_is_no_secret_stays_as_it_is(text):
     assert redact(text) == text
 
 
-@pytest.mark.parametrize("case", SECRET)
-def test_redacting_again_changes_nothing(case):
-    once = redact(SECRET[case][0])
+def test_there_are_three_hundred_different_cases_of_each():
+    assert len(set(MUST_GO)) == len(MUST_GO) > 300
+    assert len(set(MUST_STAY)) == len(MUST_STAY) > 300
+
+
+@given(st.lists(st.sampled_from([*(secrets_in(case)[0] for case in MUST_GO), *MUST_STAY, '"', "\\", "[", "]", "=", ": ", "[redacted:secret]"]), max_size=6))
+def test_redacting_again_changes_nothing(parts):
+    once = redact("".join(parts))
     assert redact(once) == once
 
 
@@ -150,14 +124,61 @@ def test_secrets_in_a_log_come_out_redacted_everywhere(tmp_path):
 
 @pytest.mark.parametrize(
     ("number", "kind"),
-    [("4111111111111111", "card"), ("4111111111111112", None), ("09012345678", "phone"), ("03-1234-5678", "phone"), ("0312345678", None),
+    [("4111111111111111", "card"), ("4111111111111112", None), ("09012345678", "phone"), ("0312345678", None),
      ("8981100000000000001", "iccid"), ("440101234567890", "imsi"), ("1795419602352", None), ("1234567890123456", None)],
 )  # fmt: skip
 def test_a_long_number_is_told_by_what_it_is(number, kind):
     assert kind_of_number(number) == kind
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)
-@pytest.mark.parametrize("piece", ["a", "1 ", '"', "\\", "'", "password", '"args":[', "%22", "a.", "eyJ", "-----BEGIN ", "=", "://"])
-def test_hostile_text_is_worked_through(rule, piece):
-    assert rule.pattern.sub(rule.replacement, piece * 2000) is not None
+SEARCHED = {
+    "names": names.NAMED, **{f"{shape.kind} {shape.marks[0]}": shape.pattern for shape in shapes.SHAPES},
+    **{name: getattr(numbers, name) for name in ("RUN", "GROUPED_CARD", "GROUPED_PHONE", "INTERNATIONAL", "IPV4", "IPV6")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SEARCHED)
+def test_searching_takes_time_linear_in_the_text(name):
+    """A search is linear if no place it begins at costs more than a bounded amount that is not then consumed.
+
+    So every repetition without an upper bound is possessive (nothing of it is given back), and whatever follows one
+    always succeeds: then all it went over is part of the match, and the next search begins behind it.
+    """
+    assert not list(unbounded_risks(_parser.parse(SEARCHED[name].pattern, SEARCHED[name].flags)))
+
+
+def unbounded_risks(parsed, followed_by_doubt=False):
+    """Repetitions without an upper bound that are given back, or that have something behind them that may fail."""
+    doubt = followed_by_doubt
+    for code, argument in reversed(list(parsed)):
+        kind = str(code)
+        if kind in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+            least, most, body = argument
+            if most == _parser.MAXREPEAT and (kind != "POSSESSIVE_REPEAT" or doubt):
+                yield str(parsed)
+            yield from unbounded_risks(body, doubt)
+            doubt = doubt or least > 0
+        elif kind == "SUBPATTERN":
+            yield from unbounded_risks(argument[3], doubt)
+            doubt = doubt or argument[3].getwidth()[0] > 0
+        elif kind == "BRANCH":
+            for branch in argument[1]:
+                yield from unbounded_risks(branch, doubt)
+            doubt = doubt or parsed.getwidth()[0] > 0
+        elif kind in ("ASSERT", "ASSERT_NOT"):
+            yield from unbounded_risks(argument[1], True)
+            doubt = True
+        else:
+            doubt = True
+
+
+HOSTILE = [
+    'password="', "session='", 'token\\":\\"', '"args":[', "%22secret%22%3A%22", "a@a.", "-eyJa", "-----BEGIN PRIVATE KEY-----", "a://a:", "Bearer a", 'cookie: ="',
+    'authorization","', "Key (a)=(", "row contains (", "$1 = '", "curl -u", "4111 ", "+1 ", "1:", 'params: ["', '\\\\\\"', "token[", "[redacted:secret]", "password '",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_hostile_text_is_worked_through(piece):
+    text = piece * (50_000 // len(piece))  # at a square of its length, this would take minutes
+    assert len(Redaction(ip_addresses=True).text(text)) > 0

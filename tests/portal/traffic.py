@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 
 CUSTOMERS = 40
-PAGES_PER_S = 5.3  # about 12 requests a second
-EVENT_STREAMS_PER_S = 0.2  # about twelve open at any time
+REQUESTS_PER_PAGE = 2.26  # measured, with the signing in
+EVENT_STREAMS_PER_REQUEST = 1 / 60  # at 12 requests a second about twelve open at any time
 HEALTH_CHECK_EVERY_S = 10.0
 
 _APPLE = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1"
@@ -39,6 +39,7 @@ class Customer:
     address: str
     browser: str
     orders: list[dict[str, str]]
+    hostile: bool = False
     token: str | None = None
     session: str | None = None
     signing_in: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -77,6 +78,7 @@ class Request:
     route: str
     started: float
     ended: float = 0.0
+    hostile: bool = False  # an attacker's
     outcome: str = "open"  # a status, "aborted" by the customer, or "failed" on the way
 
 
@@ -96,8 +98,10 @@ def expired_token(secret: str, subject: int) -> str:
 class Traffic:
     """Arrivals do not wait for answers: a slow portal gets as many visitors as a fast one."""
 
-    def __init__(self, portal: str, customers: list[Customer], jwt_secret: str, seed: int) -> None:
+    def __init__(self, portal: str, customers: list[Customer], jwt_secret: str, seed: int, requests_per_s: float) -> None:
         self.ledger: list[Request] = []
+        self._pages_per_s = requests_per_s / REQUESTS_PER_PAGE
+        self._streams_per_s = requests_per_s * EVENT_STREAMS_PER_REQUEST
         self._customers = customers
         self._jwt_secret = jwt_secret
         self._seed = seed
@@ -114,8 +118,8 @@ class Traffic:
     async def run(self, seconds: float) -> None:
         """Let customers arrive for so long, then wait for their pages; open event streams are simply left."""
         arrivals = [
-            asyncio.create_task(self._arrive(PAGES_PER_S, self._page, self._pages)),
-            asyncio.create_task(self._arrive(EVENT_STREAMS_PER_S, self._event_stream, self._streams)),
+            asyncio.create_task(self._arrive(self._pages_per_s, self._page, self._pages)),
+            asyncio.create_task(self._arrive(self._streams_per_s, self._event_stream, self._streams)),
             asyncio.create_task(self._check_health()),
         ]
         await asyncio.sleep(seconds)
@@ -123,6 +127,38 @@ class Traffic:
         await asyncio.gather(*self._pages)
         await _cancel(list(self._streams))
         await self._client.aclose()
+
+    def move_to(self, portal: str) -> None:
+        """From now on requests go there, as a load balancer would send them. Open event streams stay where they are."""
+        self._client.base_url = httpx.URL(portal)
+
+    async def stuff_credentials(self) -> None:
+        """Try stolen pairs of address and password: hastily from one address until that is limited, then slowly from several. One fits, and is used."""
+        chance = random.Random(self._seed + 1)
+        victim = chance.choice(self._customers)
+        addresses = [f"198.51.100.{number}" for number in chance.sample(range(2, 250), 6)]
+        for attempt in range(10_000):
+            address = addresses[0] if attempt < 35 else chance.choice(addresses)
+            fits = attempt == 150
+            if fits:
+                email, password = victim.email, victim.password
+            else:
+                password = "".join(chance.choices(string.ascii_lowercase + string.digits, k=9))
+                known = chance.choice(self._customers).email
+                stolen = f"{''.join(chance.choices(string.ascii_lowercase, k=6))}{chance.randrange(100)}@example.net"
+                email = known if chance.random() < 0.15 else stolen
+            attacker = Customer(email, password, victim.sim_id, address, "python-requests/2.32.5", victim.orders, hostile=True)
+            await self._sign_in(chance, attacker, mistakes=False)
+            if attacker.token is not None:
+                await self._look_at_everything(chance, attacker)
+            await asyncio.sleep(chance.expovariate(1 / (0.7 if attempt < 35 else 1.1)))
+
+    async def _look_at_everything(self, chance: random.Random, customer: Customer) -> None:
+        for path in ("/api/billing/invoices", "/api/billing/payment-methods", "/api/orders"):
+            await self._get(chance, customer, path)
+        for order in customer.orders:
+            await self._get(chance, customer, f"/api/orders/{order['id']}", "/api/orders/:id")
+        await self._get(chance, customer, f"/api/sim/{customer.sim_id}/usage", "/api/sim/:id/usage")
 
     # --- who comes when ----------------------------------------------------------------------------------------
 
@@ -226,12 +262,12 @@ class Traffic:
                 pass
             request.outcome = str(answer.status_code)
 
-    async def _sign_in(self, chance: random.Random, customer: Customer, again: bool = False) -> None:
+    async def _sign_in(self, chance: random.Random, customer: Customer, again: bool = False, mistakes: bool = True) -> None:
         async with customer.signing_in:  # one form, however many tabs
             if customer.token is not None and not again:
                 return
             path = "/api/auth/login"
-            if chance.random() < 0.04:
+            if mistakes and chance.random() < 0.04:
                 await self._ask(chance, customer, "POST", path, path, {"email": customer.email, "password": "forgotten"})
                 await asyncio.sleep(chance.uniform(1, 3))
             credentials = {"email": customer.email, "password": customer.password}
@@ -264,6 +300,7 @@ class Traffic:
         body: dict[str, Any] | None = None,
     ) -> httpx.Response | None:
         request = self._note(chance, f"{method} {route}")
+        request.hostile = customer is not None and customer.hostile
         answer: httpx.Response | None = None
         async with self._watched(request, patience_s=_patience_s(chance)):
             answer = await self._client.request(method, path, headers=self._headers(request, customer), json=body)

@@ -20,7 +20,7 @@ def browser() -> Iterator[Browser]:
     if chromium is None:
         pytest.skip("no chromium on PATH")
     with sync_playwright() as playwright:
-        # Its sandbox refuses to start as root; the page is ours and has no script.
+        # Its sandbox refuses to start as root; the page and its script are ours.
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser
         browser.close()
@@ -105,7 +105,7 @@ def test_phone_chart_can_be_read(phone: Page) -> None:
 
 
 def test_chart_is_an_image_with_a_description(page: Page) -> None:
-    chart = page.get_by_role("img", name=re.compile("Requests by minute from 09:48 to 09:59 UTC"))
+    chart = page.get_by_role("img", name=re.compile("Requests by minute from 09:48 to 09:59 UTC.* onset at 09:53:17 to the recovery at 09:56:52"))
     assert chart.count() == 1
     assert chart.is_visible()
     box = chart.bounding_box()
@@ -130,18 +130,100 @@ def test_code_is_folded_and_opens_by_keyboard(page: Page) -> None:
     assert not text.is_visible()
 
 
-def test_citation_leads_to_its_line(page: Page) -> None:
+def test_head_fits_one_screen(page: Page, phone: Page) -> None:
+    for shown, size in ((page, DESK), (phone, PHONE)):
+        box = shown.locator(".head dl").bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= size["height"]
+        said = shown.locator("body").inner_text()[:2000]
+        for word in ("Sealed", "Confirmed", "Since", "Until", "Suspect", "freebit", "How bad", "Affected", "Severity", "P3"):
+            assert word in said
+
+
+def test_citation_opens_its_line_where_it_is_cited(page: Page) -> None:
+    link = page.get_by_role("button", name="4,830").last
+    row = page.locator("tr", has=link).last
+    link.click()
+    assert link.get_attribute("aria-expanded") == "true"
+    opened = row.locator("xpath=following-sibling::tr[1]").locator(".opened")
+    assert opened.is_visible()
+    assert "line 4,830" in opened.inner_text()
+    assert '"url":"/api/sim/' in opened.locator("pre.raw").inner_text()
+    assert opened.locator("pre.around").count() == 2
+    page.keyboard.press("Escape")
+    assert page.locator(".opened").count() == 0
+    assert link.evaluate("element => element === document.activeElement")
+
+
+def test_figure_opens_its_query_with_what_it_was_asked_by_keyboard(page: Page) -> None:
+    link = page.locator(".head a[href='#q-affected_requests']").first
+    link.focus()
+    for key in ("Enter", " "):
+        page.keyboard.press(key)
+        opened = page.locator(".opened")
+        assert "quantile_disc" in opened.inner_text()
+        assert 'since = "2026-11-23 09:53:17' in opened.inner_text()
+        page.keyboard.press(key)
+        assert opened.count() == 0
+
+
+def test_citation_leads_to_its_line_without_the_script(browser: Browser, address: str) -> None:
+    context = browser.new_context(viewport=DESK, java_script_enabled=False)  # type: ignore[arg-type]  # a TypedDict of just these
+    page = context.new_page()
+    page.goto(address)
     link = page.locator("a[href^='#l-']").first
     target = page.locator(f"[id='{(link.get_attribute('href') or '')[1:]}']")
-    line = target.locator("pre")
+    line = target.locator("pre.raw")
     assert not line.is_visible()
     link.click()
-    assert target.evaluate("element => element.matches(':target')")
     assert line.is_visible()
-    assert f"line {int(link.inner_text()):,}" in target.locator("summary").inner_text()
     box = target.bounding_box()
     assert box is not None
     assert 0 <= box["y"] < DESK["height"]
+    assert page.locator("table.timeline tbody tr").count() > 10
+    context.close()
+
+
+def test_timeline_is_filtered_by_lane_and_words(page: Page) -> None:
+    rows = page.locator("table.timeline tbody tr:visible")
+    everything = rows.count()
+    page.get_by_label("errors").uncheck()
+    without_errors = rows.count()
+    assert 0 < without_errors < everything
+    assert "errors" not in rows.locator("td:nth-child(2)").all_inner_texts()
+    page.get_by_label("with the words").fill("FREEBIT first")
+    assert rows.count() == 1
+    assert f"1 of {everything} events" in page.locator(".filters output").inner_text()
+    page.get_by_label("with the words").fill("")
+    page.get_by_label("errors").check()
+    assert rows.count() == everything
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_axe_finds_nothing_serious(browser: Browser, address: str, scheme: str, size: dict[str, int]) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    context = browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]  # literals of just these
+    page = context.new_page()
+    page.goto(address)
+    page.locator(".head a[href^='#l-']").first.click()
+    page.locator("table.timeline a[href^='#l-']").first.click()
+    found = axe.Axe().run(page).response
+    assert len(found["passes"]) > 20  # it has looked
+    faults = [(fault["id"], [node["html"][:160] for node in fault["nodes"]][:3]) for fault in found["violations"] if fault["impact"] in ("serious", "critical")]
+    assert faults == []
+    context.close()
+
+
+def test_chart_is_dark_on_dark_paper(browser: Browser, address: str) -> None:
+    """Its texts have the page's ink, not black."""
+    context = browser.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.goto(address)
+    colours = set(page.locator("figure svg text").evaluate_all("texts => texts.map(text => getComputedStyle(text).fill)"))
+    assert colours
+    assert all(sum(map(int, re.findall(r"\d+", colour)[:3])) > 3 * 128 for colour in colours)
+    context.close()
 
 
 def test_paper_cuts_nothing_off(browser: Browser, address: str) -> None:

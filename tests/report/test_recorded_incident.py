@@ -18,10 +18,16 @@ def findings(demo_run: Path) -> dict[str, Any]:
     return {finding["symptom"]: finding for finding in json.loads((demo_run / "data" / "findings.json").read_text(encoding="utf-8"))}
 
 
+@pytest.fixture
+def course(demo_run: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((demo_run / "data" / "onset.json").read_text(encoding="utf-8"))
+    return found
+
+
 def rows_under(demo_run: Path, heading: str) -> list[str]:
     """The body rows of the table below a heading of the report."""
     page = (demo_run / "data" / "report.html").read_text(encoding="utf-8")
-    part = page[page.index(f"<h2>{heading}</h2>") :]
+    part = page[page.index(f">{heading}</h2>") :]
     return re.findall(r"<tr.*?</tr>", part[part.index("<tbody>") : part.index("</tbody>")], re.S)
 
 
@@ -40,6 +46,31 @@ def test_first_affected_request_is_within_a_minute_of_the_truth(findings: dict[s
 def test_recovery_is_within_a_minute_of_the_truth(findings: dict[str, Any]) -> None:
     ended = max(datetime.fromisoformat(finding["recovered"]) for finding in findings.values() if finding["recovered"])
     assert abs(ended - datetime.fromisoformat(TRUTH["to"])) <= timedelta(seconds=60)
+
+
+@pytest.mark.parametrize(("moment", "truth"), [("began", "from"), ("recovered", "to")])
+def test_onset_and_recovery_are_within_a_minute_of_the_truth(course: dict[str, Any], moment: str, truth: str) -> None:
+    at = datetime.fromisoformat(TRUTH[truth])
+    found = {name: datetime.fromisoformat(value) for name, value in course["onset"][moment].items()}
+    assert abs(found["at"] - at) <= timedelta(seconds=60)
+    assert found["earliest"] - timedelta(seconds=1) <= at <= found["latest"] + timedelta(seconds=1)
+
+
+def test_the_suspect_is_the_first_and_the_only_cause(course: dict[str, Any]) -> None:
+    assert [(suspect["kind"], suspect["name"]) for suspect in course["suspects"] if suspect["role"] == "cause"] == [("dependency", TRUTH["suspect"])]
+    assert course["suspects"][0]["role"] == "cause"
+
+
+def test_the_affected_are_about_as_many_as_in_truth(course: dict[str, Any]) -> None:
+    assert abs(course["affected"]["n"] - TRUTH["affected_requests"]) <= 0.1 * TRUTH["affected_requests"]
+
+
+def test_onset_and_recovery_are_events_of_the_timeline(demo_run: Path, course: dict[str, Any]) -> None:
+    events = [json.loads(line) for line in (demo_run / "data" / "timeline.jsonl").read_text(encoding="utf-8").splitlines()]
+    mine = {event["timestamp_desc"]: event for event in events if event["lane"] == "onset"}
+    assert list(mine) == ["onset", "recovery"]
+    assert datetime.fromisoformat(mine["onset"]["datetime"]) == datetime.fromisoformat(course["onset"]["began"]["at"])
+    assert mine["onset"]["citation"]["exemplars"]
 
 
 def test_the_suspect_is_the_top_row_of_the_outside_systems(demo_run: Path) -> None:

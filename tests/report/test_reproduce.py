@@ -52,7 +52,7 @@ def run(demo_run: Path, tmp_path: Path) -> Path:
 def test_honest_run_is_reproduced(kit: Kit, run: Path) -> None:
     finished = kit("reproduce", run)
     assert finished.returncode == 0, finished.stderr
-    for name in ("findings.json", "timeline.jsonl", "accounting.json", "series/calls_by_minute.csv", "series/requests_by_minute.csv"):
+    for name in ("onset.json", "findings.json", "timeline.jsonl", "accounting.json", "series/calls_by_minute.csv", "series/requests_by_minute.csv"):
         assert name in finished.stdout
     assert kit("verify", run).returncode == 0  # nothing was left behind in it
 
@@ -73,7 +73,7 @@ def test_honest_run_is_reproduced_on_another_machine(demo_run: Path, tmp_path: P
         [*command, str(COMMAND), "reproduce", str(run)], cwd=run, env={**kept, **other}, umask=0o077, capture_output=True, text=True, check=False
     )
     assert finished.returncode == 0, finished.stderr
-    assert "5 files are equal" in finished.stdout
+    assert "6 files are equal" in finished.stdout
     assert contents(run) == before
 
 

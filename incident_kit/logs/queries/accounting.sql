@@ -11,7 +11,8 @@ SELECT
     count(*) FILTER (mended) AS mended,
     min(ts) FILTER (class = 'record' AND within) AS first,
     max(ts) FILTER (class = 'record' AND within) AS last,
-    list(DISTINCT ts_zone) FILTER (ts_zone IS NOT NULL) AS zones
+    list(DISTINCT ts_zone) FILTER (ts_zone IS NOT NULL) AS zones,
+    list(DISTINCT epoch_us(ts) // 60000000) FILTER (class = 'record' AND within AND ts IS NOT NULL) AS minutes
 FROM placed
 GROUP BY source
 ORDER BY source

@@ -3,6 +3,6 @@ SELECT
     * EXCLUDE (duration_us),
     request_us AS duration_us,
     coalesce(status >= 500, false) AS failed,
-    coalesce(status BETWEEN 400 AND 499, false) AS refused
+    coalesce(status BETWEEN 400 AND 498, false) AS refused  -- 499 is nginx' word for aborted
 FROM records
 WHERE is_request AND ts IS NOT NULL

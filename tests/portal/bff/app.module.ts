@@ -1,12 +1,12 @@
 import { Module } from '@nestjs/common';
-import { LoggerModule } from 'nestjs-pino';
-import { randomUUID } from 'node:crypto';
 import { CacheService } from './cache.service';
 import { DatabaseService } from './database.service';
 import { FreebitService } from './integrations/freebit.service';
 import { PlatformEventsService } from './integrations/platform-events.service';
 import { SalesforceService } from './integrations/salesforce.service';
 import { WhmcsService } from './integrations/whmcs.service';
+import { LoggingModule } from './logging/logging.module';
+import { LoginLimiter } from './login-limiter';
 import { OrderBus } from './order-bus';
 import { AuthController } from './routes/auth.controller';
 import { BillingController } from './routes/billing.controller';
@@ -17,12 +17,7 @@ import { OrdersController } from './routes/orders.controller';
 import { SimController } from './routes/sim.controller';
 
 @Module({
-  imports: [
-    // Everything but the id is nestjs-pino's default: that is what most portals run, and what leaks in their logs.
-    LoggerModule.forRoot({
-      pinoHttp: { genReqId: (request) => request.headers['x-request-id'] ?? randomUUID() },
-    }),
-  ],
+  imports: [LoggingModule.asSet()],
   controllers: [
     AuthController,
     BillingController,
@@ -36,6 +31,7 @@ import { SimController } from './routes/sim.controller';
     CacheService,
     DatabaseService,
     FreebitService,
+    LoginLimiter,
     OrderBus,
     PlatformEventsService,
     SalesforceService,

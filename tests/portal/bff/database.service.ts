@@ -11,6 +11,7 @@ export class DatabaseService extends PrismaClient implements OnModuleInit, OnMod
         connectionString: settings.databaseUrl,
         max: settings.databaseConnectionLimit,
         connectionTimeoutMillis: 5_000,
+        maxLifetimeSeconds: 60,
       }),
     });
   }

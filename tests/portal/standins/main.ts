@@ -13,10 +13,11 @@ import { whmcs } from './whmcs';
 
 const plan = new FaultPlan(JSON.parse(readFileSync(process.argv[2], 'utf8')) as Plan);
 const ledger: LedgerEntry[] = [];
+const salesforce = new Salesforce(plan, ledger);
 const standIns: Record<string, StandIn> = {
   whmcs: new StandIn('whmcs', whmcs, plan, ledger),
   freebit: new StandIn('freebit', freebit, plan, ledger),
-  salesforce: new StandIn('salesforce', new Salesforce(plan, ledger).understand, plan, ledger),
+  salesforce: new StandIn('salesforce', salesforce.understand, plan, ledger),
 };
 const refusals: NodeJS.Timeout[] = [];
 const refusing = new Set<StandIn>();
@@ -33,6 +34,7 @@ function inject(): void {
 
 function remove(): void {
   plan.remove();
+  if (plan.phasesOf('salesforce').some(({ silent }) => silent)) salesforce.cutStreams();
   refusals.forEach(clearTimeout);
   refusing.forEach(accept);
 }

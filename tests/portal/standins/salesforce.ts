@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { FaultPlan } from './faults';
+import { FaultPlan, Phase } from './faults';
 import { Call, Incoming, LedgerEntry } from './standin';
 
 const PRODUCTS = Array.from({ length: 12 }, (_, index) => ({
@@ -11,20 +11,36 @@ const PRODUCTS = Array.from({ length: 12 }, (_, index) => ({
 /** An order is reviewed this long after it was created. */
 const REVIEW_MS = 2_500;
 
+/** An idle stream says at least so often that it lives. The real one leaves up to 270 seconds. */
+const KEEPALIVE_MS = 60_000;
+
+interface ReviewedOrder {
+  replayId: number;
+  orderId: string;
+}
+
 /** Salesforce's REST API for the two objects the portal uses, and the event that a reviewed order gives. */
 export class Salesforce {
   private readonly subscribers = new Set<ServerResponse>();
+  private readonly announced: ReviewedOrder[] = [];
   private created = 0;
   private replayId = 4_100;
 
   constructor(
     private readonly plan: FaultPlan,
     private readonly ledger: LedgerEntry[],
-  ) {}
+  ) {
+    setInterval(() => this.tell({ replayId: this.replayId }), KEEPALIVE_MS).unref();
+  }
+
+  /** Cut the streams, as a restart of either side would; the subscriber comes back and asks for what it has missed. */
+  cutStreams(): void {
+    for (const subscriber of this.subscribers) subscriber.destroy();
+  }
 
   readonly understand = ({ method, url, requestId }: Incoming): Call => {
     if (url.pathname.startsWith('/event/')) {
-      return { operation: 'platformEvents', latency: NO_LATENCY, answer: () => undefined, stream: this.subscribe };
+      return { operation: 'platformEvents', latency: NO_LATENCY, answer: () => undefined, stream: this.subscribe(url) };
     }
     if (url.pathname.endsWith('/query')) {
       return { operation: 'queryProducts', latency: latency(190), answer: () => ({ records: PRODUCTS, done: true }) };
@@ -44,25 +60,37 @@ export class Salesforce {
   }
 
   private announce(orderId: string, requestId?: string): void {
-    const phase = this.plan.phaseNow('salesforce', 'platformEvents');
-    if (phase?.silent) {
-      // The one affected is the customer whose order will now wait for ever.
+    this.replayId += 1;
+    const event = { replayId: this.replayId, orderId };
+    this.announced.push(event);
+    const phase = this.silence();
+    if (phase) {
+      // The one affected is the customer whose order now waits.
       const receivedAt = Date.now();
       const call = { integration: 'salesforce', operation: 'platformEvents', requestId, receivedAt };
       this.ledger.push({ ...call, phase: phase.name, outcome: 'silent' });
-      return;
     }
-    this.replayId += 1;
-    for (const subscriber of this.subscribers) {
-      subscriber.write(`${JSON.stringify({ replayId: this.replayId, orderId })}\n`);
-    }
+    this.tell(event);
   }
 
-  private readonly subscribe = (response: ServerResponse): void => {
+  private tell(what: { replayId: number }): void {
+    if (this.silence()) return;
+    for (const subscriber of this.subscribers) subscriber.write(`${JSON.stringify(what)}\n`);
+  }
+
+  private silence(): Phase | undefined {
+    const phase = this.plan.phaseNow('salesforce', 'platformEvents');
+    return phase?.silent ? phase : undefined;
+  }
+
+  private readonly subscribe = (url: URL) => (response: ServerResponse): void => {
     response.writeHead(200, { 'content-type': 'application/x-ndjson' });
     response.flushHeaders();
     this.subscribers.add(response);
     response.on('close', () => this.subscribers.delete(response));
+    const seen = Number(url.searchParams.get('replayId') ?? -1);
+    if (seen < 0 || this.silence()) return;
+    for (const event of this.announced.filter(({ replayId }) => replayId > seen)) response.write(`${JSON.stringify(event)}\n`);
   };
 }
 

@@ -1,6 +1,6 @@
 import { Call, Incoming } from './standin';
 
-const MEDIAN_MS: Record<string, number> = { GetInvoices: 230, GetPayMethods: 150 };
+const MEDIAN_MS: Record<string, number> = { GetInvoices: 230, GetPayMethods: 150, GetClients: 120 };
 
 /** WHMCS's classic API: the action in the form, `result` in the answer. */
 export function whmcs({ body }: Incoming): Call {
@@ -26,6 +26,7 @@ const answers: Record<string, (form: URLSearchParams) => unknown> = {
       })),
     },
   }),
+  GetClients: () => ({ result: 'success', totalresults: 40, startnumber: 0, numreturned: 1, clients: {} }),
   GetPayMethods: (form) => ({
     result: 'success',
     clientid: form.get('clientid'),

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { InjectPinoLogger, PinoLogger } from 'nestjs-pino';
 import { CacheService } from '../cache.service';
+import { Logs } from '../logging/logs';
 import { settings } from '../settings';
 import { IntegrationClient, IntegrationError } from './integration-client';
 
@@ -21,10 +21,10 @@ export class FreebitService {
   private readonly client: IntegrationClient;
 
   constructor(
-    @InjectPinoLogger(FreebitService.name) logger: PinoLogger,
+    logs: Logs,
     private readonly cache: CacheService,
   ) {
-    this.client = new IntegrationClient('Freebit', logger, { baseURL: settings.freebit.url, timeout: 10_000 });
+    this.client = new IntegrationClient('Freebit', logs, FreebitService.name, { baseURL: settings.freebit.url, timeout: 10_000 });
   }
 
   async topUp(account: string, quotaMb: number): Promise<void> {

@@ -1,6 +1,5 @@
 import axios, { AxiosInstance, AxiosRequestConfig } from 'axios';
-import { PinoLogger } from 'nestjs-pino';
-import { currentRequestId } from './request-id';
+import { Log, Logs } from '../logging/logs';
 
 /** The other side answered, and the answer says no: a 200 whose body holds an error. */
 export class IntegrationError extends Error {
@@ -23,12 +22,15 @@ export interface Operation<T> {
 /** One outside system: every call goes through here, is timed, and leaves one line in the log. */
 export class IntegrationClient {
   private readonly http: AxiosInstance;
+  private readonly logger: Log;
 
   constructor(
     private readonly label: string,
-    private readonly logger: PinoLogger,
+    private readonly logs: Logs,
+    context: string,
     defaults: AxiosRequestConfig,
   ) {
+    this.logger = logs.of(context);
     this.http = axios.create({ ...defaults, proxy: false });
   }
 
@@ -38,7 +40,7 @@ export class IntegrationClient {
     try {
       const response = await this.http.request({
         ...operation.request,
-        headers: { ...operation.request.headers, 'x-request-id': currentRequestId(this.logger) },
+        headers: { ...operation.request.headers, 'x-request-id': this.logs.requestId() },
       });
       const result = operation.read(response.data);
       this.logger.info(

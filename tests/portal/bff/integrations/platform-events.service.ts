@@ -1,10 +1,10 @@
 import { Injectable, OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
 import axios from 'axios';
-import { InjectPinoLogger, PinoLogger } from 'nestjs-pino';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { CacheService } from '../cache.service';
 import { DatabaseService } from '../database.service';
+import { Log, Logs } from '../logging/logs';
 import { OrderBus } from '../order-bus';
 import { settings } from '../settings';
 
@@ -20,13 +20,16 @@ const RECONNECT_MS = 5_000;
 export class PlatformEventsService implements OnApplicationBootstrap, OnModuleDestroy {
   private stream?: Readable;
   private stopping = false;
+  private readonly logger: Log;
 
   constructor(
-    @InjectPinoLogger(PlatformEventsService.name) private readonly logger: PinoLogger,
+    logs: Logs,
     private readonly cache: CacheService,
     private readonly database: DatabaseService,
     private readonly bus: OrderBus,
-  ) {}
+  ) {
+    this.logger = logs.of(PlatformEventsService.name);
+  }
 
   onApplicationBootstrap(): void {
     if (settings.salesforce.eventsEnabled) void this.subscribe();
@@ -60,7 +63,9 @@ export class PlatformEventsService implements OnApplicationBootstrap, OnModuleDe
     this.logger.info({ channel: CHANNEL, replayId }, 'Platform Event subscription active');
     this.stream = response.data;
     for await (const line of createInterface({ input: this.stream })) {
-      if (line) await this.provision(JSON.parse(line) as { replayId: number; orderId: string });
+      const event = JSON.parse(line) as { replayId: number; orderId?: string };
+      if (event.orderId) await this.provision({ ...event, orderId: event.orderId });
+      else this.logger.info({ channel: CHANNEL, latestReplayId: event.replayId }, 'Platform Event keepalive');
     }
   }
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { InjectPinoLogger, PinoLogger } from 'nestjs-pino';
+import { Logs } from '../logging/logs';
 import { settings } from '../settings';
 import { IntegrationClient } from './integration-client';
 
@@ -16,8 +16,8 @@ const API = '/services/data/v62.0';
 export class SalesforceService {
   private readonly client: IntegrationClient;
 
-  constructor(@InjectPinoLogger(SalesforceService.name) logger: PinoLogger) {
-    this.client = new IntegrationClient('Salesforce', logger, {
+  constructor(logs: Logs) {
+    this.client = new IntegrationClient('Salesforce', logs, SalesforceService.name, {
       baseURL: settings.salesforce.url,
       timeout: 15_000,
       headers: { authorization: `Bearer ${settings.salesforce.accessToken}` },

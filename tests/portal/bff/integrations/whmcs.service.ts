@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { InjectPinoLogger, PinoLogger } from 'nestjs-pino';
+import { Logs } from '../logging/logs';
 import { settings } from '../settings';
 import { IntegrationClient, IntegrationError } from './integration-client';
 
@@ -14,8 +14,11 @@ interface WhmcsBody {
 export class WhmcsService {
   private readonly client: IntegrationClient;
 
-  constructor(@InjectPinoLogger(WhmcsService.name) logger: PinoLogger) {
-    this.client = new IntegrationClient('WHMCS', logger, { baseURL: settings.whmcs.url, timeout: 15_000 });
+  constructor(logs: Logs) {
+    this.client = new IntegrationClient('WHMCS', logs, WhmcsService.name, {
+      timeout: 15_000,
+      validateStatus: (status) => status < 500, // a refusal says why in its body, whatever its status
+    });
   }
 
   async invoices(clientId: number): Promise<unknown> {
@@ -32,7 +35,7 @@ export class WhmcsService {
     for (const [name, value] of Object.entries(fields)) form.set(name, String(value));
     return this.client.call({
       name: action,
-      request: { method: 'POST', url: '/includes/api.php', data: form.toString() },
+      request: { method: 'POST', url: settings.whmcs.url, data: form.toString() },
       read: (answer) => {
         if (typeof answer !== 'object' || answer === null) {
           throw new IntegrationError(`WHMCS API answered no JSON: ${String(answer).slice(0, 80)}`, 'NOT_JSON');

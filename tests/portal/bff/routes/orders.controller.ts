@@ -3,6 +3,7 @@ import { CacheService } from '../cache.service';
 import { DatabaseService } from '../database.service';
 import { FreebitService } from '../integrations/freebit.service';
 import { SalesforceService } from '../integrations/salesforce.service';
+import { Log, Logs } from '../logging/logs';
 import { SessionGuard, SignedIn } from '../session.guard';
 import { accountOf } from './sim.controller';
 
@@ -11,12 +12,17 @@ const TYPES = new Set(['SIM', 'INTERNET', 'VPN']);
 @Controller('api/orders')
 @UseGuards(SessionGuard)
 export class OrdersController {
+  private readonly logger: Log;
+
   constructor(
+    logs: Logs,
     private readonly database: DatabaseService,
     private readonly cache: CacheService,
     private readonly salesforce: SalesforceService,
     private readonly freebit: FreebitService,
-  ) {}
+  ) {
+    this.logger = logs.of(OrdersController.name);
+  }
 
   @Get()
   list(@Req() request: SignedIn): Promise<unknown> {
@@ -39,6 +45,7 @@ export class OrdersController {
     if (!TYPES.has(body.type)) throw new BadRequestException(`Unknown order type ${body.type}`);
     const id = await this.salesforce.createOrder(session.salesforceId, body.type);
     await this.database.order.create({ data: { id, userId: session.userId, type: body.type } });
+    this.logger.info({ orderId: id, userId: session.userId, status: 'Pending Review' }, 'Order created');
     if (body.type === 'SIM') await this.activate(id, session.simId);
     await this.database.record(session.userId, 'order.create', true, id);
     return { id };

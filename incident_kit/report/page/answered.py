@@ -1,0 +1,56 @@
+"""What live systems answered, and what could not be collected."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from incident_kit.evidence.store import Item
+from incident_kit.model.answer import Answer, Status
+from incident_kit.report.page.pieces import Html, escape, table, time
+
+MOST_SHOWN = 20_000  # characters of one answer's data on the page
+
+
+def notes(lost: Sequence[str]) -> Html:
+    """What could not be collected; empty if all could."""
+    listed = "".join(f"<li>{escape(note)}</li>" for note in lost)
+    return Html(f"<h2>What could not be collected?</h2><ul class='warning'>{listed}</ul>" if lost else "")
+
+
+STATUS_WORDS = {
+    Status.OK: "answered",
+    Status.PARTIAL: "answered in part",
+    Status.FAILED: "not answered",
+    Status.NOT_CHECKED: "– not asked",
+}
+
+
+def answers(items: Sequence[Item]) -> Html:
+    """What the live systems answered, each with its clock and everything that was sent; empty if none was asked."""
+    rows, details, clocks = [], [], []
+    for item in items:
+        answer = Answer.from_json(json.loads(item.content.read_bytes()))
+        told = [f"Because {escape(answer.reason)}"] if answer.reason else []
+        told += [f"<strong class='warning'>{escape(warning)}</strong>" for warning in answer.warnings]
+        told += [f"<a href='#a-{item.id}'>what came back</a>"] if answer.data else []
+        name = f"{escape(answer.question)}<br><small class='cite'>{escape(answer.asked)}</small>"
+        shade = " class='confirmed'" if answer.status in (Status.FAILED, Status.PARTIAL) else ""
+        rows.append(
+            f"<tr{shade}><th scope='row'>{name}</th><td class='verdict'>{STATUS_WORDS[answer.status]}</td><td>{'<br>'.join(told)}</td>"
+            f"<td class='time'>{time(answer.asked_at)}</td><td class='n'>{answer.duration_ms:,.0f} ms</td></tr>"
+        )
+        if answer.clock:
+            clocks.append(f"{escape(answer.target)}: {answer.clock.offset_ms:+,.0f} ms, give or take {answer.clock.error_ms:,.0f} ms")
+        sent = item.ledger.read_text(encoding="utf-8") if item.ledger_sha256 else "nothing"
+        shown = json.dumps(answer.data, indent=1, ensure_ascii=False)
+        cut = f"\n... and {len(shown) - MOST_SHOWN:,} characters more in the evidence" if len(shown) > MOST_SHOWN else ""
+        details.append(
+            f"<details id='a-{item.id}'><summary>item <code>{item.id}</code>, {escape(answer.question)}</summary><pre>{escape(shown[:MOST_SHOWN] + cut)}</pre>"
+            f"<p>Sent for it:</p><pre>{escape(sent)}</pre></details>"
+        )
+    if not rows:
+        return Html("")
+    caption = f"The servers' clocks against this machine's, which nothing here was corrected by: {'; '.join(clocks)}." if clocks else ""
+    columns = ["Question", "Answer", "What a person should know", "Asked", "Took"]
+    return Html(f"<h2>What did the live systems answer?</h2>{table(columns, rows, caption, columns[4:])}{''.join(details)}")

@@ -1,0 +1,191 @@
+"""The course of an incident: since when, until when, who was affected and who is suspected, each with what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from incident_kit.analysis.change import sides_of
+from incident_kit.analysis.first_affected import NEARLY_ALL, onset_of
+from incident_kit.analysis.onset import Moment, Onset
+from incident_kit.analysis.suspects import Side, Suspect, suspects
+from incident_kit.logs.reading import Records
+from incident_kit.model.finding import Absence, Event, Figure, Line
+from incident_kit.model.times import Window, iso
+
+EXAMPLES = 2
+# An outage that was not over is looked at to the end of the evidence.
+BEYOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """Whom it hit between onset and recovery: `n` of `of` requests on `routes` (all, if empty), by so many clients and users.
+
+    `clients` and `users` are 0 where the log names none.
+    """
+
+    n: int
+    of: int
+    clients: int
+    users: int
+    routes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A suspect, and the records that speak of it."""
+
+    suspect: Suspect
+    citation: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What the requests say about an incident. Without an onset, `absence` says over what was looked for one (None: over nothing).
+
+    `last` is when the last request ended that was seen: an incident without recovery was not over then.
+    """
+
+    onset: Onset | None
+    began: Figure | None
+    recovered: Figure | None
+    affected: Affected | None
+    suspicions: tuple[Suspicion, ...]
+    absence: Absence | None
+    last: datetime | None
+
+    @property
+    def first_cause(self) -> Suspicion | None:
+        """The likeliest cause; None if no suspect stands out."""
+        return next((each for each in self.suspicions if each.suspect.role == "cause"), None)
+
+    @property
+    def figures(self) -> list[Figure]:
+        """Everything it cites."""
+        return [figure for figure in (self.began, self.recovered, *(each.citation for each in self.suspicions)) if figure]
+
+    def edges(self, window: Window) -> list[datetime]:
+        """Where before, during and after begin, as far as there are such."""
+        bounds = [self.onset.began.at, *([self.onset.recovered.at] if self.onset.recovered else [])] if self.onset else []
+        return [window.since, *bounds]
+
+    def to_json(self) -> dict[str, Any]:
+        """Without what another machine would give in other digits: shares and levels have four."""
+        return {
+            "onset": _onset_json(self.onset) if self.onset else None,
+            "affected": {"n": self.affected.n, "of": self.affected.of, "clients": self.affected.clients, "users": self.affected.users} if self.affected else None,
+            "suspects": [{**_suspect_json(each.suspect), "citation": each.citation.to_json()} for each in self.suspicions],
+            "citations": [citation.to_json() for citation in (self.began, self.recovered, self.absence) if citation],
+            "last": iso(self.last) if self.last else None,
+        }  # fmt: skip
+
+
+def course_of(records: Records, window: Window) -> Course:
+    """The course of the incident in these records."""
+    seen = records.query("matching_requests")[0]
+    found = onset_of(records) if seen["n"] else None
+    if found is None:
+        absence = Absence(_items(records), window, seen["n"], "requests_by_bucket") if seen["n"] else None
+        return Course(None, None, None, None, (), absence, seen["last"])
+    sides, slow = sides_of(found, seen["last"]), found.measure != "errors"
+    # Those that suffered while it lasted, however long that was; `sides` end after an hour.
+    asked = {
+        **sides, "until": _naive((found.recovered.at if found.recovered else seen["last"]) + BEYOND),
+        "slow": slow, "quantile": NEARLY_ALL[found.measure], "routes": list(found.routes), "every_route": not found.routes,
+    }  # fmt: skip
+    hit = records.query("affected_requests", **asked)[0]
+    began, recovered = (
+        Figure(_items(records), "affected_requests", hit["affected"], tuple(Line(end["item"], end["line"]) for end in hit[ends] or ()), _plain(asked))
+        for ends in ("first", "last")
+    )
+    return Course(
+        found, began, recovered if found.recovered else None, Affected(hit["affected"], hit["n"], hit["clients"], hit["users"], found.routes),
+        _suspicions(records, suspects(records, found), {**sides, "slow": slow}), None, seen["last"],
+    )  # fmt: skip
+
+
+def course_events(course: Course) -> list[Event]:
+    """Onset and recovery as events of the timeline."""
+    events = []
+    if course.onset and course.began:
+        events.append(Event(course.onset.began.at, "onset", f"{change_in_words(course.onset)}; {between(course.onset.began)}", "onset", course.began))
+        if course.onset.recovered and course.recovered:
+            events.append(Event(course.onset.recovered.at, "recovery", f"as before; {between(course.onset.recovered)}", "onset", course.recovered))
+    return events
+
+
+def change_in_words(onset: Onset) -> str:
+    """What changed at the onset, in a phrase."""
+    what = {"errors": "requests that failed or were aborted", "p50": "the median duration", "p95": "the slowest twentieth of durations"}[onset.measure]
+    levels = [f"{level:.1%}" if onset.measure == "errors" else duration(level) for level in (onset.before, onset.after)]
+    return f"{onset.name or 'all requests'}: {what} rose from {levels[0]} to {levels[1]}"
+
+
+def between(moment: Moment) -> str:
+    """The interval a time lies in, in a phrase."""
+    return f"between {moment.earliest:%H:%M:%S} and {moment.latest:%H:%M:%S} UTC"
+
+
+def duration(duration_ms: float) -> str:
+    """
+    >>> duration(422.4), duration(5367.3)
+    ('422 ms', '5.4 s')
+    """
+    return f"{duration_ms / 1000:.1f} s" if duration_ms >= 1000 else f"{duration_ms:.0f} ms"
+
+
+def _suspicions(records: Records, found: Sequence[Suspect], asked: Mapping[str, Any]) -> tuple[Suspicion, ...]:
+    if not found:
+        return ()
+    lines: dict[tuple[str, str], list[Line]] = {}
+    kinds, names = [each.kind for each in found], [each.name for each in found]
+    for row in records.query("suspect_lines", kinds=kinds, names=names, since=asked["since"], until=asked["until"], most=EXAMPLES):
+        lines.setdefault((row["kind"], row["name"]), []).append(Line(row["item"], row["line"]))
+    for row in records.query("starts") if "deploy" in kinds else ():
+        lines.setdefault(("deploy", iso(row["ts"])), []).append(Line(row["item"], row["line"]))
+    return tuple(Suspicion(each, _cited(records, each, lines.get((each.kind, each.name), ()), asked)) for each in found)
+
+
+def _cited(records: Records, suspect: Suspect, lines: Sequence[Line], asked: Mapping[str, Any]) -> Figure:
+    query = {"dependency": "change_by_dependency", "error": "change_by_error", "deploy": "starts"}.get(suspect.kind, "change_by_group")
+    parameters = {} if query == "starts" else {name: value for name, value in asked.items() if name != "slow" or query != "change_by_error"}
+    return Figure(_items(records), query, suspect.after.n, tuple(lines), _plain(parameters))
+
+
+def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.isoformat(" ") if isinstance(value, datetime) else value for name, value in parameters.items()}
+
+
+def _onset_json(onset: Onset) -> dict[str, Any]:
+    return {
+        "name": onset.name, "measure": onset.measure, "began": _moment_json(onset.began), "recovered": _moment_json(onset.recovered) if onset.recovered else None,
+        "before": round(onset.before, 4), "after": round(onset.after, 4), "normal": onset.normal.to_json(), "strength": round(onset.strength, 1), "routes": list(onset.routes),
+    }  # fmt: skip
+
+
+def _moment_json(moment: Moment) -> dict[str, str]:
+    return {"at": iso(moment.at), "earliest": iso(moment.earliest), "latest": iso(moment.latest)}
+
+
+def _suspect_json(suspect: Suspect) -> dict[str, Any]:
+    return {
+        "kind": suspect.kind, "name": suspect.name, "role": suspect.role, "sure": suspect.sure, "share_of_excess": round(suspect.share_of_excess, 4),
+        "before": _side_json(suspect.before), "after": _side_json(suspect.after), "why": suspect.why,
+    }  # fmt: skip
+
+
+def _side_json(side: Side) -> dict[str, Any]:
+    return {
+        "n": side.n, "affected": side.affected, "failed": side.failed, "median_ms": side.median_ms, "per_minute": round(side.per_minute, 4),
+    }  # fmt: skip
+
+
+def _items(records: Records) -> tuple[str, ...]:
+    return tuple(source.id for source in records.sources)
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)
