@@ -434,8 +434,7 @@ def _sealed(run: Any) -> None:
 
 
 def _parameters(scenario: str, runbook: str, given: list[str]) -> dict[str, Any]:
-    from incident_kit import places
-    from incident_kit.report.notebook import check_parameters
+    from incident_kit.report.notebook import check_parameters, notebook_of
     from incident_kit.runbook.data import load
 
     pairs = [text.partition("=") for text in given]
@@ -444,7 +443,7 @@ def _parameters(scenario: str, runbook: str, given: list[str]) -> dict[str, Any]
             raise InputError(f"-p takes NAME=VALUE, not {name!r}.")
     parameters = {name: value for name, _, value in pairs}
     if parameters:
-        check_parameters(places.notebooks() / load(runbook).notebook(scenario), parameters)
+        check_parameters(notebook_of(load(runbook), scenario), parameters)
     return parameters
 
 

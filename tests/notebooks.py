@@ -1,4 +1,6 @@
-"""Writes the notebooks of all scenarios from `notebooks/_template.ipynb` and the runbook: `python tests/notebooks.py`.
+"""Writes the notebooks of all scenarios from `notebooks/_template.ipynb` and the runbook: `python tests/notebooks.py [RUNBOOK]`.
+
+With a runbook folder of a team's own: into its `notebooks/`, those of scenarios that are not ours.
 
 A test holds them to that: what a notebook says is the template's, its title and question are the runbook's. triage.ipynb is the
 same with the ranking of all scenarios in front, and shows the likeliest of them.
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +23,9 @@ RANKS = "ranking = runbook.triage(book, ground)\nscenario, findings = ranking[0]
 RANKING = ("## Which scenario is it?", "page.ranking(ranking)")
 
 
-def written() -> dict[str, str]:
+def written(book: runbook.Runbook) -> dict[str, str]:
     """The text of each notebook by its name."""
     template = json.loads((NOTEBOOKS / "_template.ipynb").read_text(encoding="utf-8"))
-    book = runbook.load()
     made = {
         scenario.notebook: filled(
             template, {"TITLE OF THE SCENARIO": scenario.title, "QUESTION OF THE SCENARIO": scenario.question, "SCENARIO_ID": scenario.id}
@@ -65,7 +67,14 @@ def text(notebook: dict[str, Any]) -> str:
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
+def main(folder: str = "") -> None:
+    target = Path(folder) / "notebooks" if folder else NOTEBOOKS
+    target.mkdir(exist_ok=True)
+    for name, content in written(runbook.load(folder)).items():
+        if not folder or not (NOTEBOOKS / name).exists():
+            (target / name).write_text(content, encoding="utf-8")
+            print(target / name)
+
+
 if __name__ == "__main__":
-    for name, content in written().items():
-        (NOTEBOOKS / name).write_text(content, encoding="utf-8")
-        print(name)
+    main(*sys.argv[1:])

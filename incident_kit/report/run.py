@@ -15,14 +15,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from incident_kit import __version__, places
+from incident_kit import __version__
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence import bag, journal
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.store import Evidence, Item
 from incident_kit.model.answer import Status
 from incident_kit.model.times import Window, iso
-from incident_kit.report.notebook import booting_kernel, cells_digest, check_parameters, execute, read_notebook
+from incident_kit.report.notebook import booting_kernel, cells_digest, check_parameters, execute, notebook_of, read_notebook
 from incident_kit.runbook.data import Runbook
 
 OUR_PARAMETERS = {"evidence": ".", "output": ".", "runbook_folder": "runbook"}
@@ -67,7 +67,7 @@ def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequenc
 
     `given` are further parameters of the notebook; `notes` say what could not be collected. Raises ParameterError, RunbookError, EvidenceError.
     """
-    source = places.notebooks() / book.notebook(scenario_id)
+    source = notebook_of(book, scenario_id)
     parameters = {**OUR_PARAMETERS, "since": iso(window.since), "until": iso(window.until), **(given or {})}
     check_parameters(source, parameters)
     partial = begin(incident, scenario_id)

@@ -13,7 +13,7 @@ from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident, load
 from incident_kit.evidence.store import RECORDED, Evidence, open_evidence
 from incident_kit.model.times import iso
-from incident_kit.report.notebook import PARAMETER, cells_digest, read_notebook
+from incident_kit.report.notebook import PARAMETER, cells_digest, notebook_of, read_notebook
 from incident_kit.report.results import COMPARED
 from incident_kit.report.run import Run, begin, seal, snapshot
 from incident_kit.runbook.data import TRIAGE, Runbook
@@ -28,7 +28,7 @@ def prepare_work(incident: Incident, recorded: bool = False) -> Path:
     for scenario_id in _all(book):
         target = folder / book.notebook(scenario_id)
         if not target.exists():
-            notebook = json.loads((places.notebooks() / target.name).read_text(encoding="utf-8"))
+            notebook = json.loads(notebook_of(book, scenario_id).read_text(encoding="utf-8"))
             for cell in notebook["cells"]:
                 if "parameters" in cell["metadata"].get("tags", []):
                     cell["source"] = fill_in(_text(cell["source"]), {"evidence": RECORDED if recorded else "..", "output": scenario_id})

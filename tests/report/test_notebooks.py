@@ -14,7 +14,7 @@ from incident_kit import runbook
 from incident_kit.model.finding import Verdict
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
-WRITTEN = notebooks.written()
+WRITTEN = notebooks.written(runbook.load())
 RECORDED = Path(__file__).parents[1] / "recorded" / "freebit_slow"
 
 
