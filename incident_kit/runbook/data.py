@@ -20,6 +20,8 @@ from incident_kit.runbook.tables import Table, read
 OURS = Path(__file__).parent
 DATA_FILES = ("dependencies.toml", "documents.toml", "features.toml", "severity.toml", "signs.toml")
 PRESERVE = ("window", "whole")
+# Parameters of checks that name signs.
+OF_SIGNS = ("signs", "named", "errors", "failing", "hits", "keepalive", "misses")
 # In the place of a scenario: all of them, ranked.
 TRIAGE = "triage"
 
@@ -260,7 +262,7 @@ def parameters_of(check: str) -> dict[str, Any]:
 
 def _parameter(table: Table, field: str, kind: Any, names: _Names) -> Any:
     value = table.data.get(field)
-    if field == "signs":
+    if field in OF_SIGNS:
         return _known(table, field, names.signs)
     if field == "feature" and table.text(field) not in ("", *names.features):
         raise table.fail(field, f"a feature of features.toml ({', '.join(names.features)}), or nothing for all")

@@ -30,17 +30,27 @@ def environment(value: str | None) -> Told:
 
 def test_refused_sessions_are_failing_authentication(tmp_path: Path) -> None:
     refused = [asked(10 + place / 30, "GET /api/orders", status=401) for place in range(300)]
-    found = finding(tmp_path / "log", "redis_failures.authentication_failing", [*healthy(10), *refused])
+    found = finding(tmp_path / "log", "redis_failures.authentication_failing", [*healthy(10), *refused, *redis(GONE)])
     assert found.verdict is Verdict.CONFIRMED
+    assert "Redis cannot be reached" in found.statement
     assert "100% of requests are refused" in found.statement
     assert found.first_affected == at(10)
 
 
 def test_failing_sign_ins_are_failing_authentication(tmp_path: Path) -> None:
     failed = [asked(10 + place / 6, "POST /api/auth/login", status=500) for place in range(60)]
-    found = finding(tmp_path / "log", "redis_failures.authentication_failing", [*healthy(20), *failed])
+    found = finding(tmp_path / "log", "redis_failures.authentication_failing", [*healthy(20), *failed, *redis(OOM)])
     assert found.verdict is Verdict.CONFIRMED
     assert "sign-ins fail" in found.statement
+
+
+def test_failing_sign_ins_are_not_laid_on_a_redis_that_nothing_names(tmp_path: Path) -> None:
+    failed = [asked(10 + place / 6, "POST /api/auth/login", status=500) for place in range(60)]
+    found = finding(tmp_path / "log", "redis_failures.authentication_failing", [*healthy(20), *failed])
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "nothing at that time names redis" in found.reason
+    down = finding(tmp_path / "log", "redis_failures.authentication_failing", [*healthy(20), *failed], [DOWN])
+    assert down.verdict is Verdict.CONFIRMED
 
 
 def test_expired_tokens_now_and_then_are_ordinary(tmp_path: Path) -> None:
@@ -113,10 +123,15 @@ def streams(since: float, until: float, per_minute: int, lived_s: float) -> list
 
 
 def test_streams_that_end_at_once_and_often_are_dropping(tmp_path: Path) -> None:
-    found = finding(tmp_path / "log", "redis_failures.streams_dropping", [*healthy(20), *streams(0, 15, 4, 90), *streams(15, 17, 30, 5)])
+    found = finding(tmp_path / "log", "redis_failures.streams_dropping", [*healthy(20), *streams(0, 15, 4, 90), *streams(15, 17, 30, 5), *redis(GONE)])
     assert found.verdict is Verdict.CONFIRMED
     assert found.first_affected is not None
     assert at(15) <= found.first_affected <= at(15.1)
+
+
+def test_a_deploy_that_ends_all_streams_is_not_laid_on_redis(tmp_path: Path) -> None:
+    dropped = [*healthy(20), *streams(0, 15, 4, 90), *streams(15, 16, 60, 5)]
+    assert finding(tmp_path / "log", "redis_failures.streams_dropping", dropped).verdict is Verdict.INCONCLUSIVE
 
 
 def test_streams_that_live_and_end_as_usual_do_not_drop(tmp_path: Path) -> None:
@@ -126,7 +141,9 @@ def test_streams_that_live_and_end_as_usual_do_not_drop(tmp_path: Path) -> None:
 
 def test_streams_that_cannot_be_opened_drop_too(tmp_path: Path) -> None:
     failed = [asked(10 + place / 10, "GET /api/events", status=500) for place in range(20)]
-    assert finding(tmp_path / "log", "redis_failures.streams_dropping", [*healthy(20), *streams(0, 10, 4, 90), *failed]).verdict is Verdict.CONFIRMED
+    assert (
+        finding(tmp_path / "log", "redis_failures.streams_dropping", [*healthy(20), *streams(0, 10, 4, 90), *failed, *redis(GONE)]).verdict is Verdict.CONFIRMED
+    )
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from incident_kit.runbook.checks.parts import (
     recovered_at,
     together,
 )  # fmt: skip
-from incident_kit.runbook.checks.systems import answered
+from incident_kit.runbook.checks.systems import answered, named_by
 from incident_kit.runbook.ground import Answered, Ground
 
 MINUTE = timedelta(minutes=1)
@@ -31,7 +31,7 @@ TOO_MANY = 429
 REFUSED = (401, 403)
 
 
-def authentication_failing(ground: Ground, symptom: Symptom, *, feature: str, share: float, min_requests: int, in_a_row: int) -> Finding:
+def authentication_failing(ground: Ground, symptom: Symptom, *, feature: str, share: float, min_requests: int, in_a_row: int, named: Sequence[str]) -> Finding:
     """Whether more than `share` of requests are refused (401, 403) beyond what is usual, or sign-ins fail (5xx), in minutes in a row."""
     if not ground.items:
         return not_checked(symptom, "no log is in the evidence")
@@ -67,7 +67,7 @@ def authentication_failing(ground: Ground, symptom: Symptom, *, feature: str, sh
                 [figure(ground, "statuses", n, lines, routes=list(routes))], minutes[0], recovered_at(ground, minutes[-1] + MINUTE), worst_share=worst,
             ))  # fmt: skip
     if parts:
-        return together(ground, symptom, parts)
+        return named_by(ground, together(ground, symptom, parts), named)
     n = sum(_n(rows) for rows in everything.values())
     if not refused:
         return inconclusive(symptom, f"{n} requests in the window.", f"no minute holds {min_requests} requests: too few to judge")
@@ -180,8 +180,12 @@ def rate_limit_gone(ground: Ground, symptom: Symptom, *, signs: Sequence[str], f
     return not_in_logs(ground, symptom, f"{n} requests were limited with 429, so it works.", _n(ground.statuses), "statuses")
 
 
-def streams_dropping(ground: Ground, symptom: Symptom, *, feature: str, times: float, least: int, signs: Sequence[str]) -> Finding:
+def streams_dropping(ground: Ground, symptom: Symptom, *, feature: str, times: float, least: int, signs: Sequence[str], named: Sequence[str]) -> Finding:
     """Whether event streams end `times` as often a minute as usual and after less than half of their usual life, or cannot be opened."""
+    return named_by(ground, _streams(ground, symptom, feature, times, least, signs), named)
+
+
+def _streams(ground: Ground, symptom: Symptom, feature: str, times: float, least: int, signs: Sequence[str]) -> Finding:
     if not ground.items:
         return not_checked(symptom, "no log is in the evidence")
     rows = ground.records.query("streams_by_minute")

@@ -12,6 +12,7 @@ from incident_kit.analysis.thresholds import Exceedance, Measure, exceedances, s
 from incident_kit.logs.rates import Bucket, by_name
 from incident_kit.model.finding import Figure, Finding, Line, Symptom, Verdict
 from incident_kit.runbook.checks.parts import EXEMPLARS, confirmed, figure, inconclusive, not_checked, not_in_logs
+from incident_kit.runbook.checks.systems import named_by
 from incident_kit.runbook.ground import Ground
 
 FINE = timedelta(minutes=1)
@@ -28,11 +29,14 @@ def average_duration(
 
 
 def error_share(
-    ground: Ground, symptom: Symptom, *, share: float, bucket: timedelta, min_requests: int, in_a_row: int, by_route: bool, ignore_routes: Sequence[str], feature: str
+    ground: Ground, symptom: Symptom, *, share: float, bucket: timedelta, min_requests: int, in_a_row: int, by_route: bool, ignore_routes: Sequence[str], feature: str, named: Sequence[str]
 ) -> Finding:  # fmt: skip
-    """Whether more than `share` of the requests (of one feature, if it is named) failed (5xx) or were aborted in enough neighbouring buckets."""
+    """Whether more than `share` of the requests (of one feature, if it is named) failed (5xx) or were aborted in enough neighbouring buckets.
+
+    Where signs are `named`, only together with one of them, or a failing answer of that system.
+    """
     rule = _Rule(lambda found: found.bad_share, share, bucket, min_requests, in_a_row, by_route, frozenset(ignore_routes), faults=True, feature=feature)
-    return _decide(ground, symptom, rule, lambda found: f"{found.bad_share:.1%} failed or aborted", "error_share")
+    return named_by(ground, _decide(ground, symptom, rule, lambda found: f"{found.bad_share:.1%} failed or aborted", "error_share"), named)
 
 
 def traffic_spike(ground: Ground, symptom: Symptom, *, factor: float, bucket: timedelta, least: int) -> Finding:

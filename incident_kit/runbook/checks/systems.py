@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from incident_kit.logs.signs import Shown
 from incident_kit.model.answer import Status, Told
-from incident_kit.model.finding import Finding, Symptom
+from incident_kit.model.finding import Finding, Symptom, Verdict
 from incident_kit.runbook.checks.parts import (
     cannot_speak,
     confirmed,
@@ -31,6 +32,10 @@ OF_THIS_MACHINE = re.compile(
 )
 # An answer that these are of is no sign of trouble, though it is not a full answer.
 BEFORE_CREDENTIALS = "whether it lets the BFF in was not asked"
+# What tells of a system, by the beginning of its signs.
+ASKED_OF = {"redis.": ("redis.ping", "redis.info"), "database.": ("postgres.ping",), "whmcs.": ("whmcs",)}
+# So near in time things belong together.
+AROUND = timedelta(minutes=2)
 
 
 def trouble(
@@ -105,6 +110,26 @@ def answered(ground: Ground, symptom: Symptom, question: str) -> Finding:
         )
     cited = [told.at("/reason")] if answer.reason else [told.at(f"/warnings/{place}") for place in range(len(answer.warnings))]
     return confirmed(symptom, f"{_system(told)}, asked at {answer.asked_at:%H:%M:%S} UTC: {said}.", cited, answer.asked_at)
+
+
+def named_by(ground: Ground, found: Finding, named: Sequence[str]) -> Finding:
+    """The finding, if something names the system at that time: one of the signs `named`, or a failing answer of it. Else it is inconclusive.
+
+    A customer sees the same whatever is behind it; without a name for that it is nothing of this scenario yet.
+    """
+    if found.verdict is not Verdict.CONFIRMED or not named or found.first_affected is None:
+        return found
+    since, until = found.first_affected - AROUND, (found.recovered or ground.window.until) + AROUND
+    signs = [one for one in ground.signs(named) if since <= one.last and one.first <= until]
+    if signs:
+        return replace(found, statement=f"{found.statement} At that time: {in_words(ground, signs)}.", citations=(*found.citations, *of_signs(ground, signs)))
+    symptom = Symptom(found.symptom, found.title, "", {})
+    for question in (question for name in named for question in ASKED_OF.get(name, ())):
+        told = answered(ground, symptom, question)
+        if told.verdict is Verdict.CONFIRMED:
+            return replace(found, statement=f"{found.statement} {told.statement}", citations=(*found.citations, *told.citations))
+    reason = f"nothing at that time names {' or '.join(name.rstrip('.') for name in named)}: something else may be behind it"
+    return inconclusive(symptom, found.statement, reason, found.citations)
 
 
 def _health(ground: Ground, symptom: Symptom, name: str) -> Finding:
