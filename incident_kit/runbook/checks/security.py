@@ -16,7 +16,7 @@ REFUSED = (400, 401, 403)
 
 
 def sign_in_burst(ground: Ground, symptom: Symptom, *, feature: str, method: str, bucket: timedelta, least: int, times: float) -> Finding:
-    """Whether refused sign-ins in a bucket are at least `least`, and `times` as many as in the other buckets by their median."""
+    """Whether refused sign-ins in a bucket are at least `least`, and `times` as many as the quieter half of the buckets has by its median."""
     attempts = _attempts(ground, feature, method)
     if reason := _no_attempts(ground, attempts):
         return not_checked(symptom, reason) if not ground.items else inconclusive(symptom, "No sign-in in the logs.", reason)
@@ -32,7 +32,7 @@ def sign_in_burst(ground: Ground, symptom: Symptom, *, feature: str, method: str
         return not_in_logs(ground, symptom, f"None of {n} sign-ins was refused.", n, "statuses")
     place = max(counts, key=lambda place: (counts[place], -place))
     start = datetime.fromtimestamp(place * width / 1e6, UTC)
-    usual = median(everything)
+    usual = median(sorted(everything)[: (len(everything) + 1) // 2])  # an attack may fill half of the window
     said = f"{counts[place]} sign-ins were refused in {bucket / timedelta(minutes=1):g} min from {start:%H:%M} UTC, usually {usual:g}"
     if counts[place] < least or counts[place] < times * max(usual, 1):
         return not_in_logs(ground, symptom, f"At most {said}.", n, "statuses")
