@@ -1,6 +1,6 @@
 -- What records say by the runbook's signs, per minute and route
 WITH
-    spoken AS (
+    spoken AS MATERIALIZED (
         SELECT
             ts, item, line, coalesce(route, '') AS route,
             concat_ws(
@@ -10,9 +10,10 @@ WITH
         FROM records
         WHERE ts IS NOT NULL AND (NOT is_request OR (error_message IS NOT NULL AND NOT consequence))
     ),
+    -- Most records say what others said before them, and patterns are dear.
     named AS (
-        SELECT *, SIGN_OF_IT AS sign
-        FROM spoken
+        SELECT said, SIGN_OF_IT AS sign
+        FROM (SELECT DISTINCT said FROM spoken)
         WHERE regexp_matches(said, ANY_OF_THEM)
     )
 SELECT
@@ -23,7 +24,7 @@ SELECT
     min(ts) AS first,
     max(ts) AS last,
     arg_min({'item': item, 'line': line}, (ts, item, line), 3) AS places
-FROM named
+FROM spoken JOIN named USING (said)
 WHERE sign IS NOT NULL
 GROUP BY sign, route, start
 ORDER BY start, sign, route

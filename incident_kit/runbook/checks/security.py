@@ -50,7 +50,7 @@ def sign_in_burst(ground: Ground, symptom: Symptom, *, feature: str, method: str
 
 def guessing(ground: Ground, symptom: Symptom, *, feature: str, method: str, least: int, success_share: float) -> Finding:
     """Whether one client was refused `least` times or more and got in on fewer than `success_share` of its tries."""
-    rows, reason = _by_client(ground, feature, method, least)
+    rows, reason = _by_client(ground, feature, method)
     if reason:
         return not_checked(symptom, reason) if not ground.items else inconclusive(symptom, "Not known.", reason)
     bad = [row for row in rows if row["refused"] >= least and row["taken"] < success_share * row["n"]]
@@ -114,7 +114,7 @@ def one_account_many_clients(ground: Ground, symptom: Symptom, *, feature: str, 
 
 def new_clients(ground: Ground, symptom: Symptom, *, feature: str, method: str, known_for: timedelta, least: int, times: float) -> Finding:
     """Whether many more addresses than usual signed in that were not seen before; `known_for` is how long a log has to be to know who is usual."""
-    rows, reason = _by_client(ground, feature, method, 1)
+    rows, reason = _by_client(ground, feature, method)
     if reason:
         return not_checked(symptom, reason) if not ground.items else inconclusive(symptom, "Not known.", reason)
     seen = ground.spoken["last"] - ground.spoken["first"]
@@ -204,12 +204,12 @@ def _no_attempts(ground: Ground, attempts: Sequence[Answered]) -> str:
     return "" if attempts else "no sign-in is in the logs of this window, or its route is not among the runbook's features"
 
 
-def _by_client(ground: Ground, feature: str, method: str, run: int) -> tuple[list[dict[str, Any]], str]:
+def _by_client(ground: Ground, feature: str, method: str, run: int = 10) -> tuple[list[dict[str, Any]], str]:
     """Sign-ins by client, and why that says nothing (empty if it does)."""
     attempts = _attempts(ground, feature, method)
     if reason := _no_attempts(ground, attempts):
         return [], reason
-    rows = ground.records.query("sign_ins", routes=sorted({one.route for one in attempts}), run=run)
+    rows = ground.sign_ins(tuple(sorted({one.route for one in attempts})), run)
     if not rows:
         return [], "sign-ins in these logs name no client"
     tries = sum(one.n for one in attempts)
