@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 import tempfile
@@ -49,7 +50,7 @@ def demo(reports: Reports = None) -> None:
     from incident_kit.evidence.incident import load_or_create
     from incident_kit.evidence.store import open_evidence
 
-    incident = load_or_create(_reports(reports), "demo", "The recorded incident: Freebit slows down, then fails")
+    incident = load_or_create(_reports(reports), "demo", "Freebit slows down, then fails")
     _make_run(incident, "high_error_rate", open_evidence(places.recorded()), "")
 
 
@@ -157,7 +158,16 @@ def report(
             check_logs(paths, *bounds, unsaid)  # before an incident's folder is made for logs that cannot be used
         incident = replace(load_or_create(_reports(reports), incident_id or None, title), limit_bytes=max_evidence)
         collected = collect(
-            incident, paths, *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, told=_say, unsaid=unsaid, whole=whole
+            incident,
+            paths,
+            *bounds,
+            live=settings if live else None,
+            env_file=env_file,
+            budget_s=budget,
+            told=_say,
+            unsaid=unsaid,
+            whole=whole,
+            hide_ip_addresses=settings.hide_ip_addresses,
         )
     window = (collected.window.since, collected.window.until)
     _make_run(incident, scenario, incident.evidence, runbook, window, given, [item.id for item in collected.items], collected.lost)
@@ -213,7 +223,8 @@ def triage(
             check_logs(paths, *bounds, unsaid)
         incident = replace(load_or_create(_reports(reports), incident_id or None, book.title("triage")), limit_bytes=max_evidence)
         ranking = collect_and_rank(
-            incident, book, paths, *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, unsaid=unsaid, whole=whole, say=_say,
+            incident, book, paths, *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, unsaid=unsaid, whole=whole,
+            hide_ip_addresses=settings.hide_ip_addresses, say=_say,
             first=lambda found: None if as_json else _print_ranking("From the logs alone:", found),
         )  # fmt: skip
     _show(ranking, as_json, incident.id, str(incident.folder), runbook)
@@ -262,7 +273,7 @@ def seal(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A work fold
 
     Example: incident-kit seal reports/20261123-a1b2/work
     """
-    from incident_kit.report.work import seal_work
+    from incident_kit.report.by_hand import seal_work
 
     _sealed(seal_work(folder))
 
@@ -330,9 +341,31 @@ def parse(
 
 
 @app.command()
+def redact(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A text, plain or packed (gzip, zstd, bzip2, xz); - is standard input.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where the redacted text goes: a new file; - is standard output.")] = Path("-"),
+    ip_addresses: Annotated[bool, typer.Option("--ip-addresses", help="IP addresses too [hide_ip_addresses of the configuration].")] = False,
+) -> None:
+    """A text without its secrets and personal data, unpacked and as it streams by: a log to hand on, or a pipe.
+
+    Example: incident-kit redact combined.log.1.gz -o combined.log.redacted
+    """
+    from incident_kit import configuration
+    from incident_kit.logs.redacting import redact_file
+    from incident_kit.model.redaction import Redaction
+
+    damage = redact_file(file, output, Redaction(ip_addresses=ip_addresses or configuration.load().hide_ip_addresses))
+    if damage:
+        _say(f"{file}: {damage}. What came before was written.")
+        raise typer.Exit(INCOMPLETE)
+
+
+@app.command()
 def lab(
     incident_id: Annotated[str, typer.Argument(metavar="[ID]", help="The incident [the recorded one].")] = "",
+    prepare: Annotated[bool, typer.Option("--prepare", help="Make the copies and print their folder, for another Jupyter or VS Code.")] = False,
     reports: Reports = None,
+    runbook: RunbookFolder = "",
     arguments: Annotated[list[str] | None, typer.Option("--option", help="A further option for jupyter lab. Repeatable.")] = None,
 ) -> None:
     """JupyterLab on copies of the notebooks in the incident's work folder, with their parameters filled in.
@@ -341,16 +374,23 @@ def lab(
     """
     import os
 
+    from incident_kit import configuration
     from incident_kit.evidence.incident import load_or_create
+    from incident_kit.report.lab import lab_command, lab_environment
     from incident_kit.report.work import prepare_work
 
-    base = _reports(reports)
+    settings, base = configuration.load(), _reports(reports)
     if incident_id and not (base / incident_id).is_dir():
         raise InputError(f"{base / incident_id}: no such incident. Make one with `incident-kit report`, or leave the id away for the recorded one.")
-    folder = prepare_work(load_or_create(base, incident_id or "demo", "The recorded incident: Freebit slows down, then fails"), recorded=not incident_id)
+    incident = load_or_create(base, incident_id or "demo", "Freebit slows down, then fails")
+    folder = prepare_work(incident, recorded=not incident_id, runbook=runbook or settings.runbook, told=_say)
+    if prepare:
+        print(folder)
+        return
     _say(f"Notebooks: {folder}")
-    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={folder}", *(arguments or [])]
-    os.execv(sys.executable, command)
+    # The folder may lie where a kernel would not find the configuration.
+    environment = {**os.environ, **({configuration.VARIABLE: str(settings.file.resolve())} if settings.file else {})}
+    os.execve(sys.executable, lab_command(folder, arguments or []), lab_environment(environment))
 
 
 def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tuple[datetime | None, datetime | None] = (None, None), given: dict[str, Any] | None = None, only: list[str] | None = None, lost: Sequence[str] = ()) -> None:  # fmt: skip
@@ -360,7 +400,7 @@ def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tu
 
     window = store.window(*(iso(bound) if bound else "" for bound in bounds))
     _say(f"Window: {window}")
-    items = [item for item in store.items() if only is None or item.id in only]
+    items = [item for item in store.items() if only is None or item.id in only or item.secret]
     run = make_run(incident, load(runbook), scenario, items, window, given, lost)
     _sealed(run)
     if lost:
@@ -425,6 +465,8 @@ def _check_live(live: bool, env_file: Path | None) -> None:
 def _sealed(run: Any) -> None:
     for line in run.headlines():
         _say(line)
+    for doubt in run.doubts:
+        _say(f"To doubt: {doubt}")
     _say(f"Digest: {run.digest}")
     print(run.report)
     if run.error:
@@ -486,6 +528,7 @@ def _say(text: str) -> None:
 
 def main() -> None:
     """Run a command; whatever goes wrong reaches the person as a sentence and an exit code, never as a traceback."""
+    gc.set_threshold(50_000)  # a command lives for seconds; what it imports is no garbage
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What programs read is UTF-8, whatever the terminal's language; a file name that is none comes out as it came in.
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")

@@ -54,7 +54,7 @@ def rank_evidence(book: Runbook, stored: Evidence, window: Window, only: Sequenc
 
 def collect_and_rank(
     incident: Incident, book: Runbook, paths: Sequence[Path], since: datetime | None, until: datetime | None, *, live: Configuration | None, env_file: Path | None,
-    budget_s: float = BUDGET_S, unsaid: Unsaid = NOTHING_TOLD, whole: bool = False, say: Say, first: Callable[[Ranking], None] = lambda ranking: None,
+    budget_s: float = BUDGET_S, unsaid: Unsaid = NOTHING_TOLD, whole: bool = False, hide_ip_addresses: bool = False, say: Say, first: Callable[[Ranking], None] = lambda ranking: None,
 ) -> Ranking:  # fmt: skip
     """Preserve the logs and rank by them (`first` gets that ranking), then ask the live systems, if `live` says where they are, and rank by everything."""
     ranking: Ranking | None = None
@@ -62,13 +62,13 @@ def collect_and_rank(
     slices: tuple[Item, ...] = ()
     lost: tuple[str, ...] = ()
     if paths:
-        collected = collect(incident, paths, since, until, told=say, unsaid=unsaid, whole=whole)
+        collected = collect(incident, paths, since, until, told=say, unsaid=unsaid, whole=whole, hide_ip_addresses=hide_ip_addresses)
         window, slices, lost = collected.window, collected.items, collected.lost
         ranking = _rank(book, incident.evidence, slices, (), window, lost)
         if live:
             first(ranking)
     if live:
-        asked = collect(incident, (), since, until, live=live, env_file=env_file, budget_s=budget_s, told=say)
+        asked = collect(incident, (), since, until, live=live, env_file=env_file, budget_s=budget_s, told=say, hide_ip_addresses=hide_ip_addresses)
         lost += (
             *asked.lost,
             *(f"{told.answer.question}: {told.answer.reason}" for told in _told(incident.evidence, asked.items) if told.answer.status is Status.FAILED),
@@ -93,7 +93,7 @@ def recheck(incident: Incident, book: Runbook, settings: Configuration, say: Say
     env_file = asked["environment"].data.get("file") if "environment" in asked else None
     now = datetime.now(UTC)
     since = max((Window.from_json(item.details["window"]).until for item in slices), default=now - timedelta(minutes=5))
-    unsaid = slices[-1].source().unsaid if slices else NOTHING_TOLD
+    unsaid = slices[-1].source(stored.redaction()).unsaid if slices else NOTHING_TOLD
     after = collect_and_rank(
         incident,
         book,
@@ -110,7 +110,8 @@ def recheck(incident: Incident, book: Runbook, settings: Configuration, say: Say
 
 
 def _rank(book: Runbook, stored: Evidence, slices: Sequence[Item], answers: Sequence[Told], window: Window, lost: Sequence[str]) -> Ranking:
-    with logs.read([item.source() for item in slices], window, dependencies=book.dependencies, only=TYPES.keys() - NOT_LOOKED_AT) as records:
+    redaction = stored.redaction()
+    with logs.read([item.source(redaction) for item in slices], window, dependencies=book.dependencies, only=TYPES.keys() - NOT_LOOKED_AT) as records:
         ground = Ground(records, window, stored.journal(), answers, book.signs, book.features)
         return Ranking(tuple(triage(book, ground)), window, tuple(lost))
 

@@ -16,6 +16,7 @@ import secrets
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ from incident_kit import places
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.journal import Entry, entries
 from incident_kit.model.answer import Answer, Told
+from incident_kit.model.markup import Html, escape, table, time
+from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import Source, Unsaid
-from incident_kit.model.times import Window, parse_iso
+from incident_kit.model.times import Window, iso, parse_iso
 
 DEFAULT_LIMIT_BYTES = 2 << 30
 FREE_DISK_FLOOR_BYTES = 256 << 20
@@ -32,6 +35,8 @@ ITEM_NAME = re.compile(r"[0-9a-f]{10}")
 RECORDED = "recorded"
 CONTENT, DESCRIPTION, LEDGER = "content", "item.json", "ledger.jsonl"
 BLOCK_BYTES = 1 << 20
+REDACTION_KIND = "redaction"
+KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +64,17 @@ class Item:
         """Every statement and command that was sent for an answer, a JSON object a line; there only if ledger_sha256 is."""
         return self.folder / LEDGER
 
-    def source(self) -> Source:
+    @property
+    def secret(self) -> bool:
+        """Whether nobody outside may have it: no share copy carries it."""
+        return self.details.get("secret") is True
+
+    def source(self, redaction: Redaction = REDACTION) -> Source:
         """The item as something to read."""
         written = parse_iso(str(self.details.get("modified_at") or self.asked_at))
-        return Source(self.id, self.content, self.origin, int(self.details.get("before_bytes", 0)), written, Unsaid.from_json(self.details.get("unsaid", {})))
+        return Source(
+            self.id, self.content, self.origin, int(self.details.get("before_bytes", 0)), written, Unsaid.from_json(self.details.get("unsaid", {})), redaction
+        )
 
 
 class Evidence:
@@ -93,7 +105,24 @@ class Evidence:
 
     def sources(self) -> list[Source]:
         """The slices as things to read."""
-        return [item.source() for item in self.slices()]
+        redaction = self.redaction()
+        return [item.source(redaction) for item in self.slices()]
+
+    def redaction(self) -> Redaction:
+        """How texts of this evidence are redacted: with the key that is kept in it; evidence without one has no hashes."""
+        kept = next((item for item in self.items() if item.kind == REDACTION_KIND), None)
+        return Redaction.from_json(json.loads(kept.content.read_bytes())) if kept else REDACTION
+
+    def keep_redaction(self, ip_addresses: bool = False) -> Redaction:
+        """The redaction of this evidence; where it has none yet, a new key is made and kept. Raises EvidenceError where there is no room."""
+        if (known := self.redaction()) != REDACTION:
+            return known
+        made = Redaction(secrets.token_bytes(KEY_BYTES), ip_addresses)
+        self.add(
+            [json.dumps(made.to_json(), sort_keys=True).encode() + b"\n"], kind=REDACTION_KIND, origin="incident_kit", asked_at=iso(datetime.now(UTC)),
+            asked="a new key: what is redacted with it is recognisable within this incident and nowhere else", details={"secret": True},
+        )  # fmt: skip
+        return made
 
     def window(self, since: str = "", until: str = "") -> Window:
         """The window as given (ISO 8601 with offset), else as the slices were collected for, else the time in which live systems answered.
@@ -112,7 +141,25 @@ class Evidence:
 
     def journal(self) -> list[Entry]:
         """The journal that lies beside the evidence; empty if there is none."""
-        return entries(self.folder.parent / "journal.jsonl")
+        return entries(self.folder.parent / "journal.jsonl", self.redaction())
+
+    def is_recorded(self) -> bool:
+        """Whether all of it is the recorded incident that travels with the package, wherever it lies now."""
+        recorded = {path.name for path in (places.recorded() / "evidence").iterdir()}
+        return bool(items := self.items()) and {item.id for item in items} <= recorded
+
+    def notice(self) -> Html:
+        """What a person must know before reading on: that this is the recorded incident. Empty for any other."""
+        text = "The recorded incident: nothing here is about your systems."
+        return Html(f"<p class='notice'><strong>{text}</strong></p>" if self.is_recorded() else "")
+
+    def _repr_html_(self) -> str:
+        rows = [
+            f"<tr><th scope='row'>{escape(item.origin)}<br><code>{item.id}</code></th><td>{escape(item.kind)}</td><td>{escape(item.asked)}</td>"
+            f"<td class='time'>{time(parse_iso(item.asked_at))}</td><td class='n'>{item.size_bytes:,}</td><td><code>{escape(item.sha256[:16])}…</code></td></tr>"
+            for item in self.items()
+        ]
+        return self.notice() + table(["Item", "Kind", "How it was asked", "Asked at", "Bytes", "SHA-256"], rows, numbers=["Bytes"])
 
     def add(self, blocks: Iterable[bytes], *, kind: str, origin: str, asked: str, asked_at: str, duration_ms: float = 0.0, details: Mapping[str, Any] | None = None, ledger: bytes = b"") -> Item:  # fmt: skip
         """Store the bytes as a new item, with the ledger of what was sent for them, or return the item that already is exactly this."""

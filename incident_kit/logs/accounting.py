@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from incident_kit.model.markup import escape, period, table
 from incident_kit.model.times import Window, iso
 
 SILENCE_MINUTES, MOST_SILENCES = 5, 3
@@ -54,16 +55,21 @@ class Account:
         ]
         if self.first and self.last:
             parts.append(f"{iso(self.first)} to {iso(self.last)}, zone {', '.join(self.zones)}")
-        parts += [f"no record from {iso(silence.since)} to {iso(silence.until)}" for silence in self.silences[:MOST_SILENCES]]
-        parts += [f"{len(self.silences) - MOST_SILENCES} more such silences"] * (len(self.silences) > MOST_SILENCES)
-        undated = f"undated ({self.undated_reason})" if self.undated_reason else "undated"
-        parts += [f"{count} {what}" for count, what in ((self.undated, undated), (self.repeated, "also in another file")) if count]
-        parts += [f"the hour before {iso(moment)} came twice, its times are taken for the second" for moment in self.hours_twice]
-        parts += [f"cleaned: {count} {kind.replace('_', ' ')}" for kind, count in self.cleaned.items()]
-        parts += [f"line {line} not read: {text[:80]}" for line, text in self.unparsed_examples]
-        parts += ["the last line is unfinished"] * self.unfinished + [self.damage] * bool(self.damage)
+        parts += self.remarks()
         warning = "" if self.records else "WARNING, not one record: "
         return warning + "; ".join(parts)
+
+    def remarks(self) -> list[str]:
+        """What else there is to know, for people."""
+        found = [f"no record from {iso(silence.since)} to {iso(silence.until)}" for silence in self.silences[:MOST_SILENCES]]
+        found += [f"{len(self.silences) - MOST_SILENCES} more such silences"] * (len(self.silences) > MOST_SILENCES)
+        undated = f"undated ({self.undated_reason})" if self.undated_reason else "undated"
+        found += [f"{count} {what}" for count, what in ((self.undated, undated), (self.repeated, "also in another file")) if count]
+        found += [f"the hour before {iso(end)} came twice, its times are taken for the second" for end in self.hours_twice]
+        found += [f"cleaned: {count} {kind.replace('_', ' ')}" for kind, count in self.cleaned.items()]
+        found += [f"line {line} not read: {text[:80]}" for line, text in self.unparsed_examples]
+        found += ["the last line is unfinished"] * self.unfinished + [self.damage] * bool(self.damage)
+        return found
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -75,6 +81,29 @@ class Account:
             "zones": list(self.zones), "hours_twice": [iso(moment) for moment in self.hours_twice], "cleaned": dict(self.cleaned), "damage": self.damage,
             "unparsed_examples": [{"line": line, "text": text} for line, text in self.unparsed_examples],
         }  # fmt: skip
+
+
+class Accounting(list[Account]):
+    """What became of every line of every source; it shows itself in a notebook."""
+
+    def _repr_html_(self) -> str:
+        rows, remarks = [], []
+        for account in self:
+            counts = (account.lines, account.records, account.continuations, account.unparsed, account.outside, account.undated, account.repeated)
+            seen = period(account.first, account.last) if account.first and account.last else "none"
+            warning = "" if account.records else "<br><strong class='warning'>not one record in the window</strong>"
+            rows.append(
+                f"<tr><th scope='row'>{escape(account.origin)}<br><code>{escape(account.item)}</code>{warning}</th><td>{escape(account.format) or 'unknown'}</td>"
+                + "".join(f"<td class='n'>{number:,}</td>" for number in counts)
+                + f"<td>{seen}</td><td>{escape(', '.join(account.zones)) or '–'}</td></tr>"
+            )
+            remarks += [f"<li>{escape(account.origin)}: {escape(remark)}</li>" for remark in account.remarks()]
+        numbers = ["Lines", "Records", "Continuations", "Unparsed", "Outside the window", "Undated", "Repeated"]
+        told = f"<ul>{''.join(remarks)}</ul>" if remarks else ""
+        return (
+            table(["File", "Format", *numbers, "Records seen", "Zone"], rows, "Lines = records + continuations + unparsed + outside the window.", numbers)
+            + told
+        )
 
 
 def silences(minutes: Iterable[int]) -> tuple[Window, ...]:

@@ -15,24 +15,28 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from incident_kit.logs.accounting import Account, silences
+from incident_kit.errors import ParameterError
+from incident_kit.logs.accounting import Account, Accounting, silences
 from incident_kit.logs.archives import TextReader
 from incident_kit.logs.columns import COLUMNS, TYPES, Dependency, in_place_select, is_line_of, is_whole, laid_select, no_format_select, quoted
 from incident_kit.logs.formats import as_object
+from incident_kit.logs.raw import RawLines
 from incident_kit.logs.ready import Readable, glance, make_ready, single_lines
 from incident_kit.logs.recognise import decoded, unwrap
 from incident_kit.logs.scan import HEAD_LINES, clean_lines
+from incident_kit.logs.shown import Shown
 from incident_kit.logs.times import hours_twice
 from incident_kit.model.finding import Line
-from incident_kit.model.redaction import redact
+from incident_kit.model.markup import escape, period
+from incident_kit.model.redaction import REDACTION
 from incident_kit.model.source import Source
-from incident_kit.model.times import Window
+from incident_kit.model.times import Window, parse_near
 
 if TYPE_CHECKING:
     import pandas
@@ -40,10 +44,18 @@ if TYPE_CHECKING:
 QUERIES = Path(__file__).parent / "queries"
 IN_MEMORY_BYTES = 128 << 20
 VIEWS = ("requests", "calls")
+EVERY_COLUMN = f"SELECT {', '.join(TYPES)} FROM lines"
 
 
 class Records:
-    """The log records of some sources within a window. `read` makes one; close it, or use it in a `with`."""
+    """The log records of some sources within a window. `read` makes one; close it, or use it in a `with`.
+
+    frame    the records as a DataFrame
+    zoom     the records of a narrower window
+    lines    the lines of records as they stand in the evidence
+    sql      a question of your own
+    query    one of our questions
+    """
 
     def __init__(self, sources: Sequence[Source], window: Window | None, dependencies: Sequence[Dependency], only: frozenset[str]) -> None:
         import duckdb  # here, because commands that only start a kernel import this module and read nothing
@@ -52,6 +64,7 @@ class Records:
         self.window = window
         self._dependencies = dependencies
         self._only = only
+        self._shown = Shown(sources[0].redaction if sources else REDACTION)
         self._scratch = tempfile.TemporaryDirectory(prefix="incident-kit-")
         scratch = Path(self._scratch.name)
         size_bytes = sum(source.path.stat().st_size for source in self.sources)
@@ -72,7 +85,7 @@ class Records:
         # It moves conditions below the layers of `columns` and then computes what they are made of once for each: three times the work.
         self._connection.execute("SET disabled_optimizers = 'filter_pushdown'")
         self._small = sum(readable.scan.text_bytes for readable in self._readable) <= IN_MEMORY_BYTES
-        self._accounts: list[Account] | None = None
+        self._accounts: Accounting | None = None
         self._views: list[str] = []
         self._build()
 
@@ -110,7 +123,7 @@ class Records:
         number, offsets, at = -1, iter([0]), 0
         while rows := cursor.fetchmany(10_000):
             for source, *row in rows:
-                found = dict(zip(names, map(redact_value, row), strict=True))
+                found = dict(zip(names, map(self._shown, row), strict=True))
                 if source != number:
                     number, offsets, at = source, self._offsets(source), 0
                 found["offset"] = next(islice(offsets, found["line"] - at - 1, None))
@@ -118,16 +131,55 @@ class Records:
                 yield found
 
     def frame(self, where: str = "true") -> pandas.DataFrame:
-        """The records as a DataFrame of the canonical columns (without `offset`), in time order; `where` is a condition in SQL."""
+        """The records as a DataFrame of the canonical columns (without `offset`), in time order; `where` is a condition in SQL.
+
+        records.frame("status >= 500 AND route LIKE '%/sim/%'")
+        """
         columns = ", ".join(f'"{column}"' for column in COLUMNS if column != "offset")
         statement = f"SELECT {columns} FROM records WHERE {where} ORDER BY ts, file, line"
         self._settle()
         self._provide(statement)
-        frame = self._connection.execute(statement).df()
-        for column in frame.select_dtypes(include=["str", "object"]).columns:
-            frame[column] = frame[column].map(redact_value)
-        frame["ts"] = frame["ts"].dt.tz_localize("UTC")
-        return frame
+        return self._shown.frame(self._connection.execute(statement).df())
+
+    def zoom(self, since: str | datetime, until: str | datetime = "") -> Records:
+        """The records of another window, as Records; without `until` of the one minute from `since` on, as charts by minute show it.
+
+        Times are in UTC: "09:53", "09:53:20", "-5m" (before this window's end), ISO 8601, or a datetime such as `bucket.start`.
+
+        records.zoom("09:53", "09:55").frame()
+        """
+        begun = self._moment(since)
+        return Records(self.sources, Window(begun, self._moment(until) if until else begun + timedelta(minutes=1)), self._dependencies, self._only)
+
+    def sql(self, statement: str, **parameters: object) -> pandas.DataFrame:
+        """The answer to a question of your own, one SELECT in the SQL of DuckDB. Text in it is redacted, times are in UTC.
+
+        It may ask `records` (all of them, in the canonical columns), `requests` (the finished ones, with `failed`, `aborted`,
+        `refused`, `duration_us`), `calls` (timed ones, to outside systems) and `lines` (every line, with its `class`).
+        `$name` stands for the parameter `name`. Raises ParameterError for anything that is not one SELECT.
+
+        records.sql("SELECT route, count(*) AS n FROM requests WHERE status = $status GROUP BY route ORDER BY n DESC", status=503)
+        """
+        import duckdb
+
+        if [each.type for each in self._connection.extract_statements(statement)] != [duckdb.StatementType.SELECT]:
+            raise ParameterError(f"records are only read here: write one SELECT, not {statement!r}.")
+        self._settle()
+        self._provide(EVERY_COLUMN)  # a star, or a name in capitals, would be missed among those a statement mentions
+        return self._shown.frame(self._connection.execute(statement, parameters).df())
+
+    def lines(self, where: str = "true", most: int = 20, around: int = 0) -> RawLines:
+        """The first lines of records as they stand in the evidence, redacted, with `around` so many lines before and after each.
+
+        `where` is a condition in SQL on the records. Behind the point 09:53 of a chart:
+
+        records.zoom("09:53").lines("status >= 500")
+        """
+        title = "concat_ws(' ', strftime(ts, '%H:%M:%S.%g'), level, logger, route, status, message)"
+        rows = self._rows(f"SELECT item, line, {title} AS title, count(*) OVER () AS n FROM records WHERE {where} ORDER BY ts, item, line LIMIT {int(most)}")
+        titles = {Line(row["item"], row["line"]): row["title"] for row in rows}
+        cited = (Line(line.item, line.line + step) for line in titles for step in range(-around, around + 1))
+        return RawLines(self.raw_lines(cited), titles, rows[0]["n"] if rows else 0)
 
     def raw_lines(self, cited: Iterable[Line]) -> dict[Line, str]:
         """The cited lines as they stand in the evidence, redacted."""
@@ -145,23 +197,23 @@ class Records:
                 lengths = f"SELECT line, raw, sum(strlen(raw) + 1) OVER (ORDER BY line) - strlen(raw) - 1 AS before FROM ({self._raw(readable)})"
                 chosen = f"SELECT line, raw, before FROM ({lengths}) WHERE line IN ({', '.join(map(str, numbers))})"
                 rows = self._connection.execute(chosen).fetchall()
-                found |= {Line(item, line): (redact_value(raw or ""), at + int(before or 0)) for line, raw, before in rows}
+                found |= {Line(item, line): (self._shown(raw or ""), at + int(before or 0)) for line, raw, before in rows}
                 continue
             left = len(numbers)
             lines = enumerate(single_lines(clean_lines(TextReader(readable.source.path), Counter())), start=1)
             while left:
                 number, raw = next(lines, (0, b""))
                 if number in numbers:
-                    found[Line(item, number)] = redact_value(raw.decode("utf-8", "replace")), at
+                    found[Line(item, number)] = self._shown(raw.decode("utf-8", "replace")), at
                 at += len(raw) + 1
                 left = left - (number in numbers) if number else 0
         return found
 
-    def accounting(self) -> list[Account]:
+    def accounting(self) -> Accounting:
         """What became of every line, a row per source, in the order of the sources."""
         if self._accounts is None:
             rows = {row["source"]: row for row in self.query("accounting")}
-            self._accounts = [self._account(number, rows.get(number, {})) for number in range(len(self.sources))]
+            self._accounts = Accounting(self._account(number, rows.get(number, {})) for number in range(len(self.sources)))
         return self._accounts
 
     def _account(self, number: int, row: Mapping[str, Any]) -> Account:
@@ -187,6 +239,23 @@ class Records:
             cleaned=cleaned, damage=seen.damage, unparsed_examples=tuple(examples),
         )  # fmt: skip
 
+    def _moment(self, at: str | datetime) -> datetime:
+        """A time as a person gives it."""
+        if isinstance(at, datetime):
+            return at if at.tzinfo else at.replace(tzinfo=UTC)
+        newest = self.window.until if self.window else max((account.last for account in self.accounting() if account.last), default=datetime.now(UTC))
+        return parse_near(at, newest)
+
+    def _repr_html_(self) -> str:
+        [found] = self._rows("SELECT count(*) AS n, count(*) FILTER (severity >= 50) AS errors, min(ts) AS first, max(ts) AS last FROM records")
+        seen = f", {period(found['first'], found['last'])}" if found["first"] else ""
+        window = f"<br>Window: {period(self.window.since, self.window.until)}" if self.window else ""
+        names = ", ".join(escape(source.origin) for source in self.sources) or "no source"
+        return (
+            f"<p><strong>{found['n']:,} records</strong>, {found['errors']:,} of them errors{seen}<br>of {names}{window}<br>"
+            "<code>.frame()</code> <code>.zoom(&quot;09:53&quot;)</code> <code>.lines(&quot;status &gt;= 500&quot;)</code> <code>.sql(&quot;SELECT ...&quot;)</code></p>"
+        )
+
     def _rows(self, statement: str, parameters: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
         import duckdb
 
@@ -202,7 +271,7 @@ class Records:
         self._provide(statement)
         cursor = self._connection.execute(statement, dict(parameters or {}))
         names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, map(redact_value, row), strict=True)) for row in cursor.fetchall()]
+        return [dict(zip(names, map(self._shown, row), strict=True)) for row in cursor.fetchall()]
 
     def _settle(self) -> bool:
         """Wait until every byte has been looked at; whether that showed that what was read so far has to be read again."""
@@ -330,20 +399,6 @@ def question(name: str) -> str:
 def question_title(name: str) -> str:
     """What a query answers: the first comment of its file."""
     return question(name).splitlines()[0].removeprefix("--").strip()
-
-
-def redact_value(value: Any) -> Any:
-    """Text is redacted, naive times are UTC, everything else is as it is."""
-    if isinstance(value, str):
-        return _redacted(value)
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
-    return value
-
-
-@cache
-def _redacted(text: str) -> str:
-    return redact(text)
 
 
 def _bounds(window: Window | None) -> tuple[datetime, datetime]:

@@ -79,6 +79,15 @@ def parse_time(text: str, now: datetime, zone: tzinfo) -> datetime:
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 
 
+def parse_near(text: str, end: datetime) -> datetime:
+    """A time in UTC as a person types it who looks at a window that ends at `end`: a time of day is the nearest one.
+
+    >>> iso(parse_near("23:50", datetime(2026, 11, 23, 0, 10, tzinfo=UTC)))
+    '2026-11-22T23:50:00.000Z'
+    """
+    return parse_time(text, end if RELATIVE.fullmatch(text) else end + timedelta(hours=12), UTC)
+
+
 def named_zone(name: str) -> tzinfo:
     """The time zone of this name, such as Asia/Tokyo. Raises ParameterError."""
     try:

@@ -16,6 +16,7 @@ from typing import Any
 
 from incident_kit import places
 from incident_kit.errors import ParameterError, RunbookError
+from incident_kit.report.executed import COLLECT
 from incident_kit.runbook.data import Runbook
 
 # It compiles a grammar at import, 0.8 s in every process that imports nbformat, for a check notebooks never use.
@@ -23,10 +24,13 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # None
 
 PARAMETER = re.compile(r"(?P<name>\w+): (?P<kind>str|int|float|bool) = (?P<default>.+?)  # (?P<help>.+)")
 # Imported without binding a name, so a notebook still has to say what it uses.
-# In a thread of its own: the first cells read logs, which DuckDB does beside it, and do not draw yet.
+# In a thread of its own: the first cells read logs, which DuckDB does beside it, and do not draw yet. Packages come before their
+# modules: a thread that imports a module first waits for its package, while another that imports the package waits for the module.
+# A collector that looks at everything again after each few hundred new objects is a tenth of these seconds; little of it is garbage.
 PRELOAD = (
+    "__import__('gc').set_threshold(50_000); "
     "__import__('threading').Thread(target=lambda: [__import__(name) for name in "
-    "('duckdb', 'incident_kit.report.page', 'incident_kit.report.results', 'incident_kit.timeline.charts')]).start()"
+    "('duckdb', 'incident_kit.logs', 'incident_kit.runbook', 'incident_kit.report.page', 'incident_kit.report.results', 'incident_kit.timeline.charts')]).start()"
 )
 LONGEST_SOCKET_FOLDER = 75  # bytes; a socket's whole name may have 103 on some systems, and ours adds some twenty
 KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
@@ -97,6 +101,7 @@ def execute(path: Path, output: Path, parameters: Mapping[str, Any], folder: Pat
         papermill.execute_notebook(
             path, output, parameters=dict(parameters), cwd=folder, kernel_name="python3", km=kernel, progress_bar=False,
             request_save_on_cell_execute=False,  # it is saved once, at the end or at the error, not twice a cell
+            skip_cells_with_tag=COLLECT,
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         return f"{error.ename}: {error.evalue}"
@@ -111,14 +116,13 @@ def booting_kernel(folder: Path) -> Iterator[Any]:
     nine takes seconds and there is nothing in it to keep. What it put aside, such as working copies of logs, lies in a
     folder that goes with it.
     """
-    from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import KernelManager
+
+    from incident_kit.report.kernels import OurKernels
 
     short = None if len(os.fsencode(tempfile.gettempdir())) <= LONGEST_SOCKET_FOLDER else "/tmp"  # noqa: S108  # only for a private folder in it
     with tempfile.TemporaryDirectory(prefix="ik-", dir=short) as sockets, tempfile.TemporaryDirectory(prefix="incident-kit-") as scratch:
-        # Without folders to search, python3 is this Python: a kernel of that name in a person's home may be any other.
-        ours = KernelSpecManager(kernel_dirs=[])
-        kernel = KernelManager(kernel_name="python3", kernel_spec_manager=ours, transport="ipc", connection_file=f"{sockets}/k.json")
+        kernel = KernelManager(kernel_name="python3", kernel_spec_manager=OurKernels(), transport="ipc", connection_file=f"{sockets}/k.json")
         kernel.client_class = "jupyter_client.asynchronous.AsyncKernelClient"  # what papermill's client expects
         options = [f"--IPKernelApp.exec_lines={PRELOAD}", "--HistoryManager.enabled=False"]
         kernel.start_kernel(cwd=str(folder), env={**os.environ, "TMPDIR": scratch}, extra_arguments=options)

@@ -22,6 +22,7 @@ from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.store import Evidence, Item
 from incident_kit.model.answer import Status
 from incident_kit.model.times import Window, iso
+from incident_kit.report import gate
 from incident_kit.report.notebook import booting_kernel, cells_digest, check_parameters, execute, notebook_of, read_notebook
 from incident_kit.runbook.data import Runbook
 
@@ -48,6 +49,12 @@ class Run:
         answers = Evidence(self.folder / "data" / "evidence").answers()
         doubted = any(item.details["status"] in (Status.FAILED, Status.PARTIAL) or item.details["warnings"] for item in answers)
         return doubted or any(account["damage"] or not account["records"] for account in self._results("accounting.json"))
+
+    @property
+    def doubts(self) -> list[str]:
+        """What is to doubt of a notebook worked on by hand: cells not run, run out of order, edited since."""
+        facts = json.loads((self.folder / "data" / "run.json").read_text(encoding="utf-8"))
+        return [str(doubt) for doubt in facts.get("cells_to_doubt", ())]
 
     def headlines(self) -> list[str]:
         """The verdicts, a line each, for a terminal."""
@@ -106,7 +113,7 @@ def snapshot(incident: Incident, book: Runbook, data: Path) -> None:
 
 
 def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
-    """Write the page and run.json, make the folder a bag, and give it its final name."""
+    """Write the page and run.json, make the folder a bag, and give it its final name. Raises LeakFound for a secret in sight."""
     from incident_kit.report import html, page  # only now: what it imports would delay the kernel
 
     data = partial / "data"
@@ -118,9 +125,13 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     (data / "run.json").write_text(json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
     notebook = read_notebook(data / "notebook.ipynb")
     about, made = f"Incident {incident.id}: {incident.title}", f"Sealed {sealed_at[:19].replace('T', ' ')} UTC by {by}, incident_kit {__version__}"
-    appendix = page.answers(Evidence(data / "evidence").answers()) + page.notes(facts.get("notes", ()))
-    (data / "report.html").write_text(html.render(notebook, about, made, appendix), encoding="utf-8")
+    if by_hand := bool(facts.get("by_hand")):
+        made += "; worked on by hand" + (", with doubts that stand at the end" if facts["cells_to_doubt"] else "")
+    doubted = page.worked(facts["cells_to_doubt"]) if by_hand else ""
+    appendix = doubted + page.answers(Evidence(data / "evidence").answers()) + page.notes(facts.get("notes", ()))
+    (data / "report.html").write_text(html.render(notebook, about, made, appendix, by_hand), encoding="utf-8")
     save_charts(notebook, data / "charts")
+    gate.check(data, Evidence(data / "evidence").redaction())
     digest = bag.write(partial, {
         "Bag-Software-Agent": f"incident_kit {__version__}", "Bagging-Date": sealed_at[:10], "External-Identifier": partial.name.removesuffix(".partial"),
         "External-Description": f"Incident {incident.id}: {incident.title}",

@@ -1,38 +1,62 @@
-"""Notebooks worked on by hand: copies with their parameters filled in, and the seal that makes a run of one."""
+"""Notebooks to work on by hand: copies in an incident's work folder, with a start page, and renewed without touching what is a person's."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-import shutil
-from datetime import UTC, datetime
+import platform
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from incident_kit import places
-from incident_kit.errors import EvidenceError
-from incident_kit.evidence.incident import Incident, load
-from incident_kit.evidence.store import RECORDED, Evidence, open_evidence
-from incident_kit.model.times import iso
-from incident_kit.report.notebook import PARAMETER, cells_digest, notebook_of, read_notebook
-from incident_kit.report.results import COMPARED
-from incident_kit.report.run import Run, begin, seal, snapshot
-from incident_kit.runbook.data import TRIAGE, Runbook
-from incident_kit.runbook.data import load as load_runbook
+from incident_kit.evidence import journal
+from incident_kit.evidence.incident import Incident
+from incident_kit.evidence.store import open_evidence
+from incident_kit.model.times import parse_iso
+from incident_kit.report.notebook import PARAMETER
+
+START = "start.ipynb"
+# The cell that writes the results comes after what a person found.
+WRITES_RESULTS = "results.save("
+OURS = "incident_kit"  # in a notebook's metadata: the cells that are ours, and the SHA-256 of each as it was written
+Cell = dict[str, Any]
+STYLED: Cell = {
+    "cell_type": "code", "id": "lab-style", "metadata": {}, "execution_count": None, "outputs": [],
+    "source": "from incident_kit.report import lab\n\nlab.style()  # tables and charts look as in the report",
+}  # fmt: skip
+# As the kernel tells it: else JupyterLab takes the notebook for changed as soon as it is opened.
+METADATA: dict[str, Any] = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {
+        "codemirror_mode": {"name": "ipython", "version": 3}, "file_extension": ".py", "mimetype": "text/x-python", "name": "python",
+        "nbconvert_exporter": "python", "pygments_lexer": "ipython3", "version": platform.python_version(),
+    },
+}  # fmt: skip
 
 
-def prepare_work(incident: Incident, recorded: bool = False) -> Path:
-    """A copy of each notebook in the incident's work folder, with its parameters filled in. What is there is left alone."""
+def prepare_work(incident: Incident, recorded: bool = False, runbook: str = "", told: Callable[[str], None] = lambda line: None) -> Path:
+    """A start page and a copy of each notebook in the incident's work folder, with its parameters filled in.
+
+    `recorded` gives the incident the recorded evidence if it has none. Copies that are there already are renewed: our cells
+    become those of this version, a person's stay. A copy in which one of our cells was edited is left as it is, and `told` so.
+    """
+    if recorded and not incident.evidence.items():
+        adopted = incident.evidence.adopt(open_evidence(places.recorded()).items())
+        journal.append(incident.journal, "custody", f"took over the recorded incident: {', '.join(item.id for item in adopted)}")
     folder = incident.folder / "work"
     folder.mkdir(mode=0o700, exist_ok=True)
-    book = load_runbook()
-    for scenario_id in _all(book):
-        target = folder / book.notebook(scenario_id)
-        if not target.exists():
-            notebook = json.loads(notebook_of(book, scenario_id).read_text(encoding="utf-8"))
-            for cell in notebook["cells"]:
-                if "parameters" in cell["metadata"].get("tags", []):
-                    cell["source"] = fill_in(_text(cell["source"]), {"evidence": RECORDED if recorded else "..", "output": scenario_id})
-            target.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    sources = sorted(path for path in places.notebooks().glob("*.ipynb") if not path.name.startswith("_"))
+    *section, seals = _cells(places.notebooks() / "_investigation.ipynb")
+    for source in sources:
+        filled = {"evidence": "..", "output": source.stem, "runbook_folder": str(Path(runbook).resolve()) if runbook else ""}
+        title, *rest = (_filled(cell, filled) for cell in _cells(source))
+        ours = [title, STYLED, *rest]
+        writes = next((number for number, cell in enumerate(ours) if WRITES_RESULTS in _text(cell)), len(ours))
+        _renew(folder / source.name, ours[:writes], ours[writes:], (section, [seals]), told)
+    title, *rest = _cells(places.notebooks() / "_start.ipynb")
+    _renew(folder / START, [_told(title, incident, sources), STYLED, *rest], [], ([], []), told)
     return folder
 
 
@@ -47,62 +71,72 @@ def fill_in(source: str, values: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
-def seal_work(folder: Path) -> Run:
-    """Make a sealed run of the notebook in a work folder: the newest one that has been run.
-
-    Names in run.json the cells that were not run, or not in order. Raises EvidenceError for any other folder.
-    """
-    if (folder / "bagit.txt").is_file():
-        raise EvidenceError(f"{folder}: a sealed run already, and a seal is never broken. To work on, use the incident's work folder.")
-    if not (folder.parent / "incident.toml").is_file():
-        raise EvidenceError(f"{folder}: not a work folder of an incident. Give one such as reports/<id>/work, made by `incident-kit lab`.")
-    incident, book = load(folder.parent), load_runbook()
-    worked_on = [scenario_id for scenario_id in _all(book) if (folder / scenario_id / "findings.json").is_file()]
-    if not worked_on:
-        raise EvidenceError(f"{folder}: no notebook in it has been run to its end and saved. Run All, save, and seal again.")
-    scenario_id = max(worked_on, key=lambda scenario_id: (folder / scenario_id / "findings.json").stat().st_mtime)
-    notebook = read_notebook(folder / book.notebook(scenario_id))
-    store = Evidence(incident.folder / "evidence")
-    if not store.items():
-        store = open_evidence(places.recorded())
-    window = store.window()
-    partial = begin(incident, scenario_id)
-    data = partial / "data"
-    Evidence(data / "evidence").adopt(store.items())
-    snapshot(incident, book, data)
-    shutil.copy2(folder / book.notebook(scenario_id), data / "notebook.ipynb")
-    for pattern in COMPARED:
-        for path in (folder / scenario_id).glob(pattern):
-            target = data / path.relative_to(folder / scenario_id)
-            target.parent.mkdir(exist_ok=True)
-            shutil.copy2(path, target)
-    facts = {
-        "scenario": scenario_id, "notebook": book.notebook(scenario_id), "notebook_cells_sha256": cells_digest(notebook), "by_hand": True,
-        "parameters": {"since": iso(window.since), "until": iso(window.until)}, "window": window.to_json(),
-        "started": iso(datetime.now(UTC)), "error": "", "cells_to_doubt": doubtful_cells(notebook),
-    }  # fmt: skip
-    return seal(incident, partial, facts)
+def _renew(target: Path, before: list[Cell], after: list[Cell], theirs: tuple[list[Cell], list[Cell]], told: Callable[[str], None]) -> None:
+    """Write the copy: our cells, and a person's between and after them, which at first are `theirs`."""
+    metadata = METADATA
+    if target.exists():
+        was = json.loads(target.read_text(encoding="utf-8"))
+        parts = _parts(was, len(after))
+        if parts is None:
+            told(f"{target}: left as it is, because cells of ours were changed in it. Rename it to get a new copy.")
+            return
+        theirs = parts
+        before, after = _with_outputs(before, was["cells"]), _with_outputs(after, was["cells"])
+        metadata = was["metadata"]
+    metadata = {**metadata, OURS: {"ours": [[cell["id"], _digest(cell)] for cell in (*before, *after)]}}
+    notebook = {"cells": [*before, *theirs[0], *after, *theirs[1]], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    if not target.exists() or json.loads(target.read_text(encoding="utf-8")) != notebook:
+        target.write_text(text, encoding="utf-8")
 
 
-def _all(book: Runbook) -> list[str]:
-    """What there is a notebook of: each scenario, and the triage."""
-    return [TRIAGE, *(scenario.id for scenario in book.scenarios)]
+def _parts(notebook: dict[str, Any], last: int) -> tuple[list[Cell], list[Cell]] | None:
+    """A person's cells before and after our `last` ones; None where our cells are not as we wrote them, all together and in order."""
+    ours: list[list[str]] = notebook["metadata"].get(OURS, {}).get("ours", [])
+    cells: list[Cell] = notebook["cells"]
+    ids = {name for name, _ in ours}
+    found = [number for number, cell in enumerate(cells) if cell.get("id") in ids]
+    if not ours or [[cells[number]["id"], _digest(cells[number])] for number in found] != ours:
+        return None
+    head = len(ours) - last
+    together = found[:head] == list(range(head)) and (not last or found[head:] == list(range(found[head], found[head] + last)))
+    return (cells[head : found[head]] if last else cells[head:], cells[found[-1] + 1 :] if last else []) if together else None
 
 
-def doubtful_cells(notebook: Any) -> list[str]:
-    """Code cells that were not run, or not after the one above them."""
-    doubts, before = [], 0
-    for number, cell in enumerate(notebook.cells, start=1):
-        if cell.cell_type != "code" or not cell.source.strip():
-            continue
-        count = cell.get("execution_count")
-        if count is None:
-            doubts.append(f"cell {number} was not run")
-        elif count < before:
-            doubts.append(f"cell {number} was run before the cell above it")
-        before = max(before, count or 0)
-    return doubts
+def _with_outputs(cells: Sequence[Cell], was: Sequence[Cell]) -> list[Cell]:
+    """Our cells, with what they put out where they are still the same."""
+    kept = {(cell.get("id"), _digest(cell)): cell for cell in was}
+    return [kept.get((cell["id"], _digest(cell)), cell) for cell in cells]
 
 
-def _text(source: str | list[str]) -> str:
+def _filled(cell: Cell, values: dict[str, str]) -> Cell:
+    return {**cell, "source": fill_in(_text(cell), values)} if "parameters" in cell["metadata"].get("tags", []) else cell
+
+
+def _told(cell: Cell, incident: Incident, notebooks: Sequence[Path]) -> Cell:
+    """The first cell of the start page, about this incident."""
+    rows = "\n".join(f"| [{_paragraph(path, 0).lstrip('# ')}]({path.name}) | {_paragraph(path, 1)} |" for path in notebooks)
+    text = Template(_text(cell)).safe_substitute(
+        id=incident.id, title=incident.title, notice=incident.evidence.notice(), notebooks=rows, opened=f"{parse_iso(incident.opened):%Y-%m-%d %H:%M} UTC"
+    )
+    return {**cell, "source": text}
+
+
+def _paragraph(notebook: Path, number: int) -> str:
+    """A paragraph of a notebook's first cell: its title, its question."""
+    paragraphs = _text(_cells(notebook)[0]).split("\n\n")
+    return paragraphs[number].replace("\n", " ") if number < len(paragraphs) else ""
+
+
+def _cells(path: Path) -> list[Cell]:
+    cells: list[Cell] = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return cells
+
+
+def _digest(cell: Cell) -> str:
+    return hashlib.sha256(f"{cell['cell_type']}\n{_text(cell)}".encode()).hexdigest()
+
+
+def _text(cell: Cell) -> str:
+    source: str | list[str] = cell["source"]
     return source if isinstance(source, str) else "".join(source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from incident_kit.evidence.store import Evidence
 from incident_kit.logs.reading import Records
-from incident_kit.model.finding import Finding
+from incident_kit.model.finding import Findings
 from incident_kit.model.times import Window
 from incident_kit.runbook import checks
 from incident_kit.runbook.data import Runbook, Scenario
@@ -18,6 +18,6 @@ def ground(book: Runbook, stored: Evidence, records: Records, window: Window) ->
     return Ground(records, window, stored.journal(), stored.told(), book.signs, book.features)
 
 
-def examine(scenario: Scenario, ground: Ground) -> list[Finding]:
+def examine(scenario: Scenario, ground: Ground) -> Findings:
     """A finding for each symptom of the scenario, in the runbook's order."""
-    return [getattr(checks, symptom.check)(ground, symptom, **symptom.parameters) for symptom in scenario.symptoms]
+    return Findings(getattr(checks, symptom.check)(ground, symptom, **symptom.parameters) for symptom in scenario.symptoms)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from incident_kit.model.finding import Finding, Verdict
+from incident_kit.model.finding import Finding, Findings, Verdict
 from incident_kit.runbook.data import Runbook, Scenario
 from incident_kit.runbook.examine import examine
 from incident_kit.runbook.ground import Ground
@@ -20,7 +20,7 @@ class Ranked:
     """A scenario and its findings, in the order of its symptoms."""
 
     scenario: Scenario
-    findings: tuple[Finding, ...]
+    findings: Findings
 
     @property
     def confirmed(self) -> list[Finding]:
@@ -48,7 +48,7 @@ class Ranked:
 
 def triage(book: Runbook, ground: Ground) -> list[Ranked]:
     """Every scenario of the runbook on the same ground, the likeliest first."""
-    return rank([Ranked(scenario, tuple(examine(scenario, ground))) for scenario in book.scenarios])
+    return rank([Ranked(scenario, examine(scenario, ground)) for scenario in book.scenarios])
 
 
 def rank(examined: Sequence[Ranked]) -> list[Ranked]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from incident_kit.evidence.journal import Entry
 from incident_kit.logs.reading import Records
-from incident_kit.model.finding import Event, Figure, Finding, Line, Verdict
+from incident_kit.model.finding import Event, Figure, Finding, Line, Timeline, Verdict
 from incident_kit.timeline.course import Course, course_events
 
 SILENCE = timedelta(minutes=2)
@@ -15,10 +15,10 @@ SILENCE = timedelta(minutes=2)
 BOOKKEEPING = ("custody",)
 
 
-def merge(course: Course, findings: Iterable[Finding], records: Records, journal: Iterable[Entry] = ()) -> list[Event]:
+def merge(course: Course, findings: Iterable[Finding], records: Records, journal: Iterable[Entry] = ()) -> Timeline:
     """All events in time order; ties in a fixed order, so that the same evidence gives the same timeline."""
     events = [*course_events(course), *finding_events(findings), *record_events(records), *journal_events(journal)]
-    return sorted(events, key=lambda event: (event.at, event.lane, event.meaning, event.message))
+    return Timeline(sorted(events, key=lambda event: (event.at, event.lane, event.meaning, event.message)))
 
 
 def finding_events(findings: Iterable[Finding]) -> list[Event]:

@@ -2,71 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import subprocess
-import sys
-import time
 import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-COMMAND = Path(sys.executable).parent / "incident-kit"
-START_TIMEOUT_S = 60
-
-
-@dataclass
-class Lab:
-    """A running JupyterLab: its process, its address with a slash at the end, its token, and the folder it was started in."""
-
-    process: subprocess.Popen[bytes]
-    address: str
-    token: str
-    folder: Path
-
-    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        request = urllib.request.Request(self.address + path, headers={"Authorization": f"token {self.token}"})
-        request.data = json.dumps(body).encode() if body is not None else None
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
-            return json.load(answer)
+from tests.jupyter import START_TIMEOUT_S, Lab, Screen, browser, running_lab
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    folder = tmp_path_factory.mktemp("lab")
-    home = {name: str(folder / "jupyter") for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR")}
-    options = ["--option=--no-browser", *(["--option=--allow-root"] if os.geteuid() == 0 else [])]
-    with (folder / "lab.log").open("wb") as log:
-        process = subprocess.Popen([str(COMMAND), "lab", *options], cwd=folder, env={**os.environ, **home}, stdout=log, stderr=log)
-    try:
-        # The server says in this file where it listens, and for whom.
-        described = folder / "jupyter" / f"jpserver-{process.pid}.json"
-        facts = wait_for(described, process, folder / "lab.log")
-        yield Lab(process, facts["url"], facts["token"], folder)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-
-
-def wait_for(described: Path, process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
-    until = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            facts: dict[str, Any] = json.loads(described.read_text(encoding="utf-8"))
-            urllib.request.build_opener(urllib.request.ProxyHandler({})).open(facts["url"] + "api").close()
-        except (OSError, json.JSONDecodeError):  # not written yet, half written, or not listening yet
-            time.sleep(0.1)
-        else:
-            return facts
-    pytest.fail(f"JupyterLab did not start:\n{log.read_text(encoding='utf-8', errors='replace')}")
+    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
 
 
 def test_it_listens_on_this_machine_only_and_asks_for_its_token(lab: Lab) -> None:
@@ -86,6 +35,19 @@ def test_it_shows_the_notebooks_of_the_work_folder_with_their_parameters(lab: La
     cells = lab.ask("api/contents/high_error_rate.ipynb")["content"]["cells"]
     parameters = next(cell["source"] for cell in cells if "parameters" in cell["metadata"].get("tags", []))
     assert 'output: str = "high_error_rate"' in parameters
+
+
+def test_a_browser_opens_on_the_start_page_and_asks_nobody_else(lab: Lab) -> None:
+    with browser() as opened:
+        page = opened.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        screen = Screen(page, lab)
+        assert "/lab/tree/start.ipynb" in page.url
+        screen.notebook.locator(".notice").wait_for()
+        assert screen.notebook.get_by_role("link", name="High error rate or slow responses").count() == 1
+        assert [url for url in asked if not url.startswith((lab.address, "data:", "blob:"))] == []
+        assert page.get_by_text("Jupyter news").count() == 0
 
 
 def test_ended_by_its_process_id_it_leaves_nothing_running(lab: Lab) -> None:

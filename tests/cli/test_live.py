@@ -67,7 +67,7 @@ def test_everything_broken_at_once_is_a_sealed_report_that_names_it_all(kit: Kit
     ):  # fmt: skip
         assert words in finished.stderr
         assert words in page
-    assert "<script>" not in page  # what a system says is shown, not carried out
+    assert page.count("<script") == 1  # ours; what a system says is shown, not carried out
     assert kit("verify", report.parents[1], cwd=tmp_path).returncode == 0
     held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert PASSWORD.encode() not in held

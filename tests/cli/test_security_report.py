@@ -31,8 +31,13 @@ def data(kit: Kit, folder: Path) -> Iterator[Path]:
     return (folder / finished.stdout.strip()).parent
 
 
+def the_slice(data: Path) -> Path:
+    (item,) = (path for path in (data / "evidence").glob("*/item.json") if json.loads(path.read_text())["kind"] == "slice")
+    return item
+
+
 def test_whole_logs_are_preserved_though_the_window_is_short(data: Path, folder: Path) -> None:
-    (item,) = (data / "evidence").glob("*/item.json")
+    item = the_slice(data)
     details = json.loads(item.read_text())["details"]
     assert details["whole"]
     assert details["window"]["since"].startswith("2026-11-23T14:30")
@@ -57,5 +62,5 @@ def test_it_lists_what_it_touched_and_asks_nobody_without_live(data: Path) -> No
 def test_the_window_alone_is_kept_where_that_is_said(kit: Kit, folder: Path) -> None:
     finished = kit("report", "security_incident", "window", "-l", "combined.log", "--since", NEWEST, "--preserve", "window", cwd=folder)
     assert finished.returncode == 0, finished.stderr
-    (item,) = ((folder / finished.stdout.strip()).parent / "evidence").glob("*/item.json")
+    item = the_slice((folder / finished.stdout.strip()).parent)
     assert not json.loads(item.read_text())["details"]["whole"]

@@ -5,7 +5,7 @@ cited lines and queries, which `cited_lines` shows at the end; the page's script
 """
 
 from incident_kit.report.page.advised import diagnoses, footprint, ranking, steps
-from incident_kit.report.page.answered import answers, notes
+from incident_kit.report.page.answered import answers, notes, worked
 from incident_kit.report.page.cited import cited_lines, queries
 from incident_kit.report.page.drawn import chart, drawings, small_multiples
 from incident_kit.report.page.head import head
@@ -33,4 +33,5 @@ __all__ = [
     "steps",
     "suspects",
     "timeline",
+    "worked",
 ]

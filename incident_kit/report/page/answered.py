@@ -1,4 +1,4 @@
-"""What live systems answered, and what could not be collected."""
+"""What live systems answered, what could not be collected, and how a notebook was worked on."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ def notes(lost: Sequence[str]) -> Html:
     """What could not be collected; empty if all could."""
     listed = "".join(f"<li>{escape(note)}</li>" for note in lost)
     return Html(f"<h2>What could not be collected?</h2><ul class='warning'>{listed}</ul>" if lost else "")
+
+
+def worked(doubted: Sequence[str]) -> Html:
+    """What a reader has to know of a notebook worked on by hand."""
+    listed = "".join(f"<li>{escape(doubt)}</li>" for doubt in doubted)
+    told = f"<ul class='warning'>{listed}</ul>" if doubted else "<p>By hand. Every cell was run in order, as it stands.</p>"
+    return Html(f"<h2 id='worked'>How was this notebook worked on?</h2>{told}")
 
 
 STATUS_WORDS = {

@@ -41,7 +41,8 @@ def _what(scenario: Scenario, findings: Sequence[Finding], confirmed: Sequence[F
         listed = "; ".join(escape(finding.title) for finding in confirmed)
         return f"<strong class='confirmed'>● Confirmed</strong> {len(confirmed)} of {len(findings)} symptoms: {listed}."
     if undecided:
-        return f"<strong class='inconclusive'>◐ Not confirmed</strong> {len(undecided)} of {count(len(findings), 'symptom')} could not be decided, the others are ruled out."
+        others = "; the others are ruled out" if len(undecided) < len(findings) else ""
+        return f"<strong class='inconclusive'>◐ Not confirmed</strong> {len(undecided)} of {count(len(findings), 'symptom')} could not be decided{others}."
     return f"<strong class='ruled_out'>○ Ruled out</strong> No symptom of “{escape(scenario.title)}” is there in this window."
 
 
@@ -52,7 +53,7 @@ def _since(course: Course, confirmed: Sequence[Finding]) -> str:
     if begun:
         return f"{_clock(begun)}<br><small>by the runbook's limits; before that nothing was seen to change suddenly</small>"
     if course.absence:
-        return f"<b>no onset found</b><br><small>nothing changed for the worse and stayed so{citations([course.absence])}</small>"
+        return f"<b>no onset found</b><br><small>in what was seen, nothing changed for the worse and stayed so{citations([course.absence])}</small>"
     return "<b>unknown</b><br><small>no finished request is in the evidence</small>"
 
 
