@@ -40,7 +40,7 @@ def demo(reports: Reports = None) -> None:
     from incident_kit.evidence.incident import load_or_create
     from incident_kit.evidence.store import open_evidence
 
-    incident = load_or_create(_reports(reports), "demo", "The recorded incident: Freebit slows down, then fails")
+    incident = load_or_create(_reports(reports), "demo", "Freebit slows down, then fails")
     _make_run(incident, "high_error_rate", open_evidence(places.recorded()), "")
 
 
@@ -246,7 +246,7 @@ def lab(
     settings, base = configuration.load(), _reports(reports)
     if incident_id and not (base / incident_id).is_dir():
         raise InputError(f"{base / incident_id}: no such incident. Make one with `incident-kit report`, or leave the id away for the recorded one.")
-    incident = load_or_create(base, incident_id or "demo", "The recorded incident: Freebit slows down, then fails")
+    incident = load_or_create(base, incident_id or "demo", "Freebit slows down, then fails")
     folder = prepare_work(incident, recorded=not incident_id, runbook=runbook or settings.runbook, told=_say)
     if prepare:
         print(folder)

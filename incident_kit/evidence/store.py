@@ -121,7 +121,7 @@ class Evidence:
 
     def notice(self) -> Html:
         """What a person must know before reading on: that this is the recorded incident. Empty for any other."""
-        text = "This is the recorded incident that travels with incident_kit. Nothing on this page is about your systems."
+        text = "The recorded incident: nothing here is about your systems."
         return Html(f"<p class='notice'><strong>{text}</strong></p>" if self.is_recorded() else "")
 
     def _repr_html_(self) -> str:

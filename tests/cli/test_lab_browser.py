@@ -20,7 +20,7 @@ def test_from_the_start_page_to_the_seal(tmp_path: Path, kit: Kit) -> None:
     with running_lab(tmp_path) as lab, browser() as opened:
         page = opened.new_page(viewport={"width": 1440, "height": 900})
         screen = Screen(page, lab)
-        expect(screen.notebook.first).to_contain_text("This is the recorded incident")
+        expect(screen.notebook.first).to_contain_text("The recorded incident")
 
         screen.open("High error rate or slow responses")
         screen.run_all()

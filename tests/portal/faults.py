@@ -19,6 +19,8 @@ import redis
 import servers
 from traffic import Traffic
 
+SMALL_BYTES = 16
+
 
 @dataclass(frozen=True)
 class Portal:
@@ -41,13 +43,16 @@ async def redis_out_of_memory(portal: Portal) -> AsyncIterator[None]:
 
     def export() -> None:
         with redis.Redis(port=portal.cache.port, client_name="export-worker") as there:
-            rows = 0
+            rows, size = 0, 50_000
             while not ended.is_set():
                 try:
-                    there.set(f"export:rows:{rows}", "x" * 50_000)
+                    there.set(f"export:rows:{rows}", "x" * size)
                     rows += 1
                 except redis.OutOfMemoryError:
-                    ended.wait(0.1)
+                    # A refused command counts with its own size: what is left by the large ones is for the small ones.
+                    if size == SMALL_BYTES:
+                        ended.wait(0.1)
+                    size = max(SMALL_BYTES, size // 2)
             for row in range(rows):
                 there.unlink(f"export:rows:{row}")
 

@@ -13,12 +13,14 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import NoReturn
 
 NAME = "portal-1"
 HOME = Path("/srv/bff")
 LOGS = Path("/var/log/bff")
+DATA = Path("/var/lib")
 
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 
@@ -42,8 +44,9 @@ def furnish(node_modules: Path, dist: Path, logs: Path) -> None:
     # Found before /srv and /var/log are covered, below which they may lie.
     places = [(node_modules.resolve(), HOME / "node_modules", "ro"), (dist.resolve(), HOME / "dist", "ro"), (logs.resolve(), LOGS, "rw")]
     held = [os.open(source, os.O_PATH) for source, _, _ in places]
-    for covered in (HOME.parent, LOGS.parent):
+    for covered in (HOME.parent, LOGS.parent, DATA):
         _mount("-t", "tmpfs", "none", covered)
+    tempfile.tempdir = str(DATA)  # the servers tell where their files lie
     for descriptor, (_, target, mode) in zip(held, places, strict=True):
         target.mkdir(parents=True)
         _mount("--bind", f"/proc/{os.getpid()}/fd/{descriptor}", target)

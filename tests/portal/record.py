@@ -204,7 +204,8 @@ async def drive(
     act = faults.ACTS[plan["act"]](portal) if "act" in plan else contextlib.nullcontext()
     async with httpx.AsyncClient(base_url=control, trust_env=False) as switch:
         await switch.post("/begin")
-        times = {"since": time.time()}
+        # The first customers all sign in at once, and Node has yet to compile: an ordinary day begins after that.
+        times = {"since": time.time() + plan["warm_up_s"]}
         driving = asyncio.create_task(portal.traffic.run(plan["healthy_s"] + plan["fault_s"] + plan["recovery_s"]))
         asking = [asyncio.create_task(ask(plan["healthy_s"] + after_s)) for after_s in plan["ask_at_s"]]
         await asyncio.sleep(plan["healthy_s"])

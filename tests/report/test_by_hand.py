@@ -82,9 +82,9 @@ def test_run_all_works_at_once_and_says_that_this_is_the_recorded_incident(run_o
     cells = [each for each in cells_of(run_once / "work" / NAME) if each["cell_type"] == "code"]
     assert [output for each in cells for output in each["outputs"] if output["output_type"] == "error"] == []
     shown = ["".join(output["data"].get("text/html", "")) for each in cells for output in each["outputs"] if "data" in output]
-    assert any("This is the recorded incident" in each for each in shown)
+    assert any("The recorded incident" in each for each in shown)
     assert any("● confirmed" in each for each in shown)
-    assert "This is the recorded incident" in cells_of(run_once / "work" / "start.ipynb")[0]["source"]
+    assert "The recorded incident" in cells_of(run_once / "work" / "start.ipynb")[0]["source"]
 
 
 def test_no_two_drawings_of_a_notebook_share_a_name(run_once: Path) -> None:

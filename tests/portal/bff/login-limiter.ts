@@ -22,7 +22,7 @@ export class LoginLimiter {
       attempts = await this.cache.redis.incr(key);
       if (attempts === 1) await this.cache.redis.expire(key, 60);
     } catch (err) {
-      this.logger.error({ err }, 'Rate limit could not be counted, the request is let through');
+      this.logger.error({ err }, 'Rate limit check failed, the request is let through');
       return;
     }
     if (attempts > settings.loginsPerMinute) {

@@ -65,7 +65,7 @@ export class PlatformEventsService implements OnApplicationBootstrap, OnModuleDe
     for await (const line of createInterface({ input: this.stream })) {
       const event = JSON.parse(line) as { replayId: number; orderId?: string };
       if (event.orderId) await this.provision({ ...event, orderId: event.orderId });
-      else this.logger.info({ channel: CHANNEL, latestReplayId: event.replayId }, 'Platform Event keepalive');
+      else this.logger.info({ channel: CHANNEL, latestReplayId: event.replayId }, 'Platform Event stream: received keepalive');
     }
   }
 

@@ -22,8 +22,8 @@ export class TextLogs extends Logs {
     return requestIdNow();
   }
 
-  request({ method, url, statusCode, durationMs, ip }: Finished): void {
-    const line = `${method} ${url} ${statusCode ?? 'aborted'} - ${durationMs}ms ${ip}`;
+  request({ method, url, statusCode, durationMs }: Finished): void {
+    const line = `${method} ${url} ${statusCode ?? 'aborted'} - ${durationMs}ms`;
     if ((statusCode ?? 0) >= 500) this.logger.error(line, undefined, 'HTTP');
     else this.logger.log(line, 'HTTP');
   }
