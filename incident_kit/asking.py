@@ -19,6 +19,7 @@ from incident_kit.diagnostics.conversation import Budget, Conversation, NoAnswer
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.store import Evidence, Item
 from incident_kit.model.answer import Answer
+from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.times import iso
 
 BUDGET_S = 20.0
@@ -40,11 +41,12 @@ class System:
 
 @dataclass
 class Asked:
-    """What came of asking: the items in the order of their arrival, and the answers that could not be stored."""
+    """What came of asking: the items in the order of their arrival, the answers that could not be stored, and whether somebody pressed Ctrl-C."""
 
     items: list[Item] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    interrupted: bool = False
 
 
 def ask_live(evidence: Evidence, configuration: Configuration, env_file: Path | None = None, budget_s: float = BUDGET_S, heard: Heard = lambda answer: None) -> Asked:  # fmt: skip
@@ -64,7 +66,11 @@ def ask_live(evidence: Evidence, configuration: Configuration, env_file: Path | 
         asked.answers.append(answer)
         heard(answer)
 
-    ask(systems(configuration, os.environ, env_file), budget_s, keep)
+    try:
+        ask(systems(configuration, os.environ, env_file), budget_s, keep, evidence.redaction())
+    except KeyboardInterrupt:
+        asked.interrupted = True
+        asked.notes.append("the asking was interrupted by Ctrl-C: what is not among the answers was not asked or not waited for")
     return asked
 
 
@@ -79,10 +85,10 @@ def store(evidence: Evidence, answer: Answer) -> Item:
     )  # fmt: skip
 
 
-def ask(asked: Sequence[System], budget_s: float, heard: Heard) -> None:
+def ask(asked: Sequence[System], budget_s: float, heard: Heard, redaction: Redaction = REDACTION) -> None:
     """Ask the systems side by side; `heard` gets each answer as it comes, in this thread. Returns when all have ended or were ended."""
     arrived: queue.SimpleQueue[tuple[Running, Answer | None]] = queue.SimpleQueue()
-    running = [Running(system, budget_s, arrived) for system in asked]
+    running = [Running(system, budget_s, arrived, redaction) for system in asked]
     pending: Answer | None = None
     try:
         while unfinished := [one for one in running if not one.ended]:
@@ -117,10 +123,10 @@ def ask(asked: Sequence[System], budget_s: float, heard: Heard) -> None:
 class Running:
     """One system being asked, in a thread of its own."""
 
-    def __init__(self, system: System, budget_s: float, arrived: queue.SimpleQueue[tuple[Running, Answer | None]]) -> None:
+    def __init__(self, system: System, budget_s: float, arrived: queue.SimpleQueue[tuple[Running, Answer | None]], redaction: Redaction) -> None:
         self.system, self._arrived = system, arrived
         self.budget = Budget(min(system.allowance_s, budget_s))
-        self.talk = Conversation(system.name, system.target, self.budget)
+        self.talk = Conversation(system.name, system.target, self.budget, redaction)
         self.ended = self.given_up = False
         self._grace_ends = 0.0
         threading.Thread(target=self._run, daemon=True, name=f"ask {system.name}").start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 import tempfile
@@ -146,7 +147,17 @@ def report(
         if paths:
             check_logs(paths, *bounds, unsaid)  # before an incident's folder is made for logs that cannot be used
         incident = replace(load_or_create(_reports(reports), incident_id or None, title), limit_bytes=max_evidence)
-        collected = collect(incident, paths, *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, told=_say, unsaid=unsaid)
+        collected = collect(
+            incident,
+            paths,
+            *bounds,
+            live=settings if live else None,
+            env_file=env_file,
+            budget_s=budget,
+            told=_say,
+            unsaid=unsaid,
+            hide_ip_addresses=settings.hide_ip_addresses,
+        )
     window = (collected.window.since, collected.window.until)
     _make_run(incident, scenario, incident.evidence, runbook, window, given, [item.id for item in collected.items], collected.lost)
 
@@ -225,6 +236,26 @@ def parse(
 
 
 @app.command()
+def redact(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A text, plain or packed (gzip, zstd, bzip2, xz); - is standard input.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where the redacted text goes: a new file; - is standard output.")] = Path("-"),
+    ip_addresses: Annotated[bool, typer.Option("--ip-addresses", help="IP addresses too [hide_ip_addresses of the configuration].")] = False,
+) -> None:
+    """A text without its secrets and personal data, unpacked and as it streams by: a log to hand on, or a pipe.
+
+    Example: incident-kit redact combined.log.1.gz -o combined.log.redacted
+    """
+    from incident_kit import configuration
+    from incident_kit.logs.redacting import redact_file
+    from incident_kit.model.redaction import Redaction
+
+    damage = redact_file(file, output, Redaction(ip_addresses=ip_addresses or configuration.load().hide_ip_addresses))
+    if damage:
+        _say(f"{file}: {damage}. What came before was written.")
+        raise typer.Exit(INCOMPLETE)
+
+
+@app.command()
 def lab(
     incident_id: Annotated[str, typer.Argument(metavar="[ID]", help="The incident [the recorded one].")] = "",
     prepare: Annotated[bool, typer.Option("--prepare", help="Make the copies and print their folder, for another Jupyter or VS Code.")] = False,
@@ -264,7 +295,7 @@ def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tu
 
     window = store.window(*(iso(bound) if bound else "" for bound in bounds))
     _say(f"Window: {window}")
-    items = [item for item in store.items() if only is None or item.id in only]
+    items = [item for item in store.items() if only is None or item.id in only or item.secret]
     run = make_run(incident, load(runbook), scenario, items, window, given, lost)
     _sealed(run)
     if lost:
@@ -338,6 +369,7 @@ def _say(text: str) -> None:
 
 def main() -> None:
     """Run a command; whatever goes wrong reaches the person as a sentence and an exit code, never as a traceback."""
+    gc.set_threshold(50_000)  # a command lives for seconds; what it imports is no garbage
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What programs read is UTF-8, whatever the terminal's language; a file name that is none comes out as it came in.
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")

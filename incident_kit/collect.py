@@ -31,37 +31,49 @@ BLOCK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What was collected: the window it was for, the items, what a person should know about it, and what could not be kept."""
+    """What was collected: the window it was for, the items, what a person should know about it, what could not be kept, and whether Ctrl-C ended it."""
 
     window: Window
     items: tuple[Item, ...]
     notes: tuple[str, ...]
     lost: tuple[str, ...] = ()
+    interrupted: bool = False
 
 
 def collect(
     incident: Incident, paths: Sequence[Path], since: datetime | None = None, until: datetime | None = None, *,
     live: Configuration | None = None, env_file: Path | None = None, budget_s: float = BUDGET_S, told: Callable[[str], None] = lambda line: None,
-    unsaid: Unsaid = NOTHING_TOLD,
+    unsaid: Unsaid = NOTHING_TOLD, hide_ip_addresses: bool = False,
 ) -> Collected:  # fmt: skip
     """Ask the live systems, if `live` says where they are, and preserve the window of each log; the journal says who did so.
 
     The systems come first: what one says now is gone in a minute, a log is not. `told` gets a line for every answer and
-    remark as it comes. Where systems were asked, a log for which there is no room does not end it. Raises what
+    remark as it comes. Ctrl-C ends the asking and keeps what has come; the logs are preserved all the same. Where systems were asked, a log for which there is no room does not end it. Raises what
     `collect_logs` raises.
     """
-    asked = ask_live(incident.evidence, live, env_file, budget_s, lambda answer: told(answer.sentence())) if live else Asked()
+    evidence, lost = incident.evidence, list[str]()
+    try:
+        evidence.keep_redaction(hide_ip_addresses)
+    except EvidenceError as error:
+        lost.append(f"no key could be stored, so equal values are not recognisable where they are redacted: {error}")
+    asked = ask_live(evidence, live, env_file, budget_s, lambda answer: told(answer.sentence())) if live else Asked()
     if live:
         stored = ", ".join(f"{item.origin} as item {item.id}" for item in asked.items)
         journal.append(incident.journal, "custody", f"asked the live systems, and stored what they answered: {stored or 'nothing'}")
-    lost, logs_kept = list(asked.notes), None
+    lost += asked.notes
+    logs_kept = None
     if paths:
         try:
-            logs_kept = collect_logs(incident.evidence, paths, since, until, unsaid)
+            logs_kept = collect_logs(evidence, paths, since, until, unsaid)
         except EvidenceError as error:
             if not live:
                 raise
             lost.append(f"the logs could not be preserved: {error}")
+        except KeyboardInterrupt:
+            if not asked.items:  # then there is nothing to report on
+                raise
+            asked.interrupted = True
+            lost.append("the logs were not preserved: Ctrl-C was pressed before that was done")
     if logs_kept is None:
         end = until or datetime.now(UTC)
         logs_kept = Collected(Window(since or end - BEFORE_AN_ANSWER, end), (), ())
@@ -69,7 +81,7 @@ def collect(
         journal.append(incident.journal, "custody", f"preserved item {item.id}: {item.size_bytes} bytes of {item.origin}, sha256 {item.sha256}")
     for line in (*logs_kept.notes, *(f"{item.origin}: {remark}" for item in logs_kept.items for remark in item.details["notes"]), *lost):
         told(line)
-    return Collected(logs_kept.window, (*asked.items, *logs_kept.items), logs_kept.notes, tuple(lost))
+    return Collected(logs_kept.window, (*asked.items, *logs_kept.items), logs_kept.notes, tuple(lost), asked.interrupted)
 
 
 def collect_logs(

@@ -51,6 +51,7 @@ class Configuration:
     zone: str = "UTC"
     reports: str = "reports"
     runbook: str = ""
+    hide_ip_addresses: bool = False
     targets: Targets = field(default_factory=Targets)
     features: Mapping[str, str] = field(default_factory=dict)
     contacts: Mapping[str, str] = field(default_factory=dict)
@@ -69,6 +70,7 @@ date_order = ""                                # mdy, dmy or ymd, where a log's 
 zone = "UTC"                                   # of times that you type without one
 reports = "reports"                            # the folder of the incidents
 runbook = ""                                   # a folder of your own runbook data
+hide_ip_addresses = false                      # whether IP addresses are redacted too, in incidents that begin from now on
 
 # NAMES of environment variables, never an address or a secret itself.
 [targets]
@@ -156,6 +158,8 @@ def _checked(path: Path, data: Mapping[str, Any]) -> dict[str, Any]:
             given[name] = _targets(path, value)
         elif name in ("features", "contacts"):
             given[name] = _table(path, name, value)
+        elif name == "hide_ip_addresses":
+            given[name] = _truth(path, name, value)
         else:
             given[name] = _text(path, name, value)
     _check_values(path, given)
@@ -212,6 +216,12 @@ def _refuse_unknown(path: Path, data: Mapping[str, Any], known: Mapping[str, Any
 def _text(path: Path, name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise ConfigurationError(f'{path}: {name}: must be a text in quotes, such as {name} = "..."; found {type(value).__name__}.')
+    return value
+
+
+def _truth(path: Path, name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{path}: {name}: must be true or false; found {type(value).__name__}.")
     return value
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from incident_kit.model.answer import Answer, Sent, ServerClock, Status
-from incident_kit.model.redaction import redact_tree
+from incident_kit.model.redaction import REDACTION, Redaction
 
 
 class NoAnswer(Exception):
@@ -116,6 +116,7 @@ class Conversation:
     system: str
     target: str
     budget: Budget
+    redaction: Redaction = REDACTION
     secrets: Sequence[str] = ()
     closed: bool = False
     _ledger: list[Note] = field(default_factory=list)
@@ -165,11 +166,11 @@ class Conversation:
         assert self._current is not None  # noqa: S101 - every caller has set it
         question, asked, asked_at, begun = self._current
         sent, self._ledger = self._ledger, []
-        hidden = hideable(self.secrets)
+        hidden, shown = hideable(self.secrets), self.redaction.tree
         return Answer(
             f"{self.system}.{question}" if question != self.system else question, asked, self.target, asked_at, (time.perf_counter() - begun) * 1000,
-            status, redact_tree(reason, hidden), redact_tree(reply.data, hidden), reply.clock, tuple(redact_tree(reply.warnings, hidden)),
-            tuple(Sent(note.at, redact_tree(note.text, hidden), note.duration_ms, redact_tree(note.outcome, hidden)) for note in sent),
+            status, shown(reason, hidden), shown(reply.data, hidden), reply.clock, tuple(shown(reply.warnings, hidden)),
+            tuple(Sent(note.at, shown(note.text, hidden), note.duration_ms, shown(note.outcome, hidden)) for note in sent),
         )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from incident_kit.errors import EvidenceError
-from incident_kit.model.redaction import redact
+from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.times import iso, parse_iso
 
 BEGINNING = "0" * 64
@@ -56,14 +56,14 @@ def append(path: Path, kind: str, text: str, at: datetime | None = None) -> None
         os.fsync(file.fileno())
 
 
-def entries(path: Path) -> list[Entry]:
-    """All lines, in order; none if there is no journal. Raises EvidenceError naming the first damaged line."""
+def entries(path: Path, redaction: Redaction = REDACTION) -> list[Entry]:
+    """All lines, in order, redacted; none if there is no journal. Raises EvidenceError naming the first damaged line."""
     if not path.exists():
         return []
     found = []
     for number, data in _parsed(path):
         try:
-            found.append(Entry(number, data["kind"], redact(data["text"]), parse_iso(data["at"]), parse_iso(data["written"]), data["by"]))
+            found.append(Entry(number, data["kind"], redaction.text(data["text"]), parse_iso(data["at"]), parse_iso(data["written"]), data["by"]))
         except (KeyError, TypeError) as error:
             raise EvidenceError(f"{path}, line {number}: not a journal entry (missing {error}). Restore the file from a sealed run.") from None
     return found

@@ -16,7 +16,7 @@ import secrets
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,9 @@ from incident_kit import places
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.journal import Entry, entries
 from incident_kit.model.markup import Html, escape, table, time
+from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import Source, Unsaid
-from incident_kit.model.times import Window, parse_iso
+from incident_kit.model.times import Window, iso, parse_iso
 
 DEFAULT_LIMIT_BYTES = 2 << 30
 FREE_DISK_FLOOR_BYTES = 256 << 20
@@ -33,6 +34,8 @@ ITEM_NAME = re.compile(r"[0-9a-f]{10}")
 RECORDED = "recorded"
 CONTENT, DESCRIPTION, LEDGER = "content", "item.json", "ledger.jsonl"
 BLOCK_BYTES = 1 << 20
+REDACTION_KIND = "redaction"
+KEY_BYTES = 32
 # What a report covers that rests on answers alone.
 BEFORE_AN_ANSWER = timedelta(hours=2)
 
@@ -62,10 +65,17 @@ class Item:
         """Every statement and command that was sent for an answer, a JSON object a line; there only if ledger_sha256 is."""
         return self.folder / LEDGER
 
-    def source(self) -> Source:
+    @property
+    def secret(self) -> bool:
+        """Whether nobody outside may have it: no share copy carries it."""
+        return self.details.get("secret") is True
+
+    def source(self, redaction: Redaction = REDACTION) -> Source:
         """The item as something to read."""
         written = parse_iso(str(self.details.get("modified_at") or self.asked_at))
-        return Source(self.id, self.content, self.origin, int(self.details.get("before_bytes", 0)), written, Unsaid.from_json(self.details.get("unsaid", {})))
+        return Source(
+            self.id, self.content, self.origin, int(self.details.get("before_bytes", 0)), written, Unsaid.from_json(self.details.get("unsaid", {})), redaction
+        )
 
 
 class Evidence:
@@ -92,7 +102,24 @@ class Evidence:
 
     def sources(self) -> list[Source]:
         """The slices as things to read."""
-        return [item.source() for item in self.slices()]
+        redaction = self.redaction()
+        return [item.source(redaction) for item in self.slices()]
+
+    def redaction(self) -> Redaction:
+        """How texts of this evidence are redacted: with the key that is kept in it; evidence without one has no hashes."""
+        kept = next((item for item in self.items() if item.kind == REDACTION_KIND), None)
+        return Redaction.from_json(json.loads(kept.content.read_bytes())) if kept else REDACTION
+
+    def keep_redaction(self, ip_addresses: bool = False) -> Redaction:
+        """The redaction of this evidence; where it has none yet, a new key is made and kept. Raises EvidenceError where there is no room."""
+        if (known := self.redaction()) != REDACTION:
+            return known
+        made = Redaction(secrets.token_bytes(KEY_BYTES), ip_addresses)
+        self.add(
+            [json.dumps(made.to_json(), sort_keys=True).encode() + b"\n"], kind=REDACTION_KIND, origin="incident_kit", asked_at=iso(datetime.now(UTC)),
+            asked="a new key: what is redacted with it is recognisable within this incident and nowhere else", details={"secret": True},
+        )  # fmt: skip
+        return made
 
     def window(self, since: str = "", until: str = "") -> Window:
         """The window as given (ISO 8601 with offset), else as the slices were collected for, else the time before the answers.
@@ -112,7 +139,7 @@ class Evidence:
 
     def journal(self) -> list[Entry]:
         """The journal that lies beside the evidence; empty if there is none."""
-        return entries(self.folder.parent / "journal.jsonl")
+        return entries(self.folder.parent / "journal.jsonl", self.redaction())
 
     def is_recorded(self) -> bool:
         """Whether all of it is the recorded incident that travels with the package, wherever it lies now."""

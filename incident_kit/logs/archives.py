@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 BLOCK_BYTES = 1 << 20
-STANDARD_INPUT = Path("-")
+STANDARD_INPUT = STANDARD_OUTPUT = Path("-")
 MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
 # A log of the same line over and over packs a thousandfold; what unpacks to more than this much is a bomb, not a log.
 MOST_TIMES, ALWAYS_BYTES = 1100, 1 << 30
@@ -34,7 +34,7 @@ class TextReader:
         limit = max(ALWAYS_BYTES, MOST_TIMES * self.path.stat().st_size) if self.packing else None
         done = 0
         with open(self.path, "rb") as raw:
-            stream = self._unpacked(raw)
+            stream = unpacked(raw, self.packing)
             try:
                 # read1 hands over what it has before it finds an archive cut short; read would drop it.
                 while block := stream.read1(BLOCK_BYTES):
@@ -43,31 +43,31 @@ class TextReader:
                     if limit and done > limit:
                         self.damage = f"the archive unpacks to more than {limit:,} bytes: no log does, and the rest was left alone"
                         return
-            except (EOFError, OSError, zlib.error, lzma.LZMAError, _zstd_error()) as error:
+            except damages() as error:
                 self.damage = f"the archive is damaged or cut short: {error}"
 
-    def _unpacked(self, raw: io.BufferedReader) -> Any:
-        match self.packing:
-            case "gzip":
-                return gzip.GzipFile(fileobj=raw)
-            case "bzip2":
-                return bz2.BZ2File(raw)
-            case "xz":
-                return lzma.LZMAFile(raw)
-            case "zstd":
-                import zstandard
 
-                return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True), BLOCK_BYTES)
-        return raw
+def unpacked(raw: io.BufferedReader, packing: str) -> Any:
+    """The stream of what is packed in a stream."""
+    match packing:
+        case "gzip":
+            return gzip.GzipFile(fileobj=raw)
+        case "bzip2":
+            return bz2.BZ2File(raw)
+        case "xz":
+            return lzma.LZMAFile(raw)
+        case "zstd":
+            import zstandard
+
+            return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True), BLOCK_BYTES)
+    return raw
 
 
-def _zstd_error() -> type[Exception]:
-    try:
-        import zstandard
-    except ImportError:  # pragma: no cover
-        return EOFError
-    error: type[Exception] = zstandard.ZstdError
-    return error
+def damages() -> tuple[type[Exception], ...]:
+    """What unpacking raises for an archive that is damaged or cut short."""
+    import zstandard
+
+    return (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 
 @contextmanager

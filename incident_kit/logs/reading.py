@@ -30,10 +30,11 @@ from incident_kit.logs.raw import RawLines
 from incident_kit.logs.ready import Readable, glance, make_ready, single_lines
 from incident_kit.logs.recognise import decoded, unwrap
 from incident_kit.logs.scan import HEAD_LINES, clean_lines
+from incident_kit.logs.shown import Shown
 from incident_kit.logs.times import hours_twice
 from incident_kit.model.finding import Line
 from incident_kit.model.markup import escape, period
-from incident_kit.model.redaction import redact, redact_tree
+from incident_kit.model.redaction import REDACTION
 from incident_kit.model.source import Source
 from incident_kit.model.times import Window, parse_near
 
@@ -63,6 +64,7 @@ class Records:
         self.window = window
         self._dependencies = dependencies
         self._only = only
+        self._shown = Shown(sources[0].redaction if sources else REDACTION)
         self._scratch = tempfile.TemporaryDirectory(prefix="incident-kit-")
         scratch = Path(self._scratch.name)
         size_bytes = sum(source.path.stat().st_size for source in self.sources)
@@ -114,7 +116,7 @@ class Records:
         number, offsets, at = -1, iter([0]), 0
         while rows := cursor.fetchmany(10_000):
             for source, *row in rows:
-                found = dict(zip(names, map(redact_value, row), strict=True))
+                found = dict(zip(names, map(self._shown, row), strict=True))
                 if source != number:
                     number, offsets, at = source, self._offsets(source), 0
                 found["offset"] = next(islice(offsets, found["line"] - at - 1, None))
@@ -130,7 +132,7 @@ class Records:
         statement = f"SELECT {columns} FROM records WHERE {where} ORDER BY ts, file, line"
         self._settle()
         self._provide(statement)
-        return _for_people(self._connection.execute(statement).df())
+        return self._shown.frame(self._connection.execute(statement).df())
 
     def zoom(self, since: str | datetime, until: str | datetime = "") -> Records:
         """The records of another window, as Records; without `until` of the one minute from `since` on, as charts by minute show it.
@@ -157,7 +159,7 @@ class Records:
             raise ParameterError(f"records are only read here: write one SELECT, not {statement!r}.")
         self._settle()
         self._provide(EVERY_COLUMN)  # a star, or a name in capitals, would be missed among those a statement mentions
-        return _for_people(self._connection.execute(statement, parameters).df())
+        return self._shown.frame(self._connection.execute(statement, parameters).df())
 
     def lines(self, where: str = "true", most: int = 20, around: int = 0) -> RawLines:
         """The first lines of records as they stand in the evidence, redacted, with `around` so many lines before and after each.
@@ -188,14 +190,14 @@ class Records:
                 lengths = f"SELECT line, raw, sum(strlen(raw) + 1) OVER (ORDER BY line) - strlen(raw) - 1 AS before FROM ({self._raw(readable)})"
                 chosen = f"SELECT line, raw, before FROM ({lengths}) WHERE line IN ({', '.join(map(str, numbers))})"
                 rows = self._connection.execute(chosen).fetchall()
-                found |= {Line(item, line): (redact_value(raw or ""), at + int(before or 0)) for line, raw, before in rows}
+                found |= {Line(item, line): (self._shown(raw or ""), at + int(before or 0)) for line, raw, before in rows}
                 continue
             left = len(numbers)
             lines = enumerate(single_lines(clean_lines(TextReader(readable.source.path), Counter())), start=1)
             while left:
                 number, raw = next(lines, (0, b""))
                 if number in numbers:
-                    found[Line(item, number)] = redact_value(raw.decode("utf-8", "replace")), at
+                    found[Line(item, number)] = self._shown(raw.decode("utf-8", "replace")), at
                 at += len(raw) + 1
                 left = left - (number in numbers) if number else 0
         return found
@@ -262,7 +264,7 @@ class Records:
         self._provide(statement)
         cursor = self._connection.execute(statement, dict(parameters or {}))
         names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, map(redact_value, row), strict=True)) for row in cursor.fetchall()]
+        return [dict(zip(names, map(self._shown, row), strict=True)) for row in cursor.fetchall()]
 
     def _settle(self) -> bool:
         """Wait until every byte has been looked at; whether that showed that what was read so far has to be read again."""
@@ -390,42 +392,6 @@ def question(name: str) -> str:
 def question_title(name: str) -> str:
     """What a query answers: the first comment of its file."""
     return question(name).splitlines()[0].removeprefix("--").strip()
-
-
-def redact_value(value: Any) -> Any:
-    """Text is redacted, naive times are UTC, everything else is as it is."""
-    if isinstance(value, str):
-        return _redacted(value)
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
-    return value
-
-
-def _for_people(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """A frame as it came from the database, with text redacted wherever it stands, and times aware."""
-    from pandas import CategoricalDtype
-    from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_datetime64_dtype, is_numeric_dtype, is_timedelta64_dtype
-
-    frame.columns = frame.columns.map(redact_value)
-    for number, kind in enumerate(frame.dtypes):  # by number: a question may give two columns one name
-        column = frame.iloc[:, number]
-        if is_datetime64_dtype(kind):
-            frame.isetitem(number, column.dt.tz_localize("UTC").array)
-        elif not any(tells(kind) for tells in (is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype, is_timedelta64_dtype)):
-            texts = column.astype(object) if isinstance(kind, CategoricalDtype) else column
-            frame.isetitem(number, texts.map(_redacted_value).array)
-    return frame
-
-
-def _redacted_value(value: Any) -> Any:
-    if hasattr(value, "tolist"):  # a list comes from the database as an array of numpy
-        value = value.tolist()
-    return redact_tree(value) if isinstance(value, list | dict | bytes | bytearray) else redact_value(value)
-
-
-@cache
-def _redacted(text: str) -> str:
-    return redact(text)
 
 
 def _bounds(window: Window | None) -> tuple[datetime, datetime]:

@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from incident_kit.model.redaction import REDACTION, Redaction
+
 
 @dataclass(frozen=True, slots=True)
 class Unsaid:
@@ -33,6 +35,7 @@ class Source:
     """Bytes to read: `id` is what citations name, `origin` what people call it, `offset_bytes` where it began in the original.
 
     `written` is when the original was last written, for times that leave out their year; None: when this file was.
+    `redaction` is how its text is shown.
     """
 
     id: str
@@ -41,3 +44,4 @@ class Source:
     offset_bytes: int = 0
     written: datetime | None = None
     unsaid: Unsaid = Unsaid()
+    redaction: Redaction = REDACTION

@@ -22,6 +22,7 @@ from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.store import Evidence, Item
 from incident_kit.model.answer import Status
 from incident_kit.model.times import Window, iso
+from incident_kit.report import gate
 from incident_kit.report.notebook import booting_kernel, cells_digest, check_parameters, execute, read_notebook
 from incident_kit.runbook.data import Runbook
 
@@ -113,7 +114,7 @@ def snapshot(incident: Incident, book: Runbook, data: Path) -> None:
 
 
 def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
-    """Write the page and run.json, make the folder a bag, and give it its final name."""
+    """Write the page and run.json, make the folder a bag, and give it its final name. Raises LeakFound for a secret in sight."""
     from incident_kit.report import html, page  # only now: what it imports would delay the kernel
 
     data = partial / "data"
@@ -131,6 +132,7 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     appendix = doubted + page.answers(Evidence(data / "evidence").answers()) + page.notes(facts.get("notes", ()))
     (data / "report.html").write_text(html.render(notebook, about, made, appendix, by_hand), encoding="utf-8")
     save_charts(notebook, data / "charts")
+    gate.check(data, Evidence(data / "evidence").redaction())
     digest = bag.write(partial, {
         "Bag-Software-Agent": f"incident_kit {__version__}", "Bagging-Date": sealed_at[:10], "External-Identifier": partial.name.removesuffix(".partial"),
         "External-Description": f"Incident {incident.id}: {incident.title}",

@@ -23,6 +23,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from incident_kit.analysis.onset import Onset
 from incident_kit.logs.rates import Bucket, by_name
@@ -190,10 +191,16 @@ def _figure(heights: Sequence[float], height_in: float, window: Window) -> tuple
     FigureCanvasSVG(figure)
     axes: list[Axes] = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0])
     # Fixed margins: matplotlib's own layout engines draw everything twice.
-    figure.subplots_adjust(left=0.1, right=0.99, top=1 - 0.3 / height_in, bottom=0.48 / height_in, hspace=0.34)
+    figure.subplots_adjust(left=0.1, right=0.985, top=1 - 0.3 / height_in, bottom=0.48 / height_in, hspace=0.34)
     axes[-1].xaxis_date(UTC)  # who adds something in a notebook may give datetimes
     ticks, form = _ticks(window)
-    axes[-1].set_xticks(list(map(_x, ticks)), [tick.strftime(form) for tick in ticks])
+    places = list(map(_x, ticks))
+    axes[-1].xaxis.set_major_locator(FixedLocator(places))
+    axes[-1].xaxis.set_major_formatter(FixedFormatter([tick.strftime(form) for tick in ticks]))
+    for axis in axes[:-1]:
+        # Ticks without labels cost as much as those with; lines at the same places do not.
+        axis.xaxis.set_visible(False)
+        axis.vlines(places, 0, 1, transform=axis.get_xaxis_transform(), color=MARK, alpha=0.25, linewidth=0.6)
     axes[-1].set_xlim(_x(window.since), _x(window.until))
     day = f"{window.since:%Y-%m-%d}" + (f" to {window.until:%Y-%m-%d}" if window.since.date() != window.until.date() else "")
     axes[-1].set_xlabel(f"time in UTC, {day}")
@@ -218,7 +225,8 @@ def _columns(buckets: Sequence[Bucket], most: int = MOST_COLUMNS) -> tuple[list[
     width = min((later.start - earlier.start for earlier, later in pairwise(buckets)), default=timedelta(minutes=1))
     if len(buckets) <= most:
         return list(buckets), width
-    width *= math.ceil((buckets[-1].start - buckets[0].start) / width / most + 1)
+    needed = (buckets[-1].start - buckets[0].start + width) / most
+    width = next((step for step in STEPS if step >= needed and not step % width), width * math.ceil(needed / width))
     groups: dict[int, list[Bucket]] = {}
     for bucket in buckets:
         groups.setdefault((bucket.start - buckets[0].start) // width, []).append(bucket)
@@ -257,7 +265,7 @@ def _bar(left: float, width: float, top: float, bottom: float = 0.0) -> list[tup
 def _share(axis: Axes, buckets: Sequence[Bucket], width: timedelta) -> None:
     _line(axis, buckets, width, [bucket.bad_share * 100 if bucket.n else None for bucket in buckets], color=BAD)
     axis.set_ylabel("failed, %")
-    axis.set_ylim(bottom=0)
+    axis.set_ylim(0, max(1, 105 * max((bucket.bad_share for bucket in buckets), default=0)))
 
 
 def _durations(axis: Axes, buckets: Sequence[Bucket], width: timedelta) -> None:
@@ -303,9 +311,12 @@ def _course(axes: Sequence[Axes], onset: Onset | None, window: Window) -> None:
             if moment:
                 axis.axvspan(_x(moment.earliest), _x(moment.latest), facecolor=MARK, alpha=0.35, linewidth=0, zorder=0.5)
                 axis.axvline(_x(moment.at), color=INK, linewidth=1, linestyle=dash)
+    form = "%H:%M:%S" if window.until - window.since <= DAY else "%d %b %H:%M"
     for moment, word in ((onset.began, "onset"), (onset.recovered, "recovery")):
         if moment:
-            axes[0].annotate(f"{word} {moment.at:%H:%M:%S}", (_x(moment.at), 1.02), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=8)
+            axes[0].annotate(
+                f"{word} {moment.at.strftime(form)}", (_x(moment.at), 1.02), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=8
+            )
 
 
 def _panels(axis: Axes, groups: Sequence[tuple[str, Sequence[Bucket]]], window: Window, onset: Onset | None) -> None:

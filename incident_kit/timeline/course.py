@@ -15,7 +15,7 @@ from incident_kit.logs.reading import Records
 from incident_kit.model.finding import Absence, Event, Figure, Line
 from incident_kit.model.times import Window, iso
 
-EXAMPLES = 2
+EXAMPLES = 1
 # An outage that was not over is looked at to the end of the evidence.
 BEYOND = timedelta(milliseconds=1)
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from incident_kit import places
-from incident_kit.errors import EvidenceError, ParameterError
+from incident_kit.errors import EvidenceError, LeakFound, ParameterError
 from incident_kit.evidence import journal
 from incident_kit.evidence.incident import Incident, create, load
 from incident_kit.evidence.verify import verify
@@ -212,14 +212,14 @@ def test_cells_to_doubt_are_named_in_the_run_and_on_its_page(incident: Incident)
         cell(cells, "# incident.collect")["execution_count"] = None  # nobody has to collect more
         cells.remove(cell(cells, "records.sql"))
         cell(cells, "# incident.seal")["source"] = "incident.seal()"  # as it is when it is saved once more before the seal
-        cells.append(own("print('password=hunter22')", 99))
+        cells.append(own("print('by hand')", 99))
 
     run = seal_work(edited(incident, work_on))
     told = "\n".join(run.doubts)
     assert "(`page.findings(findings[:1])`) was edited after it was run" in told
     assert "(`page.chart(minutes, events, course, window)`) was not run" in told
     assert '(`near.lines("status >= 500", most=5)`) was run before a cell above it' in told
-    assert "(`print('password=[redacted:secret]')`) was run in another session" in told
+    assert "(`print('by hand')`) was run in another session" in told
     assert "cell(s) were run that are not in the notebook as they were" in told
     assert "incident.collect" not in told
     assert "incident.seal" not in told
@@ -229,13 +229,16 @@ def test_cells_to_doubt_are_named_in_the_run_and_on_its_page(incident: Incident)
     assert "hunter22" not in page
 
 
-def test_what_a_person_wrote_and_showed_is_redacted_on_the_page(incident: Incident) -> None:
+def test_what_a_person_wrote_and_showed_is_redacted_on_the_page_and_keeps_it_from_being_sealed(incident: Incident) -> None:
     def work_on(cells: list[dict[str, Any]]) -> None:
         cells.append({"cell_type": "markdown", "id": "own-text", "metadata": {}, "source": "It said redis://:hunter22@cache:6379 to me."})
         shown = {"text/html": "<td>password=hunter22</td>", "text/plain": "password=hunter22"}
         cells.append({**own("'password=hunter22'", 99), "outputs": [{"output_type": "execute_result", "execution_count": 99, "metadata": {}, "data": shown}]})
 
-    page = seal_work(edited(incident, work_on)).report.read_text(encoding="utf-8")
+    with pytest.raises(LeakFound, match="its output, line 1"):
+        seal_work(edited(incident, work_on))
+    [partial] = incident.runs.glob("*.partial")
+    page = (partial / "data" / "report.html").read_text(encoding="utf-8")
     assert "hunter22" not in page
     assert "It said redis://[redacted:credentials]@cache:6379 to me." in page
     assert "<td>password=[redacted:secret]</td>" in page

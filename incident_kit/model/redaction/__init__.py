@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,19 +42,33 @@ class Redaction:
     key: bytes = field(default=b"", repr=False)
     ip_addresses: bool = False
 
+    def to_json(self) -> dict[str, Any]:
+        return {"key": self.key.hex(), "ip_addresses": self.ip_addresses}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Redaction:
+        return cls(bytes.fromhex(data["key"]), data["ip_addresses"])
+
     def text(self, text: str) -> str:
         """The text with every secret replaced by its mark.
 
         >>> Redaction().text("redis://:hunter2@cache:6379 refused us")
         'redis://[redacted:credentials]@cache:6379 refused us'
         """
-        while spans := self.spans(text):  # again, because a mark may leave a neighbour standing free
-            parts, done = [], 0
-            for span in spans:
-                parts += [text[done : span.start], span.around, self.mark(span.kind, text[span.start : span.end]), span.around]
-                done = span.end
-            text = "".join([*parts, text[done:]])
+        while spans := self.spans(text):
+            shown = self.marked(text, spans)
+            if not any(_touches(text, span) for span in spans):
+                return shown
+            text = shown  # and again: a neighbour that was no secret of its own now stands free
         return text
+
+    def marked(self, text: str, spans: Iterable[Span]) -> str:
+        """The text with marks where the spans are."""
+        parts, done = [], 0
+        for span in spans:
+            parts += [text[done : span.start], span.around, self.mark(span.kind, text[span.start : span.end]), span.around]
+            done = span.end
+        return "".join([*parts, text[done:]])
 
     def spans(self, text: str) -> list[Span]:
         """Where secrets stand in the text, in order and without overlaps; marks are none."""
@@ -108,6 +122,11 @@ class Redaction:
     def _under(self, name: str, value: Any, secrets: Sequence[str]) -> Any:
         hides = kind_of_name(name) == "secret" and isinstance(value, str | int | float) and not isinstance(value, bool) and not MARK.fullmatch(str(value))
         return self.mark("secret", str(value)) if hides else self.tree(value, secrets)
+
+
+def _touches(text: str, span: Span) -> bool:
+    """Whether something directly beside a span may have been taken for a part of it."""
+    return any(beside.isalnum() or beside in "+%-_./:@=!" for beside in (text[max(0, span.start - 1) : span.start], text[span.end : span.end + 1]) if beside)
 
 
 def _between_marks(text: str, span: Span) -> Iterator[Span]:

@@ -62,7 +62,7 @@ HEADER_VALUE = re.compile(r"(?:=\"[^\"\r\n\\]{0,400}+\"|[^\r\n\\\"']|\\(?![rn\"'
 WORD = re.compile(r"[^\s\"'`,;<>()\[\]{}\\]++")
 ENCODED_STOP = re.compile(r"%(?:25){0,2}+2[27]|[\s\"&<>]")
 BRACKETS = ("]", "%5D")
-AUTH = re.compile(r"[\"']auth\\{0,15}+[\"']", re.I)
+AUTH = re.compile(r"\[[^\]]{0,60}?[\"']auth\\{0,15}+[\"']", re.I)
 FEWEST_DIGITS = 7
 ELEMENT = re.compile(r"[^<]++")
 PROSE = re.compile(r"[A-Za-z]{1,20}+(?::[A-Za-z]{1,20}+){0,8}+[.!?:]{0,3}+")
@@ -109,7 +109,7 @@ def value_of(text: str, named: re.Match[str], kind: str) -> Span | None:
     close, sep, at = named["close"] or "", named["sep"].strip(" \t"), named.end()
     bare_name = named["name"].lower().replace("-", "").replace("_", "")
     if sep == ">":  # XML
-        return _span(text, ELEMENT.match(text, at), kind) if text[named.start() - 1 : named.start()] in ("<", ":") and not close else None
+        return _span(text, ELEMENT.match(text, at), kind) if text[named.start() - 1 : named.start()] in ("<", ":") and not close and kind != "weak" else None
     if close in BRACKETS and sep != "=":
         return None
     if sep == "," and not (close and bare_name.endswith(HEADERS)):  # names and values in turn, as in Node's rawHeaders
@@ -188,7 +188,7 @@ def _list(text: str, at: int, named: re.Match[str], kind: str) -> Span | None:
 def _of_redis(text: str, start: int, at: int) -> bool:
     before = text[max(0, start - 200) : start]
     place = before.rfind("command")
-    return (place >= 0 and "}" not in before[place:]) or AUTH.search(text, at, at + 60) is not None
+    return (place >= 0 and "}" not in before[place:]) or AUTH.match(text, at) is not None
 
 
 def _encoded(text: str, at: int, kind: str) -> Span | None:

@@ -22,7 +22,7 @@ GROUPED_PHONE = re.compile(
     r")|0[1-9]\d{0,3}\) ?\d{1,4}-\d{4})(?![\w-]|\.\d)",
     re.ASCII,
 )
-INTERNATIONAL = re.compile(r"(?:(?<![A-Za-z0-9.+-])\+|(?<![\w.+])%2B|(?<![\w.+-])00(?=81[ -]?\d))[1-9](?:[ .-]?\(?\d\)?){7,14}+(?![\w-]|\.\d)", re.ASCII)
+INTERNATIONAL = re.compile(r"(?:\+|%2B|00(?=81[ -]?\d))[1-9](?:[ .-]?\(?\d\)?){7,14}+(?![\w-]|\.\d)", re.ASCII)
 JAPANESE_MOBILE = re.compile(r"(?:81|0)[6-9]0\d{8}")
 CARD_PREFIX = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}|"
@@ -46,7 +46,7 @@ def found(text: str) -> Iterator[Span]:
         if (kind := kind_of_number(run[0])) and _free(text, run.start(), underscore=kind in CHECKED):
             yield Span(*run.span(), kind)
     if "+" in text or "%2B" in text or "0081" in text:
-        yield from (Span(*match.span(), "phone") for match in INTERNATIONAL.finditer(text))
+        yield from (Span(*match.span(), "phone") for match in INTERNATIONAL.finditer(text) if _free(text, match.start(), underscore=True))
     if "-" in text or " " in text or "(" in text:
         for match in GROUPED_PHONE.finditer(text):
             if _free(text, match.start()):

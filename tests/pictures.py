@@ -1,0 +1,52 @@
+"""The pictures of the README, taken of what is there: `python3 run.py pictures`.
+
+They lie beside this file, not with the notebooks, which the wheel carries. Needs chromium on the PATH.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
+
+FOLDER = Path(__file__).parent / "pictures"
+COMMAND = Path(sys.executable).parent / "incident-kit"
+
+
+def main() -> None:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        sys.exit("pictures: no chromium on the PATH")
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="incident-kit-pictures-") as scratch, sync_playwright() as playwright:
+        demo = subprocess.run([str(COMMAND), "demo", "--reports", scratch], capture_output=True, text=True, check=True)
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        report(browser, Path(demo.stdout.strip()).as_uri())
+        browser.close()
+    for picture in sorted(FOLDER.glob("*.png")):
+        Image.open(picture).convert("RGB").quantize(128).save(picture, optimize=True)  # a third of the bytes, and nobody sees it
+        print(f"{picture.relative_to(FOLDER.parent.parent)}  {picture.stat().st_size / 1000:.0f} kB")
+
+
+def report(browser: Browser, address: str) -> None:
+    """The report: its first screen at a desk and on a phone, and a citation opened in the dark."""
+    desk = browser.new_page(viewport={"width": 1280, "height": 1120})
+    desk.goto(address)
+    desk.screenshot(path=FOLDER / "report-desk.png")
+    phone = browser.new_page(viewport={"width": 390, "height": 844})
+    phone.goto(address)
+    phone.screenshot(path=FOLDER / "report-phone.png")
+    dark = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme="dark")
+    dark.goto(address)
+    dark.locator("table.timeline tr[data-lane='onset'] a[href^='#l-']").first.click()
+    dark.get_by_role("heading", name="In which order did things happen?").evaluate("heading => heading.scrollIntoView()")
+    dark.screenshot(path=FOLDER / "report-dark.png")
+
+
+if __name__ == "__main__":
+    main()
