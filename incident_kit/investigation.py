@@ -85,7 +85,8 @@ class Investigation:
         bounds = [parse_time(text, datetime.now(UTC), zone) if text else None for text in (since, until)]
         unsaid = Unsaid(settings.log_zone, settings.date_order, settings.formats)
         collected = collect(
-            self.incident, paths, *bounds, live=settings if live else None, env_file=Path(env_file) if env_file else None, told=print, unsaid=unsaid
+            self.incident, paths, *bounds, live=settings if live else None, env_file=Path(env_file) if env_file else None, told=print, unsaid=unsaid,
+            hide_ip_addresses=settings.hide_ip_addresses,
         )  # fmt: skip
         listed = "".join(f"<li><code>{item.id}</code> {escape(item.origin)}, {item.size_bytes:,} bytes</li>" for item in collected.items)
         window = period(collected.window.since, collected.window.until)
