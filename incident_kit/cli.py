@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from incident_kit.errors import IncidentKitError, InputError
+from incident_kit.errors import IncidentKitError, InputError, LogFileError
 
 DONE, INCOMPLETE, INTERRUPTED = 0, 3, 130
 
@@ -96,7 +96,7 @@ def scenarios(runbook: RunbookFolder = "") -> None:
 def report(
     scenario: Annotated[str, typer.Argument(help="A scenario, as `incident-kit scenarios` lists them.")],
     incident_id: Annotated[str, typer.Argument(metavar="[ID]", help="The incident [a new one].")] = "",
-    log: Annotated[list[Path] | None, typer.Option("--log", "-l", help="A log file, plain or packed; - is standard input. Repeatable.")] = None,
+    log: Annotated[list[Path] | None, typer.Option("--log", "-l", help="A log file, plain or packed; - is standard input. Repeatable [as configured].")] = None,
     since: Annotated[str, typer.Option(help="Start of the window: -30m, 14:05 or ISO 8601.")] = "",
     until: Annotated[str, typer.Option(help="End of the window.")] = "",
     evidence: Annotated[Path | None, typer.Option(help="Evidence that was collected before: an incident, a run, a folder.")] = None,
@@ -129,11 +129,15 @@ def report(
     title = load(runbook).scenario(scenario).title
     given = _parameters(scenario, runbook, parameter or [])
     bounds = _bounds(since, until, tz)
-    if bool(log or live) == bool(evidence):
+    logs = log or ([] if evidence else settings.log_files())
+    if bool(logs or live) == bool(evidence):
         raise InputError(
             "give either log files (-l LOG, repeatable), --live or both, or --evidence DIR. "
             "Example: incident-kit report high_error_rate -l combined.log --since -30m --live"
+            + (f"\nWithout -l the configured logs are taken, and none is there: {', '.join(settings.logs) or '(none configured)'}." if not evidence else "")
         )
+    if logs and not log:
+        _say(f"Logs, as configured: {', '.join(map(str, logs))}")
     if env_file and not live:
         raise InputError("--env-file is read only when live systems are asked: add --live.")
     if evidence:
@@ -143,9 +147,15 @@ def report(
         _make_run(incident, scenario, store, runbook, bounds, given)
         return
     unsaid = _unsaid(log_tz, date_order)
-    with spooled(log or []) as paths:
-        if paths:
-            check_logs(paths, *bounds, unsaid)  # before an incident's folder is made for logs that cannot be used
+    unusable = []
+    with spooled(logs) as paths:
+        try:
+            if paths:
+                check_logs(paths, *bounds, unsaid)  # before an incident's folder is made for logs that cannot be used
+        except LogFileError as error:
+            if log or not live:
+                raise
+            unusable, paths = [f"the configured logs could not be preserved: {error}"], []  # nobody named them, and the systems can be asked all the same
         incident = replace(load_or_create(_reports(reports), incident_id or None, title), limit_bytes=max_evidence)
         collected = collect(
             incident,
@@ -159,7 +169,17 @@ def report(
             hide_ip_addresses=settings.hide_ip_addresses,
         )
     window = (collected.window.since, collected.window.until)
-    _make_run(incident, scenario, incident.evidence, runbook, window, given, [item.id for item in collected.items], collected.lost)
+    _make_run(
+        incident,
+        scenario,
+        incident.evidence,
+        runbook,
+        window,
+        given,
+        [item.id for item in collected.items],
+        [*unusable, *collected.lost],
+        INTERRUPTED if collected.interrupted else INCOMPLETE,
+    )
 
 
 @app.command()
@@ -288,7 +308,7 @@ def lab(
     os.execve(sys.executable, lab_command(folder, arguments or []), lab_environment(environment))
 
 
-def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tuple[datetime | None, datetime | None] = (None, None), given: dict[str, Any] | None = None, only: list[str] | None = None, lost: Sequence[str] = ()) -> None:  # fmt: skip
+def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tuple[datetime | None, datetime | None] = (None, None), given: dict[str, Any] | None = None, only: list[str] | None = None, lost: Sequence[str] = (), code_if_lost: int = INCOMPLETE) -> None:  # fmt: skip
     from incident_kit.model.times import iso
     from incident_kit.report.run import make_run
     from incident_kit.runbook.data import load
@@ -297,12 +317,12 @@ def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tu
     _say(f"Window: {window}")
     items = [item for item in store.items() if only is None or item.id in only or item.secret]
     run = make_run(incident, load(runbook), scenario, items, window, given, lost)
-    _sealed(run)
+    _sealed(run, code_if_lost)
     if lost:
-        raise typer.Exit(INCOMPLETE)
+        raise typer.Exit(code_if_lost)
 
 
-def _sealed(run: Any) -> None:
+def _sealed(run: Any, code_if_lost: int = INCOMPLETE) -> None:
     for line in run.headlines():
         _say(line)
     for doubt in run.doubts:
@@ -312,7 +332,7 @@ def _sealed(run: Any) -> None:
     if run.error:
         _say(f"The notebook stopped: {run.error}. What it had done by then is sealed.")
     if run.error or run.lost:
-        raise typer.Exit(INCOMPLETE)
+        raise typer.Exit(code_if_lost)
 
 
 def _parameters(scenario: str, runbook: str, given: list[str]) -> dict[str, Any]:

@@ -48,8 +48,8 @@ def collect(
     """Ask the live systems, if `live` says where they are, and preserve the window of each log; the journal says who did so.
 
     The systems come first: what one says now is gone in a minute, a log is not. `told` gets a line for every answer and
-    remark as it comes. Ctrl-C ends the asking and keeps what has come; the logs are preserved all the same. Where systems were asked, a log for which there is no room does not end it. Raises what
-    `collect_logs` raises.
+    remark as it comes. Ctrl-C ends the asking and keeps what has come; the logs are preserved all the same. Where systems
+    were asked, a log for which there is no room does not end it. Raises what `collect_logs` raises.
     """
     evidence, lost = incident.evidence, list[str]()
     try:
