@@ -54,7 +54,7 @@ class Investigation:
             raise ParameterError("a note needs a text, such as incident.note('Restarted the BFF', kind='action', at='09:58').")
         if kind in BOOKKEEPING:
             raise ParameterError(f"{kind!r} is what the tool itself writes. Choose another kind, such as note or action.")
-        happened = self._moment(at) if isinstance(at, str) and at else at or None
+        happened = _moment(at, self.incident) if isinstance(at, str) and at else at or None
         for entry in journal.entries(self.incident.journal):
             if (entry.kind, entry.text) == (kind, redact(text)) and happened in (None, entry.at):
                 return Html(f"<p>Noted already, as line {entry.line} of the journal, for {time(entry.at)}.</p>")
@@ -107,14 +107,6 @@ class Investigation:
         told = f"<p>The report says of this notebook:</p><ul>{doubted}</ul>" if doubted else "<p>Every cell was run in order, as it stands.</p>"
         return Html(f"<p><strong>Sealed</strong>: <code>{escape(run.report)}</code><br>Digest: <code>{run.digest}</code></p>{told}")
 
-    def _moment(self, text: str) -> datetime:
-        assert self.incident  # its callers have looked  # noqa: S101
-        try:
-            end = self.incident.evidence.window().until
-        except IncidentKitError:  # no evidence yet
-            end = datetime.now(UTC)
-        return parse_near(text, end)
-
     def _repr_html_(self) -> str:
         if self.incident is None:
             return _not_here("worked on")
@@ -126,6 +118,14 @@ class Investigation:
             + (table(["Time", "Kind", "What was noted", "By"], rows) if rows else "<p>Nothing is noted yet.</p>")
             + self.incident.evidence._repr_html_()
         )
+
+
+def _moment(text: str, incident: Incident) -> datetime:
+    try:
+        end = incident.evidence.window().until
+    except IncidentKitError:  # no evidence yet
+        end = datetime.now(UTC)
+    return parse_near(text, end)
 
 
 def _not_here(done: str) -> Html:

@@ -146,6 +146,26 @@ def test_a_refresh_renews_our_cells_and_leaves_a_persons_alone(incident: Inciden
     assert sum(source.startswith("print(results.save(") for source in sources) == 1
 
 
+def test_parameters_are_a_persons_and_stay(incident: Incident, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def narrower(cells: list[dict[str, Any]]) -> None:
+        parameters = cell(cells, "evidence: str")
+        parameters["source"] = parameters["source"].replace('since: str = ""', 'since: str = "2026-11-23T09:52:00Z"')
+
+    path = edited(incident, narrower) / NAME
+    told: list[str] = []
+    prepare_work(incident, told=told.append)
+    newer = shutil.copytree(places.notebooks(), tmp_path / "newer")
+    text = (newer / NAME).read_text(encoding="utf-8")
+    (newer / NAME).write_text(text.replace("evidence: str", "more: int = 3  # a new one\\nevidence: str"), encoding="utf-8")
+    monkeypatch.setattr(places, "notebooks", lambda: newer)
+    prepare_work(incident, told=told.append)
+    assert told == []
+    parameters = cell(cells_of(path), "more: int")["source"]
+    assert 'since: str = "2026-11-23T09:52:00Z"' in parameters
+    assert 'evidence: str = ".."' in parameters
+    assert 'output: str = "high_error_rate"' in parameters
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -191,6 +211,7 @@ def test_cells_to_doubt_are_named_in_the_run_and_on_its_page(incident: Incident)
         cell(cells, "near.lines")["execution_count"] = 1
         cell(cells, "# incident.collect")["execution_count"] = None  # nobody has to collect more
         cells.remove(cell(cells, "records.sql"))
+        cell(cells, "# incident.seal")["source"] = "incident.seal()"  # as it is when it is saved once more before the seal
         cells.append(own("print('by hand')", 99))
 
     run = seal_work(edited(incident, work_on))
@@ -201,6 +222,7 @@ def test_cells_to_doubt_are_named_in_the_run_and_on_its_page(incident: Incident)
     assert "(`print('by hand')`) was run in another session" in told
     assert "cell(s) were run that are not in the notebook as they were" in told
     assert "incident.collect" not in told
+    assert "incident.seal" not in told
     page = run.report.read_text(encoding="utf-8")
     assert "worked on by hand, with doubts that stand at the end" in page
     assert "was edited after it was run" in page
