@@ -56,6 +56,14 @@ def test_a_pipe_gets_each_line_when_it_is_there(tmp_path: Path) -> None:
         assert running.wait() == 0
 
 
+def test_a_reader_that_has_seen_enough_ends_it_in_silence(tmp_path: Path) -> None:
+    log = write_log(tmp_path / "combined.log", count=2000)
+    finished = subprocess.run(
+        ["bash", "-c", f'{COMMAND} redact {log} | head -1 > /dev/null; exit "${{PIPESTATUS[0]}}"'], capture_output=True, text=True, check=False
+    )
+    assert (finished.returncode, finished.stderr) == (0, "")
+
+
 def test_bytes_that_are_no_text_and_line_ends_come_out_as_they_came_in(tmp_path: Path) -> None:
     raw = "連絡先 hanako@example.jp\r\n".encode() + b"\xff\xfe\x00 caf\xe9\r\n" + b"no line end"
     finished = subprocess.run([COMMAND, "redact", "-"], input=raw, capture_output=True, check=True)
