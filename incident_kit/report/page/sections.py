@@ -35,7 +35,7 @@ def findings(found: Sequence[Finding]) -> Html:
             f"<tr class='{finding.verdict}'><th scope='row'>{escape(finding.title)}</th><td class='verdict'>{VERDICT_WORDS[finding.verdict]}</td>"
             f"<td>{escape(finding.statement)}{citations(finding.citations)}{reason}</td></tr>"
         )
-    return table(["Symptom", "Verdict", "What was found"], rows)
+    return table(["Symptom", "Verdict", "What was found"], rows, attributes=" class='stacked'")
 
 
 def suspects(course: Course) -> Html:
@@ -160,7 +160,7 @@ def timeline(events: Sequence[Event]) -> Html:
     days = sorted({f"{event.at:%Y-%m-%d}" for event in shown})
     cut = f"The first {MOST_EVENTS} of {count(len(events), 'event')}; all are in timeline.jsonl. " if len(events) > MOST_EVENTS else ""
     caption = f"{cut}Times in UTC, {' to '.join(dict.fromkeys((days[0], days[-1])))}."
-    return table(["Time", "Lane", "Is when", "What"], rows, caption, attributes=" class='timeline'")
+    return table(["Time", "Lane", "Is when", "What"], rows, caption, attributes=" class='timeline stacked'")
 
 
 def _precise(at: datetime) -> str:
