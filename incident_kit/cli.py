@@ -339,8 +339,10 @@ def parse(
 
     Example: incident-kit parse combined.log error.log.1.gz --to csv > records.csv
     """
+    from incident_kit import configuration
     from incident_kit.logs.archives import spooled
     from incident_kit.logs.export import FORMS, export
+    from incident_kit.model.redaction import Redaction
     from incident_kit.runbook.data import load
 
     if to not in FORMS:
@@ -352,6 +354,7 @@ def parse(
         accounts = export(
             paths, sys.stdout, to, _bounds(since, until, tz), load(runbook).dependencies, _unsaid(log_tz, date_order),
             lambda count: print(f"\r{count:,} records", end="", file=sys.stderr, flush=True) if on_terminal else None,
+            Redaction(ip_addresses=configuration.load().hide_ip_addresses),
         )  # fmt: skip
     if on_terminal:
         print("\r\033[K", end="", file=sys.stderr)
