@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import truth
 
-
 JUDGED = cache(truth.judge)
 
 
