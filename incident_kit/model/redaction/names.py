@@ -68,7 +68,8 @@ ELEMENT = re.compile(r"[^<]++")
 PROSE = re.compile(r"[A-Za-z]{1,20}+(?::[A-Za-z]{1,20}+){0,8}+[.!?:]{0,3}+")
 # What somebody else has already put in place of a secret, what says that there is none, and what PostgreSQL calls a session.
 NO_SECRET = re.compile(
-    r"[*x•.]{0,64}+|\W{0,4}+(?:redacted|filtered|masked|hidden|removed|null|undefined|none|true|false|nil|unset|not set)\W{0,4}+|\$\d{1,4}|\?|[0-9a-f]{8}\.[0-9a-f]{1,8}", re.I
+    r"[*x•.]{0,64}+|\W{0,4}+(?:redacted|filtered|masked|hidden|removed|null|undefined|none|true|false|nil|unset|not set)\W{0,4}+|\$\d{1,4}|\?|[0-9a-f]{8}\.[0-9a-f]{1,8}",
+    re.I,
 )
 
 
