@@ -167,12 +167,13 @@ def test_whatever_a_system_says_can_be_stored(tmp_path: Path) -> None:
     assert (data["nested"], data["none"], data["bytes"]) == ([{"a": [1, 2]}], None, "b'\\xff'")
 
 
-def test_a_report_on_answers_alone_covers_the_time_before_them(tmp_path: Path) -> None:
+def test_a_report_on_answers_alone_covers_the_moments_in_which_they_were_given(tmp_path: Path) -> None:
     heard: list[Answer] = []
     ask([answering("one")], 10, heard.append)
     item = store(Evidence(tmp_path), heard[0])
     window = Evidence(tmp_path).window()
-    assert (iso(window.until), window.until - window.since) == (item.asked_at, timedelta(hours=2))
+    assert iso(window.since) == item.asked_at
+    assert timedelta(0) < window.until - window.since < timedelta(seconds=10)
 
 
 def test_an_answer_that_is_not_whole_needs_its_reason() -> None:

@@ -105,6 +105,13 @@ class Records:
         """The rows of one of our questions, `queries/NAME.sql`; text in them is redacted, times are aware."""
         return self._rows(question(name), parameters)
 
+    def query_with(self, name: str, insert: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The same with SQL of ours in the place of words in it, where a parameter cannot stand."""
+        statement = question(name)
+        for word, sql in insert.items():
+            statement = statement.replace(word, sql)
+        return self._rows(statement)
+
     def rows(self) -> Iterator[dict[str, Any]]:
         """Every record as a dict of the canonical columns, file by file in the order of their lines."""
         names = [column for column in COLUMNS if column != "offset"]

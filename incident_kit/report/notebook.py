@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from incident_kit.errors import ParameterError
+from incident_kit import places
+from incident_kit.errors import ParameterError, RunbookError
 from incident_kit.report.executed import COLLECT
+from incident_kit.runbook.data import Runbook
 
 # It compiles a grammar at import, 0.8 s in every process that imports nbformat, for a check notebooks never use.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # None makes its import fail, which jsonschema handles
@@ -49,6 +51,15 @@ def read_notebook(path: Path) -> Any:
     import nbformat
 
     return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+
+
+def notebook_of(book: Runbook, scenario_id: str) -> Path:
+    """The notebook of a scenario, or of the triage: the runbook folder's own in `notebooks/` if it has one, else ours."""
+    name = book.notebook(scenario_id)
+    for path in (book.folder / "notebooks" / name, places.notebooks() / name):
+        if path.is_file():
+            return path
+    raise RunbookError(f"{name}: no such notebook in {book.folder / 'notebooks'} or {places.notebooks()}. Make one from _template.ipynb for {scenario_id}.")
 
 
 def parameters_of(path: Path) -> list[Parameter]:

@@ -27,11 +27,12 @@ def head(book: Runbook, scenario: Scenario, findings: Sequence[Finding], course:
         ("Suspect", "", _suspect(course)),
         ("How bad", "", _how_bad(confirmed, minutes)),
         ("Affected", "pair", _affected(course)),
-        ("Severity", "pair", _severity(book, scenario) if confirmed else "none proposed: no symptom is confirmed"),
+        ("Severity", "pair", _severity(book, scenario) if confirmed or scenario.caution else "none proposed: no symptom is confirmed"),
     ]
     body = "".join(f"<div class='{place}'><dt>{name}</dt><dd>{value}</dd></div>" for name, place, value in facts)
     looked = f"Looked at: {period(window.since, window.until)} ({span(window.since, window.until)})."
-    return Html(f"<div class='head'><p class='what'>{_what(scenario, findings, confirmed)}</p><dl>{body}</dl><p class='looked'>{looked}</p></div>")
+    caution = f"<p class='warning'>{escape(scenario.caution)}</p>" if scenario.caution else ""
+    return Html(f"{caution}<div class='head'><p class='what'>{_what(scenario, findings, confirmed)}</p><dl>{body}</dl><p class='looked'>{looked}</p></div>")
 
 
 def _what(scenario: Scenario, findings: Sequence[Finding], confirmed: Sequence[Finding]) -> str:
@@ -104,7 +105,7 @@ def _severity(book: Runbook, scenario: Scenario) -> str:
     severity = book.severity(scenario.severity)
     return (
         f"<b>{escape(severity.id)}, {escape(severity.title.lower())}</b>: respond within {escape(severity.respond_within)}"
-        f"<br><small>Usual for this scenario: {escape(scenario.severity_reason)}.</small>"
+        f"<br><small>Usual for this scenario: {escape(scenario.severity_reason)}. {escape(scenario.escalation) if scenario.caution else ''}</small>"
     )
 
 
