@@ -233,6 +233,19 @@ def test_paper_cuts_nothing_off(browser: Browser, address: str) -> None:
     page.close()
 
 
+def test_paper_unfolds_the_cited_lines_and_leaves_out_what_only_a_screen_can_do(browser: Browser, address: str) -> None:
+    page = opened(browser, address, {"width": A4_WIDTH, "height": 1000})
+    page.locator("table.timeline a[href^='#l-']").first.click()
+    page.emulate_media(media="print")
+    heights = page.locator("details.line pre.raw").evaluate_all("lines => lines.map(line => line.getBoundingClientRect().height)")
+    assert len(heights) > 10
+    assert all(20 < height < 100 for height in heights)
+    for only in (".filters", "button", "details.code", ".opened"):
+        assert page.locator(only).count() > 0
+        assert not page.locator(only).first.is_visible()
+    page.close()
+
+
 def test_paper_keeps_the_page_at_its_full_size_and_short(page: Page) -> None:
     pdf = page.pdf(format="A4", margin=dict.fromkeys(("top", "right", "bottom", "left"), "1cm"))
     assert pdf.startswith(b"%PDF-")
