@@ -116,15 +116,21 @@ def _is_parameters(cell: Cell) -> bool:
 
 def _told(cell: Cell, incident: Incident, notebooks: Sequence[Path]) -> Cell:
     """The first cell of the start page, about this incident."""
-    rows = "\n".join(f"| [{_paragraph(path, 0).lstrip('# ')}]({path.name}) | {_paragraph(path, 1)} |" for path in notebooks)
+    rows = "\n".join(f"| [{_paragraph(path, 0).lstrip('# ')}]({path.name}) | {_question(path)} |" for path in notebooks)
     text = Template(_text(cell)).safe_substitute(
         id=incident.id, title=incident.title, notice=incident.evidence.notice(), notebooks=rows, opened=f"{parse_iso(incident.opened):%Y-%m-%d %H:%M} UTC"
     )
     return {**cell, "source": text}
 
 
+def _question(notebook: Path) -> str:
+    """What a notebook answers: the first sentence below its title."""
+    text = _paragraph(notebook, 1)
+    return text[: text.find("?") + 1] or text
+
+
 def _paragraph(notebook: Path, number: int) -> str:
-    """A paragraph of a notebook's first cell: its title, its question."""
+    """A paragraph of a notebook's first cell."""
     paragraphs = _text(_cells(notebook)[0]).split("\n\n")
     return paragraphs[number].replace("\n", " ") if number < len(paragraphs) else ""
 
