@@ -435,12 +435,13 @@ def _show(ranking: Any, as_json: bool, incident_id: str, evidence: str, runbook:
     import json
 
     from incident_kit.report.terminal import next_command
+    from incident_kit.runbook.data import TRIAGE
 
     if as_json:
         print(json.dumps([one.to_json() for one in ranking.ranked], indent=1, ensure_ascii=False))
         return
     _print_ranking(f"Window: {ranking.window}", ranking)
-    print(f"\nNext: {next_command(ranking.first.scenario.id, incident_id, evidence, ranking.window, runbook)}")
+    print(f"\nNext: {next_command(ranking.first.scenario.id if ranking.first.confirmed else TRIAGE, incident_id, evidence, ranking.window, runbook)}")
 
 
 def _print_ranking(heading: str, ranking: Any) -> None:

@@ -15,7 +15,9 @@ from incident_kit.evidence import journal
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.store import open_evidence
 from incident_kit.model.times import parse_iso
-from incident_kit.report.notebook import PARAMETER, defaults_of, fill_in
+from incident_kit.report.notebook import PARAMETER, defaults_of, fill_in, notebook_of
+from incident_kit.runbook.data import TRIAGE, Runbook
+from incident_kit.runbook.data import load as load_runbook
 
 START = "start.ipynb"
 # The cell that writes the results comes after what a person found.
@@ -47,7 +49,7 @@ def prepare_work(incident: Incident, recorded: bool = False, runbook: str = "", 
         journal.append(incident.journal, "custody", f"took over the recorded incident: {', '.join(item.id for item in adopted)}")
     folder = incident.folder / "work"
     folder.mkdir(mode=0o700, exist_ok=True)
-    sources = sorted(path for path in places.notebooks().glob("*.ipynb") if not path.name.startswith("_"))
+    sources = _notebooks(load_runbook(runbook))
     *section, seals = _cells(places.notebooks() / "_investigation.ipynb")
     for source in sources:
         filled = {"evidence": "..", "output": source.stem, "runbook_folder": str(Path(runbook).resolve()) if runbook else ""}
@@ -58,6 +60,13 @@ def prepare_work(incident: Incident, recorded: bool = False, runbook: str = "", 
     title, *rest = _cells(places.notebooks() / "_start.ipynb")
     _renew(folder / START, [_told(title, incident, sources), STYLED, *rest], [], ([], []), told)
     return folder
+
+
+def _notebooks(book: Runbook) -> list[Path]:
+    """The triage's, the scenarios' in the runbook's order, and what else there is."""
+    of_book = [notebook_of(book, scenario_id) for scenario_id in (TRIAGE, *(scenario.id for scenario in book.scenarios))]
+    names = {path.name for path in of_book}
+    return of_book + [path for path in sorted(places.notebooks().glob("*.ipynb")) if path.name not in names and not path.name.startswith("_")]
 
 
 def _renew(target: Path, before: list[Cell], after: list[Cell], theirs: tuple[list[Cell], list[Cell]], told: Callable[[str], None]) -> None:
@@ -107,15 +116,21 @@ def _is_parameters(cell: Cell) -> bool:
 
 def _told(cell: Cell, incident: Incident, notebooks: Sequence[Path]) -> Cell:
     """The first cell of the start page, about this incident."""
-    rows = "\n".join(f"| [{_paragraph(path, 0).lstrip('# ')}]({path.name}) | {_paragraph(path, 1)} |" for path in notebooks)
+    rows = "\n".join(f"| [{_paragraph(path, 0).lstrip('# ')}]({path.name}) | {_question(path)} |" for path in notebooks)
     text = Template(_text(cell)).safe_substitute(
         id=incident.id, title=incident.title, notice=incident.evidence.notice(), notebooks=rows, opened=f"{parse_iso(incident.opened):%Y-%m-%d %H:%M} UTC"
     )
     return {**cell, "source": text}
 
 
+def _question(notebook: Path) -> str:
+    """What a notebook answers: the first sentence below its title."""
+    text = _paragraph(notebook, 1)
+    return text[: text.find("?") + 1] or text
+
+
 def _paragraph(notebook: Path, number: int) -> str:
-    """A paragraph of a notebook's first cell: its title, its question."""
+    """A paragraph of a notebook's first cell."""
     paragraphs = _text(_cells(notebook)[0]).split("\n\n")
     return paragraphs[number].replace("\n", " ") if number < len(paragraphs) else ""
 

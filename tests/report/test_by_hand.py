@@ -24,6 +24,7 @@ from incident_kit.evidence.verify import verify
 from incident_kit.investigation import Investigation
 from incident_kit.report.by_hand import seal_work
 from incident_kit.report.work import prepare_work
+from incident_kit.runbook.data import OURS
 from tests.cli.small_logs import write_log
 
 NAME = "high_error_rate.ipynb"
@@ -85,6 +86,29 @@ def test_run_all_works_at_once_and_says_that_this_is_the_recorded_incident(run_o
     assert any("The recorded incident" in each for each in shown)
     assert any("● confirmed" in each for each in shown)
     assert "The recorded incident" in cells_of(run_once / "work" / "start.ipynb")[0]["source"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [path.name for path in sorted(places.notebooks().glob("*.ipynb")) if not path.name.startswith("_")])
+def test_run_all_works_at_once_in_every_notebook(incident: Incident, name: str) -> None:
+    work = incident.folder / "work"
+    finished = subprocess.run([str(Path(sys.executable).parent / "jupyter-execute"), "--inplace", name], cwd=work, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert (work / Path(name).stem / "findings.json").is_file()
+    assert "The recorded incident" in (work / name).read_text(encoding="utf-8")
+    assert seal_work(work, name).doubts == []
+
+
+def test_a_team_has_its_own_notebooks_in_the_work_folder(tmp_path: Path) -> None:
+    shutil.copytree(OURS, tmp_path / "runbook", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    (tmp_path / "runbook" / "notebooks").mkdir()
+    text = (places.notebooks() / NAME).read_text(encoding="utf-8")
+    (tmp_path / "runbook" / "notebooks" / NAME).write_text(text.replace("# High error rate", "# Our own high error rate"), encoding="utf-8")
+    work = prepare_work(create(tmp_path, "own", "Own"), recorded=True, runbook=str(tmp_path / "runbook"))
+    cells = cells_of(work / NAME)
+    assert cells[0]["source"].startswith("# Our own high error rate")
+    assert f'runbook_folder: str = "{tmp_path / "runbook"}"' in cell(cells, "evidence: str")["source"]
+    assert "Our own high error rate" in cells_of(work / "start.ipynb")[0]["source"]
 
 
 def test_no_two_drawings_of_a_notebook_share_a_name(run_once: Path) -> None:
