@@ -249,7 +249,7 @@ def triage(
         )  # fmt: skip
     _show(ranking, as_json, incident.id, str(incident.folder), runbook)
     if ranking.lost:
-        raise typer.Exit(INCOMPLETE)
+        raise typer.Exit(INTERRUPTED if ranking.interrupted else INCOMPLETE)
 
 
 @app.command()
@@ -280,11 +280,11 @@ def recheck(
     while True:
         changes, ranking = ask_again(incident, book, settings, _say)
         _show_changes(changes, as_json)
-        if not apart_s or time.monotonic() + apart_s > ends:
+        if not apart_s or ranking.interrupted or time.monotonic() + apart_s > ends:
             break
         time.sleep(apart_s)
     if ranking.lost:
-        raise typer.Exit(INCOMPLETE)
+        raise typer.Exit(INTERRUPTED if ranking.interrupted else INCOMPLETE)
 
 
 @app.command()

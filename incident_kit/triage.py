@@ -6,7 +6,7 @@ Logs come first, because they are there at once; live systems are asked then, an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,11 +33,12 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """All scenarios, the likeliest first; for which window; and what could not be collected."""
+    """All scenarios, the likeliest first; for which window; what could not be collected; and whether Ctrl-C ended the collecting."""
 
     ranked: tuple[Ranked, ...]
     window: Window
     lost: tuple[str, ...] = ()
+    interrupted: bool = False
 
     @property
     def first(self) -> Ranked:
@@ -74,7 +75,7 @@ def collect_and_rank(
             *(f"{told.answer.question}: {told.answer.reason}" for told in _told(incident.evidence, asked.items) if told.answer.status is Status.FAILED),
         )
         # Earlier answers too: some things show only in the difference.
-        ranking = _rank(book, incident.evidence, slices, incident.evidence.told(), window or asked.window, lost)
+        ranking = replace(_rank(book, incident.evidence, slices, incident.evidence.told(), window or asked.window, lost), interrupted=asked.interrupted)
     if ranking is None:
         raise EvidenceError("nothing to rank by: give logs (-l LOG), --live, or evidence collected before (--evidence DIR).")
     return ranking

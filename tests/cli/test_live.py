@@ -99,6 +99,26 @@ def test_ctrl_c_in_the_middle_is_a_sealed_report_of_what_had_come(kit: Kit, tmp_
     assert [path.name for path in evidence.iterdir() if path.name.startswith(".")] == []
 
 
+def test_ctrl_c_in_a_triage_ranks_by_what_had_come(tmp_path: Path) -> None:
+    (tmp_path / "incident-kit.toml").write_text(QUIET)
+    with servers.redis() as server, wire.serving(wire.silent) as silent:
+        environment = {**os.environ, **NOTHING, "REDIS_URL": server.url, "WHMCS_API_URL": f"http://127.0.0.1:{silent}/"}
+        with subprocess.Popen([str(COMMAND), "triage", "--live", "-l", str(LOG)], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:  # fmt: skip
+            assert child.stderr is not None
+            assert child.stdout is not None
+            told = []
+            for line in child.stderr:
+                told.append(line)
+                if "redis.replay" in line:
+                    child.send_signal(signal.SIGINT)
+            ranked = child.stdout.read()
+            child.wait(10)
+    assert child.returncode == 130
+    assert "Traceback" not in "".join(told)
+    assert "interrupted by Ctrl-C" in "".join(told)
+    assert "High error rate" in ranked
+
+
 def test_a_second_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
     (tmp_path / "incident-kit.toml").write_text(QUIET)
     with servers.redis() as server, wire.serving(wire.silent) as silent:
