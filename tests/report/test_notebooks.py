@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import truth
 
 import notebooks
 from incident_kit import runbook
