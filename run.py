@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
         return 2
     # As the packages are: a process that may not write bytecode would compile all of it at every start.
     compileall.compile_dir(ROOT / "incident_kit", quiet=2)
-    folder = ROOT if argv[0] == "test" else None
+    folder = ROOT if argv[0] in ("test", "pictures") else None
     return subprocess.call(command_line(argv[0], argv[1:]), cwd=folder, env=child_environment())
 
 
@@ -72,7 +72,7 @@ def command_line(command: str, arguments: list[str]) -> list[str]:
     if command == "truth":
         return [python, str(ROOT / "tests" / "truth.py"), *arguments]
     if command == "pictures":
-        return [python, str(ROOT / "tests" / "pictures.py"), *arguments]
+        return [python, "-m", "tests.pictures", *arguments]
     return [str(BIN / "incident-kit"), command, *arguments]
 
 

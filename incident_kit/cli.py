@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from incident_kit.errors import IncidentKitError, InputError
+from incident_kit.errors import IncidentKitError, InputError, LogFileError
 
 DONE, INCOMPLETE, INTERRUPTED = 0, 3, 130
 
@@ -28,7 +28,7 @@ Reports = Annotated[Path | None, typer.Option("--reports", help="Where incidents
 RunbookFolder = Annotated[str, typer.Option("--runbook", help="A folder of your own runbook data.")]
 LogZone = Annotated[str, typer.Option("--log-tz", help="The zone of times in logs that name none, such as Asia/Tokyo [log_zone of the configuration].")]
 DateOrder = Annotated[str, typer.Option("--date-order", help="mdy, dmy or ymd, where a log's own dates do not tell.")]
-Log = Annotated[list[Path] | None, typer.Option("--log", "-l", help="A log file, plain or packed; - is standard input. Repeatable.")]
+Log = Annotated[list[Path] | None, typer.Option("--log", "-l", help="A log file, plain or packed; - is standard input. Repeatable [as configured].")]
 Since = Annotated[str, typer.Option("--since", help="Start of the window: -30m, 14:05 or ISO 8601.")]
 Until = Annotated[str, typer.Option("--until", help="End of the window.")]
 EvidenceFolder = Annotated[Path | None, typer.Option("--evidence", help="Evidence that was collected before: an incident, a run, a folder.")]
@@ -140,11 +140,15 @@ def report(
     title, whole = book.title(scenario), _whole(preserve, book.preserves_whole(scenario))
     given = _parameters(scenario, runbook, parameter or [])
     bounds = _bounds(since, until, tz)
-    if bool(log or live) == bool(evidence):
+    logs = log or ([] if evidence else settings.log_files())
+    if bool(logs or live) == bool(evidence):
         raise InputError(
             "give either log files (-l LOG, repeatable), --live or both, or --evidence DIR. "
             "Example: incident-kit report high_error_rate -l combined.log --since -30m --live"
+            + (f"\nWithout -l the configured logs are taken, and none is there: {', '.join(settings.logs) or '(none configured)'}." if not evidence else "")
         )
+    if logs and not log:
+        _say(f"Logs, as configured: {', '.join(map(str, logs))}")
     _check_live(live, env_file)
     if evidence:
         store = open_evidence(evidence)
@@ -153,9 +157,15 @@ def report(
         _make_run(incident, scenario, store, runbook, bounds, given)
         return
     unsaid = _unsaid(log_tz, date_order)
-    with spooled(log or []) as paths:
-        if paths:
-            check_logs(paths, *bounds, unsaid)  # before an incident's folder is made for logs that cannot be used
+    unusable = []
+    with spooled(logs) as paths:
+        try:
+            if paths:
+                check_logs(paths, *bounds, unsaid)  # before an incident's folder is made for logs that cannot be used
+        except LogFileError as error:
+            if log or not live:
+                raise
+            unusable, paths = [f"the configured logs could not be preserved: {error}"], []  # nobody named them, and the systems can be asked all the same
         incident = replace(load_or_create(_reports(reports), incident_id or None, title), limit_bytes=max_evidence)
         collected = collect(
             incident,
@@ -170,7 +180,17 @@ def report(
             hide_ip_addresses=settings.hide_ip_addresses,
         )
     window = (collected.window.since, collected.window.until)
-    _make_run(incident, scenario, incident.evidence, runbook, window, given, [item.id for item in collected.items], collected.lost)
+    _make_run(
+        incident,
+        scenario,
+        incident.evidence,
+        runbook,
+        window,
+        given,
+        [item.id for item in collected.items],
+        [*unusable, *collected.lost],
+        INTERRUPTED if collected.interrupted else INCOMPLETE,
+    )
 
 
 @app.command()
@@ -319,8 +339,10 @@ def parse(
 
     Example: incident-kit parse combined.log error.log.1.gz --to csv > records.csv
     """
+    from incident_kit import configuration
     from incident_kit.logs.archives import spooled
     from incident_kit.logs.export import FORMS, export
+    from incident_kit.model.redaction import Redaction
     from incident_kit.runbook.data import load
 
     if to not in FORMS:
@@ -332,6 +354,7 @@ def parse(
         accounts = export(
             paths, sys.stdout, to, _bounds(since, until, tz), load(runbook).dependencies, _unsaid(log_tz, date_order),
             lambda count: print(f"\r{count:,} records", end="", file=sys.stderr, flush=True) if on_terminal else None,
+            Redaction(ip_addresses=configuration.load().hide_ip_addresses),
         )  # fmt: skip
     if on_terminal:
         print("\r\033[K", end="", file=sys.stderr)
@@ -393,7 +416,7 @@ def lab(
     os.execve(sys.executable, lab_command(folder, arguments or []), lab_environment(environment))
 
 
-def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tuple[datetime | None, datetime | None] = (None, None), given: dict[str, Any] | None = None, only: list[str] | None = None, lost: Sequence[str] = ()) -> None:  # fmt: skip
+def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tuple[datetime | None, datetime | None] = (None, None), given: dict[str, Any] | None = None, only: list[str] | None = None, lost: Sequence[str] = (), code_if_lost: int = INCOMPLETE) -> None:  # fmt: skip
     from incident_kit.model.times import iso
     from incident_kit.report.run import make_run
     from incident_kit.runbook.data import load
@@ -402,9 +425,9 @@ def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tu
     _say(f"Window: {window}")
     items = [item for item in store.items() if only is None or item.id in only or item.secret]
     run = make_run(incident, load(runbook), scenario, items, window, given, lost)
-    _sealed(run)
+    _sealed(run, code_if_lost)
     if lost:
-        raise typer.Exit(INCOMPLETE)
+        raise typer.Exit(code_if_lost)
 
 
 def _show(ranking: Any, as_json: bool, incident_id: str, evidence: str, runbook: str) -> None:
@@ -444,9 +467,7 @@ def _show_changes(changes: Any, as_json: bool) -> None:
 
 def _configured_logs(settings: Any) -> list[Path]:
     """The logs of the configuration that are there. Raises InputError without any."""
-    import glob
-
-    found = [Path(name) for pattern in settings.logs for name in sorted(glob.glob(pattern))]
+    found: list[Path] = settings.log_files()
     if not found:
         raise InputError(f"no log: {', '.join(settings.logs)} names none here. Give them with -l LOG, ask --live, or name them in incident-kit.toml.")
     return found
@@ -463,7 +484,7 @@ def _check_live(live: bool, env_file: Path | None) -> None:
         raise InputError("--env-file is read only when live systems are asked: add --live.")
 
 
-def _sealed(run: Any) -> None:
+def _sealed(run: Any, code_if_lost: int = INCOMPLETE) -> None:
     for line in run.headlines():
         _say(line)
     for doubt in run.doubts:
@@ -473,7 +494,7 @@ def _sealed(run: Any) -> None:
     if run.error:
         _say(f"The notebook stopped: {run.error}. What it had done by then is sealed.")
     if run.error or run.lost:
-        raise typer.Exit(INCOMPLETE)
+        raise typer.Exit(code_if_lost)
 
 
 def _parameters(scenario: str, runbook: str, given: list[str]) -> dict[str, Any]:

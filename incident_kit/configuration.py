@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,10 @@ class Configuration:
     hide_ip_addresses: bool = False
     targets: Targets = field(default_factory=Targets)
     contacts: Mapping[str, str] = field(default_factory=dict)
+
+    def log_files(self) -> list[Path]:
+        """The logs of the patterns, as they are there now."""
+        return sorted({Path(name) for pattern in self.logs for name in glob(pattern) if Path(name).is_file()})
 
 
 TEMPLATE = """\

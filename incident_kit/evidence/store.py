@@ -23,7 +23,7 @@ from typing import Any
 from incident_kit import places
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.journal import Entry, entries
-from incident_kit.model.answer import Answer, Told
+from incident_kit.model.answer import Answer, ServerClock, Told
 from incident_kit.model.markup import Html, escape, table, time
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import Source, Unsaid
@@ -160,6 +160,10 @@ class Evidence:
             for item in self.items()
         ]
         return self.notice() + table(["Item", "Kind", "How it was asked", "Asked at", "Bytes", "SHA-256"], rows, numbers=["Bytes"])
+
+    def clocks(self) -> list[tuple[Item, ServerClock]]:
+        """The clocks of the servers that told theirs, each compared with this machine's while it answered."""
+        return [(item, ServerClock.from_json(item.details["clock"])) for item in self.answers() if item.details.get("clock")]
 
     def add(self, blocks: Iterable[bytes], *, kind: str, origin: str, asked: str, asked_at: str, duration_ms: float = 0.0, details: Mapping[str, Any] | None = None, ledger: bytes = b"") -> Item:  # fmt: skip
         """Store the bytes as a new item, with the ledger of what was sent for them, or return the item that already is exactly this."""

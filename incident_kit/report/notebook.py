@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -9,7 +10,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,28 @@ def parameters_of(path: Path) -> list[Parameter]:
             found = (PARAMETER.fullmatch(line) for line in "".join(cell["source"]).splitlines())
             return [Parameter(match["name"], match["kind"], match["help"]) for match in found if match]
     return []
+
+
+def defaults_of(source: str) -> dict[str, Any]:
+    """The values in a parameters cell; without those that are expressions, which only running it would tell."""
+    found = {}
+    for match in filter(None, map(PARAMETER.fullmatch, source.splitlines())):
+        with suppress(ValueError, SyntaxError):
+            found[match["name"]] = ast.literal_eval(match["default"])
+    return found
+
+
+def fill_in(source: str, values: Mapping[str, Any]) -> str:
+    """The parameters cell with new defaults, each on its line as before."""
+    lines = []
+    for line in source.splitlines():
+        match = PARAMETER.fullmatch(line)
+        if match and match["name"] in values:
+            value = values[match["name"]]
+            shown = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+            line = f"{match['name']}: {match['kind']} = {shown}  # {match['help']}"
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def check_parameters(path: Path, given: Mapping[str, Any]) -> None:

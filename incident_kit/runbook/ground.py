@@ -15,6 +15,7 @@ from incident_kit.logs.rates import Bucket, calls_by_bucket, requests_by_bucket
 from incident_kit.logs.reading import Records
 from incident_kit.logs.signs import Shown, Sign, shown
 from incident_kit.model.answer import Told
+from incident_kit.model.finding import Finding
 from incident_kit.model.times import Window
 from incident_kit.timeline.course import Course, course_of
 
@@ -91,6 +92,12 @@ class Ground:
     def course(self) -> Course:
         """Since when, until when and who is suspected, as the requests say."""
         return course_of(self.records, self.window)
+
+    def course_told_by(self, findings: Sequence[Finding]) -> Course:
+        """The same, of which findings tell what is too young to be an onset."""
+        if self.course.onset is None:
+            self.course = course_of(self.records, self.window, findings)
+        return self.course
 
     def signs(self, names: Sequence[str], feature: str = "") -> list[Shown]:
         """What records show of these signs (`redis.` are all that begin so), on the routes of a feature or everywhere."""

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from incident_kit.analysis.change import sides_of
+from incident_kit.analysis.change import change_at, sides_of
 from incident_kit.analysis.first_affected import NEARLY_ALL, onset_of
+from incident_kit.analysis.normal import Measure
 from incident_kit.analysis.onset import Moment, Onset
 from incident_kit.analysis.suspects import Side, Suspect, suspects
 from incident_kit.logs.reading import Records
-from incident_kit.model.finding import Absence, Event, Figure, Line
+from incident_kit.model.finding import Absence, Event, Figure, Finding, Line, Verdict
 from incident_kit.model.times import Window, iso
 
 EXAMPLES = 1
 # An outage that was not over is looked at to the end of the evidence.
 BEYOND = timedelta(milliseconds=1)
+# An onset needs four minutes before it, and as many after it that a blip is no more than half of them.
+LEAST = timedelta(minutes=8)
+LEAST_NORMAL = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,8 @@ class Suspicion:
 class Course:
     """What the requests say about an incident. Without an onset, `absence` says over what was looked for one (None: over nothing).
 
-    `last` is when the last request ended that was seen: an incident without recovery was not over then.
+    `last` is when the last request ended that was seen: an incident without recovery was not over then. `by_limits`: the
+    onset is none that was found, but when the runbook's limits were first exceeded. `too_short`: one could not have been found.
     """
 
     onset: Onset | None
@@ -56,6 +61,8 @@ class Course:
     suspicions: tuple[Suspicion, ...]
     absence: Absence | None
     last: datetime | None
+    by_limits: bool = False
+    too_short: bool = False
 
     @property
     def first_cause(self) -> Suspicion | None:
@@ -76,6 +83,8 @@ class Course:
         """Without what another machine would give in other digits: shares and levels have four."""
         return {
             "onset": _onset_json(self.onset) if self.onset else None,
+            "by_limits": self.by_limits,
+            "too_short": self.too_short,
             "affected": {"n": self.affected.n, "of": self.affected.of, "clients": self.affected.clients, "users": self.affected.users} if self.affected else None,
             "suspects": [{**_suspect_json(each.suspect), "citation": each.citation.to_json()} for each in self.suspicions],
             "citations": [citation.to_json() for citation in (self.began, self.recovered, self.absence) if citation],
@@ -83,13 +92,16 @@ class Course:
         }  # fmt: skip
 
 
-def course_of(records: Records, window: Window) -> Course:
-    """The course of the incident in these records."""
+def course_of(records: Records, window: Window, findings: Sequence[Finding] = ()) -> Course:
+    """The course of the incident in these records. What is too young to be an onset is told by findings: when the first request was affected."""
     seen = records.query("matching_requests")[0]
-    found = onset_of(records) if seen["n"] else None
+    if not seen["n"]:
+        return Course(None, None, None, None, (), None, None)
+    onset = onset_of(records)
+    found = onset or _by_limits(records, findings, seen["first"])
     if found is None:
-        absence = Absence(_items(records), window, seen["n"], "requests_by_bucket") if seen["n"] else None
-        return Course(None, None, None, None, (), absence, seen["last"])
+        absence = Absence(_items(records), window, seen["n"], "requests_by_bucket")
+        return Course(None, None, None, None, (), absence, seen["last"], too_short=seen["last"] - seen["first"] < LEAST)
     sides, slow = sides_of(found, seen["last"]), found.measure != "errors"
     # Those that suffered while it lasted, however long that was; `sides` end after an hour.
     asked = {
@@ -103,13 +115,35 @@ def course_of(records: Records, window: Window) -> Course:
     )
     return Course(
         found, began, recovered if found.recovered else None, Affected(hit["affected"], hit["n"], hit["clients"], hit["users"], found.routes),
-        _suspicions(records, suspects(records, found), {**sides, "slow": slow}), None, seen["last"],
+        _suspicions(records, suspects(records, found), {**sides, "slow": slow}), None, seen["last"], by_limits=onset is None,
     )  # fmt: skip
+
+
+def _by_limits(records: Records, findings: Sequence[Finding], first: datetime) -> Onset | None:
+    """An onset where findings say that the first request was affected; None if there is no time before it to compare with."""
+    found = [(finding, finding.first_affected) for finding in findings if finding.verdict is Verdict.CONFIRMED and finding.first_affected and finding.measures]
+    began = min((at for _, at in found), default=first)
+    if began - first < LEAST_NORMAL:
+        return None
+    ends = [finding.recovered for finding, _ in found if finding.recovered]
+    over = max(ends) if len(ends) == len(found) else None
+    measure: Measure = "errors" if all("error_share" in finding.measures for finding, _ in found) else "p50"
+    recovered = Moment(over, over, over) if over else None
+    guess = Onset(None, measure, Moment(began, began, began), recovered, 0.0, 0.0, Window(first, began), 0.0, 0)
+    change = change_at(records, guess)
+    if change is None:
+        return None
+    everything = change.everything
+    if measure == "errors":
+        return replace(guess, before=everything.bad_before / everything.n_before, after=everything.bad_after / everything.n_after)
+    return replace(guess, before=(everything.median_us_before or 0) / 1000, after=(everything.median_us_after or 0) / 1000)
 
 
 def course_events(course: Course) -> list[Event]:
     """Onset and recovery as events of the timeline."""
-    events = []
+    events: list[Event] = []
+    if course.by_limits:
+        return events  # they are the symptoms' own
     if course.onset and course.began:
         events.append(Event(course.onset.began.at, "onset", f"{change_in_words(course.onset)}; {between(course.onset.began)}", "onset", course.began))
         if course.onset.recovered and course.recovered:
@@ -121,7 +155,7 @@ def change_in_words(onset: Onset) -> str:
     """What changed at the onset, in a phrase."""
     what = {"errors": "requests that failed or were aborted", "p50": "the median duration", "p95": "the slowest twentieth of durations"}[onset.measure]
     levels = [f"{level:.1%}" if onset.measure == "errors" else duration(level) for level in (onset.before, onset.after)]
-    return f"{onset.name or 'all requests'}: {what} rose from {levels[0]} to {levels[1]}"
+    return f"{onset.name or 'all requests'}: {what} went from {levels[0]} to {levels[1]}"
 
 
 def between(moment: Moment) -> str:

@@ -191,7 +191,7 @@ def test_timeline_is_filtered_by_lane_and_words(page: Page) -> None:
     without_errors = rows.count()
     assert 0 < without_errors < everything
     assert "errors" not in rows.locator("td:nth-child(2)").all_inner_texts()
-    page.get_by_label("with the words").fill("FREEBIT first")
+    page.get_by_label("with the words").fill("FREEBIT first failed")
     assert rows.count() == 1
     assert f"1 of {everything} events" in page.locator(".filters output").inner_text()
     page.get_by_label("with the words").fill("")
@@ -230,6 +230,19 @@ def test_paper_cuts_nothing_off(browser: Browser, address: str) -> None:
     page = opened(browser, address, {"width": A4_WIDTH, "height": 1000})
     page.emulate_media(media="print")
     assert cut_off(page) == []
+    page.close()
+
+
+def test_paper_unfolds_the_cited_lines_and_leaves_out_what_only_a_screen_can_do(browser: Browser, address: str) -> None:
+    page = opened(browser, address, {"width": A4_WIDTH, "height": 1000})
+    page.locator("table.timeline a[href^='#l-']").first.click()
+    page.emulate_media(media="print")
+    heights = page.locator("details.line pre.raw").evaluate_all("lines => lines.map(line => line.getBoundingClientRect().height)")
+    assert len(heights) > 10
+    assert all(20 < height < 100 for height in heights)
+    for only in (".filters", "button", "details.code", ".opened"):
+        assert page.locator(only).count() > 0
+        assert not page.locator(only).first.is_visible()
     page.close()
 
 

@@ -21,14 +21,18 @@ def chart(minutes: Sequence[Bucket], events: Sequence[Event], course: Course, wi
     """The timeline chart: rate, failures, durations and events on one time axis, onset and recovery in each."""
     from incident_kit.timeline import charts  # matplotlib takes a third of a second to import; only a chart needs it
 
-    return _figure(charts.timeline([bucket for bucket in minutes if bucket.name is None], events, window, course.onset), "requests_by_bucket")
+    overall = [bucket for bucket in minutes if bucket.name is None]
+    if not overall:
+        lanes = _figure(charts.lanes(events, window), "accounting") if events else ""
+        return Html(f"<p>No finished request is in the evidence, so there is no rate, no failure and no duration to draw.</p>{lanes}")
+    return _figure(charts.timeline(overall, events, window, course.onset), "requests_by_bucket")
 
 
 def small_multiples(buckets: Sequence[Bucket], course: Course, window: Window, query: str) -> Html:
     """Each route or outside system in a small chart of its own, the most changed first."""
     from incident_kit.timeline import charts
 
-    return _figure(charts.small_multiples(buckets, window, course.onset), query)
+    return _figure(charts.small_multiples(buckets, window, course.onset), query) if buckets else Html("")
 
 
 def drawings(shown: str) -> list[str]:

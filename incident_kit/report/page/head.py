@@ -16,6 +16,7 @@ from incident_kit.timeline.course import Course
 
 KIND_WORDS = {"dependency": "outside system", "error": "error", "deploy": "deploy"}
 MOST_ROUTES = 3
+MOST_STATED = 2  # the head has to fit one screen; the symptoms stand below it
 
 
 def head(book: Runbook, scenario: Scenario, findings: Sequence[Finding], course: Course, minutes: Sequence[Bucket], window: Window) -> Html:
@@ -47,27 +48,36 @@ def _what(scenario: Scenario, findings: Sequence[Finding], confirmed: Sequence[F
 
 
 def _since(course: Course, confirmed: Sequence[Finding]) -> str:
+    if course.onset and course.began and course.by_limits:
+        return f"{_clock(course.onset.began.at)}<br><small>when the first affected request began, by the runbook's limits{citations([course.began], most=1)}</small>"
     if course.onset and course.began:
         return _moment(course.onset.began, course.began)
     begun = min((finding.first_affected for finding in confirmed if finding.first_affected), default=None)
     if begun:
-        return f"{_clock(begun)}<br><small>by the runbook's limits; before that nothing was seen to change suddenly</small>"
+        return f"{_clock(begun)}<br><small>by the runbook's limits; no change for the worse was found</small>"
     if course.absence:
-        return f"<b>no onset found</b><br><small>in what was seen, nothing changed for the worse and stayed so{citations([course.absence])}</small>"
+        why = (
+            "fewer than eight minutes of requests are too few to find one"
+            if course.too_short
+            else "in what was seen, nothing changed for the worse and stayed so"
+        )
+        return f"<b>no onset found</b><br><small>{why}{citations([course.absence])}</small>"
     return "<b>unknown</b><br><small>no finished request is in the evidence</small>"
 
 
 def _until(course: Course, confirmed: Sequence[Finding]) -> str:
     if course.onset and course.onset.recovered and course.recovered:
         lasted = span(course.onset.began.at, course.onset.recovered.at)
+        if course.by_limits:
+            return f"{_clock(course.onset.recovered.at)}<br><small>after <strong>{lasted}</strong>, by the runbook's limits{citations([course.recovered], most=1)}</small>"
         return _moment(course.onset.recovered, course.recovered, f"after <strong>{lasted}</strong>, ")
     ends = [finding.recovered for finding in confirmed if finding.first_affected]
-    if course.onset is None and ends and all(ends):
-        return _clock(max(end for end in ends if end)) + "<br><small>by the runbook's limits</small>"
     if course.onset is None and not ends:
         return "–"
+    if course.onset is None and all(ends):
+        return f"{_clock(max(end for end in ends if end))}<br><small>by the runbook's limits</small>"
     at = f" at {course.last:%H:%M:%S} UTC" if course.last else ""
-    lasting = f", after {span(course.onset.began.at, course.last)}" if course.onset and course.last else ""
+    lasting = f", after <strong>{span(course.onset.began.at, course.last)}</strong>" if course.onset and course.last else ""
     return f"<b class='confirmed'>still going on</b><br><small>when the evidence ends{at}{lasting}</small>"
 
 
@@ -76,7 +86,9 @@ def _how_bad(confirmed: Sequence[Finding], minutes: Sequence[Bucket]) -> str:
     total, bad = sum(bucket.n for bucket in overall), sum(bucket.failed + bucket.aborted for bucket in overall)
     if not total:
         return "<b>unknown</b><br><small>no finished request is in the evidence</small>"
-    worst = [f"<br><small>{escape(finding.statement)}{citations(finding.citations[:1], most=1)}</small>" for finding in confirmed if finding.first_affected]
+    worst = [f"<br><small>{escape(finding.statement)}{citations(finding.citations[:1], most=1)}</small>" for finding in confirmed if finding.first_affected][
+        :MOST_STATED
+    ]
     return f"<b>{bad / total:.1%}</b> failed or were aborted: {bad:,} of {total:,}{note('requests_by_bucket', 'query')}{''.join(worst)}"
 
 

@@ -34,7 +34,7 @@ def findings(found: Sequence[Finding]) -> Html:
             f"<tr class='{finding.verdict}'><th scope='row'>{escape(finding.title)}</th><td class='verdict'>{VERDICT_WORDS[finding.verdict]}</td>"
             f"<td>{escape(finding.statement)}{citations(finding.citations)}{reason}</td></tr>"
         )
-    return table(["Symptom", "Verdict", "What was found"], rows)
+    return table(["Symptom", "Verdict", "What was found"], rows, attributes=" class='stacked'")
 
 
 def suspects(course: Course) -> Html:
@@ -74,6 +74,8 @@ def _side(side: Side) -> str:
 
 def phases(parts: Sequence[Bucket], course: Course, window: Window) -> Html:
     """All requests before, during and after: how many, how many failed, how long they took."""
+    if not parts:
+        return Html("<p>No finished request is in the evidence.</p>")
     spans = _spans(course, window)
     overall = {bucket.start: bucket for bucket in parts if bucket.name is None}
     found = [(minutes, overall.get(start)) for start, minutes in spans.items()]
@@ -97,6 +99,8 @@ def _measure(name: str, values: Sequence[str]) -> str:
 
 def before_and_during(parts: Sequence[Bucket], course: Course, window: Window, what: str, query: str) -> Html:
     """Each route or outside system before, during and after, the most changed first."""
+    if not parts:
+        return Html(f"<p>None was seen: no record in the evidence tells of one that was timed.{note(query)}</p>")
     spans = _spans(course, window)
     rows = []
     for name, group in by_name(parts).items():
@@ -144,6 +148,8 @@ def _cells(part: Bucket | None, minutes: float) -> str:
 
 def timeline(events: Sequence[Event]) -> Html:
     """The events in order; the page's script lets a person filter them by lane and words."""
+    if not events:
+        return Html("<p>No event is known: no symptom, no error, no start, no silence, no note.</p>")
     shown = events[:MOST_EVENTS]
     rows = [
         f"<tr data-lane='{escape(event.lane)}'><td class='time'>{_precise(event.at)}</td><td>{escape(event.lane)}</td><td class='when'>{escape(event.meaning)}</td>"
@@ -152,8 +158,8 @@ def timeline(events: Sequence[Event]) -> Html:
     ]
     days = sorted({f"{event.at:%Y-%m-%d}" for event in shown})
     cut = f"The first {MOST_EVENTS} of {count(len(events), 'event')}; all are in timeline.jsonl. " if len(events) > MOST_EVENTS else ""
-    caption = f"{cut}Times in UTC{', ' + ' to '.join(dict.fromkeys((days[0], days[-1]))) if days else ''}."
-    return table(["Time", "Lane", "Is when", "What"], rows, caption, attributes=" class='timeline'")
+    caption = f"{cut}Times in UTC, {' to '.join(dict.fromkeys((days[0], days[-1])))}."
+    return table(["Time", "Lane", "Is when", "What"], rows, caption, attributes=" class='timeline stacked'")
 
 
 def _precise(at: datetime) -> str:
