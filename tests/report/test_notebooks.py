@@ -49,3 +49,6 @@ def test_the_triage_notebook_shows_the_likeliest_scenario(kit: Kit, tmp_path: Pa
     ranking = page[page.index("Which scenario is it?") : page.index("What happened, since when, how bad?")]
     assert ranking.index("Redis fails") < ranking.index("WHMCS is unavailable")
     assert "Redis refuses, or does not answer" in page[page.index("Which symptoms of the runbook are there?") :]
+    touched = page[page.index("What did this investigation itself touch?") :]
+    assert "redis.ping (REDIS_URL)" in touched
+    assert "opened for reading" in touched
