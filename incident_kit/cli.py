@@ -339,8 +339,10 @@ def parse(
 
     Example: incident-kit parse combined.log error.log.1.gz --to csv > records.csv
     """
+    from incident_kit import configuration
     from incident_kit.logs.archives import spooled
     from incident_kit.logs.export import FORMS, export
+    from incident_kit.model.redaction import Redaction
     from incident_kit.runbook.data import load
 
     if to not in FORMS:
@@ -352,6 +354,7 @@ def parse(
         accounts = export(
             paths, sys.stdout, to, _bounds(since, until, tz), load(runbook).dependencies, _unsaid(log_tz, date_order),
             lambda count: print(f"\r{count:,} records", end="", file=sys.stderr, flush=True) if on_terminal else None,
+            Redaction(ip_addresses=configuration.load().hide_ip_addresses),
         )  # fmt: skip
     if on_terminal:
         print("\r\033[K", end="", file=sys.stderr)
@@ -432,12 +435,13 @@ def _show(ranking: Any, as_json: bool, incident_id: str, evidence: str, runbook:
     import json
 
     from incident_kit.report.terminal import next_command
+    from incident_kit.runbook.data import TRIAGE
 
     if as_json:
         print(json.dumps([one.to_json() for one in ranking.ranked], indent=1, ensure_ascii=False))
         return
     _print_ranking(f"Window: {ranking.window}", ranking)
-    print(f"\nNext: {next_command(ranking.first.scenario.id, incident_id, evidence, ranking.window, runbook)}")
+    print(f"\nNext: {next_command(ranking.first.scenario.id if ranking.first.confirmed else TRIAGE, incident_id, evidence, ranking.window, runbook)}")
 
 
 def _print_ranking(heading: str, ranking: Any) -> None:

@@ -42,6 +42,7 @@ SCAN_S = 4.0
 MOST_GROUPS = 100
 MOST_REPLAY_KEYS = 100
 MOST_VALUE_BYTES = 1024
+SHARED_BELOW = 10_000
 MOST_QUEUES = 50
 # The states of a job in BullMQ by the type of their key. https://docs.bullmq.io/guide/jobs/
 LISTS, SORTED = ("wait", "paused", "active"), ("prioritized", "delayed", "waiting-children", "failed", "completed")
@@ -362,6 +363,7 @@ def group(key: str) -> str:
 def replay(line: Line) -> Reply:
     """The age of every position is read before any value: reading one makes its key look freshly used, and equal small numbers share their age."""
     untouched = line.may("CLIENT", "NO-TOUCH", "ON")  # from Redis 7.2 on
+    ages_are_own = bool(line.info.get("maxmemory")) and "lru" in str(line.info.get("maxmemory_policy", ""))
     names = sorted(line.replay_keys)
     positions = [described(line, name) for name in names[:MOST_REPLAY_KEYS]]
     for name, one in zip(names, positions, strict=False):
@@ -369,6 +371,8 @@ def replay(line: Line) -> Reply:
             value = (line.send("GET", name) or b"").decode("utf-8", "replace")
             one["position"] = value if POSITION.fullmatch(value) else None
             one["note"] = "" if one["position"] else "not a position; not shown" if value else "empty"
+            if value.isdigit() and int(value) < SHARED_BELOW and not ages_are_own:
+                one["idle_s"], one["note"] = None, f"Redis keeps one age for all keys that hold the same number below {SHARED_BELOW:,}"
     warnings = [f"{one['key']} expires in {one['expires_in_s']:,.0f} s, and the position with it" for one in positions if one["expires_in_s"] is not None]
     missing = [] if line.scanned else ["not every key was looked at, so there may be more positions"]
     missing += [f"{len(names) - MOST_REPLAY_KEYS} more positions were not read"] if len(names) > MOST_REPLAY_KEYS else []

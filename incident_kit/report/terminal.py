@@ -16,6 +16,8 @@ MOST_CITED = 3
 
 def ranking_lines(ranked: Sequence[Ranked]) -> Iterator[str]:
     """The scenarios, the likeliest first: what is confirmed with its citations, of the first one also what is unclear; the rest counted."""
+    if not any(one.confirmed for one in ranked):
+        yield "Nothing is confirmed. What could not be decided, and what was not checked, is not thereby well:"
     for place, one in enumerate(ranked, start=1):
         scenario = one.scenario
         yield f"{place}. {scenario.title} ({scenario.id}, usually {scenario.severity}): {len(one.confirmed)} of {len(one.findings)} symptoms confirmed"

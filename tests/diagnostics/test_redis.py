@@ -48,6 +48,9 @@ def test_everything_the_runbook_asks_is_answered() -> None:
     positions = {one["key"]: one["position"] for one in told.answers["redis.replay"].data["positions"]}
     assert positions == {"sf:pe:replay:/event/OrderProvisionRequested__e": "4711", "sf:pe:replay:/event/Expiring__e": "AAAAAAAAEmk="}
     assert "sf:pe:replay:/event/Expiring__e expires in" in told.words
+    ages = {one["key"]: one["idle_s"] for one in told.answers["redis.replay"].data["positions"]}
+    assert ages["sf:pe:replay:/event/Expiring__e"] is not None
+    assert ages["sf:pe:replay:/event/OrderProvisionRequested__e"] is None  # small numbers share one age
 
 
 def test_the_depths_of_queues_by_the_state_of_their_jobs() -> None:

@@ -54,6 +54,14 @@ def test_json_is_a_list_of_scenarios_with_their_symptoms_and_citations(kit: Kit,
     assert not (tmp_path / "reports").exists()  # what was collected before is kept where it is
 
 
+def test_where_nothing_is_confirmed_that_is_said_and_all_of_it_is_reported(kit: Kit, tmp_path: Path) -> None:
+    finished = kit("triage", "--evidence", RECORDED.parent / "deploy", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert "Nothing is confirmed." in finished.stdout
+    assert "● confirmed" not in finished.stdout
+    assert "Next: incident-kit report triage --evidence" in finished.stdout
+
+
 def test_logs_are_preserved_and_no_report_is_made(kit: Kit, tmp_path: Path) -> None:
     (tmp_path / "bff.log").write_bytes(gzip.decompress((RECORDED / "evidence" / "ac9d2e20a1" / "content").read_bytes()))
     finished = kit("triage", "night", "-l", "bff.log", cwd=tmp_path)

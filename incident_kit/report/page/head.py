@@ -16,6 +16,7 @@ from incident_kit.timeline.course import Course
 
 KIND_WORDS = {"dependency": "outside system", "error": "error", "deploy": "deploy"}
 MOST_ROUTES = 3
+MOST_STATED = 2  # the head has to fit one screen; the symptoms stand below it
 
 
 def head(book: Runbook, scenario: Scenario, findings: Sequence[Finding], course: Course, minutes: Sequence[Bucket], window: Window) -> Html:
@@ -85,7 +86,9 @@ def _how_bad(confirmed: Sequence[Finding], minutes: Sequence[Bucket]) -> str:
     total, bad = sum(bucket.n for bucket in overall), sum(bucket.failed + bucket.aborted for bucket in overall)
     if not total:
         return "<b>unknown</b><br><small>no finished request is in the evidence</small>"
-    worst = [f"<br><small>{escape(finding.statement)}{citations(finding.citations[:1], most=1)}</small>" for finding in confirmed if finding.first_affected]
+    worst = [f"<br><small>{escape(finding.statement)}{citations(finding.citations[:1], most=1)}</small>" for finding in confirmed if finding.first_affected][
+        :MOST_STATED
+    ]
     return f"<b>{bad / total:.1%}</b> failed or were aborted: {bad:,} of {total:,}{note('requests_by_bucket', 'query')}{''.join(worst)}"
 
 

@@ -55,7 +55,7 @@ def long_running(ground: Ground, symptom: Symptom, *, running_s: float, idle_s: 
         if long:
             worst = max(long, key=lambda pair: pair[1][column])[1]
             said = worst.get("statement") or worst.get("last_statement") or ""
-            statement = f"{len(long)} {what} {limit:g} s, the longest for {worst[column]:,.0f} s (pid {worst['pid']}, {worst['application'] or worst['role']}): {said[:160]}"
+            statement = f"{len(long)} {what} {limit:g} s, the longest for {worst[column]:,.0f} s (pid {worst['pid']}, {worst['application'] or worst['role']}): {said[:160]}."
             parts.append(
                 confirmed(symptom, statement, [told.at(f"/data/rows/{place}") for place, _ in long[:5]], told.answer.asked_at, longest_s=worst[column])
             )

@@ -124,7 +124,7 @@ def replay_unmoved(
         )
     since = told.answer.asked_at - still
     statement = f"No replay position has moved for {_span(still)}, since {since:%H:%M:%S} UTC."
-    reasons, cited, first = _why_it_should_move(ground, since, feature, method, signs, errors, keepalive, silent, patience, least)
+    reasons, cited, first = _why_it_should_move(ground, since, told.answer.asked_at, feature, method, signs, errors, keepalive, silent, patience, least)
     if not reasons:
         reason = "a quiet topic looks the same: no newer order waits, no error and no dead stream is in the evidence"
         return inconclusive(symptom, statement, reason, [told.at("/data/positions")])
@@ -133,25 +133,28 @@ def replay_unmoved(
     )
 
 
-def _why_it_should_move(ground: Ground, since: datetime, feature: str, method: str, signs: Sequence[str], errors: Sequence[str], keepalive: Sequence[str], silent: timedelta, patience: timedelta, least: int) -> tuple[list[str], list[Citation], datetime | None]:  # fmt: skip
+def _why_it_should_move(ground: Ground, since: datetime, asked: datetime, feature: str, method: str, signs: Sequence[str], errors: Sequence[str], keepalive: Sequence[str], silent: timedelta, patience: timedelta, least: int) -> tuple[list[str], list[Citation], datetime | None]:  # fmt: skip
+    """What logs know, between its last move and the asking, that should have moved it; with citations, and since when."""
     reasons: list[str] = []
     cited: list[Citation] = []
     firsts: list[datetime] = []
     if cannot_speak(ground):
         return [], [], None
-    orders = [one for one in _orders(ground, feature, method) if one.first > since]
-    waiting = _waiting(ground, orders, [one for one in ground.signs(signs) if one.last > since], patience)
-    if waiting and waiting.n >= least and waiting.until is None:
-        reasons.append(f"{waiting.n} newer orders wait")
-        cited.append(_cited(ground, waiting))
-        firsts.append(waiting.orders[0].first)
-    failures = [one for one in ground.signs(errors) if one.last > since]
-    if sum(one.n for one in failures) >= 1:
-        reasons.append(f"the subscription had {sum(one.n for one in failures)} errors")
+    end = min(asked, ground.spoken["last"])
+    waiting = [one for one in _orders(ground, feature, method) if since < one.first <= end - patience]
+    arrived = [one for one in ground.signs(signs) if since < one.last and one.first <= end]
+    if not arrived and sum(one.n for one in waiting) >= least:
+        reasons.append(f"{sum(one.n for one in waiting)} newer orders waited")
+        cited.append(_cited(ground, Waiting(tuple(waiting), since, None)))
+        firsts.append(waiting[0].first)
+    failures = [one for one in ground.signs(errors) if since < one.last and one.first <= end]
+    if failures:
+        n = sum(one.n for one in failures)
+        reasons.append(f"the subscription failed ({n} {'record' if n == 1 else 'records'})")
         cited += of_signs(ground, failures)
         firsts.append(failures[0].first)
-    alive = ground.signs([*keepalive, *signs])
-    if ground.signs(keepalive) and ground.spoken["last"] - alive[-1].last > silent:
+    alive = [one for one in ground.signs([*keepalive, *signs]) if one.first <= end]
+    if any(one.first <= end for one in ground.signs(keepalive)) and end - alive[-1].last > silent:
         reasons.append(f"the stream is dead: neither event nor keepalive since {alive[-1].last:%H:%M:%S} UTC")
         cited += of_signs(ground, alive[-1:])
         firsts.append(alive[-1].last)

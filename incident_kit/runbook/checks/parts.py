@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from incident_kit.logs.signs import Shown
 from incident_kit.model.answer import Told
-from incident_kit.model.finding import Absence, Citation, Figure, Finding, Line, Symptom, Verdict
+from incident_kit.model.finding import Absence, Citation, Figure, Finding, Line, Pointer, Symptom, Verdict
 from incident_kit.model.times import Window
 from incident_kit.runbook.ground import Ground
 
@@ -57,7 +57,8 @@ def together(ground: Ground, symptom: Symptom, parts: Iterable[Finding]) -> Find
         by_verdict[part.verdict].append(part)
     seen, unclear, absent, unasked = (by_verdict[verdict] for verdict in (Verdict.CONFIRMED, Verdict.INCONCLUSIVE, Verdict.RULED_OUT, Verdict.NOT_CHECKED))
     if seen:
-        return _seen(symptom, seen, [part for part in absent if _is_answer(part)])
+        told = any(isinstance(citation, Pointer) for part in seen for citation in part.citations)
+        return _seen(symptom, seen, [] if told else [part for part in absent if _is_answer(part)])
     citations = tuple(citation for part in (*unclear, *absent) for citation in part.citations)
     statement = " ".join(dict.fromkeys(part.statement for part in (*unclear, *absent)))
     if unclear:
