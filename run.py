@@ -10,6 +10,7 @@ Needs Python 3.11+ and nothing else. The first call makes `.venv` beside this fi
     lint            ruff, and mypy --strict on the package
     lab             JupyterLab on the recorded incident
     bench           the measured figures of the README
+    truth           what triage says of the recorded incidents, beside what was done to them
     pictures        the pictures of the README
     COMMAND ...     any other incident-kit command, e.g. `python3 run.py scenarios`
 """
@@ -52,7 +53,7 @@ def main(argv: list[str]) -> int:
         return 2
     # As the packages are: a process that may not write bytecode would compile all of it at every start.
     compileall.compile_dir(ROOT / "incident_kit", quiet=2)
-    folder = ROOT if argv[0] == "test" else None
+    folder = ROOT if argv[0] in ("test", "pictures") else None
     return subprocess.call(command_line(argv[0], argv[1:]), cwd=folder, env=child_environment())
 
 
@@ -68,8 +69,10 @@ def command_line(command: str, arguments: list[str]) -> list[str]:
         return [python, str(ROOT / "tests" / "live.py"), *arguments]
     if command == "bench":
         return [python, str(ROOT / "tests" / "benchmarks" / "bench.py"), *arguments]
+    if command == "truth":
+        return [python, str(ROOT / "tests" / "truth.py"), *arguments]
     if command == "pictures":
-        return [python, str(ROOT / "tests" / "pictures.py"), *arguments]
+        return [python, "-m", "tests.pictures", *arguments]
     return [str(BIN / "incident-kit"), command, *arguments]
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from incident_kit.errors import IncidentKitError, InputError
+from incident_kit.errors import IncidentKitError, InputError, LogFileError
 
 DONE, INCOMPLETE, INTERRUPTED = 0, 3, 130
 
@@ -28,6 +28,15 @@ Reports = Annotated[Path | None, typer.Option("--reports", help="Where incidents
 RunbookFolder = Annotated[str, typer.Option("--runbook", help="A folder of your own runbook data.")]
 LogZone = Annotated[str, typer.Option("--log-tz", help="The zone of times in logs that name none, such as Asia/Tokyo [log_zone of the configuration].")]
 DateOrder = Annotated[str, typer.Option("--date-order", help="mdy, dmy or ymd, where a log's own dates do not tell.")]
+Log = Annotated[list[Path] | None, typer.Option("--log", "-l", help="A log file, plain or packed; - is standard input. Repeatable [as configured].")]
+Since = Annotated[str, typer.Option("--since", help="Start of the window: -30m, 14:05 or ISO 8601.")]
+Until = Annotated[str, typer.Option("--until", help="End of the window.")]
+EvidenceFolder = Annotated[Path | None, typer.Option("--evidence", help="Evidence that was collected before: an incident, a run, a folder.")]
+Live = Annotated[bool, typer.Option("--live", help="Ask the live systems too, read-only.")]
+EnvFile = Annotated[Path | None, typer.Option("--env-file", help="The BFF's environment file: which settings are set, and where its systems are.")]
+BudgetS = Annotated[float, typer.Option("--budget", help="Seconds that asking the live systems may take.", min=1)]
+Preserve = Annotated[str, typer.Option("--preserve", help="How much of a log is kept: its window, or the whole of it [as the scenario says].")]
+MaxEvidence = Annotated[int, typer.Option("--max-evidence", help="Most bytes of evidence an incident may hold.")]
 Zone = Annotated[str, typer.Option("--tz", help="The zone of times you type without an offset [as configured, else UTC].")]
 
 
@@ -96,15 +105,16 @@ def scenarios(runbook: RunbookFolder = "") -> None:
 def report(
     scenario: Annotated[str, typer.Argument(help="A scenario, as `incident-kit scenarios` lists them.")],
     incident_id: Annotated[str, typer.Argument(metavar="[ID]", help="The incident [a new one].")] = "",
-    log: Annotated[list[Path] | None, typer.Option("--log", "-l", help="A log file, plain or packed; - is standard input. Repeatable.")] = None,
-    since: Annotated[str, typer.Option(help="Start of the window: -30m, 14:05 or ISO 8601.")] = "",
-    until: Annotated[str, typer.Option(help="End of the window.")] = "",
-    evidence: Annotated[Path | None, typer.Option(help="Evidence that was collected before: an incident, a run, a folder.")] = None,
-    live: Annotated[bool, typer.Option("--live", help="Ask the live systems too, read-only.")] = False,
-    env_file: Annotated[Path | None, typer.Option("--env-file", help="The BFF's environment file: which settings are set, and where its systems are.")] = None,
-    budget: Annotated[float, typer.Option(help="Seconds that asking the live systems may take.", min=1)] = 20,
+    log: Log = None,
+    since: Since = "",
+    until: Until = "",
+    evidence: EvidenceFolder = None,
+    live: Live = False,
+    env_file: EnvFile = None,
+    budget: BudgetS = 20,
     parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE, a further parameter of the notebook.")] = None,
-    max_evidence: Annotated[int, typer.Option(help="Most bytes of evidence an incident may hold.")] = 2 << 30,
+    preserve: Preserve = "",
+    max_evidence: MaxEvidence = 2 << 30,
     reports: Reports = None,
     runbook: RunbookFolder = "",
     tz: Zone = "",
@@ -126,16 +136,20 @@ def report(
 
     settings = configuration.load()
     runbook = runbook or settings.runbook
-    title = load(runbook).scenario(scenario).title
+    book = load(runbook)
+    title, whole = book.title(scenario), _whole(preserve, book.preserves_whole(scenario))
     given = _parameters(scenario, runbook, parameter or [])
     bounds = _bounds(since, until, tz)
-    if bool(log or live) == bool(evidence):
+    logs = log or ([] if evidence else settings.log_files())
+    if bool(logs or live) == bool(evidence):
         raise InputError(
             "give either log files (-l LOG, repeatable), --live or both, or --evidence DIR. "
             "Example: incident-kit report high_error_rate -l combined.log --since -30m --live"
+            + (f"\nWithout -l the configured logs are taken, and none is there: {', '.join(settings.logs) or '(none configured)'}." if not evidence else "")
         )
-    if env_file and not live:
-        raise InputError("--env-file is read only when live systems are asked: add --live.")
+    if logs and not log:
+        _say(f"Logs, as configured: {', '.join(map(str, logs))}")
+    _check_live(live, env_file)
     if evidence:
         store = open_evidence(evidence)
         store.items()  # a damaged item is named before an incident is made
@@ -143,9 +157,15 @@ def report(
         _make_run(incident, scenario, store, runbook, bounds, given)
         return
     unsaid = _unsaid(log_tz, date_order)
-    with spooled(log or []) as paths:
-        if paths:
-            check_logs(paths, *bounds, unsaid)  # before an incident's folder is made for logs that cannot be used
+    unusable = []
+    with spooled(logs) as paths:
+        try:
+            if paths:
+                check_logs(paths, *bounds, unsaid)  # before an incident's folder is made for logs that cannot be used
+        except LogFileError as error:
+            if log or not live:
+                raise
+            unusable, paths = [f"the configured logs could not be preserved: {error}"], []  # nobody named them, and the systems can be asked all the same
         incident = replace(load_or_create(_reports(reports), incident_id or None, title), limit_bytes=max_evidence)
         collected = collect(
             incident,
@@ -156,10 +176,115 @@ def report(
             budget_s=budget,
             told=_say,
             unsaid=unsaid,
+            whole=whole,
             hide_ip_addresses=settings.hide_ip_addresses,
         )
     window = (collected.window.since, collected.window.until)
-    _make_run(incident, scenario, incident.evidence, runbook, window, given, [item.id for item in collected.items], collected.lost)
+    _make_run(
+        incident,
+        scenario,
+        incident.evidence,
+        runbook,
+        window,
+        given,
+        [item.id for item in collected.items],
+        [*unusable, *collected.lost],
+        INTERRUPTED if collected.interrupted else INCOMPLETE,
+    )
+
+
+@app.command()
+def triage(
+    incident_id: Annotated[str, typer.Argument(metavar="[ID]", help="The incident [a new one].")] = "",
+    log: Log = None,
+    since: Since = "",
+    until: Until = "",
+    evidence: EvidenceFolder = None,
+    live: Live = False,
+    env_file: EnvFile = None,
+    budget: BudgetS = 20,
+    preserve: Preserve = "",
+    as_json: Annotated[bool, typer.Option("--json", help="The ranking as JSON.")] = False,
+    max_evidence: MaxEvidence = 2 << 30,
+    reports: Reports = None,
+    runbook: RunbookFolder = "",
+    tz: Zone = "",
+    log_tz: LogZone = "",
+    date_order: DateOrder = "",
+) -> None:
+    """What is it? All symptoms of all scenarios, ranked, in about a second; without sources, from the configured logs.
+
+    Example: incident-kit triage -l /var/log/bff/combined.log --since -30m --live --env-file /srv/bff/.env
+    """
+    from dataclasses import replace
+
+    from incident_kit import configuration
+    from incident_kit.collect import check_logs
+    from incident_kit.evidence.incident import load_or_create
+    from incident_kit.evidence.store import open_evidence
+    from incident_kit.logs.archives import spooled
+    from incident_kit.model.times import iso
+    from incident_kit.runbook.data import load
+    from incident_kit.triage import collect_and_rank, rank_evidence
+
+    settings = configuration.load()
+    runbook = runbook or settings.runbook
+    book, bounds, unsaid, whole = load(runbook), _bounds(since, until, tz), _unsaid(log_tz, date_order), _whole(preserve, False)
+    if evidence and (log or live):
+        raise InputError("give either log files (-l LOG) and --live, or --evidence DIR.")
+    _check_live(live, env_file)
+    if evidence:
+        stored = open_evidence(evidence)
+        ranking = rank_evidence(book, stored, stored.window(*(iso(bound) if bound else "" for bound in bounds)))
+        _show(ranking, as_json, incident_id, str(evidence), runbook)
+        return
+    with spooled(log or ([] if live else _configured_logs(settings))) as paths:
+        if paths:
+            check_logs(paths, *bounds, unsaid)
+        incident = replace(load_or_create(_reports(reports), incident_id or None, book.title("triage")), limit_bytes=max_evidence)
+        ranking = collect_and_rank(
+            incident, book, paths, *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, unsaid=unsaid, whole=whole,
+            hide_ip_addresses=settings.hide_ip_addresses, say=_say,
+            first=lambda found: None if as_json else _print_ranking("From the logs alone:", found),
+        )  # fmt: skip
+    _show(ranking, as_json, incident.id, str(incident.folder), runbook)
+    if ranking.lost:
+        raise typer.Exit(INCOMPLETE)
+
+
+@app.command()
+def recheck(
+    incident_id: Annotated[str, typer.Argument(metavar="[ID]", help="The incident [the newest one].")] = "",
+    every: Annotated[str, typer.Option("--every", help="Again and again, so far apart: 30s, 5m.")] = "",
+    within: Annotated[str, typer.Option("--for", help="For so long.")] = "1h",
+    as_json: Annotated[bool, typer.Option("--json", help="Before and after as JSON.")] = False,
+    reports: Reports = None,
+    runbook: RunbookFolder = "",
+) -> None:
+    """The same symptoms again, from the same logs and systems: before, and after.
+
+    Example: incident-kit recheck 20261123-a1b2 --every 5m --for 1h
+    """
+    import time
+
+    from incident_kit import configuration
+    from incident_kit.evidence.incident import load, newest
+    from incident_kit.model.times import parse_duration
+    from incident_kit.runbook.data import load as load_runbook
+    from incident_kit.triage import recheck as ask_again
+
+    settings = configuration.load()
+    base = _reports(reports)
+    incident, book = load(base / incident_id) if incident_id else newest(base), load_runbook(runbook or settings.runbook)
+    apart_s, ends = parse_duration(every).total_seconds() if every else 0.0, time.monotonic() + parse_duration(within).total_seconds()
+    while True:
+        changes, ranking = ask_again(incident, book, settings, _say)
+        _show_changes(changes, as_json)
+        if not apart_s or time.monotonic() + apart_s > ends:
+            break
+        time.sleep(apart_s)
+    if ranking.lost:
+        raise typer.Exit(INCOMPLETE)
 
 
 @app.command()
@@ -214,8 +339,10 @@ def parse(
 
     Example: incident-kit parse combined.log error.log.1.gz --to csv > records.csv
     """
+    from incident_kit import configuration
     from incident_kit.logs.archives import spooled
     from incident_kit.logs.export import FORMS, export
+    from incident_kit.model.redaction import Redaction
     from incident_kit.runbook.data import load
 
     if to not in FORMS:
@@ -227,6 +354,7 @@ def parse(
         accounts = export(
             paths, sys.stdout, to, _bounds(since, until, tz), load(runbook).dependencies, _unsaid(log_tz, date_order),
             lambda count: print(f"\r{count:,} records", end="", file=sys.stderr, flush=True) if on_terminal else None,
+            Redaction(ip_addresses=configuration.load().hide_ip_addresses),
         )  # fmt: skip
     if on_terminal:
         print("\r\033[K", end="", file=sys.stderr)
@@ -288,7 +416,7 @@ def lab(
     os.execve(sys.executable, lab_command(folder, arguments or []), lab_environment(environment))
 
 
-def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tuple[datetime | None, datetime | None] = (None, None), given: dict[str, Any] | None = None, only: list[str] | None = None, lost: Sequence[str] = ()) -> None:  # fmt: skip
+def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tuple[datetime | None, datetime | None] = (None, None), given: dict[str, Any] | None = None, only: list[str] | None = None, lost: Sequence[str] = (), code_if_lost: int = INCOMPLETE) -> None:  # fmt: skip
     from incident_kit.model.times import iso
     from incident_kit.report.run import make_run
     from incident_kit.runbook.data import load
@@ -297,12 +425,66 @@ def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tu
     _say(f"Window: {window}")
     items = [item for item in store.items() if only is None or item.id in only or item.secret]
     run = make_run(incident, load(runbook), scenario, items, window, given, lost)
-    _sealed(run)
+    _sealed(run, code_if_lost)
     if lost:
-        raise typer.Exit(INCOMPLETE)
+        raise typer.Exit(code_if_lost)
 
 
-def _sealed(run: Any) -> None:
+def _show(ranking: Any, as_json: bool, incident_id: str, evidence: str, runbook: str) -> None:
+    """The ranking, and what to type next."""
+    import json
+
+    from incident_kit.report.terminal import next_command
+    from incident_kit.runbook.data import TRIAGE
+
+    if as_json:
+        print(json.dumps([one.to_json() for one in ranking.ranked], indent=1, ensure_ascii=False))
+        return
+    _print_ranking(f"Window: {ranking.window}", ranking)
+    print(f"\nNext: {next_command(ranking.first.scenario.id if ranking.first.confirmed else TRIAGE, incident_id, evidence, ranking.window, runbook)}")
+
+
+def _print_ranking(heading: str, ranking: Any) -> None:
+    from incident_kit.report.terminal import ranking_lines
+
+    print("\n".join([heading, *ranking_lines(ranking.ranked)]), flush=True)
+
+
+def _show_changes(changes: Any, as_json: bool) -> None:
+    import json
+
+    from incident_kit.report.terminal import change_lines
+
+    if as_json:
+        print(
+            json.dumps(
+                [{"id": before.symptom, "before": before.to_json(), "after": after.to_json()} for before, after in changes], indent=1, ensure_ascii=False
+            )
+        )
+        return
+    print("\n".join([f"Again at {datetime.now(UTC):%H:%M:%S} UTC:", *change_lines(changes)]), flush=True)
+
+
+def _configured_logs(settings: Any) -> list[Path]:
+    """The logs of the configuration that are there. Raises InputError without any."""
+    found: list[Path] = settings.log_files()
+    if not found:
+        raise InputError(f"no log: {', '.join(settings.logs)} names none here. Give them with -l LOG, ask --live, or name them in incident-kit.toml.")
+    return found
+
+
+def _whole(preserve: str, otherwise: bool) -> bool:
+    if preserve not in ("", "window", "whole"):
+        raise InputError(f"--preserve takes window or whole, not {preserve!r}.")
+    return preserve == "whole" if preserve else otherwise
+
+
+def _check_live(live: bool, env_file: Path | None) -> None:
+    if env_file and not live:
+        raise InputError("--env-file is read only when live systems are asked: add --live.")
+
+
+def _sealed(run: Any, code_if_lost: int = INCOMPLETE) -> None:
     for line in run.headlines():
         _say(line)
     for doubt in run.doubts:
@@ -312,12 +494,11 @@ def _sealed(run: Any) -> None:
     if run.error:
         _say(f"The notebook stopped: {run.error}. What it had done by then is sealed.")
     if run.error or run.lost:
-        raise typer.Exit(INCOMPLETE)
+        raise typer.Exit(code_if_lost)
 
 
 def _parameters(scenario: str, runbook: str, given: list[str]) -> dict[str, Any]:
-    from incident_kit import places
-    from incident_kit.report.notebook import check_parameters
+    from incident_kit.report.notebook import check_parameters, notebook_of
     from incident_kit.runbook.data import load
 
     pairs = [text.partition("=") for text in given]
@@ -326,7 +507,7 @@ def _parameters(scenario: str, runbook: str, given: list[str]) -> dict[str, Any]
             raise InputError(f"-p takes NAME=VALUE, not {name!r}.")
     parameters = {name: value for name, _, value in pairs}
     if parameters:
-        check_parameters(places.notebooks() / load(runbook).scenario(scenario).notebook, parameters)
+        check_parameters(notebook_of(load(runbook), scenario), parameters)
     return parameters
 
 

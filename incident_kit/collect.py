@@ -20,7 +20,7 @@ from incident_kit.configuration import Configuration
 from incident_kit.errors import EvidenceError, LogFileError
 from incident_kit.evidence import journal
 from incident_kit.evidence.incident import Incident
-from incident_kit.evidence.store import BEFORE_AN_ANSWER, Evidence, Incoming, Item
+from incident_kit.evidence.store import Evidence, Incoming, Item
 from incident_kit.logs.slices import MARGIN, NOTHING_TOLD, OpenLog, Span, open_log
 from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window, iso
@@ -43,12 +43,13 @@ class Collected:
 def collect(
     incident: Incident, paths: Sequence[Path], since: datetime | None = None, until: datetime | None = None, *,
     live: Configuration | None = None, env_file: Path | None = None, budget_s: float = BUDGET_S, told: Callable[[str], None] = lambda line: None,
-    unsaid: Unsaid = NOTHING_TOLD, hide_ip_addresses: bool = False,
+    unsaid: Unsaid = NOTHING_TOLD, hide_ip_addresses: bool = False, whole: bool = False,
 ) -> Collected:  # fmt: skip
     """Ask the live systems, if `live` says where they are, and preserve the window of each log; the journal says who did so.
 
     The systems come first: what one says now is gone in a minute, a log is not. `told` gets a line for every answer and
-    remark as it comes. Ctrl-C ends the asking and keeps what has come; the logs are preserved all the same. Where systems were asked, a log for which there is no room does not end it. Raises what
+    remark as it comes. `whole` keeps all of each log, not only its window. Ctrl-C ends the asking and keeps what has come; the logs are
+    preserved all the same. Where systems were asked, a log for which there is no room does not end it. Raises what
     `collect_logs` raises.
     """
     evidence, lost = incident.evidence, list[str]()
@@ -64,7 +65,7 @@ def collect(
     logs_kept = None
     if paths:
         try:
-            logs_kept = collect_logs(evidence, paths, since, until, unsaid)
+            logs_kept = collect_logs(evidence, paths, since, until, unsaid, whole)
         except EvidenceError as error:
             if not live:
                 raise
@@ -75,8 +76,8 @@ def collect(
             asked.interrupted = True
             lost.append("the logs were not preserved: Ctrl-C was pressed before that was done")
     if logs_kept is None:
-        end = until or datetime.now(UTC)
-        logs_kept = Collected(Window(since or end - BEFORE_AN_ANSWER, end), (), ())
+        begun = min((answer.asked_at for answer in asked.answers), default=datetime.now(UTC) - timedelta(seconds=1))
+        logs_kept = Collected(Window(since or begun, until or datetime.now(UTC)), (), ())
     for item in logs_kept.items:
         journal.append(incident.journal, "custody", f"preserved item {item.id}: {item.size_bytes} bytes of {item.origin}, sha256 {item.sha256}")
     for line in (*logs_kept.notes, *(f"{item.origin}: {remark}" for item in logs_kept.items for remark in item.details["notes"]), *lost):
@@ -85,25 +86,25 @@ def collect(
 
 
 def collect_logs(
-    evidence: Evidence, paths: Sequence[Path], since: datetime | None = None, until: datetime | None = None, unsaid: Unsaid = NOTHING_TOLD
+    evidence: Evidence, paths: Sequence[Path], since: datetime | None = None, until: datetime | None = None, unsaid: Unsaid = NOTHING_TOLD, whole: bool = False
 ) -> Collected:  # fmt: skip
-    """Preserve the window of each log. Without `since`: the last two hours before the newest dated record.
+    """Preserve the window of each log, or the `whole` of it. Without `since`: the last two hours before the newest dated record.
 
     `unsaid` is kept with every slice, so that it is read later as it was read now.
 
     Raises LogFileError before anything is stored if one of the files cannot be used, ParameterError for a window that
     ends before it begins.
     """
-    known, old = _times_of(paths, since, unsaid)
+    known, old = _times_of(paths, None if whole else since, unsaid)
     window, notes = choose_window(known, since, until)
     notes += [f"{path}: not opened, it was last written at {iso(written)}, before the window" for path, written in old.items()]
     items = []
     for path in known:
         times = known[path]
-        if times and (times[1] < window.since - MARGIN or times[0] > window.until + MARGIN):
+        if times and not whole and (times[1] < window.since - MARGIN or times[0] > window.until + MARGIN):
             notes.append(f"{path}: not preserved, its records ({iso(times[0])} to {iso(times[1])}) lie outside the window")
             continue
-        items.append(preserve(evidence, path, window, unsaid))
+        items.append(preserve(evidence, path, window, unsaid, whole))
     return Collected(window, tuple(items), tuple(notes))
 
 
@@ -160,17 +161,17 @@ def choose_window(known: dict[Path, tuple[datetime, datetime] | None], since: da
     return Window(since, until), notes
 
 
-def preserve(evidence: Evidence, path: Path, window: Window, unsaid: Unsaid = NOTHING_TOLD) -> Item:
-    """Store the slice of one log for the window."""
+def preserve(evidence: Evidence, path: Path, window: Window, unsaid: Unsaid = NOTHING_TOLD, whole: bool = False) -> Item:
+    """Store the slice of one log for the window, or the `whole` of it."""
     asked_at, begun = datetime.now(UTC), time.monotonic()
     with open_log(path, unsaid) as file:
         margin = MARGIN
         while True:
-            span = span_of(file, window, margin)
+            span = Span(0, file.size, file.size) if whole else span_of(file, window, margin)
             incoming = evidence.receive(file_blocks(file, span))
             lateness = lateness_of(incoming, file.recognition.zones.written, unsaid)
-            whole = span.start == 0 and span.end == span.size
-            if whole or lateness <= margin / 2:
+            all_of_it = span.start == 0 and span.end == span.size
+            if all_of_it or lateness <= margin / 2:
                 break
             incoming.discard()
             margin *= 2
@@ -184,7 +185,7 @@ def preserve(evidence: Evidence, path: Path, window: Window, unsaid: Unsaid = NO
         details = {
             "path": str(path.resolve()), "size_bytes": span.size, "inode": status.st_ino,
             "modified_at": iso(datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC)),
-            "before_bytes": span.start, "after_bytes": span.size - span.start - incoming.size_bytes, "whole": whole,
+            "before_bytes": span.start, "after_bytes": span.size - span.start - incoming.size_bytes, "whole": all_of_it,
             "packing": file.packing, "window": window.to_json(), "margin_s": margin.total_seconds(),
             "lateness_ms": lateness / timedelta(milliseconds=1), "notes": notes, "unsaid": unsaid.to_json(),
         }  # fmt: skip

@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,10 @@ class Configuration:
     targets: Targets = field(default_factory=Targets)
     features: Mapping[str, str] = field(default_factory=dict)
     contacts: Mapping[str, str] = field(default_factory=dict)
+
+    def log_files(self) -> list[Path]:
+        """The logs of the patterns, as they are there now."""
+        return sorted({Path(name) for pattern in self.logs for name in glob(pattern) if Path(name).is_file()})
 
 
 TEMPLATE = """\

@@ -54,7 +54,7 @@ class Investigation:
             raise ParameterError("a note needs a text, such as incident.note('Restarted the BFF', kind='action', at='09:58').")
         if kind in BOOKKEEPING:
             raise ParameterError(f"{kind!r} is what the tool itself writes. Choose another kind, such as note or action.")
-        happened = self._moment(at) if isinstance(at, str) and at else at or None
+        happened = _moment(at, self.incident) if isinstance(at, str) and at else at or None
         for entry in journal.entries(self.incident.journal):
             if (entry.kind, entry.text) == (kind, redact(text)) and happened in (None, entry.at):
                 return Html(f"<p>Noted already, as line {entry.line} of the journal, for {time(entry.at)}.</p>")
@@ -85,7 +85,8 @@ class Investigation:
         bounds = [parse_time(text, datetime.now(UTC), zone) if text else None for text in (since, until)]
         unsaid = Unsaid(settings.log_zone, settings.date_order, settings.formats)
         collected = collect(
-            self.incident, paths, *bounds, live=settings if live else None, env_file=Path(env_file) if env_file else None, told=print, unsaid=unsaid
+            self.incident, paths, *bounds, live=settings if live else None, env_file=Path(env_file) if env_file else None, told=print, unsaid=unsaid,
+            hide_ip_addresses=settings.hide_ip_addresses,
         )  # fmt: skip
         listed = "".join(f"<li><code>{item.id}</code> {escape(item.origin)}, {item.size_bytes:,} bytes</li>" for item in collected.items)
         window = period(collected.window.since, collected.window.until)
@@ -106,14 +107,6 @@ class Investigation:
         told = f"<p>The report says of this notebook:</p><ul>{doubted}</ul>" if doubted else "<p>Every cell was run in order, as it stands.</p>"
         return Html(f"<p><strong>Sealed</strong>: <code>{escape(run.report)}</code><br>Digest: <code>{run.digest}</code></p>{told}")
 
-    def _moment(self, text: str) -> datetime:
-        assert self.incident  # its callers have looked  # noqa: S101
-        try:
-            end = self.incident.evidence.window().until
-        except IncidentKitError:  # no evidence yet
-            end = datetime.now(UTC)
-        return parse_near(text, end)
-
     def _repr_html_(self) -> str:
         if self.incident is None:
             return _not_here("worked on")
@@ -125,6 +118,14 @@ class Investigation:
             + (table(["Time", "Kind", "What was noted", "By"], rows) if rows else "<p>Nothing is noted yet.</p>")
             + self.incident.evidence._repr_html_()
         )
+
+
+def _moment(text: str, incident: Incident) -> datetime:
+    try:
+        end = incident.evidence.window().until
+    except IncidentKitError:  # no evidence yet
+        end = datetime.now(UTC)
+    return parse_near(text, end)
 
 
 def _not_here(done: str) -> Html:

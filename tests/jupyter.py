@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -114,7 +115,7 @@ class Screen:
     def run_all(self) -> None:
         """Run, Run All Cells, until the last cell has run."""
         self.menu("Run", "Run All Cells")
-        self.last_cell.locator(".jp-InputPrompt", has_text="]:").filter(has_not_text="*").filter(has_not_text="[ ]").wait_for()
+        self.last_cell.locator(".jp-InputPrompt").filter(has_text=re.compile(r"\[\d+\]:")).wait_for(state="attached")
 
     def cell(self, source: str) -> Locator:
         """The code cell with this text in it, which stays the one when its text is changed, or cells come and go above it."""

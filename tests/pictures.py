@@ -12,7 +12,9 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.jupyter import Screen, running_lab
 
 FOLDER = Path(__file__).parent / "pictures"
 COMMAND = Path(sys.executable).parent / "incident-kit"
@@ -27,6 +29,7 @@ def main() -> None:
         demo = subprocess.run([str(COMMAND), "demo", "--reports", scratch], capture_output=True, text=True, check=True)
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         report(browser, Path(demo.stdout.strip()).as_uri())
+        lab(browser)
         browser.close()
     for picture in sorted(FOLDER.glob("*.png")):
         Image.open(picture).convert("RGB").quantize(128).save(picture, optimize=True)  # a third of the bytes, and nobody sees it
@@ -46,6 +49,23 @@ def report(browser: Browser, address: str) -> None:
     dark.locator("table.timeline tr[data-lane='onset'] a[href^='#l-']").first.click()
     dark.get_by_role("heading", name="In which order did things happen?").evaluate("heading => heading.scrollIntoView()")
     dark.screenshot(path=FOLDER / "report-dark.png")
+
+
+def lab(browser: Browser) -> None:
+    """JupyterLab: the recorded incident looked at from near, and the lines behind it."""
+    with tempfile.TemporaryDirectory(prefix="incident-kit-pictures-") as scratch, running_lab(Path(scratch)) as server:
+        page = browser.new_page(viewport={"width": 1280, "height": 1270})
+        screen = Screen(page, server)
+        screen.open("High error rate or slow responses")
+        page.keyboard.press("Control+B")  # without the list of files
+        screen.run_all()
+        lines = screen.run(screen.cell("near.lines("), "near.lines(\"dependency = 'freebit' AND status >= 500\", most=3)")
+        expect(lines).to_contain_text("Freebit API call failed")
+        screen.save()
+        screen.notebook.get_by_role("heading", name="What does it look like from near?").evaluate("heading => heading.scrollIntoView()")
+        page.keyboard.press("Escape")
+        page.wait_for_timeout(1000)  # what scrolled into view is drawn
+        page.screenshot(path=FOLDER / "jupyterlab.png")
 
 
 if __name__ == "__main__":

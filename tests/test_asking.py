@@ -145,10 +145,12 @@ def test_an_interruption_leaves_what_came_and_nothing_running(tmp_path: Path, mo
                 signal.raise_signal(signal.SIGINT)  # as Ctrl-C does, while the others are still awaited
 
         begun = time.monotonic()
-        with pytest.raises(KeyboardInterrupt):
-            ask_live(evidence, QUIET, budget_s=60, heard=heard)
+        asked = ask_live(evidence, QUIET, budget_s=60, heard=heard)
         took_s = time.monotonic() - begun
     stored = {item.origin: item.details["status"] for item in evidence.answers()}
+    assert asked.interrupted
+    assert "interrupted by Ctrl-C" in asked.notes[-1]
+    assert {item.origin for item in asked.items} == set(stored)
     assert stored["redis.ping"] == "ok"
     assert stored["redis.replay"] == "ok"
     reasons = {item.origin: item.details["reason"] for item in evidence.answers()}
@@ -167,12 +169,13 @@ def test_whatever_a_system_says_can_be_stored(tmp_path: Path) -> None:
     assert (data["nested"], data["none"], data["bytes"]) == ([{"a": [1, 2]}], None, "b'\\xff'")
 
 
-def test_a_report_on_answers_alone_covers_the_time_before_them(tmp_path: Path) -> None:
+def test_a_report_on_answers_alone_covers_the_moments_in_which_they_were_given(tmp_path: Path) -> None:
     heard: list[Answer] = []
     ask([answering("one")], 10, heard.append)
     item = store(Evidence(tmp_path), heard[0])
     window = Evidence(tmp_path).window()
-    assert (iso(window.until), window.until - window.since) == (item.asked_at, timedelta(hours=2))
+    assert iso(window.since) == item.asked_at
+    assert timedelta(0) < window.until - window.since < timedelta(seconds=10)
 
 
 def test_an_answer_that_is_not_whole_needs_its_reason() -> None:

@@ -24,6 +24,7 @@ BELOW = {
     "runbook": {"timeline", "analysis", "logs", "evidence", "model", "errors"},
     "report": {"runbook", "timeline", "analysis", "logs", "evidence", "model", "errors", "places"},
     "collect": {"asking", "configuration", "logs", "evidence", "model", "errors"},
+    "triage": {"collect", "asking", "configuration", "runbook", "logs", "evidence", "model", "errors"},
     "investigation": {"collect", "configuration", "report", "timeline", "evidence", "model", "errors"},
     "configuration": {"logs", "model", "errors"},
     "doctor": {"asking", "configuration", "runbook", "evidence", "model", "errors"},

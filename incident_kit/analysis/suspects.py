@@ -93,7 +93,7 @@ def suspects(records: Records, onset: Onset) -> list[Suspect]:
     change = change_at(records, onset)
     if change is None or change.excess < LEAST_EXCESS or change.excess < CHANCE * math.sqrt(change.expected):
         return []
-    found = [*_hosts(change), *_groups(change, "client"), *_groups(change, "route"), *_dependencies(change), *_errors(change)]
+    found = [*_hosts(change), *_groups(change, "client"), *_groups(change, "route"), *_dependencies(change), *_untimed(change), *_errors(change)]
     for look in (_deploys, _traffic, _shared):  # these depend on what else stands out
         found += look(change, found)
     return _ranked(found)
@@ -164,6 +164,29 @@ def _dependencies(change: Change) -> list[Suspect]:
         )
         sure = _sure(excess, share, touched / calls.n_after / rest if rest else CONTRAST) if linked else "low"
         found.append(Suspect("dependency", calls.name, "cause", sure, share, *_call_sides(change, calls), why))
+    return found
+
+
+def _untimed(change: Change) -> list[Suspect]:
+    """Outside systems whose calls nobody times, such as a database or a cache: by the errors that were logged of them."""
+    timed = {calls.name for calls in change.calls if calls.calls_before or calls.calls_after}
+    found = []
+    for name in sorted({errors.dependency for errors in change.errors} - timed - {""}):
+        mine = [errors for errors in change.errors if errors.dependency == name]
+        n_before, n_after = sum(errors.n_before for errors in mine), sum(errors.n_after for errors in mine)
+        requests_before, requests_after = sum(errors.requests_before for errors in mine), sum(errors.requests_after for errors in mine)
+        per_minute = (n_before + 0.5) / change.minutes_before, n_after / change.minutes_after
+        linked = requests_after > 0
+        excess = requests_after - change.everything.n_after * requests_before / change.everything.n_before if linked else float(n_after - n_before)
+        share = change.share(excess)
+        if per_minute[1] < MORE_ERRORS * per_minute[0] or excess < LEAST_EXCESS or share < LEAST_SHARE:
+            continue
+        told = f"in {requests_after} requests: {share:.0%} of what is worse than before" if linked else "in records that name no request: counted, not matched"
+        why = f"{n_after} errors of it after, {n_before} before ({per_minute[1]:.1f} a minute after), {told}. Its calls are not timed."
+        before = Side(n_before, requests_before, n_before, None, n_before / change.minutes_before)
+        after = Side(n_after, requests_after, n_after, None, per_minute[1])
+        sure = _sure(excess, share, per_minute[1] / per_minute[0]) if linked else "low"
+        found.append(Suspect("dependency", name, "cause", sure, share, before, after, why))
     return found
 
 

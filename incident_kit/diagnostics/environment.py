@@ -29,6 +29,8 @@ SECRETS = ("WHMCS_API_IDENTIFIER", "WHMCS_API_SECRET", "SF_CLIENT_ID", "SF_USERN
 FLAG_VALUE = re.compile(
     r"true|false|yes|no|on|off|all|latest|earliest|none|production|staging|development|test|trace|debug|info|warn|error|fatal|-?\d{1,6}", re.I
 )
+# Settings of any name that bound something; of these too only a number or a flag's word is shown.
+LIMITS = re.compile(r"TIMEOUT|BREAKER|RETR(?:Y|IES)|POOL|THROTTLE|RATE_LIMIT")
 LINE = re.compile(r"\s*(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_.]*)\s*=[ \t]*(?P<rest>.*)", re.S)
 MOST_BYTES = 1 << 20
 MOST_NAMES = 300
@@ -96,6 +98,7 @@ def environment(path: Path, pattern: str, talk: Conversation) -> Reply:
     data: dict[str, Any] = {
         "file": str(path), "modified_at": iso(found.modified_at), "unchanged_since_the_process_started": holds,
         "settings": {name: setting(name, found.values.get(name)) for name in (*FLAGS, *ADDRESSES, *SECRETS)},
+        "limits": {name: value for name, value in sorted(found.values.items()) if LIMITS.search(name) and kind_of_name(name) != "secret" and FLAG_VALUE.fullmatch(value)},
         "other_names": sorted(name for name in found.values if name not in (*FLAGS, *ADDRESSES, *SECRETS))[:MOST_NAMES],
         "oddities": list(found.oddities),
     }  # fmt: skip

@@ -39,12 +39,13 @@ ROLLBACK = "ROLLBACK"
 # Settings of Prisma in the address, which libpq does not know. https://www.prisma.io/docs/orm/overview/databases/postgresql
 POOL = ("connection_limit", "pool_timeout", "pgbouncer")
 LIBPQ = ("sslmode", "sslrootcert", "sslkey", "channel_binding", "host", "gssencmode")
+STATEMENT_COUNTS = "statements"  # asked where pg_stat_statements is installed
 STATEMENTS = ("statement", "last_statement")
 # What a role without pg_monitor gets only of its own sessions.
-NEED_MONITOR = ("limits", "connections", "long_running", "idle_in_transaction", "blocking", "replication")
+NEED_MONITOR = ("limits", "connections", "long_running", "idle_in_transaction", "blocking", "replication", STATEMENT_COUNTS)
 IN_ORDER = (
     "server", "limits", "connections", "long_running", "idle_in_transaction", "blocking", "database",
-    "replication", "replication_slots", "replica", "prepared_transactions", "wraparound",
+    "replication", "replication_slots", "replica", "prepared_transactions", "wraparound", "extensions",
 )  # fmt: skip
 
 
@@ -57,6 +58,8 @@ def ask(url: str, talk: Conversation) -> Iterator[Answer]:
             if talk.closed:
                 return
             yield talk.answer(name, title(name), partial(question, line, name))
+        if line.counts_statements and not talk.closed:
+            yield talk.answer(STATEMENT_COUNTS, title(STATEMENT_COUNTS), partial(question, line, STATEMENT_COUNTS))
 
 
 def title(name: str) -> str:
@@ -124,7 +127,7 @@ class Line:
         self._url, self._talk, self._stack = url, talk, stack
         self._connection: psycopg.Connection[dict[str, Any]] | None = None
         self.address = Address("", 0, "", "", "", {}, {})
-        self.sees_all_sessions = True
+        self.sees_all_sessions, self.counts_statements = True, False
         self.asked_at, self.round_trip_ms = datetime.now(UTC), 0.0  # of the last statement
 
     def connect(self) -> None:
@@ -195,6 +198,8 @@ def question(line: Line, name: str) -> Reply:
     data: dict[str, Any] = {"rows": rows}
     if name == "server":
         line.sees_all_sessions = rows[0]["sees_all_sessions"]
+    if name == "extensions":
+        line.counts_statements = any(row["counts_statements"] for row in rows)
     if name == "limits":
         data["pool"] = line.address.pool  # of one process of the application, as far as the address says it
     blind = name in NEED_MONITOR and not line.sees_all_sessions

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from incident_kit.diagnostics import cgroup
 from incident_kit.diagnostics.conversation import Conversation, NoAnswer, Reply
 from incident_kit.model.answer import Answer
 from incident_kit.model.times import iso
@@ -60,18 +61,21 @@ def processes(pattern: str, talk: Conversation) -> Reply:
     begun = time.perf_counter()
     time.sleep(talk.budget.left_s(SAMPLE_S))
     elapsed_s = time.perf_counter() - begun
-    rows = [described(one, cpu, elapsed_s) for one, cpu in zip(fits, before, strict=True)]
+    rows = [
+        {**described(one, cpu, elapsed_s), "restarts": cgroup.restarts(one.process.pid, talk), "limits": cgroup.limits(one.process.pid)}
+        for one, cpu in zip(fits, before, strict=True)
+    ]
     hidden = [row["pid"] for row in rows if row["not_visible"]]
     data = {
         "pattern": pattern, "processes": rows, "cores": psutil.cpu_count(), "load_1m": round(psutil.getloadavg()[0], 2),
         "memory_available_bytes": psutil.virtual_memory().available, "memory_total_bytes": psutil.virtual_memory().total,
-        "restarts": None,  # only what starts it again counts those (pm2, systemd, the container's runtime)
     }  # fmt: skip
     busy = [
         f"process {row['pid']} takes {row['cpu_percent_of_a_core']:.0f} % of one core: its event loop has no time left"
         for row in rows
         if (row["cpu_percent_of_a_core"] or 0) > 90
     ]
+    busy += [warning for row in rows for warning in cgroup.warnings(row["pid"], row["limits"])]
     missing = f"not everything of process {', '.join(map(str, hidden))} may be seen by this user" if hidden else ""
     return Reply(data, warnings=tuple(busy), missing=missing)
 

@@ -29,7 +29,7 @@ from incident_kit.model.times import iso
 # Everything that may be sent, as the ledger begins its lines. AUTH, SELECT and CLIENT concern this connection alone.
 COMMANDS = (
     "AUTH", "SELECT", "CLIENT SETNAME", "CLIENT NO-TOUCH", "PING", "TIME", "INFO", "SLOWLOG GET", "SLOWLOG LEN", "CLIENT LIST", "LATENCY LATEST",
-    "DBSIZE", "SCAN", "TYPE", "PTTL", "OBJECT IDLETIME", "MEMORY USAGE", "GET",
+    "DBSIZE", "SCAN", "TYPE", "PTTL", "OBJECT IDLETIME", "MEMORY USAGE", "GET", "LLEN", "ZCARD",
 )  # fmt: skip
 
 NAME = "incident_kit"
@@ -42,9 +42,14 @@ SCAN_S = 4.0
 MOST_GROUPS = 100
 MOST_REPLAY_KEYS = 100
 MOST_VALUE_BYTES = 1024
+SHARED_BELOW = 10_000
+MOST_QUEUES = 50
+# The states of a job in BullMQ by the type of their key. https://docs.bullmq.io/guide/jobs/
+LISTS, SORTED = ("wait", "paused", "active"), ("prioritized", "delayed", "waiting-children", "failed", "completed")
 REPLAY_PREFIX, QUEUE_PREFIX = "sf:pe:replay:", "bull:"
 # A replay position as CometD (a whole number) and the Pub/Sub API (bytes in base64) give it. Anything else is not shown.
 POSITION = re.compile(r"-?\d{1,20}|[A-Za-z0-9+/_-]{4,44}={0,2}")
+QUEUE_KEY = re.compile(rf"bull:(?P<name>[A-Za-z][\w.-]{{0,63}}):(?P<state>{'|'.join((*LISTS, *SORTED))})", re.ASCII)
 WORD = re.compile(r"[A-Za-z][A-Za-z_-]{0,31}")
 
 
@@ -137,7 +142,7 @@ def permitted(arguments: Sequence[Any]) -> str:
 
 
 class Line:
-    """A connection to one Redis, and what its answers have told so far: INFO's fields, and the replay keys that were met."""
+    """A connection to one Redis, and what its answers have told so far: INFO's fields, and the keys of replay positions and queues that were met."""
 
     def __init__(self, url: str, talk: Conversation, stack: ExitStack) -> None:
         self._url, self._talk, self._stack = url, talk, stack
@@ -145,6 +150,7 @@ class Line:
         self.address = Address("", 0, 0, "", "", False)
         self.info: dict[str, Any] = {}
         self.replay_keys: set[bytes] = set()
+        self.queue_keys: dict[str, set[str]] = {}
         self.scanned = False
 
     def connect(self) -> None:
@@ -324,6 +330,8 @@ def keys(line: Line) -> Reply:
             counts[group(text)] += 1
             if text.startswith(REPLAY_PREFIX):
                 line.replay_keys.add(name)
+            if (queue := QUEUE_KEY.fullmatch(text)) and (queue["name"] in line.queue_keys or len(line.queue_keys) < MOST_QUEUES):
+                line.queue_keys.setdefault(queue["name"], set()).add(queue["state"])
         if cursor == b"0" or monotonic() >= ends:
             break
     line.scanned = cursor == b"0"
@@ -355,6 +363,7 @@ def group(key: str) -> str:
 def replay(line: Line) -> Reply:
     """The age of every position is read before any value: reading one makes its key look freshly used, and equal small numbers share their age."""
     untouched = line.may("CLIENT", "NO-TOUCH", "ON")  # from Redis 7.2 on
+    ages_are_own = bool(line.info.get("maxmemory")) and "lru" in str(line.info.get("maxmemory_policy", ""))
     names = sorted(line.replay_keys)
     positions = [described(line, name) for name in names[:MOST_REPLAY_KEYS]]
     for name, one in zip(names, positions, strict=False):
@@ -362,10 +371,34 @@ def replay(line: Line) -> Reply:
             value = (line.send("GET", name) or b"").decode("utf-8", "replace")
             one["position"] = value if POSITION.fullmatch(value) else None
             one["note"] = "" if one["position"] else "not a position; not shown" if value else "empty"
+            if value.isdigit() and int(value) < SHARED_BELOW and not ages_are_own:
+                one["idle_s"], one["note"] = None, f"Redis keeps one age for all keys that hold the same number below {SHARED_BELOW:,}"
     warnings = [f"{one['key']} expires in {one['expires_in_s']:,.0f} s, and the position with it" for one in positions if one["expires_in_s"] is not None]
     missing = [] if line.scanned else ["not every key was looked at, so there may be more positions"]
     missing += [f"{len(names) - MOST_REPLAY_KEYS} more positions were not read"] if len(names) > MOST_REPLAY_KEYS else []
     return Reply({"positions": positions, "found": len(names), "idle_times_kept": untouched or not names}, warnings=tuple(warnings), missing="; ".join(missing))
+
+
+def queues(line: Line) -> Reply:
+    """How many jobs are in which state; a state without jobs has no key and is 0. Counting looks at keys after the ages of positions were read."""
+    depths = []
+    for name, states in sorted(line.queue_keys.items()):
+        depth: dict[str, Any] = {"queue": name}
+        for state in (*LISTS, *SORTED):
+            depth[state] = count(line, "LLEN" if state in LISTS else "ZCARD", f"{QUEUE_PREFIX}{name}:{state}") if state in states else 0
+        depths.append(depth)
+    missing = "not every key was looked at, so there may be more queues" if not line.scanned else ""
+    return Reply({"queues": depths}, missing=missing)
+
+
+def count(line: Line, command: str, key: str) -> int | None:
+    """The members of a key; None where it is of another type, or not ours to see."""
+    try:
+        return int(line.send(command, key))
+    except NoAnswer as failure:
+        if failure.final:
+            raise
+        return None
 
 
 def described(line: Line, name: bytes) -> dict[str, Any]:
@@ -385,4 +418,5 @@ QUESTIONS: tuple[tuple[str, str, Callable[[Line], Reply]], ...] = (
     ("latency", "How long does a round trip take, and which delays did it notice itself?", latency),
     ("keys", "What lives in this database besides the cache?", keys),
     ("replay", "Which positions of event subscriptions are kept, and how old are they?", replay),
+    ("queues", "How many jobs wait, run, are delayed or have failed in which queue?", queues),
 )

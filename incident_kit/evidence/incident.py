@@ -93,3 +93,11 @@ def load_or_create(reports: Path, incident_id: str | None, title: str) -> Incide
     if incident_id and (reports / incident_id).is_dir():
         return load(reports / incident_id)
     return create(reports, incident_id or new_id(), title)
+
+
+def newest(reports: Path) -> Incident:
+    """The incident that was opened last. Raises EvidenceError where there is none."""
+    found = [load(path.parent) for path in reports.glob("*/incident.toml")]
+    if not found:
+        raise EvidenceError(f"{reports}: no incident in it. Begin with incident-kit triage, or name another place with --reports.")
+    return max(found, key=lambda incident: (incident.opened, incident.id))

@@ -16,13 +16,14 @@ import secrets
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from incident_kit import places
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.journal import Entry, entries
+from incident_kit.model.answer import Answer, ServerClock, Told
 from incident_kit.model.markup import Html, escape, table, time
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import Source, Unsaid
@@ -36,8 +37,6 @@ CONTENT, DESCRIPTION, LEDGER = "content", "item.json", "ledger.jsonl"
 BLOCK_BYTES = 1 << 20
 REDACTION_KIND = "redaction"
 KEY_BYTES = 32
-# What a report covers that rests on answers alone.
-BEFORE_AN_ANSWER = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +99,10 @@ class Evidence:
         """The items that are answers of live systems."""
         return [item for item in self.items() if item.kind == "answer"]
 
+    def told(self) -> list[Told]:
+        """What live systems answered, in the order they were asked."""
+        return [Told(item.id, Answer.from_json(json.loads(item.content.read_bytes()))) for item in self.answers()]
+
     def sources(self) -> list[Source]:
         """The slices as things to read."""
         redaction = self.redaction()
@@ -122,14 +125,13 @@ class Evidence:
         return made
 
     def window(self, since: str = "", until: str = "") -> Window:
-        """The window as given (ISO 8601 with offset), else as the slices were collected for, else the time before the answers.
+        """The window as given (ISO 8601 with offset), else as the slices were collected for, else the time in which live systems answered.
 
         Raises ParameterError, EvidenceError.
         """
         windows = [Window.from_json(item.details["window"]) for item in self.slices()]
         if not windows:
-            asked = [parse_iso(item.asked_at) for item in self.answers()]
-            windows = [Window(at - BEFORE_AN_ANSWER, at) for at in asked]
+            windows = [told.moment for told in self.told()]
         if not windows and not (since and until):
             raise EvidenceError(f"{self.folder}: no slice of a log and no answer in it. Collect some with `incident-kit report SCENARIO -l LOG --live`.")
         return Window(
@@ -158,6 +160,10 @@ class Evidence:
             for item in self.items()
         ]
         return self.notice() + table(["Item", "Kind", "How it was asked", "Asked at", "Bytes", "SHA-256"], rows, numbers=["Bytes"])
+
+    def clocks(self) -> list[tuple[Item, ServerClock]]:
+        """The clocks of the servers that told theirs, each compared with this machine's while it answered."""
+        return [(item, ServerClock.from_json(item.details["clock"])) for item in self.answers() if item.details.get("clock")]
 
     def add(self, blocks: Iterable[bytes], *, kind: str, origin: str, asked: str, asked_at: str, duration_ms: float = 0.0, details: Mapping[str, Any] | None = None, ledger: bytes = b"") -> Item:  # fmt: skip
         """Store the bytes as a new item, with the ledger of what was sent for them, or return the item that already is exactly this."""

@@ -16,6 +16,7 @@ from incident_kit.logs.accounting import Account
 from incident_kit.logs.columns import COLUMNS, TYPES, Dependency, quoted, quoted_name
 from incident_kit.logs.reading import read
 from incident_kit.logs.slices import open_log
+from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window, iso
 
@@ -26,7 +27,7 @@ EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=
 
 def export(
     paths: Sequence[Path], out: TextIO, form: str, bounds: tuple[datetime | None, datetime | None], dependencies: Sequence[Dependency], unsaid: Unsaid,
-    progress: Callable[[int], None] = lambda count: None,
+    progress: Callable[[int], None] = lambda count: None, redaction: Redaction = REDACTION,
 ) -> list[Account]:  # fmt: skip
     """Write the records of the files within `bounds` to `out` in one of FORMS; return what became of every line.
 
@@ -38,7 +39,7 @@ def export(
         with open_log(path, unsaid):
             pass  # says at once, and of every file, what is wrong with it
     window = Window(bounds[0] or EARLIEST, bounds[1] or LATEST) if any(bounds) else None
-    sources = [Source(str(number), path, str(path), unsaid=unsaid) for number, path in enumerate(paths)]
+    sources = [Source(str(number), path, str(path), unsaid=unsaid, redaction=redaction) for number, path in enumerate(paths)]
     with read(sources, window, dependencies=dependencies) as records:
         FORMS[form](_counted(records.rows(), progress), out)
         return records.accounting()

@@ -47,6 +47,8 @@ def redact_file(path: Path, target: Path, redaction: Redaction) -> str:
             for piece in chain([first], pieces):
                 out.write(piece.encode("utf-8", "surrogateescape"))
                 out.flush()
+        except BrokenPipeError:  # the reader has seen enough: `| head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still flushes at its end
         except FileExistsError:
             raise LogFileError(f"{target}: exists already and is left alone. Name a new file with -o.") from None
         except OSError as error:

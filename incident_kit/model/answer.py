@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from incident_kit.model.times import iso, parse_iso
+from incident_kit.model.finding import Pointer
+from incident_kit.model.times import Window, iso, parse_iso
 
 # Half a character, as a system may send one, is written as the escape that JSON has for it.
 LONE_SURROGATES: Any = {"encoding": "utf-8", "errors": "backslashreplace"}
@@ -131,3 +132,20 @@ class Answer:
         told = [self.reason] if self.reason else []
         told += [f"WARNING: {warning}" for warning in self.warnings]
         return f"{self.status.value:>11}  {self.question}  {self.duration_ms:,.0f} ms" + (f"  {'; '.join(told)}" if told else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer and the item that holds it."""
+
+    item: str
+    answer: Answer
+
+    @property
+    def moment(self) -> Window:
+        """The time it speaks of: that of the asking."""
+        return Window(self.answer.asked_at, self.answer.asked_at + timedelta(milliseconds=max(1.0, self.answer.duration_ms)))
+
+    def at(self, pointer: str) -> Pointer:
+        """The citation of a place in it, such as `/data/memory`."""
+        return Pointer(self.item, pointer)

@@ -102,12 +102,16 @@ def citation_words(citation: Citation) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """A symptom of the runbook: decided by the check of that name with these parameters."""
+    """A symptom of the runbook: decided by the check of that name with these parameters.
+
+    `is_cause`: where it is there it says what is wrong, and not only what follows from something that is.
+    """
 
     id: str
     title: str
     check: str
     parameters: Mapping[str, Any]
+    is_cause: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import ast
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from incident_kit.errors import EvidenceError
-from incident_kit.evidence.incident import load
+from incident_kit.evidence.incident import Incident, load
 from incident_kit.evidence.journal import entries
-from incident_kit.evidence.store import RECORDED, Evidence, open_evidence
+from incident_kit.evidence.store import RECORDED, Evidence, Item, open_evidence
 from incident_kit.model.times import iso, parse_iso
 from incident_kit.report.executed import doubts, session_of
-from incident_kit.report.notebook import PARAMETER, cells_digest, read_notebook
+from incident_kit.report.notebook import cells_digest, defaults_of, read_notebook
 from incident_kit.report.results import COMPARED
 from incident_kit.report.run import OUR_PARAMETERS, Run, begin, seal, snapshot
 from incident_kit.runbook.data import load as load_runbook
@@ -41,36 +41,36 @@ def seal_work(folder: Path, name: str = "") -> Run:
     written = (results / FINDINGS).stat().st_mtime
     if path.stat().st_mtime < max(written, session.ended):
         raise EvidenceError(f"{path}: not saved since it was last run. Save it (Ctrl+S), then seal again.")
-    given = defaults_of(notebook)
-    store = open_evidence(RECORDED if given.get("evidence") == RECORDED else folder / str(given.get("evidence", "..")))
-    items = store.items()
+    given = parameters_in(notebook)
+    items = open_evidence(RECORDED if given.get("evidence") == RECORDED else folder / str(given.get("evidence", ".."))).items()
     read = [item for item in items if parse_iso(item.asked_at).timestamp() <= written]
-    doubted = doubts(notebook, session.ran)
-    doubted += [
-        f"item {item.id} ({item.origin}) was collected after the results were written: it is not part of this run"
-        for item in items
-        if item not in read and not item.secret
-    ]
-    noted = [entry for entry in entries(incident.journal) if entry.kind not in BOOKKEEPING and entry.written.timestamp() > written]
-    doubted += [f"line {entry.line} of the journal was noted after the results were written: the timeline does not have it" for entry in noted]
     partial = begin(incident, path.stem)
     data = partial / "data"
     evidence = Evidence(data / "evidence")
     evidence.adopt(read)
     snapshot(incident, load_runbook(given.get("runbook_folder", "")), data)
     shutil.copy2(path, data / "notebook.ipynb")
-    for pattern in COMPARED:
-        for result in results.glob(pattern):
-            target = data / result.relative_to(results)
-            target.parent.mkdir(exist_ok=True)
-            shutil.copy2(result, target)
+    for result in (result for pattern in COMPARED for result in results.glob(pattern)):
+        target = data / result.relative_to(results)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy2(result, target)
     window = evidence.window(given.get("since", ""), given.get("until", ""))
     facts = {
         "scenario": path.stem, "notebook": path.name, "notebook_cells_sha256": cells_digest(notebook), "by_hand": True,
         "parameters": {**given, **OUR_PARAMETERS, "since": iso(window.since), "until": iso(window.until)}, "window": window.to_json(),
-        "started": iso(datetime.now(UTC)), "error": "", "cells_to_doubt": doubted,
+        "started": iso(datetime.now(UTC)), "error": "",
+        "cells_to_doubt": [*doubts(notebook, session.ran), *_later([item for item in items if item not in read and not item.secret], incident, written)],
     }  # fmt: skip
     return seal(incident, partial, facts)
+
+
+def _later(items: Sequence[Item], incident: Incident, written: float) -> list[str]:
+    """What came after the results were written, and so is not in them."""
+    noted = [entry for entry in entries(incident.journal) if entry.kind not in BOOKKEEPING and entry.written.timestamp() > written]
+    return [
+        *(f"item {item.id} ({item.origin}) was collected after the results were written: it is not part of this run" for item in items),
+        *(f"line {entry.line} of the journal was noted after the results were written: the timeline does not have it" for entry in noted),
+    ]
 
 
 def _worked_on(folder: Path, name: str) -> tuple[Path, Path]:
@@ -82,14 +82,9 @@ def _worked_on(folder: Path, name: str) -> tuple[Path, Path]:
     return path, folder / path.stem
 
 
-def defaults_of(notebook: Any) -> dict[str, Any]:
+def parameters_in(notebook: Any) -> dict[str, Any]:
     """The parameters a notebook was run with by hand: the values in its parameters cell."""
-    found: dict[str, Any] = {}
     for cell in notebook.cells:
         if "parameters" in cell.metadata.get("tags", []):
-            for match in filter(None, map(PARAMETER.fullmatch, cell.source.splitlines())):
-                try:
-                    found[match["name"]] = ast.literal_eval(match["default"])
-                except (ValueError, SyntaxError):  # an expression of the person's own: only running it would tell
-                    continue
-    return found
+            return defaults_of(cell.source)
+    return {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,18 +23,16 @@ from incident_kit.model.redaction import redact
 FOLDER = ".executed"
 # A cell of this tag asks a live system; whoever executes a notebook from end to end leaves it out.
 COLLECT = "collect"
-NOT_EXPECTED = {COLLECT, "skip-execution"}  # the latter is nbclient's word, which stock papermill goes by
+# A person runs these at any time; the latter is nbclient's word, which stock papermill goes by.
+NOT_EXPECTED = {COLLECT, "skip-execution"}
 LONGEST_SHOWN = 60
 
 
 def keep_executed(folder: Path) -> None:
     """From now on keep what this kernel runs, and what it has run so far, in the work folder. Outside of a kernel: nothing."""
-    try:
-        from IPython.core.getipython import get_ipython
-    except ImportError:
-        return
-    shell: Any = get_ipython()
-    if shell is None or not getattr(shell, "kernel", None):
+    ipython: Any = sys.modules.get("IPython")  # a kernel has it loaded
+    shell = ipython.get_ipython() if ipython else None
+    if shell is None or not hasattr(shell, "kernel"):
         return
     # The same function for the same folder, which IPython registers once however often the cell is run.
     shell.events.register("post_run_cell", _keeper(folder.resolve(), shell))
@@ -57,6 +56,9 @@ def _keeper(folder: Path, shell: Any) -> Callable[[Any], None]:
 
 
 def digest(text: str) -> str:
+    """SHA-256 of a cell's text; what runs nothing, blank or comments only, is as good as empty."""
+    if all(line.strip() == "" or line.lstrip().startswith("#") for line in text.splitlines()):
+        text = ""
     return hashlib.sha256(text.rstrip("\n").encode()).hexdigest()
 
 
@@ -90,9 +92,10 @@ def doubts(notebook: Any, ran: Mapping[int, str]) -> list[str]:
     for number, cell in cells:
         count = cell.get("execution_count")
         name = f"cell {number} (`{_beginning(cell.source)}`)"
+        if NOT_EXPECTED & set(cell.metadata.get("tags", [])):
+            continue
         if count is None:
-            if not NOT_EXPECTED & set(cell.metadata.get("tags", [])):
-                found.append(f"{name} was not run")
+            found.append(f"{name} was not run")
             continue
         if count < before:
             found.append(f"{name} was run before a cell above it")

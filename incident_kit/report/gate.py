@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from incident_kit.errors import LeakFound
 from incident_kit.model.redaction import REDACTION, Redaction
+from incident_kit.report.results import COMPARED
 
 
 class Shown(NamedTuple):
@@ -47,7 +48,7 @@ def check(data: Path, redaction: Redaction) -> None:
 
 def shown_files(data: Path) -> list[Path]:
     """The files of a run that are made for people: not the evidence, which stays whole."""
-    patterns = ("report.html", "notebook.ipynb", "findings.json", "accounting.json", "timeline.jsonl", "series/*.csv", "charts/*.svg")
+    patterns = ("report.html", "notebook.ipynb", *COMPARED, "charts/*.svg")
     return [path for pattern in patterns for path in sorted(data.glob(pattern))]
 
 

@@ -21,8 +21,8 @@ THEIRS = """
 --tint: var(--jp-layout-color1); --link: var(--jp-content-link-color); color: var(--ink);
 table { table-layout: auto } tbody tr { background: none } dl dt { float: none; width: auto; font-weight: normal } dl dd { float: none; width: auto; margin: 0 }
 table.dataframe { width: auto } table.dataframe :is(td, th) { text-align: right; min-width: 0; padding-left: .9rem }
-.notice { border-left: .3em solid var(--jp-warn-color1); padding: .4em .8em }
 """
+NOTICE = ".jp-RenderedHTMLCommon .notice { border-left: .3em solid var(--jp-warn-color1); padding: .4em .8em }"
 
 
 def lab_command(folder: Path, options: Sequence[str] = ()) -> list[str]:
@@ -45,7 +45,7 @@ def lab_environment(environment: Mapping[str, str]) -> dict[str, str]:
 def style() -> Html:
     """How tables and charts look in JupyterLab: as on the page. Shown once, it holds for the whole notebook."""
     light, dark, rest = _parts((Path(__file__).parent / "report.css").read_text(encoding="utf-8"))
-    return Html(f"<style>{PLACE} {{ {light} {rest} {THEIRS} }}\n[data-jp-theme-light='false'] {PLACE} {{ {dark} {THEIRS} }}</style>")
+    return Html(f"<style>{PLACE} {{ {light} {rest} {THEIRS} }}\n[data-jp-theme-light='false'] {PLACE} {{ {dark} {THEIRS} }}\n{NOTICE}</style>")
 
 
 def _parts(css: str) -> tuple[str, str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -9,13 +10,15 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from incident_kit.errors import ParameterError
+from incident_kit import places
+from incident_kit.errors import ParameterError, RunbookError
 from incident_kit.report.executed import COLLECT
+from incident_kit.runbook.data import Runbook
 
 # Checks of formats that notebooks never use: 0.8 s for the first, which compiles a grammar at import, and 0.1 s for the others.
 for check in ("rfc3987_syntax", "isoduration", "rfc3986_validator"):
@@ -51,6 +54,15 @@ def read_notebook(path: Path) -> Any:
     return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
 
 
+def notebook_of(book: Runbook, scenario_id: str) -> Path:
+    """The notebook of a scenario, or of the triage: the runbook folder's own in `notebooks/` if it has one, else ours."""
+    name = book.notebook(scenario_id)
+    for path in (book.folder / "notebooks" / name, places.notebooks() / name):
+        if path.is_file():
+            return path
+    raise RunbookError(f"{name}: no such notebook in {book.folder / 'notebooks'} or {places.notebooks()}. Make one from _template.ipynb for {scenario_id}.")
+
+
 def parameters_of(path: Path) -> list[Parameter]:
     """The parameters of a notebook file, from the cell tagged `parameters`."""
     # Read as the JSON it is: nbformat would take a third of a second, in which the kernel could be booting.
@@ -59,6 +71,28 @@ def parameters_of(path: Path) -> list[Parameter]:
             found = (PARAMETER.fullmatch(line) for line in "".join(cell["source"]).splitlines())
             return [Parameter(match["name"], match["kind"], match["help"]) for match in found if match]
     return []
+
+
+def defaults_of(source: str) -> dict[str, Any]:
+    """The values in a parameters cell; without those that are expressions, which only running it would tell."""
+    found = {}
+    for match in filter(None, map(PARAMETER.fullmatch, source.splitlines())):
+        with suppress(ValueError, SyntaxError):
+            found[match["name"]] = ast.literal_eval(match["default"])
+    return found
+
+
+def fill_in(source: str, values: Mapping[str, Any]) -> str:
+    """The parameters cell with new defaults, each on its line as before."""
+    lines = []
+    for line in source.splitlines():
+        match = PARAMETER.fullmatch(line)
+        if match and match["name"] in values:
+            value = values[match["name"]]
+            shown = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+            line = f"{match['name']}: {match['kind']} = {shown}  # {match['help']}"
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def check_parameters(path: Path, given: Mapping[str, Any]) -> None:

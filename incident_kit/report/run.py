@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from incident_kit import __version__, places
+from incident_kit import __version__
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence import bag, journal
 from incident_kit.evidence.incident import Incident
@@ -23,7 +23,7 @@ from incident_kit.evidence.store import Evidence, Item
 from incident_kit.model.answer import Status
 from incident_kit.model.times import Window, iso
 from incident_kit.report import gate
-from incident_kit.report.notebook import booting_kernel, cells_digest, check_parameters, execute, read_notebook
+from incident_kit.report.notebook import booting_kernel, cells_digest, check_parameters, execute, notebook_of, read_notebook
 from incident_kit.runbook.data import Runbook
 
 OUR_PARAMETERS = {"evidence": ".", "output": ".", "runbook_folder": "runbook"}
@@ -74,8 +74,7 @@ def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequenc
 
     `given` are further parameters of the notebook; `notes` say what could not be collected. Raises ParameterError, RunbookError, EvidenceError.
     """
-    scenario = book.scenario(scenario_id)
-    source = places.notebooks() / scenario.notebook
+    source = notebook_of(book, scenario_id)
     parameters = {**OUR_PARAMETERS, "since": iso(window.since), "until": iso(window.until), **(given or {})}
     check_parameters(source, parameters)
     partial = begin(incident, scenario_id)
@@ -86,7 +85,7 @@ def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequenc
         snapshot(incident, book, data)
         error = execute(source, data / "notebook.ipynb", parameters, data, kernel)
     facts = {
-        "scenario": scenario_id, "notebook": scenario.notebook, "notebook_cells_sha256": cells_digest(read_notebook(source)),
+        "scenario": scenario_id, "notebook": source.name, "notebook_cells_sha256": cells_digest(read_notebook(source)),
         "parameters": parameters, "window": window.to_json(), "started": iso(started), "error": error, "notes": list(notes),
     }  # fmt: skip
     return seal(incident, partial, facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -15,7 +15,9 @@ from incident_kit.evidence import journal
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.store import open_evidence
 from incident_kit.model.times import parse_iso
-from incident_kit.report.notebook import PARAMETER
+from incident_kit.report.notebook import PARAMETER, defaults_of, fill_in, notebook_of
+from incident_kit.runbook.data import TRIAGE, Runbook
+from incident_kit.runbook.data import load as load_runbook
 
 START = "start.ipynb"
 # The cell that writes the results comes after what a person found.
@@ -47,7 +49,7 @@ def prepare_work(incident: Incident, recorded: bool = False, runbook: str = "", 
         journal.append(incident.journal, "custody", f"took over the recorded incident: {', '.join(item.id for item in adopted)}")
     folder = incident.folder / "work"
     folder.mkdir(mode=0o700, exist_ok=True)
-    sources = sorted(path for path in places.notebooks().glob("*.ipynb") if not path.name.startswith("_"))
+    sources = _notebooks(load_runbook(runbook))
     *section, seals = _cells(places.notebooks() / "_investigation.ipynb")
     for source in sources:
         filled = {"evidence": "..", "output": source.stem, "runbook_folder": str(Path(runbook).resolve()) if runbook else ""}
@@ -60,34 +62,28 @@ def prepare_work(incident: Incident, recorded: bool = False, runbook: str = "", 
     return folder
 
 
-def fill_in(source: str, values: dict[str, str]) -> str:
-    """The parameters cell with new defaults, each on its line as before."""
-    lines = []
-    for line in source.splitlines():
-        match = PARAMETER.fullmatch(line)
-        if match and match["name"] in values:
-            line = f"{match['name']}: {match['kind']} = {json.dumps(values[match['name']])}  # {match['help']}"
-        lines.append(line)
-    return "\n".join(lines)
+def _notebooks(book: Runbook) -> list[Path]:
+    """The triage's, the scenarios' in the runbook's order, and what else there is."""
+    of_book = [notebook_of(book, scenario_id) for scenario_id in (TRIAGE, *(scenario.id for scenario in book.scenarios))]
+    names = {path.name for path in of_book}
+    return of_book + [path for path in sorted(places.notebooks().glob("*.ipynb")) if path.name not in names and not path.name.startswith("_")]
 
 
 def _renew(target: Path, before: list[Cell], after: list[Cell], theirs: tuple[list[Cell], list[Cell]], told: Callable[[str], None]) -> None:
     """Write the copy: our cells, and a person's between and after them, which at first are `theirs`."""
+    was: dict[str, Any] | None = json.loads(target.read_text(encoding="utf-8")) if target.exists() else None
     metadata = METADATA
-    if target.exists():
-        was = json.loads(target.read_text(encoding="utf-8"))
+    if was:
         parts = _parts(was, len(after))
         if parts is None:
             told(f"{target}: left as it is, because cells of ours were changed in it. Rename it to get a new copy.")
             return
-        theirs = parts
-        before, after = _with_outputs(before, was["cells"]), _with_outputs(after, was["cells"])
-        metadata = was["metadata"]
+        theirs, metadata = parts, was["metadata"]
+        before, after = _kept(before, was["cells"]), _kept(after, was["cells"])
     metadata = {**metadata, OURS: {"ours": [[cell["id"], _digest(cell)] for cell in (*before, *after)]}}
     notebook = {"cells": [*before, *theirs[0], *after, *theirs[1]], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
-    text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-    if not target.exists() or json.loads(target.read_text(encoding="utf-8")) != notebook:
-        target.write_text(text, encoding="utf-8")
+    if notebook != was:
+        target.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _parts(notebook: dict[str, Any], last: int) -> tuple[list[Cell], list[Cell]] | None:
@@ -103,27 +99,38 @@ def _parts(notebook: dict[str, Any], last: int) -> tuple[list[Cell], list[Cell]]
     return (cells[head : found[head]] if last else cells[head:], cells[found[-1] + 1 :] if last else []) if together else None
 
 
-def _with_outputs(cells: Sequence[Cell], was: Sequence[Cell]) -> list[Cell]:
-    """Our cells, with what they put out where they are still the same."""
-    kept = {(cell.get("id"), _digest(cell)): cell for cell in was}
-    return [kept.get((cell["id"], _digest(cell)), cell) for cell in cells]
+def _kept(cells: Sequence[Cell], was: Sequence[Cell]) -> list[Cell]:
+    """Our cells; with what they put out where they are still the same, and with the parameters that a person set."""
+    same = {(cell.get("id"), _digest(cell)): cell for cell in was}
+    given = {name: value for cell in was if _is_parameters(cell) for name, value in defaults_of(_text(cell)).items()}
+    return [same.get((cell["id"], _digest(cell))) or _filled(cell, given) for cell in cells]
 
 
-def _filled(cell: Cell, values: dict[str, str]) -> Cell:
-    return {**cell, "source": fill_in(_text(cell), values)} if "parameters" in cell["metadata"].get("tags", []) else cell
+def _filled(cell: Cell, values: Mapping[str, Any]) -> Cell:
+    return {**cell, "source": fill_in(_text(cell), values)} if _is_parameters(cell) else cell
+
+
+def _is_parameters(cell: Cell) -> bool:
+    return "parameters" in cell["metadata"].get("tags", [])
 
 
 def _told(cell: Cell, incident: Incident, notebooks: Sequence[Path]) -> Cell:
     """The first cell of the start page, about this incident."""
-    rows = "\n".join(f"| [{_paragraph(path, 0).lstrip('# ')}]({path.name}) | {_paragraph(path, 1)} |" for path in notebooks)
+    rows = "\n".join(f"| [{_paragraph(path, 0).lstrip('# ')}]({path.name}) | {_question(path)} |" for path in notebooks)
     text = Template(_text(cell)).safe_substitute(
         id=incident.id, title=incident.title, notice=incident.evidence.notice(), notebooks=rows, opened=f"{parse_iso(incident.opened):%Y-%m-%d %H:%M} UTC"
     )
     return {**cell, "source": text}
 
 
+def _question(notebook: Path) -> str:
+    """What a notebook answers: the first sentence below its title."""
+    text = _paragraph(notebook, 1)
+    return text[: text.find("?") + 1] or text
+
+
 def _paragraph(notebook: Path, number: int) -> str:
-    """A paragraph of a notebook's first cell: its title, its question."""
+    """A paragraph of a notebook's first cell."""
     paragraphs = _text(_cells(notebook)[0]).split("\n\n")
     return paragraphs[number].replace("\n", " ") if number < len(paragraphs) else ""
 
@@ -134,7 +141,9 @@ def _cells(path: Path) -> list[Cell]:
 
 
 def _digest(cell: Cell) -> str:
-    return hashlib.sha256(f"{cell['cell_type']}\n{_text(cell)}".encode()).hexdigest()
+    """SHA-256 of what is ours in a cell: of parameters not their values, which are a person's."""
+    text = PARAMETER.sub(r"\g<name>: \g<kind>  # \g<help>", _text(cell)) if _is_parameters(cell) else _text(cell)
+    return hashlib.sha256(f"{cell['cell_type']}\n{text}".encode()).hexdigest()
 
 
 def _text(cell: Cell) -> str:

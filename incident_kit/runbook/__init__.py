@@ -1,11 +1,16 @@
-"""The runbook: data a team edits (`scenarios/*.toml`, `dependencies.toml`, `severity.toml`) and the checks that decide its symptoms.
+"""The runbook: data a team edits (TOML files) and the code that decides its symptoms.
 
-data      reads the files, naming file and field of every mistake
+data      reads the files (through `tables`), naming file, line and field of every mistake
+ground    what checks may look at
 checks    one function per check
 examine   a scenario's symptoms, decided one by one
+facts     what is known for each step of a scenario
+triage    all scenarios, ranked
 """
 
-from incident_kit.runbook.data import Runbook, Scenario, load
-from incident_kit.runbook.examine import Ground, examine
+from incident_kit.runbook.data import TRIAGE, Runbook, Scenario, load
+from incident_kit.runbook.examine import Ground, examine, ground
+from incident_kit.runbook.facts import advise
+from incident_kit.runbook.triage import triage
 
-__all__ = ["Ground", "Runbook", "Scenario", "examine", "load"]
+__all__ = ["TRIAGE", "Ground", "Runbook", "Scenario", "advise", "examine", "ground", "load", "triage"]

@@ -1,9 +1,8 @@
-"""The runbook's data, read from a folder of TOML files; every mistake is named with its file and field."""
+"""The runbook's data, read from a folder of TOML files; every mistake is named with its file, line and field."""
 
 from __future__ import annotations
 
 import inspect
-import tomllib
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -11,36 +10,62 @@ from typing import Any, get_type_hints
 
 from incident_kit.errors import ParameterError, RunbookError
 from incident_kit.logs.columns import Dependency
+from incident_kit.logs.signs import Sign
 from incident_kit.model.finding import Symptom
 from incident_kit.model.times import parse_duration
-from incident_kit.runbook import checks
+from incident_kit.runbook import checks, facts
+from incident_kit.runbook.ground import Feature
+from incident_kit.runbook.tables import Table, read
 
 OURS = Path(__file__).parent
-DATA_FILES = ("dependencies.toml", "severity.toml")
+DATA_FILES = ("dependencies.toml", "documents.toml", "features.toml", "severity.toml", "signs.toml")
+PRESERVE = ("window", "whole")
+# Parameters of checks that name signs.
+OF_SIGNS = ("signs", "named", "errors", "failing", "hits", "keepalive", "misses")
+# In the place of a scenario: all of them, ranked.
+TRIAGE = "triage"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """A line of the runbook's diagnosis, and what answers it here: questions to live systems (`redis.ping`), signs in logs (`whmcs.`)."""
+
+    text: str
+    answers: tuple[str, ...]
+    signs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A resolution step: text for a person, never carried out. `shown_by` names the part of the report that helps with it."""
+    """A resolution step: text for a person, never carried out. `facts` name what is known for it (see `facts`), `documents` what to read."""
 
     text: str
-    caution: str = ""
-    shown_by: str = ""
+    caution: str
+    facts: tuple[str, ...]
+    documents: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """An entry of the runbook."""
+    """An entry of the runbook.
+
+    `caution` is what has to be known before anything is done; where there is one, severity and escalation hold on suspicion.
+    `preserve` says how much of a log is kept: its `window`, or the `whole` of it.
+    """
 
     id: str
     number: int
     title: str
+    question: str
     notebook: str
     severity: str
     severity_reason: str
+    caution: str
+    preserve: str
     impact: str
     escalation: str
     symptoms: tuple[Symptom, ...]
+    diagnoses: tuple[Diagnosis, ...]
     steps: tuple[Step, ...]
 
 
@@ -56,12 +81,24 @@ class Severity:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """A document that the team keeps elsewhere; `address` is empty until the team says where."""
+
+    id: str
+    title: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Runbook:
     """All of it, from one folder."""
 
     folder: Path
     scenarios: tuple[Scenario, ...]
     dependencies: tuple[Dependency, ...]
+    signs: tuple[Sign, ...]
+    features: tuple[Feature, ...]
+    documents: tuple[Document, ...]
     severities: tuple[Severity, ...]
 
     def scenario(self, scenario_id: str) -> Scenario:
@@ -72,9 +109,25 @@ class Runbook:
         known = ", ".join(scenario.id for scenario in self.scenarios)
         raise RunbookError(f"unknown scenario {scenario_id!r}. Known: {known} (`incident-kit scenarios` tells more).")
 
+    def title(self, scenario_id: str) -> str:
+        """The title of a scenario, or of the triage."""
+        return "Triage" if scenario_id == TRIAGE else self.scenario(scenario_id).title
+
+    def notebook(self, scenario_id: str) -> str:
+        """The notebook's file name of a scenario, or of the triage."""
+        return f"{TRIAGE}.ipynb" if scenario_id == TRIAGE else self.scenario(scenario_id).notebook
+
+    def preserves_whole(self, scenario_id: str) -> bool:
+        """Whether whole logs are kept for it, and not only their windows."""
+        return scenario_id != TRIAGE and self.scenario(scenario_id).preserve == "whole"
+
     def severity(self, severity_id: str) -> Severity:
         """The severity of this id, such as P3."""
         return next(severity for severity in self.severities if severity.id == severity_id)
+
+    def document(self, document_id: str) -> Document:
+        """The document of this id."""
+        return next(document for document in self.documents if document.id == document_id)
 
     def files(self) -> list[Path]:
         """The data files, as names relative to the folder: what a run keeps a copy of."""
@@ -82,50 +135,14 @@ class Runbook:
         return [*map(Path, DATA_FILES), *scenarios]
 
 
-class _Table:
-    """One TOML table, which knows its file and place and names both when a field is wrong."""
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What scenarios may refer to by name."""
 
-    def __init__(self, path: Path, place: str, data: Any) -> None:
-        self.path, self.place = path, place
-        if not isinstance(data, dict):
-            raise RunbookError(f"{path}: {place or 'the file'} must be a table, not {data!r}.")
-        self.data: dict[str, Any] = data
-
-    def fail(self, field: str, expected: str) -> RunbookError:
-        found = repr(self.data[field]) if field in self.data else "nothing"
-        return RunbookError(f"{self.path}: {self.where(field)} must be {expected}; found {found}.")
-
-    def where(self, field: str) -> str:
-        return f"{self.place}.{field}" if self.place else field
-
-    def text(self, field: str, default: str | None = None) -> str:
-        value = self.data.get(field, default)
-        if not isinstance(value, str):
-            raise self.fail(field, "a text")
-        return value
-
-    def number(self, field: str) -> int:
-        value = self.data.get(field)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise self.fail(field, "a whole number")
-        return value
-
-    def texts(self, field: str) -> tuple[str, ...]:
-        value = self.data.get(field, [])
-        if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-            raise self.fail(field, "a list of texts")
-        return tuple(value)
-
-    def tables(self, field: str) -> list[_Table]:
-        value = self.data.get(field, [])
-        if not isinstance(value, list):
-            raise self.fail(field, f"a list of tables, written [[{field}]]")
-        return [_Table(self.path, f"{self.where(field)}[{number}]", entry) for number, entry in enumerate(value, start=1)]
-
-    def only(self, *fields: str) -> None:
-        for field in self.data:
-            if field not in fields:
-                raise RunbookError(f"{self.path}: {self.where(field)} is not known here. Known: {', '.join(fields)}.")
+    severities: tuple[str, ...]
+    signs: tuple[str, ...]
+    features: tuple[str, ...]
+    documents: tuple[str, ...]
 
 
 def load(folder: str | Path = "") -> Runbook:
@@ -133,29 +150,42 @@ def load(folder: str | Path = "") -> Runbook:
     base = Path(folder) if folder else OURS
     if not (base / "scenarios").is_dir():
         raise RunbookError(f"{base}: no runbook (there is no folder {base / 'scenarios'}). Copy ours and edit it, or leave --runbook away.")
-    dependencies = tuple(_dependency(table) for table in _read(base / "dependencies.toml").tables("dependency"))
-    levels = _read(base / "severity.toml")
-    severities = tuple(_severity(level, _Table(levels.path, level, data)) for level, data in levels.data.items())
-    names = {severity.id for severity in severities}
-    scenarios = [_scenario(_read(path), names) for path in sorted((base / "scenarios").glob("*.toml"))]
-    return Runbook(base, tuple(sorted(scenarios, key=lambda scenario: scenario.number)), dependencies, severities)
+    files = {name: read(base / name, OURS / name) for name in DATA_FILES}
+    dependencies = tuple(map(_dependency, files["dependencies.toml"].tables("dependency")))
+    documents = tuple(map(_document, files["documents.toml"].tables("document")))
+    features = tuple(map(_feature, files["features.toml"].tables("feature")))
+    signs = tuple(map(_sign, files["signs.toml"].tables("sign")))
+    levels = files["severity.toml"]
+    severities = tuple(_severity(level, Table(levels.path, level, data)) for level, data in levels.data.items())
+    names = _Names(
+        tuple(one.id for one in severities), tuple(one.name for one in signs), tuple(one.name for one in features), tuple(one.id for one in documents)
+    )
+    paths = sorted((base / "scenarios").glob("*.toml"))
+    scenarios = sorted((_scenario(read(path, OURS / "scenarios"), names) for path in paths), key=lambda scenario: scenario.number)
+    return Runbook(base, tuple(scenarios), dependencies, signs, features, documents, severities)
 
 
-def _read(path: Path) -> _Table:
-    try:
-        return _Table(path, "", tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise RunbookError(f"{path}: missing. Copy it from {OURS / path.name}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RunbookError(f"{path}: not readable as TOML: {error}.") from None
-
-
-def _dependency(table: _Table) -> Dependency:
+def _dependency(table: Table) -> Dependency:
     table.only("name", "title", "logger", "message")
-    return Dependency(table.text("name"), table.text("title"), table.text("logger", ""), table.text("message", ""))
+    return Dependency(table.text("name"), table.text("title"), table.pattern("logger", ""), table.pattern("message", ""))
 
 
-def _severity(level: str, table: _Table) -> Severity:
+def _document(table: Table) -> Document:
+    table.only("id", "title", "address")
+    return Document(table.text("id"), table.text("title"), table.text("address", ""))
+
+
+def _feature(table: Table) -> Feature:
+    table.only("name", "routes")
+    return Feature(table.text("name"), table.pattern("routes"))
+
+
+def _sign(table: Table) -> Sign:
+    table.only("name", "title", "pattern")
+    return Sign(table.text("name"), table.text("title"), table.pattern("pattern"))
+
+
+def _severity(level: str, table: Table) -> Severity:
     table.only("title", "definition", "respond_within", "examples")
     span = table.text("respond_within")
     try:
@@ -165,33 +195,62 @@ def _severity(level: str, table: _Table) -> Severity:
     return Severity(level, table.text("title"), table.text("definition"), span, table.texts("examples"))
 
 
-def _scenario(table: _Table, severities: set[str]) -> Scenario:
-    table.only("id", "number", "title", "notebook", "severity", "severity_reason", "impact", "escalation", "symptom", "step")
-    if table.text("severity") not in severities:
-        raise table.fail("severity", f"one of {', '.join(sorted(severities))}")
+def _scenario(table: Table, names: _Names) -> Scenario:
+    table.only(
+        "id",
+        "number",
+        "title",
+        "question",
+        "notebook",
+        "severity",
+        "severity_reason",
+        "caution",
+        "preserve",
+        "impact",
+        "escalation",
+        "symptom",
+        "diagnosis",
+        "step",
+    )
+    if table.text("severity") not in names.severities:
+        raise table.fail("severity", f"one of {', '.join(names.severities)}")
     if table.text("id") != table.path.stem:
         raise table.fail("id", f"the file's own name, {table.path.stem!r}")
+    if table.text("preserve", "window") not in PRESERVE:
+        raise table.fail("preserve", " or ".join(PRESERVE))
     return Scenario(
-        id=table.text("id"), number=table.number("number"), title=table.text("title"), notebook=table.text("notebook"),
-        severity=table.text("severity"), severity_reason=table.text("severity_reason"), impact=table.text("impact"),
-        escalation=table.text("escalation"), symptoms=tuple(map(_symptom, table.tables("symptom"))), steps=tuple(map(_step, table.tables("step"))),
+        id=table.text("id"), number=table.number("number"), title=table.text("title"), question=table.text("question"), notebook=table.text("notebook"),
+        severity=table.text("severity"), severity_reason=table.text("severity_reason"), caution=table.text("caution", ""),
+        preserve=table.text("preserve", "window"), impact=table.text("impact"), escalation=table.text("escalation"),
+        symptoms=tuple(_symptom(one, names) for one in table.tables("symptom")),
+        diagnoses=tuple(_diagnosis(one, names) for one in table.tables("diagnosis")),
+        steps=tuple(_step(one, names) for one in table.tables("step")),
     )  # fmt: skip
 
 
-def _step(table: _Table) -> Step:
-    table.only("text", "caution", "shown_by")
-    return Step(table.text("text"), table.text("caution", ""), table.text("shown_by", ""))
+def _diagnosis(table: Table, names: _Names) -> Diagnosis:
+    table.only("text", "answers", "signs")
+    return Diagnosis(table.text("text"), table.texts("answers"), _known(table, "signs", names.signs))
 
 
-def _symptom(table: _Table) -> Symptom:
-    table.only("id", "title", "check", "parameters")
+def _step(table: Table, names: _Names) -> Step:
+    table.only("text", "caution", "facts", "documents")
+    for fact in table.texts("facts"):
+        if fact.partition(" ")[0] not in facts.__all__:
+            raise table.fail("facts", f"a list of {', '.join(facts.__all__)}, each with what it is about behind it")
+    return Step(table.text("text"), table.text("caution", ""), table.texts("facts"), _known(table, "documents", names.documents))
+
+
+def _symptom(table: Table, names: _Names) -> Symptom:
+    table.only("id", "title", "check", "is_cause", "parameters")
     name = table.text("check")
     if name not in checks.__all__:
         raise table.fail("check", f"one of {', '.join(checks.__all__)}")
-    parameters = _Table(table.path, table.where("parameters"), table.data.get("parameters", {}))
+    parameters = Table(table.path, table.where("parameters"), table.data.get("parameters", {}))
     kinds = parameters_of(name)
     parameters.only(*kinds)
-    return Symptom(table.text("id"), table.text("title"), name, {field: _parameter(parameters, field, kind) for field, kind in kinds.items()})
+    given = {field: _parameter(parameters, field, kind, names) for field, kind in kinds.items()}
+    return Symptom(table.text("id"), table.text("title"), name, given, table.flag("is_cause"))
 
 
 def parameters_of(check: str) -> dict[str, Any]:
@@ -201,8 +260,12 @@ def parameters_of(check: str) -> dict[str, Any]:
     return {name: hints[name] for name, parameter in inspect.signature(function).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
 
 
-def _parameter(table: _Table, field: str, kind: Any) -> Any:
+def _parameter(table: Table, field: str, kind: Any, names: _Names) -> Any:
     value = table.data.get(field)
+    if field in OF_SIGNS:
+        return _known(table, field, names.signs)
+    if field == "feature" and table.text(field) not in ("", *names.features):
+        raise table.fail(field, f"a feature of features.toml ({', '.join(names.features)}), or nothing for all")
     if kind is timedelta:
         try:
             return parse_duration(table.text(field))
@@ -215,7 +278,15 @@ def _parameter(table: _Table, field: str, kind: Any) -> Any:
             return float(value)
         raise table.fail(field, "a number")
     if kind is bool:
-        if isinstance(value, bool):
-            return value
-        raise table.fail(field, "true or false")
+        if field not in table.data:
+            raise table.fail(field, "true or false")
+        return table.flag(field)
     return table.text(field) if kind is str else table.texts(field)
+
+
+def _known(table: Table, field: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names from elsewhere in the runbook; one that ends with a dot stands for all that begin so."""
+    for given in table.texts(field):
+        if not any(name == given or (given.endswith(".") and name.startswith(given)) for name in names):
+            raise table.fail(field, f"a list of names that the runbook has ({', '.join(names)})")
+    return table.texts(field)

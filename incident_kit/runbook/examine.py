@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from incident_kit.evidence.store import Evidence
+from incident_kit.logs.reading import Records
 from incident_kit.model.finding import Findings
+from incident_kit.model.times import Window
 from incident_kit.runbook import checks
-from incident_kit.runbook.checks import Ground
-from incident_kit.runbook.data import Scenario
+from incident_kit.runbook.data import Runbook, Scenario
+from incident_kit.runbook.ground import Ground
 
-__all__ = ["Ground", "examine"]
+__all__ = ["Ground", "examine", "ground"]
+
+
+def ground(book: Runbook, stored: Evidence, records: Records, window: Window) -> Ground:
+    """What the checks of this runbook may look at: the records, and the journal and the answers beside them."""
+    return Ground(records, window, stored.journal(), stored.told(), book.signs, book.features)
 
 
 def examine(scenario: Scenario, ground: Ground) -> Findings:

@@ -178,10 +178,13 @@ def describe(buckets: Sequence[Bucket], window: Window, onset: Onset | None = No
         if onset
         else ""
     )
+    width = _width(buckets)
+    unit, clock = _in_words(width), "%H:%M:%S" if width % timedelta(minutes=1) else "%H:%M"
     return (
-        f"Requests by minute from {window.since:%H:%M} to {window.until:%H:%M} UTC: at most {busiest.n:,} a minute at {busiest.start:%H:%M}; "
-        f"the largest share of failed or aborted requests {worst.bad_share:.1%} at {worst.start:%H:%M}; "
-        f"the longest average duration {duration(slowest.average_ms)} at {slowest.start:%H:%M}.{shaded}"
+        f"Requests by {unit} from {window.since:{clock}} to {window.until:{clock}} UTC: "
+        f"at most {busiest.n:,} {'a minute' if unit == 'minute' else f'in {unit}'} at {busiest.start:{clock}}; "
+        f"the largest share of failed or aborted requests {worst.bad_share:.1%} at {worst.start:{clock}}; "
+        f"the longest average duration {duration(slowest.average_ms)} at {slowest.start:{clock}}.{shaded}"
     )
 
 
@@ -217,12 +220,16 @@ def _ticks(window: Window) -> tuple[list[datetime], str]:
     return ticks, "%H:%M:%S" if step < timedelta(minutes=1) else "%H:%M" if lasted <= DAY else "%d %b %H:%M" if step < DAY else "%d %b"
 
 
+def _width(buckets: Sequence[Bucket]) -> timedelta:
+    return min((later.start - earlier.start for earlier, later in pairwise(buckets)), default=timedelta(minutes=1))
+
+
 def _columns(buckets: Sequence[Bucket], most: int = MOST_COLUMNS) -> tuple[list[Bucket], timedelta]:
     """The buckets, neighbours put together where there are too many to draw, and how wide they are.
 
     Of percentiles put together the median one is drawn, and of p95 and p99 the highest: what was bad for a minute stays to be seen.
     """
-    width = min((later.start - earlier.start for earlier, later in pairwise(buckets)), default=timedelta(minutes=1))
+    width = _width(buckets)
     if len(buckets) <= most:
         return list(buckets), width
     needed = (buckets[-1].start - buckets[0].start + width) / most

@@ -6,18 +6,24 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from incident_kit.evidence.journal import Entry
+from incident_kit.evidence.store import Item
 from incident_kit.logs.reading import Records
-from incident_kit.model.finding import Event, Figure, Finding, Line, Timeline, Verdict
+from incident_kit.model.answer import ServerClock
+from incident_kit.model.finding import Event, Figure, Finding, Line, Pointer, Timeline, Verdict
+from incident_kit.model.times import iso, parse_iso
 from incident_kit.timeline.course import Course, course_events
 
 SILENCE = timedelta(minutes=2)
+CLOCK_MATTERS_MS = 1000  # beyond the error bound; logs of several machines are seldom closer
 # Kinds of journal entries that are this tool's own bookkeeping, not part of what happened.
 BOOKKEEPING = ("custody",)
 
 
-def merge(course: Course, findings: Iterable[Finding], records: Records, journal: Iterable[Entry] = ()) -> Timeline:
+def merge(
+    course: Course, findings: Iterable[Finding], records: Records, journal: Iterable[Entry] = (), clocks: Iterable[tuple[Item, ServerClock]] = ()
+) -> Timeline:
     """All events in time order; ties in a fixed order, so that the same evidence gives the same timeline."""
-    events = [*course_events(course), *finding_events(findings), *record_events(records), *journal_events(journal)]
+    events = [*course_events(course), *finding_events(findings), *record_events(records), *journal_events(journal), *clock_events(clocks)]
     return Timeline(sorted(events, key=lambda event: (event.at, event.lane, event.meaning, event.message)))
 
 
@@ -62,11 +68,24 @@ def journal_events(journal: Iterable[Entry]) -> list[Event]:
     ]
 
 
+def clock_events(clocks: Iterable[tuple[Item, ServerClock]]) -> list[Event]:
+    """Servers whose clock is so far from this machine's that the order of what they and the logs tell may be another. Nothing was corrected by it."""
+    events = []
+    for item, clock in clocks:
+        if abs(clock.offset_ms) > clock.error_ms + CLOCK_MATTERS_MS:
+            told = (
+                f"the clock of {item.details['target']} is {abs(clock.offset_ms) / 1000:.3f} s {'ahead of' if clock.offset_ms > 0 else 'behind'} this machine's, "
+                f"give or take {clock.error_ms / 1000:.3f} s: it said {iso(clock.server)}"
+            )
+            events.append(Event(parse_iso(item.asked_at), "clocks compared", told, "clocks", Pointer(item.id, "/clock")))
+    return events
+
+
 def _items(records: Records) -> tuple[str, ...]:
     return tuple(source.id for source in records.sources)
 
 
 def lanes(events: Sequence[Event]) -> list[str]:
     """The lanes that have events, in reading order."""
-    order = ["onset", "symptoms", "dependencies", "errors", "process", "journal"]
+    order = ["onset", "symptoms", "dependencies", "errors", "process", "clocks", "journal"]
     return [lane for lane in order if any(event.lane == lane for event in events)]

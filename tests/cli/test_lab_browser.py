@@ -20,7 +20,7 @@ def test_from_the_start_page_to_the_seal(tmp_path: Path, kit: Kit) -> None:
     with running_lab(tmp_path) as lab, browser() as opened:
         page = opened.new_page(viewport={"width": 1440, "height": 900})
         screen = Screen(page, lab)
-        expect(screen.notebook.first).to_contain_text("This is the recorded incident")
+        expect(screen.notebook.first).to_contain_text("The recorded incident")
 
         screen.open("High error rate or slow responses")
         screen.run_all()
@@ -35,11 +35,15 @@ def test_from_the_start_page_to_the_seal(tmp_path: Path, kit: Kit) -> None:
         line.locator("summary").click()
         expect(line.locator("pre")).to_contain_text('"level":')
 
+        # A name that is the only one may be put in at once, or offered first.
         screen.write(near, "records.")
         page.keyboard.type("zo")
         page.keyboard.press("Tab")
-        expect(page.locator(".jp-Completer:not(.lm-mod-hidden)")).to_contain_text("zoom")
-        page.keyboard.press("Enter")
+        offered = page.locator(".jp-Completer:not(.lm-mod-hidden)", has_text="zoom")
+        whole = near.locator(".cm-content").get_by_text("records.zoom", exact=True)
+        expect(offered.or_(whole).first).to_be_visible()
+        if offered.is_visible():
+            page.keyboard.press("Enter")
         expect(near.locator(".cm-content")).to_have_text("records.zoom")
         screen.run(near, "records.zoom?")
         expect(near.locator(".jp-OutputArea-output")).to_contain_text("The records of another window")

@@ -74,7 +74,32 @@ def test_everything_broken_at_once_is_a_sealed_report_that_names_it_all(kit: Kit
     assert PASSWORD not in finished.stderr + finished.stdout
 
 
-def test_ctrl_c_leaves_what_came_and_nothing_running(tmp_path: Path) -> None:
+def test_ctrl_c_in_the_middle_is_a_sealed_report_of_what_had_come(kit: Kit, tmp_path: Path) -> None:
+    (tmp_path / "incident-kit.toml").write_text(QUIET)
+    with servers.redis() as server, wire.serving(wire.silent) as silent:
+        environment = {**os.environ, **NOTHING, "REDIS_URL": server.url, "WHMCS_API_URL": f"http://127.0.0.1:{silent}/"}
+        command = [str(COMMAND), "report", "high_error_rate", "--live", "-l", str(LOG)]
+        with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stderr is not None
+            assert child.stdout is not None
+            told = []
+            for line in child.stderr:
+                told.append(line)
+                if "redis.replay" in line:
+                    child.send_signal(signal.SIGINT)  # while WHMCS is still awaited
+            report = tmp_path / child.stdout.read().strip()
+            child.wait(10)
+    assert child.returncode == 130
+    assert "Traceback" not in "".join(told)
+    assert "the asking was interrupted by Ctrl-C" in report.read_text(encoding="utf-8")
+    assert kit("verify", report.parents[1]).returncode == 0
+    evidence = report.parent / "evidence"
+    items = [json.loads(path.read_text()) for path in evidence.glob("*/item.json")]
+    assert {"redis.info", str(LOG)} <= {item["origin"] for item in items}
+    assert [path.name for path in evidence.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_second_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
     (tmp_path / "incident-kit.toml").write_text(QUIET)
     with servers.redis() as server, wire.serving(wire.silent) as silent:
         environment = {**os.environ, **NOTHING, "REDIS_URL": server.url, "WHMCS_API_URL": f"http://127.0.0.1:{silent}/"}
@@ -84,15 +109,35 @@ def test_ctrl_c_leaves_what_came_and_nothing_running(tmp_path: Path) -> None:
             told = []
             for line in child.stderr:
                 told.append(line)
-                if "redis.replay" in line:
-                    child.send_signal(signal.SIGINT)  # while WHMCS is still awaited
+                if "redis.replay" in line or "Window:" in line:
+                    child.send_signal(signal.SIGINT)
             child.wait(10)
     assert child.returncode == 130
     assert "Traceback" not in "".join(told)
-    (evidence,) = tmp_path.glob("reports/*/evidence")
-    stored = [json.loads(path.read_text())["origin"] for path in evidence.glob("*/item.json")]
-    assert "redis.info" in stored
-    assert [path.name for path in evidence.iterdir() if path.name.startswith(".")] == []
+    assert [path for path in tmp_path.glob("reports/*/runs/*") if not path.name.endswith(".partial")] == []
+
+
+def test_without_l_the_configured_logs_are_taken(kit: Kit, tmp_path: Path) -> None:
+    (tmp_path / "incident-kit.toml").write_text(QUIET + 'logs = ["logs/*.log"]\n')
+    finished = kit("report", "high_error_rate", cwd=tmp_path)
+    assert finished.returncode == 2
+    assert "none is there" in finished.stderr
+    (tmp_path / "logs").mkdir()
+    shutil.copy(LOG, tmp_path / "logs" / "combined.log")
+    finished = kit("report", "high_error_rate", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert "Logs, as configured" in finished.stderr
+    assert "logs/combined.log" in finished.stderr
+
+
+def test_configured_logs_that_cannot_be_used_do_not_keep_the_systems_from_being_asked(kit: Kit, tmp_path: Path) -> None:
+    (tmp_path / "incident-kit.toml").write_text(QUIET + 'logs = ["*.log"]\n')
+    (tmp_path / "empty.log").write_bytes(b"")
+    with servers.redis() as server:
+        finished = kit("report", "high_error_rate", "--live", cwd=tmp_path, env={**NOTHING, "REDIS_URL": server.url})
+    assert finished.returncode == 3, finished.stderr
+    assert "ok  redis.info" in finished.stderr
+    assert "the configured logs could not be preserved" in (tmp_path / finished.stdout.strip()).read_text(encoding="utf-8")
 
 
 def test_a_full_disk_is_named_and_the_report_is_sealed(kit: Kit, tmp_path: Path) -> None:

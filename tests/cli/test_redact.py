@@ -56,6 +56,14 @@ def test_a_pipe_gets_each_line_when_it_is_there(tmp_path: Path) -> None:
         assert running.wait() == 0
 
 
+def test_a_reader_that_has_seen_enough_ends_it_in_silence(tmp_path: Path) -> None:
+    log = write_log(tmp_path / "combined.log", count=2000)
+    finished = subprocess.run(
+        ["bash", "-c", f'{COMMAND} redact {log} | head -1 > /dev/null; exit "${{PIPESTATUS[0]}}"'], capture_output=True, text=True, check=False
+    )
+    assert (finished.returncode, finished.stderr) == (0, "")
+
+
 def test_bytes_that_are_no_text_and_line_ends_come_out_as_they_came_in(tmp_path: Path) -> None:
     raw = "連絡先 hanako@example.jp\r\n".encode() + b"\xff\xfe\x00 caf\xe9\r\n" + b"no line end"
     finished = subprocess.run([COMMAND, "redact", "-"], input=raw, capture_output=True, check=True)
@@ -99,6 +107,8 @@ def test_ip_addresses_go_where_that_is_chosen(kit: Kit, tmp_path: Path) -> None:
     assert kit("redact", tmp_path / "log", "--ip-addresses", cwd=tmp_path).stdout == "[redacted:ip] asked\n"
     (tmp_path / "incident-kit.toml").write_text("hide_ip_addresses = true\n", encoding="utf-8")
     assert kit("redact", tmp_path / "log", cwd=tmp_path).stdout == "[redacted:ip] asked\n"
+    (tmp_path / "access.log").write_text('203.0.113.7 - - [23/Nov/2026:09:00:00 +0000] "GET /api/orders HTTP/1.1" 200 94\n', encoding="utf-8")
+    assert '"client": "[redacted:ip]"' in kit("parse", tmp_path / "access.log", cwd=tmp_path).stdout
 
 
 @given(

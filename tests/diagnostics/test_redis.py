@@ -37,7 +37,7 @@ def test_everything_the_runbook_asks_is_answered() -> None:
         there.rpush("bull:orders:wait", "1")
         there.set("yamada@example.jp", "1")
         told = ask(f"{server.url}/2")
-    assert list(told.answers) == [f"redis.{name}" for name in ("ping", "info", "slowlog", "clients", "latency", "keys", "replay")]
+    assert list(told.answers) == [f"redis.{name}" for name in ("ping", "info", "slowlog", "clients", "latency", "keys", "replay", "queues")]
     assert all(answer.status is Status.OK for answer in told.answers.values()), told.words
     ping, keys = told.answers["redis.ping"], told.answers["redis.keys"].data
     assert ping.clock is not None
@@ -48,6 +48,25 @@ def test_everything_the_runbook_asks_is_answered() -> None:
     positions = {one["key"]: one["position"] for one in told.answers["redis.replay"].data["positions"]}
     assert positions == {"sf:pe:replay:/event/OrderProvisionRequested__e": "4711", "sf:pe:replay:/event/Expiring__e": "AAAAAAAAEmk="}
     assert "sf:pe:replay:/event/Expiring__e expires in" in told.words
+    ages = {one["key"]: one["idle_s"] for one in told.answers["redis.replay"].data["positions"]}
+    assert ages["sf:pe:replay:/event/Expiring__e"] is not None
+    assert ages["sf:pe:replay:/event/OrderProvisionRequested__e"] is None  # small numbers share one age
+
+
+def test_the_depths_of_queues_by_the_state_of_their_jobs() -> None:
+    with servers.redis() as server, client(server) as there:
+        there.rpush("bull:orders:wait", "1", "2", "3")
+        there.rpush("bull:orders:active", "4")
+        there.zadd("bull:orders:delayed", {"5": 1, "6": 2})
+        there.zadd("bull:sim-topup:failed", {"7": 1})
+        there.set("bull:odd:wait", "not a list")
+        there.hset("bull:orders:7", "data", "of a person")
+        told = ask(server.url)
+    queues = {one["queue"]: one for one in told.answers["redis.queues"].data["queues"]}
+    assert {state: depth for state, depth in queues["orders"].items() if depth} == {"queue": "orders", "wait": 3, "active": 1, "delayed": 2}
+    assert queues["sim-topup"]["failed"] == 1
+    assert queues["odd"]["wait"] is None
+    assert told.answers["redis.queues"].status is Status.OK
 
 
 def test_values_arguments_and_keys_of_people_are_not_kept() -> None:

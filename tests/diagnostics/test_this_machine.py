@@ -123,6 +123,8 @@ def test_a_process_is_described_and_its_environment_is_not_read() -> None:
     assert row["resident_bytes"] > 1 << 20
     assert row["open_files"] >= 3
     assert row["cpu_percent_of_a_core"] < 50
+    assert row["limits"]["group"].startswith("/")
+    assert set(row["restarts"]) >= {"count", "by"}
     assert SECRET not in answer.content().decode()
     assert "abcdef1234567890" not in answer.content().decode()
 

@@ -34,6 +34,7 @@ TOKENS = {
     "sf_consumer": "3MV" + "G9" + A + A, "sf_refresh": "5Ae" + "p861" + A + A,
     "pem_private": pem("PRIVATE " + "KEY"), "pem_private_escaped": pem("PRIVATE " + "KEY", "\\n"), "pem_rsa": pem("RSA PRIVATE " + "KEY"),
     "pem_ec_cut": pem("EC PRIVATE " + "KEY", end=False), "pem_openssh": pem("OPENSSH PRIVATE " + "KEY"), "pem_pgp": pem("PGP PRIVATE " + "KEY BLOCK"),
+    "pem_line": "MIIEvQ" + "IBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj",
     "age_key": "AGE-SECRET-" + "KEY-1" + "QZ7" * 18,
     "aws_key": "AK" + "IA" + "Z7QW" * 4, "aws_temporary": "AS" + "IA" + "Z7QW" * 4, "gcp_key": "AI" + "za" + A + "xyz", "gcp_oauth": "ya" + "29." + A,
     "gcp_client_secret": "GOC" + "SPX-" + A, "azure_account": "Account" + "Key=" + A + A + "==", "azure_bus": "SharedAccess" + "Key=" + A + A[:11] + "=",

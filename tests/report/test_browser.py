@@ -191,7 +191,7 @@ def test_timeline_is_filtered_by_lane_and_words(page: Page) -> None:
     without_errors = rows.count()
     assert 0 < without_errors < everything
     assert "errors" not in rows.locator("td:nth-child(2)").all_inner_texts()
-    page.get_by_label("with the words").fill("FREEBIT first")
+    page.get_by_label("with the words").fill("FREEBIT first failed")
     assert rows.count() == 1
     assert f"1 of {everything} events" in page.locator(".filters output").inner_text()
     page.get_by_label("with the words").fill("")

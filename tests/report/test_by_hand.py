@@ -24,6 +24,7 @@ from incident_kit.evidence.verify import verify
 from incident_kit.investigation import Investigation
 from incident_kit.report.by_hand import seal_work
 from incident_kit.report.work import prepare_work
+from incident_kit.runbook.data import OURS
 from tests.cli.small_logs import write_log
 
 NAME = "high_error_rate.ipynb"
@@ -87,6 +88,29 @@ def test_run_all_works_at_once_and_says_that_this_is_the_recorded_incident(run_o
     assert "The recorded incident" in cells_of(run_once / "work" / "start.ipynb")[0]["source"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [path.name for path in sorted(places.notebooks().glob("*.ipynb")) if not path.name.startswith("_")])
+def test_run_all_works_at_once_in_every_notebook(incident: Incident, name: str) -> None:
+    work = incident.folder / "work"
+    finished = subprocess.run([str(Path(sys.executable).parent / "jupyter-execute"), "--inplace", name], cwd=work, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert (work / Path(name).stem / "findings.json").is_file()
+    assert "The recorded incident" in (work / name).read_text(encoding="utf-8")
+    assert seal_work(work, name).doubts == []
+
+
+def test_a_team_has_its_own_notebooks_in_the_work_folder(tmp_path: Path) -> None:
+    shutil.copytree(OURS, tmp_path / "runbook", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    (tmp_path / "runbook" / "notebooks").mkdir()
+    text = (places.notebooks() / NAME).read_text(encoding="utf-8")
+    (tmp_path / "runbook" / "notebooks" / NAME).write_text(text.replace("# High error rate", "# Our own high error rate"), encoding="utf-8")
+    work = prepare_work(create(tmp_path, "own", "Own"), recorded=True, runbook=str(tmp_path / "runbook"))
+    cells = cells_of(work / NAME)
+    assert cells[0]["source"].startswith("# Our own high error rate")
+    assert f'runbook_folder: str = "{tmp_path / "runbook"}"' in cell(cells, "evidence: str")["source"]
+    assert "Our own high error rate" in cells_of(work / "start.ipynb")[0]["source"]
+
+
 def test_no_two_drawings_of_a_notebook_share_a_name(run_once: Path) -> None:
     """A browser takes a hatch or a clip from the first drawing that has one of that name, and draws nothing where that one is hidden."""
     cells = [each for each in cells_of(run_once / "work" / NAME) if each["cell_type"] == "code"]
@@ -146,6 +170,26 @@ def test_a_refresh_renews_our_cells_and_leaves_a_persons_alone(incident: Inciden
     assert sum(source.startswith("print(results.save(") for source in sources) == 1
 
 
+def test_parameters_are_a_persons_and_stay(incident: Incident, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def narrower(cells: list[dict[str, Any]]) -> None:
+        parameters = cell(cells, "evidence: str")
+        parameters["source"] = parameters["source"].replace('since: str = ""', 'since: str = "2026-11-23T09:52:00Z"')
+
+    path = edited(incident, narrower) / NAME
+    told: list[str] = []
+    prepare_work(incident, told=told.append)
+    newer = shutil.copytree(places.notebooks(), tmp_path / "newer")
+    text = (newer / NAME).read_text(encoding="utf-8")
+    (newer / NAME).write_text(text.replace("evidence: str", "more: int = 3  # a new one\\nevidence: str"), encoding="utf-8")
+    monkeypatch.setattr(places, "notebooks", lambda: newer)
+    prepare_work(incident, told=told.append)
+    assert told == []
+    parameters = cell(cells_of(path), "more: int")["source"]
+    assert 'since: str = "2026-11-23T09:52:00Z"' in parameters
+    assert 'evidence: str = ".."' in parameters
+    assert 'output: str = "high_error_rate"' in parameters
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -191,6 +235,7 @@ def test_cells_to_doubt_are_named_in_the_run_and_on_its_page(incident: Incident)
         cell(cells, "near.lines")["execution_count"] = 1
         cell(cells, "# incident.collect")["execution_count"] = None  # nobody has to collect more
         cells.remove(cell(cells, "records.sql"))
+        cell(cells, "# incident.seal")["source"] = "incident.seal()"  # as it is when it is saved once more before the seal
         cells.append(own("print('by hand')", 99))
 
     run = seal_work(edited(incident, work_on))
@@ -201,6 +246,7 @@ def test_cells_to_doubt_are_named_in_the_run_and_on_its_page(incident: Incident)
     assert "(`print('by hand')`) was run in another session" in told
     assert "cell(s) were run that are not in the notebook as they were" in told
     assert "incident.collect" not in told
+    assert "incident.seal" not in told
     page = run.report.read_text(encoding="utf-8")
     assert "worked on by hand, with doubts that stand at the end" in page
     assert "was edited after it was run" in page

@@ -32,7 +32,18 @@ MISTAKES = [
     pytest.param(SCENARIO, "by_route = true", "by_route = 1", "symptom[1].parameters.by_route", id="1 for true"),
     pytest.param(SCENARIO, "min_requests = 50", "min_requests = 0.5", "symptom[1].parameters.min_requests", id="a fraction for a count"),
     pytest.param(SCENARIO, "ignore_routes = []", 'ignore_routes = "all"', "symptom[1].parameters.ignore_routes", id="a text for a list"),
-    pytest.param(SCENARIO, 'shown_by = "timeline"', "shown_by = 2", "step[2].shown_by", id="a number for a text"),
+    pytest.param(SCENARIO, 'caution = "A longer', 'caution = 2 # "A longer', "step[4].caution", id="a number for a text"),
+    pytest.param(SCENARIO, 'facts = ["limits_set"]', 'facts = ["weather"]', "step[4].facts", id="unknown fact"),
+    pytest.param(SCENARIO, 'documents = ["logging"]', 'documents = ["nowhere"]', "step[4].documents", id="unknown document"),
+    pytest.param(SCENARIO, 'signs = ["breaker."]', 'signs = ["braker."]', "diagnosis[3].signs", id="unknown sign of a diagnosis"),
+    pytest.param(SCENARIO, 'signs = ["freebit."]', 'signs = ["fribit."]', "symptom[4].parameters.signs", id="unknown sign of a symptom"),
+    pytest.param(SCENARIO, 'feature = ""', 'feature = "Bilking"', "symptom[2].parameters.feature", id="unknown feature"),
+    pytest.param(SCENARIO, "is_cause = true", "is_cause = 1", "symptom[4].is_cause", id="1 for a flag"),
+    pytest.param("signs.toml", "OOM command", "(OOM command", "sign[1].pattern", id="a pattern that is none"),
+    pytest.param("signs.toml", "OOM command", "(?=OOM) command", "sign[1].pattern", id="a pattern that RE2 does not have"),
+    pytest.param("features.toml", "routes = ", "route = ", "feature[1].route", id="a feature's field misspelt"),
+    pytest.param("documents.toml", 'address = ""', "address = 1", "document[1].address", id="a number for an address"),
+    pytest.param("scenarios/security_incident.toml", 'preserve = "whole"', 'preserve = "all"', "preserve", id="an unknown extent"),
     pytest.param(SCENARIO, "id = ", "id == ", "line 2", id="broken TOML"),
     pytest.param("dependencies.toml", "name = ", "nmae = ", "dependency[1].nmae", id="a dependency's field misspelt"),
     pytest.param("severity.toml", "respond_within = ", "respond_within = 1 # ", ".respond_within", id="a number for a time to respond"),
@@ -45,22 +56,26 @@ def book_folder(tmp_path: Path) -> Path:
     return shutil.copytree(OURS, tmp_path / "book", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
 
 
-def edit(path: Path, old: str, new: str) -> None:
+def edit(path: Path, old: str, new: str) -> int:
+    """Change the first such place, and say in which line it stands."""
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return text[: text.index(old)].count("\n") + 1
 
 
 @pytest.mark.parametrize(("file", "old", "new", "place"), MISTAKES)
 def test_mistake_is_named_with_file_and_field(book_folder: Path, file: str, old: str, new: str, place: str) -> None:
-    edit(book_folder / file, old, new)
+    line = edit(book_folder / file, old, new)
     with pytest.raises(RunbookError) as caught:
         runbook.load(str(book_folder))
     assert str(book_folder / file) in str(caught.value)
     assert place in str(caught.value)
+    missing = not new or new.startswith("#")
+    assert missing or f"line {line}" in str(caught.value)
 
 
-@pytest.mark.parametrize("file", ["dependencies.toml", "severity.toml"])
+@pytest.mark.parametrize("file", ["dependencies.toml", "documents.toml", "features.toml", "severity.toml", "signs.toml"])
 def test_missing_file_is_named_with_where_to_copy_it_from(book_folder: Path, file: str) -> None:
     (book_folder / file).unlink()
     with pytest.raises(RunbookError, match=r"missing\. Copy it from") as caught:
@@ -72,7 +87,7 @@ def test_mistake_reaches_the_terminal_as_a_sentence(book_folder: Path, kit: Call
     edit(book_folder / SCENARIO, "average_ms = 2000", 'average_ms = "2 s"')
     finished = kit("scenarios", "--runbook", book_folder)
     assert finished.returncode == 2
-    assert f"{book_folder / SCENARIO}: symptom[1].parameters.average_ms must be a number; found '2 s'." in finished.stderr
+    assert f"{book_folder / SCENARIO}, line 18: symptom[1].parameters.average_ms must be a number; found '2 s'." in finished.stderr
     assert "Traceback" not in finished.stderr
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -119,3 +120,13 @@ def test_what_a_person_adds_in_a_notebook_may_be_at_a_time() -> None:
     chart.axes[0].axvline(START + 10 * MINUTE)  # type: ignore[arg-type]  # matplotlib takes times, which its annotations do not say
     low, high = chart.axes[0].get_xlim()
     assert low < chart.axes[0].lines[-1].get_xdata()[0].timestamp() / 86400 < high  # type: ignore[index]
+
+
+def test_a_chart_by_seconds_says_so_and_shows_the_events_of_its_window_only() -> None:
+    near = [replace(bucket, start=START + number * timedelta(seconds=10)) for number, bucket in enumerate(buckets(12))]
+    outside = Event(START - MINUTE, "logged", "before", "process", Line("0123456789", 1))
+    svg = charts.timeline(near, [outside, *events(2)], window(2))._repr_html_()
+    label = ET.fromstring(svg).get("aria-label") or ""
+    assert label.startswith("Requests by 10 seconds from 09:00:00 to 09:02:00 UTC: at most ")
+    assert " in 10 seconds at 09:0" in label
+    assert "process" not in texts(svg)

@@ -3,6 +3,6 @@ SELECT item, line, ts, make_timestamp(epoch_us(ts) - coalesce(duration_us, 0)) A
 FROM requests
 WHERE NOT streaming
     AND ts >= $since AND ts < $until
-    AND ($route IS NULL OR route = $route)
+    AND (len($routes) = 0 OR list_contains($routes, route))
     AND (($faults AND (failed OR aborted)) OR coalesce(duration_us > $limit_us, false))
 ORDER BY started, item, line

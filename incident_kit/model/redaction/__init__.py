@@ -28,6 +28,8 @@ from incident_kit.model.redaction.sql import without_literals
 __all__ = ["REDACTION", "Redaction", "Span", "kind_of_name", "redact", "redact_tree", "without", "without_literals"]
 
 HASH_BYTES = 3
+# Names under which the value goes whatever it is.
+WHOLE_VALUES = {"secret": "secret", "person": "person", "phone": "phone", "sim": "iccid"}
 # Ids and times, which are most of what a log's fields hold: no name and no shape is made of these alone.
 PLAIN = re.compile(r"[0-9a-f-]*+")
 MARK = re.compile(r"\[(?:redacted:[a-z-]{2,20}|(?!redacted)[a-z-]{2,20}:[0-9a-f]{6})\]")
@@ -120,8 +122,9 @@ class Redaction:
         return self.text(without(str(value), secrets))
 
     def _under(self, name: str, value: Any, secrets: Sequence[str]) -> Any:
-        hides = kind_of_name(name) == "secret" and isinstance(value, str | int | float) and not isinstance(value, bool) and not MARK.fullmatch(str(value))
-        return self.mark("secret", str(value)) if hides else self.tree(value, secrets)
+        kind = kind_of_name(name)
+        hides = kind in WHOLE_VALUES and isinstance(value, str | int | float) and not isinstance(value, bool) and not MARK.fullmatch(str(value))
+        return self.mark(WHOLE_VALUES[kind], str(value)) if hides else self.tree(value, secrets)
 
 
 def _touches(text: str, span: Span) -> bool:

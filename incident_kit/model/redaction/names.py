@@ -66,9 +66,10 @@ AUTH = re.compile(r"\[[^\]]{0,60}?[\"']auth\\{0,15}+[\"']", re.I)
 FEWEST_DIGITS = 7
 ELEMENT = re.compile(r"[^<]++")
 PROSE = re.compile(r"[A-Za-z]{1,20}+(?::[A-Za-z]{1,20}+){0,8}+[.!?:]{0,3}+")
-# What somebody else has already put in place of a secret, and what says that there is none.
+# What somebody else has already put in place of a secret, what says that there is none, and what PostgreSQL calls a session.
 NO_SECRET = re.compile(
-    r"[*x•.]{0,64}+|\W{0,4}+(?:redacted|filtered|masked|hidden|removed|null|undefined|none|true|false|nil|unset|not set)\W{0,4}+|\$\d{1,4}|\?", re.I
+    r"[*x•.]{0,64}+|\W{0,4}+(?:redacted|filtered|masked|hidden|removed|null|undefined|none|true|false|nil|unset|not set)\W{0,4}+|\$\d{1,4}|\?|[0-9a-f]{8}\.[0-9a-f]{1,8}",
+    re.I,
 )
 
 
@@ -109,7 +110,9 @@ def value_of(text: str, named: re.Match[str], kind: str) -> Span | None:
     close, sep, at = named["close"] or "", named["sep"].strip(" \t"), named.end()
     bare_name = named["name"].lower().replace("-", "").replace("_", "")
     if sep == ">":  # XML
-        return _span(text, ELEMENT.match(text, at), kind) if text[named.start() - 1 : named.start()] in ("<", ":") and not close and kind != "weak" else None
+        element = ELEMENT.match(text, at) if text[named.start() - 1 : named.start()] in ("<", ":") and not close and kind != "weak" else None
+        closed = element and (text.startswith("</", element.end()) or (element.end() == len(text) and " " not in element[0]))
+        return _span(text, element, kind) if closed else None
     if close in BRACKETS and sep != "=":
         return None
     if sep == "," and not (close and bare_name.endswith(HEADERS)):  # names and values in turn, as in Node's rawHeaders

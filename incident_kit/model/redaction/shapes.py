@@ -88,6 +88,12 @@ def _marks(ignoring_case: bool) -> Marks:
 EXACT, IN_LOWER_CASE = _marks(ignoring_case=False), _marks(ignoring_case=True)
 
 
+# A line from within a PEM key, seen alone: logs are shown line by line. Its length is one of those that tools write.
+KEY_LINE = re.compile(
+    r"\s{0,8}(?=[^a-z]{0,76}[a-z])(?=[^A-Z]{0,76}[A-Z])(?=[^0-9+]{0,76}[0-9+])(?!/)((?:[A-Za-z0-9+/]{64}|[A-Za-z0-9+/]{70}|[A-Za-z0-9+/]{76}))\s{0,4}"
+)
+
+
 def found(text: str) -> Iterator[Span]:
     """Every secret with a shape of its own; overlaps are possible."""
     numbers = {
@@ -99,3 +105,5 @@ def found(text: str) -> Iterator[Span]:
             group = match.lastgroup or 0
             if match.end(group) > match.start(group):
                 yield Span(*match.span(group), SHAPES[number].kind)
+    if len(text) <= 88 and (line := KEY_LINE.fullmatch(text)):
+        yield Span(*line.span(1), "key")

@@ -4,12 +4,13 @@ Every value goes through `pieces.escape`; text from logs was redacted when it le
 cited lines and queries, which `cited_lines` shows at the end; the page's script opens them where they are cited.
 """
 
+from incident_kit.report.page.advised import diagnoses, footprint, ranking, steps
 from incident_kit.report.page.answered import answers, notes, worked
 from incident_kit.report.page.cited import cited_lines, queries
 from incident_kit.report.page.drawn import chart, drawings, small_multiples
 from incident_kit.report.page.head import head
 from incident_kit.report.page.pieces import Html
-from incident_kit.report.page.sections import accounting, before_and_during, findings, how_to_verify, phases, steps, suspects, timeline
+from incident_kit.report.page.sections import accounting, before_and_during, findings, how_to_verify, phases, suspects, timeline
 
 __all__ = [
     "Html",
@@ -18,13 +19,16 @@ __all__ = [
     "before_and_during",
     "chart",
     "cited_lines",
+    "diagnoses",
     "drawings",
     "findings",
+    "footprint",
     "head",
     "how_to_verify",
     "notes",
     "phases",
     "queries",
+    "ranking",
     "small_multiples",
     "steps",
     "suspects",

@@ -7,14 +7,14 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from incident_kit.logs.reading import Records, question, question_title
+from incident_kit.logs.reading import QUERIES, Records, question, question_title
 from incident_kit.model.finding import Absence, Citation, Event, Figure, Finding, Line, Pointer
 from incident_kit.report.page.pieces import Html, count, escape, ms
 from incident_kit.timeline.course import Course
 
 MOST_EVENTS = 200
 # What tables and charts say they were made with, and what these queries read from.
-OF_TABLES = ("requests_by_bucket", "calls_by_bucket", "requests_between", "calls_between", "accounting", "streams")
+OF_TABLES = ("requests_by_bucket", "calls_by_bucket", "requests_between", "calls_between", "signs", "accounting", "streams")
 READ_BY_OTHERS = ("requests", "calls")
 AROUND = 5
 # What of one line is shown, and of all of them together: a page has to stay small enough to send.
@@ -40,10 +40,12 @@ def _link(citation: Citation, most: int) -> str:
         given = escape("; ".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in citation.parameters.items()))
         such = f", such as line {lines}" if lines else ""
         return f"<a href='#q-{escape(citation.query)}' data-given='{given}'>{count(citation.n, 'record')}</a>{such}"
+    if isinstance(citation, Absence) and _is_answer(citation):
+        return ", ".join(f"<a href='#a-{escape(item)}'>{escape(citation.query)}, item {escape(item)}</a>" for item in citation.items)
     if isinstance(citation, Absence):
         return f"<a href='#q-{escape(citation.query)}'>none among {count(citation.examined, 'record')}</a>"
     if isinstance(citation, Pointer):
-        return f"item {escape(citation.item)} at {escape(citation.pointer)}"
+        return f"<a href='#a-{escape(citation.item)}'>item {escape(citation.item)}</a> at {escape(citation.pointer)}"
     if citation.item == "journal":
         return f"journal, line {citation.line}"
     return f"<a href='#{_anchor(citation)}'>line {citation.line:,}</a>"
@@ -59,7 +61,9 @@ def cited_lines(course: Course, found: Sequence[Finding], events: Sequence[Event
     most = max(LEAST_OF_LINE, min(MOST_OF_LINE, MOST_OF_LINES // max(len(lines), 1)))
     names = {source.id: source.origin for source in records.sources}
     shown = "".join(_excerpt(line, *placed[line], names[line.item], around, most) for line in lines if line in placed)
-    named = dict.fromkeys([*(citation.query for citation in cited if isinstance(citation, Figure | Absence)), *OF_TABLES, *READ_BY_OTHERS])
+    named = dict.fromkeys(
+        [*(citation.query for citation in cited if isinstance(citation, Figure | Absence) and not _is_answer(citation)), *OF_TABLES, *READ_BY_OTHERS]
+    )
     return Html(f"<h3>Lines</h3>{shown}{queries(named)}")
 
 
@@ -113,6 +117,11 @@ def _lines_of(citation: Citation) -> tuple[Line, ...]:
     if isinstance(citation, Figure):
         return citation.exemplars
     return (citation,) if isinstance(citation, Line) and citation.item != "journal" else ()
+
+
+def _is_answer(citation: Figure | Absence) -> bool:
+    """Whether it rests on a live system's answer, and not on a query over records."""
+    return not (QUERIES / f"{citation.query}.sql").is_file()
 
 
 def _anchor(line: Line) -> str:

@@ -16,6 +16,7 @@ from incident_kit.timeline.course import Course
 
 KIND_WORDS = {"dependency": "outside system", "error": "error", "deploy": "deploy"}
 MOST_ROUTES = 3
+MOST_STATED = 2  # the head has to fit one screen; the symptoms stand below it
 
 
 def head(book: Runbook, scenario: Scenario, findings: Sequence[Finding], course: Course, minutes: Sequence[Bucket], window: Window) -> Html:
@@ -27,11 +28,12 @@ def head(book: Runbook, scenario: Scenario, findings: Sequence[Finding], course:
         ("Suspect", "", _suspect(course)),
         ("How bad", "", _how_bad(confirmed, minutes)),
         ("Affected", "pair", _affected(course)),
-        ("Severity", "pair", _severity(book, scenario) if confirmed else "none proposed: no symptom is confirmed"),
+        ("Severity", "pair", _severity(book, scenario) if confirmed or scenario.caution else "none proposed: no symptom is confirmed"),
     ]
     body = "".join(f"<div class='{place}'><dt>{name}</dt><dd>{value}</dd></div>" for name, place, value in facts)
     looked = f"Looked at: {period(window.since, window.until)} ({span(window.since, window.until)})."
-    return Html(f"<div class='head'><p class='what'>{_what(scenario, findings, confirmed)}</p><dl>{body}</dl><p class='looked'>{looked}</p></div>")
+    caution = f"<p class='warning'>{escape(scenario.caution)}</p>" if scenario.caution else ""
+    return Html(f"{caution}<div class='head'><p class='what'>{_what(scenario, findings, confirmed)}</p><dl>{body}</dl><p class='looked'>{looked}</p></div>")
 
 
 def _what(scenario: Scenario, findings: Sequence[Finding], confirmed: Sequence[Finding]) -> str:
@@ -84,7 +86,9 @@ def _how_bad(confirmed: Sequence[Finding], minutes: Sequence[Bucket]) -> str:
     total, bad = sum(bucket.n for bucket in overall), sum(bucket.failed + bucket.aborted for bucket in overall)
     if not total:
         return "<b>unknown</b><br><small>no finished request is in the evidence</small>"
-    worst = [f"<br><small>{escape(finding.statement)}{citations(finding.citations[:1], most=1)}</small>" for finding in confirmed if finding.first_affected]
+    worst = [f"<br><small>{escape(finding.statement)}{citations(finding.citations[:1], most=1)}</small>" for finding in confirmed if finding.first_affected][
+        :MOST_STATED
+    ]
     return f"<b>{bad / total:.1%}</b> failed or were aborted: {bad:,} of {total:,}{note('requests_by_bucket', 'query')}{''.join(worst)}"
 
 
@@ -113,7 +117,7 @@ def _severity(book: Runbook, scenario: Scenario) -> str:
     severity = book.severity(scenario.severity)
     return (
         f"<b>{escape(severity.id)}, {escape(severity.title.lower())}</b>: respond within {escape(severity.respond_within)}"
-        f"<br><small>Usual for this scenario: {escape(scenario.severity_reason)}.</small>"
+        f"<br><small>Usual for this scenario: {escape(scenario.severity_reason)}. {escape(scenario.escalation) if scenario.caution else ''}</small>"
     )
 
 

@@ -14,7 +14,6 @@ from incident_kit.model.finding import Event, Finding, Verdict
 from incident_kit.model.times import Window
 from incident_kit.report.page.cited import MOST_EVENTS, citations, note
 from incident_kit.report.page.pieces import Html, count, escape, framed, ms, period, table, time
-from incident_kit.runbook.data import Scenario
 from incident_kit.timeline.course import Course, change_in_words, duration
 
 VERDICT_WORDS = {
@@ -209,15 +208,6 @@ def _remarks(account: Account) -> list[str]:
         kinds = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in account.cleaned.items())
         remarks.append(f"{name}: bytes replaced in a working copy so that no line is lost: {kinds}. The evidence is as it was.")
     return remarks
-
-
-def steps(scenario: Scenario) -> Html:
-    """What the runbook advises. Text for a person; nothing is carried out."""
-    entries = []
-    for step in scenario.steps:
-        caution = f"<br><em>Caution: {escape(step.caution)}</em>" if step.caution else ""
-        entries.append(f"<li>{escape(step.text)}{caution}</li>")
-    return Html(f"<p>{escape(scenario.impact)} Escalation: {escape(scenario.escalation)}</p><ol>{''.join(entries)}</ol>")
 
 
 def how_to_verify() -> Html:

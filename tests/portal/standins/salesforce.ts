@@ -24,7 +24,7 @@ export class Salesforce {
   private readonly subscribers = new Set<ServerResponse>();
   private readonly announced: ReviewedOrder[] = [];
   private created = 0;
-  private replayId = 4_100;
+  private replayId = 5_208_100; // as high as real ones: of numbers below 10,000 Redis cannot tell how old they are
 
   constructor(
     private readonly plan: FaultPlan,

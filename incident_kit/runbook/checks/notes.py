@@ -1,0 +1,16 @@
+"""Checks of what people have noted: logs cannot tell what customers say."""
+
+from __future__ import annotations
+
+from incident_kit.model.finding import Finding, Line, Symptom
+from incident_kit.runbook.checks.parts import confirmed, not_checked
+from incident_kit.runbook.ground import Ground
+
+
+def noted(ground: Ground, symptom: Symptom, *, kind: str) -> Finding:
+    """Whether people have noted an entry of this kind in the journal; without one, it was not checked."""
+    entries = [entry for entry in ground.journal if entry.kind == kind]
+    if not entries:
+        return not_checked(symptom, f"no {kind} is noted in the journal, and neither logs nor systems can tell: ask those who would hear of it")
+    statement = f"{len(entries)} noted, first: {entries[0].text}"
+    return confirmed(symptom, statement, [Line("journal", entry.line) for entry in entries], min(entry.at for entry in entries))

@@ -1,0 +1,89 @@
+"""Evidence made in a test: lines as pino writes them, answers as diagnostics store them, and the finding they give."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from incident_kit import logs, runbook
+from incident_kit.evidence.journal import Entry
+from incident_kit.model.answer import Answer, Status, Told
+from incident_kit.model.finding import Finding
+from incident_kit.model.source import Source
+from incident_kit.model.times import Window
+
+START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+BOOK = runbook.load()
+WELL_KNOWN = "203.0.113.7"
+
+
+def at(minute: float) -> datetime:
+    return START + timedelta(minutes=minute)
+
+
+def asked(minute: float, route: str, status: int | None = 200, client: str = WELL_KNOWN, size_bytes: int = 400, ms: float = 20, stream: bool = False, user: str = "") -> str:  # fmt: skip
+    """A completed request; status None: aborted."""
+    method, _, url = route.partition(" ")
+    moment = at(minute)
+    line: dict[str, Any] = {
+        "level": 30, "time": round(moment.timestamp() * 1000), "pid": 1, "hostname": "vm",
+        "req": {"id": f"{moment:%H%M%S%f}", "method": method, "url": url, "headers": {"x-forwarded-for": client}, "remoteAddress": "127.0.0.1"},
+        "res": {"statusCode": status, "headers": {"content-type": "text/event-stream" if stream else "application/json", "content-length": str(size_bytes)}},
+        "responseTime": ms, "msg": "request aborted" if status is None else "request completed",
+    }  # fmt: skip
+    return json.dumps({**line, **({"userId": user} if user else {})})
+
+
+def said(minute: float, context: str, message: str, error: str = "", code: str = "", level: int = 50, url: str = "", ms: float | None = None) -> str:  # fmt: skip
+    """What a part of the portal logs; `error` is the text of the error behind it."""
+    line: dict[str, Any] = {"level": level, "time": round(at(minute).timestamp() * 1000), "pid": 1, "hostname": "vm", "context": context}
+    if url:
+        line["req"] = {"id": f"r{minute}", "method": url.partition(" ")[0], "url": url.partition(" ")[2]}
+    if error:
+        line["err"] = {"type": "Error", "message": error, **({"code": code} if code else {})}
+    return json.dumps({**line, **({"durationMs": ms} if ms is not None else {}), "msg": message})
+
+
+def healthy(minutes: int, per_minute: int = 30, since: int = 0) -> list[str]:
+    """An ordinary portal: its start, and requests of many clients that go well."""
+    lines = [said(since, "NestApplication", "Nest application successfully started", level=30)]
+    lines += [asked(since + place / per_minute, "GET /api/orders", client=f"198.51.100.{place % 40}") for place in range(minutes * per_minute)]
+    return lines
+
+
+def told(
+    question: str, data: dict[str, Any] | None = None, status: Status = Status.OK, reason: str = "", warnings: Sequence[str] = (), minute: float = 20
+) -> Told:
+    """A stored answer."""
+    answer = Answer(question, "?", "TARGET", at(minute), 12.0, status, reason, data or {}, None, tuple(warnings))
+    return Told(f"a{abs(hash((question, minute))) % 10**9:09}", answer)
+
+
+def finding(path: Path, symptom: str, lines: Iterable[str] = (), answers: Sequence[Told] = (), minutes: float = 20, journal: Sequence[Entry] = ()) -> Finding:
+    """What the check of this symptom (`scenario.symptom`) finds in these lines and answers, over so many minutes."""
+    scenario_id, _, symptom_id = symptom.partition(".")
+    with ground(path, lines, answers, minutes, journal) as made:
+        return next(one for one in runbook.examine(BOOK.scenario(scenario_id), made) if one.symptom == symptom_id)
+
+
+class ground:  # noqa: N801  # a function that is used in a `with`
+    """The ground that these lines and answers are; a log that is not given is not there."""
+
+    def __init__(self, path: Path, lines: Iterable[str] = (), answers: Sequence[Told] = (), minutes: float = 20, journal: Sequence[Entry] = ()) -> None:
+        ordered = sorted(lines, key=lambda line: json.loads(line)["time"])
+        sources = []
+        if ordered:
+            path.write_text("".join(line + "\n" for line in ordered), encoding="utf-8")
+            sources = [Source("0123456789", path, "made.log")]
+        self.window = Window(START, at(minutes)) if ordered else Window(min(one.moment.since for one in answers), max(one.moment.until for one in answers))
+        self.records = logs.read(sources, self.window, dependencies=BOOK.dependencies)
+        self.ground = runbook.Ground(self.records, self.window, journal, answers, BOOK.signs, BOOK.features)
+
+    def __enter__(self) -> runbook.Ground:
+        return self.ground
+
+    def __exit__(self, *_: object) -> None:
+        self.records.close()

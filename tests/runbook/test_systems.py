@@ -1,0 +1,207 @@
+"""Does a system fail: over logs alone, answers alone, and both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from made import asked, at, finding, healthy, said, told
+
+from incident_kit.model.answer import Status
+from incident_kit.model.finding import Absence, Figure, Pointer, Verdict
+
+REDIS = "redis_failures.redis_errors"
+WHMCS = "whmcs_unavailable.whmcs_fails"
+PRISMA = "database_issues.prisma_errors"
+OOM = "OOM command not allowed when used memory > 'maxmemory'."
+UP = {"checks": {"cache": {"state": "up", "detail": ""}, "database": {"state": "up", "detail": ""}}}
+
+
+def failures(context: str, message: str, error: str = "", code: str = "", n: int = 20, since: float = 10) -> list[str]:
+    return [said(since + place / 60, context, message, error, code) for place in range(n)]
+
+
+def whmcs(error: str, n: int = 20, of: int = 0, code: str = "") -> list[str]:
+    """Calls to WHMCS that fail so, and others in the same minute that do not."""
+    well = [said(10 + place / 60, "WhmcsService", "WHMCS API call completed", level=30, ms=180) for place in range(of)]
+    return [*well, *(said(10 + place / 60, "WhmcsService", "WHMCS API call failed", error, code, ms=900) for place in range(n))]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (failures("CacheService", "Redis connection error", OOM), "out of memory"),
+        (failures("CacheService", "Redis connection error", "connect ECONNREFUSED 127.0.0.1:6379", "ECONNREFUSED"), "cannot be reached"),
+        (failures("ExceptionsHandler", "Reached the max retries per request limit (which is 3)."), "cannot be reached"),
+        (failures("SessionService", "lookup failed", "WRONGPASS invalid username-password pair or user is disabled."), "name or password"),
+        (failures("SessionService", "lookup failed", "READONLY You can't write against a read only replica."), "replica"),
+        (failures("CacheService", "Redis error", "LOADING Redis is loading the dataset in memory"), "loading"),
+    ],
+)  # fmt: skip
+def test_each_way_redis_fails_is_named(tmp_path: Path, lines: list[str], words: str) -> None:
+    found = finding(tmp_path / "log", REDIS, [*healthy(20), *lines])
+    assert found.verdict is Verdict.CONFIRMED
+    assert words in found.statement
+    assert "20 ×" in found.statement
+    assert found.first_affected == at(10)
+    assert found.recovered is not None
+    (figure,) = [citation for citation in found.citations if isinstance(citation, Figure)]
+    assert figure.n == 20
+    assert figure.exemplars
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        ("timeout exceeded when trying to connect", "", "pool of connections is exhausted"),  # Prisma 7 with an adapter: no code
+        ("Timed out fetching a new connection from the connection pool.", "P2024", "pool of connections is exhausted"),
+        ("sorry, too many clients already", "53300", "no connection left"),
+        ("remaining connection slots are reserved for roles with the SUPERUSER attribute", "", "no connection left"),
+        ("Can't reach database server at 127.0.0.1:5432", "P1001", "cannot be reached"),
+        ("Authentication failed against the database server, the provided database credentials for `app` are not valid", "P1000", "does not accept"),
+        ("deadlock detected", "40P01", "deadlock"),
+    ],
+)  # fmt: skip
+def test_each_way_the_database_fails_is_named(tmp_path: Path, error: str, code: str, words: str) -> None:
+    found = finding(tmp_path / "log", PRISMA, [*healthy(20), *failures("ExceptionsHandler", error, error, code)])
+    assert found.verdict is Verdict.CONFIRMED
+    assert words in found.statement
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        ("WHMCS API error: Authentication Failed", "error", "credentials"),
+        ("WHMCS API error: Invalid IP 203.0.113.9", "error", "address"),
+        ("WHMCS API error: Client ID Not Found", "error", "result: error"),
+        ("WHMCS API answered no JSON: <!DOCTYPE html><html><title>Just a moment", "NOT_JSON", "page instead of JSON"),
+        ("Unexpected token '<', \"<!DOCTYPE \"... is not valid JSON", "", "page instead of JSON"),
+        ("timeout of 15000ms exceeded", "ECONNABORTED", "in time"),
+        ("connect ECONNREFUSED 192.0.2.1:443", "ECONNREFUSED", "cannot be reached"),
+        ("Request failed with status code 503", "ERR_BAD_RESPONSE", "5xx"),
+    ],
+)  # fmt: skip
+def test_each_way_whmcs_fails_is_a_finding_of_its_own(tmp_path: Path, error: str, code: str, words: str) -> None:
+    found = finding(tmp_path / "log", WHMCS, [*healthy(20), *whmcs(error, code=code)])
+    assert found.verdict is Verdict.CONFIRMED
+    assert words in found.statement
+    assert found.statement.count("×") == 1
+
+
+def test_a_few_failures_among_many_calls_are_inconclusive(tmp_path: Path) -> None:
+    found = finding(tmp_path / "log", WHMCS, [*healthy(20), *whmcs("socket hang up", n=6, of=50, code="ECONNRESET")])
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "not more than 20%" in found.reason
+
+
+@pytest.mark.parametrize("symptom", [REDIS, WHMCS, PRISMA])
+def test_a_healthy_log_rules_it_out_over_its_window(tmp_path: Path, symptom: str) -> None:
+    found = finding(tmp_path / "log", symptom, healthy(20))
+    assert found.verdict is Verdict.RULED_OUT
+    assert isinstance(found.citations[0], Absence)
+    assert found.citations[0].window.until == at(20)
+
+
+def test_one_failure_is_inconclusive(tmp_path: Path) -> None:
+    found = finding(tmp_path / "log", REDIS, [*healthy(20), *failures("CacheService", "Redis connection error", OOM, n=1)])
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "chance" in found.reason
+
+
+def test_a_log_of_requests_alone_can_neither_confirm_nor_rule_out(tmp_path: Path) -> None:
+    found = finding(tmp_path / "log", REDIS, [asked(place / 30, "GET /api/orders") for place in range(600)])
+    assert found.verdict is Verdict.NOT_CHECKED
+    assert "only completed requests" in found.reason
+
+
+def test_a_log_that_ends_early_rules_nothing_out(tmp_path: Path) -> None:
+    found = finding(tmp_path / "log", REDIS, healthy(10))
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "before the window does" in found.reason
+
+
+def test_answers_alone_confirm(tmp_path: Path) -> None:
+    down = told("redis.ping", status=Status.FAILED, reason="127.0.0.1:6379 refuses the connection: nothing listens there, or a firewall rejects it")
+    found = finding(tmp_path / "log", REDIS, answers=[down])
+    assert found.verdict is Verdict.CONFIRMED
+    assert found.citations == (Pointer(down.item, "/reason"),)
+    full = told("redis.info", {}, warnings=["it is out of memory and refuses writes"])
+    assert finding(tmp_path / "log", REDIS, answers=[told("redis.ping"), full]).verdict is Verdict.CONFIRMED
+    sick = told("health", {"checks": {"cache": {"state": "down", "detail": "ECONNREFUSED"}}})
+    assert "cache is down" in finding(tmp_path / "log", REDIS, answers=[sick]).statement
+
+
+def test_answers_alone_rule_out_for_their_moment_only(tmp_path: Path) -> None:
+    well = [told("redis.ping"), told("redis.info"), told("health", UP)]
+    found = finding(tmp_path / "log", REDIS, answers=well)
+    assert found.verdict is Verdict.RULED_OUT
+    assert "when asked at 09:20:00" in found.statement
+    early = told("process", minute=-100)  # the window then begins long before anybody asked Redis
+    found = finding(tmp_path / "log", REDIS, answers=[early, *well])
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "nothing tells of the time before" in found.reason
+
+
+def test_what_the_log_saw_is_not_undone_by_a_good_answer_later(tmp_path: Path) -> None:
+    lines = [*healthy(20), *failures("CacheService", "Redis connection error", OOM)]
+    found = finding(tmp_path / "log", REDIS, lines, [told("redis.ping"), told("redis.info")])
+    assert found.verdict is Verdict.CONFIRMED
+    assert "Redis answered well when asked" in found.statement
+
+
+def test_a_name_that_does_not_resolve_here_says_nothing_of_the_portal(tmp_path: Path) -> None:
+    """In a container's network the BFF may know it."""
+    unknown = told("redis.ping", status=Status.FAILED, reason="the name redis does not resolve (Name or service not known)")
+    found = finding(tmp_path / "log", REDIS, answers=[unknown])
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "this machine only" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "verdict"),
+    [
+        (Status.PARTIAL, "WHMCS is there and refuses: the secret is wrong or missing (Authentication Failed)", Verdict.CONFIRMED),
+        (Status.PARTIAL, "WHMCS is there and refuses: this machine's address is not on its list; the BFF's may be (Invalid IP 192.0.2.5)", Verdict.INCONCLUSIVE),
+        (Status.PARTIAL, "what answered (status 200) did not answer as WHMCS does: the answer is an HTML page", Verdict.CONFIRMED),
+        (Status.PARTIAL, "WHMCS is there and answers in JSON; whether it lets the BFF in was not asked, because no identifier and secret are named", Verdict.INCONCLUSIVE),
+        (Status.FAILED, "billing.example:443 sent nothing for 5 s", Verdict.CONFIRMED),
+        (Status.NOT_CHECKED, "WHMCS_API_URL is not set", Verdict.NOT_CHECKED),
+        (Status.OK, "", Verdict.RULED_OUT),
+    ],
+)  # fmt: skip
+def test_what_whmcs_answers_is_told_apart(tmp_path: Path, status: Status, reason: str, verdict: Verdict) -> None:
+    assert finding(tmp_path / "log", WHMCS, answers=[told("whmcs", status=status, reason=reason)]).verdict is verdict
+
+
+def test_a_health_check_of_unknown_words_is_not_healthy(tmp_path: Path) -> None:
+    symptom = "database_issues.health_database"
+    odd = told("health", {"checks": {"database": {"state": "unknown", "detail": ""}}}, Status.PARTIAL, "in no known words")
+    assert finding(tmp_path / "log", symptom, answers=[odd]).verdict is Verdict.INCONCLUSIVE
+    assert finding(tmp_path / "log", symptom, answers=[told("health", {"checks": {}}, Status.PARTIAL, "unknown shape")]).verdict is Verdict.INCONCLUSIVE
+    assert finding(tmp_path / "log", symptom, answers=[told("health", UP)]).verdict is Verdict.RULED_OUT
+    assert finding(tmp_path / "log", symptom, healthy(20)).verdict is Verdict.NOT_CHECKED
+
+
+def test_failures_on_routes_of_orders_are_failures_of_provisioning(tmp_path: Path) -> None:
+    symptom = "whmcs_unavailable.provisioning_fails"
+    billing = [
+        said(10 + place / 60, "WhmcsService", "WHMCS API call failed", "timeout of 15000ms exceeded", url="GET /api/billing/invoices") for place in range(9)
+    ]
+    found = finding(tmp_path / "log", symptom, [*healthy(20), *billing])
+    assert found.verdict is Verdict.RULED_OUT
+    assert "but elsewhere" in found.statement
+    orders = [said(10 + place / 60, "WhmcsService", "WHMCS API call failed", "timeout of 15000ms exceeded", url="POST /api/orders") for place in range(9)]
+    assert finding(tmp_path / "log", symptom, [*healthy(20), *billing, *orders]).verdict is Verdict.CONFIRMED
+
+
+@pytest.mark.parametrize(("symptom", "url"), [("billing_unavailable", "/api/billing/invoices"), ("payment_methods_fail", "/api/billing/payment-methods")])
+def test_a_feature_fails_by_its_routes(tmp_path: Path, symptom: str, url: str) -> None:
+    failing = [asked(5 + place / 20, f"GET {url}", status=503 if place > 100 else 200) for place in range(200)]
+    lines = [*healthy(20, per_minute=300), *failing]
+    unnamed = finding(tmp_path / "log", f"whmcs_unavailable.{symptom}", lines)
+    assert unnamed.verdict is Verdict.INCONCLUSIVE  # what is behind it may be anything
+    found = finding(tmp_path / "log", f"whmcs_unavailable.{symptom}", [*lines, *whmcs("timeout of 15000ms exceeded")])
+    assert found.verdict is Verdict.CONFIRMED
+    assert found.first_affected is not None
+    assert abs((found.first_affected - at(5 + 101 / 20)).total_seconds()) < 1
+    assert finding(tmp_path / "log", f"whmcs_unavailable.{symptom}", healthy(20)).verdict is Verdict.INCONCLUSIVE  # nobody asked
