@@ -53,7 +53,8 @@ class Ground:
     ) -> None:  # fmt: skip
         self.records, self.window, self.journal, self.answers, self.features = records, window, journal, answers, features
         self._signs = signs
-        self.buckets, self.sign_ins = cache(self._buckets), cache(self._sign_ins)
+        self.buckets = cache(self._buckets)
+        self._asked: dict[str, list[dict[str, Any]]] = {}
 
     @cached_property
     def items(self) -> tuple[str, ...]:
@@ -62,8 +63,12 @@ class Ground:
     def _buckets(self, width: timedelta) -> list[Bucket]:
         return requests_by_bucket(self.records, width)
 
-    def _sign_ins(self, routes: tuple[str, ...], run: int) -> list[dict[str, Any]]:
-        return self.records.query("sign_ins", routes=list(routes), run=run)
+    def query(self, name: str, **parameters: object) -> list[dict[str, Any]]:
+        """The rows of one of the questions over records; what is asked twice is answered from the first time."""
+        asked = f"{name} {sorted(parameters.items())}"
+        if asked not in self._asked:
+            self._asked[asked] = self.records.query(name, **parameters)
+        return self._asked[asked]
 
     @cached_property
     def calls(self) -> list[Bucket]:
@@ -76,7 +81,7 @@ class Ground:
 
     @cached_property
     def statuses(self) -> list[Answered]:
-        return [Answered(**row) for row in self.records.query("statuses")]
+        return [Answered(**row) for row in self.query("statuses")]
 
     @cached_property
     def shown(self) -> list[Shown]:
@@ -86,7 +91,7 @@ class Ground:
     @cached_property
     def spoken(self) -> Mapping[str, Any]:
         """How many records are no completions of requests, and the times of the first and last of all."""
-        return self.records.query("spoken")[0]
+        return self.query("spoken")[0]
 
     @cached_property
     def course(self) -> Course:
