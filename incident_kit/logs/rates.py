@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from weakref import WeakKeyDictionary
 
 from incident_kit.logs.reading import Records
 
@@ -64,19 +63,7 @@ def _buckets(records: Records, query: str, width: timedelta) -> list[Bucket]:
     return _rows(records, query, bucket_us=width // timedelta(microseconds=1))
 
 
-# Each question is a pass over the logs, and checks, course and charts ask the same ones.
-_asked: WeakKeyDictionary[Records, dict[str, list[Bucket]]] = WeakKeyDictionary()
-
-
 def _rows(records: Records, query: str, **parameters: object) -> list[Bucket]:
-    known = _asked.setdefault(records, {})
-    asked = f"{query} {parameters}"
-    if asked not in known:
-        known[asked] = _read(records, query, parameters)
-    return list(known[asked])
-
-
-def _read(records: Records, query: str, parameters: Mapping[str, object]) -> list[Bucket]:
     found = []
     for row in records.query(query, **parameters):
         p50, p95, p99 = row.pop("quantiles_us") or (None, None, None)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 QUERIES = Path(__file__).parent / "queries"
 IN_MEMORY_BYTES = 128 << 20
 VIEWS = ("requests", "calls")
+MOST_KEPT = 10_000  # rows of an answer
 EVERY_COLUMN = f"SELECT {', '.join(TYPES)} FROM lines"
 
 
@@ -86,6 +87,8 @@ class Records:
         self._connection.execute("SET disabled_optimizers = 'filter_pushdown'")
         self._small = sum(readable.scan.text_bytes for readable in self._readable) <= IN_MEMORY_BYTES
         self._accounts: Accounting | None = None
+        # Each question is a pass over the logs; checks, course and charts ask the same ones.
+        self._answered: dict[str, list[dict[str, Any]]] = {}
         self._views: list[str] = []
         self._build()
 
@@ -103,7 +106,13 @@ class Records:
 
     def query(self, name: str, **parameters: object) -> list[dict[str, Any]]:
         """The rows of one of our questions, `queries/NAME.sql`; text in them is redacted, times are aware."""
-        return self._rows(question(name), parameters)
+        asked = f"{name} {parameters}"
+        if asked not in self._answered:
+            rows = self._rows(question(name), parameters)
+            if len(rows) > MOST_KEPT:
+                return rows
+            self._answered[asked] = rows
+        return [dict(row) for row in self._answered[asked]]
 
     def query_with(self, name: str, insert: Mapping[str, str]) -> list[dict[str, Any]]:
         """The same with SQL of ours in the place of words in it, where a parameter cannot stand."""
@@ -294,6 +303,7 @@ class Records:
 
     def _build(self) -> None:
         """The relations: `lines` (a table, or a view made for each question), `repeated`, `records`, `requests`, `calls`."""
+        self._answered.clear()
         run = self._connection.execute
         if self._small:  # unpacked and split once, however often it is asked
             for number, readable in enumerate(self._readable):
