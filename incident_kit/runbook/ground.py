@@ -54,7 +54,6 @@ class Ground:
         self.records, self.window, self.journal, self.answers, self.features = records, window, journal, answers, features
         self._signs = signs
         self.buckets = cache(self._buckets)
-        self._asked: dict[str, list[dict[str, Any]]] = {}
 
     @cached_property
     def items(self) -> tuple[str, ...]:
@@ -62,13 +61,6 @@ class Ground:
 
     def _buckets(self, width: timedelta) -> list[Bucket]:
         return requests_by_bucket(self.records, width)
-
-    def query(self, name: str, **parameters: object) -> list[dict[str, Any]]:
-        """The rows of one of the questions over records; what is asked twice is answered from the first time."""
-        asked = f"{name} {sorted(parameters.items())}"
-        if asked not in self._asked:
-            self._asked[asked] = self.records.query(name, **parameters)
-        return self._asked[asked]
 
     @cached_property
     def calls(self) -> list[Bucket]:
@@ -81,7 +73,7 @@ class Ground:
 
     @cached_property
     def statuses(self) -> list[Answered]:
-        return [Answered(**row) for row in self.query("statuses")]
+        return [Answered(**row) for row in self.records.query("statuses")]
 
     @cached_property
     def shown(self) -> list[Shown]:
@@ -91,7 +83,7 @@ class Ground:
     @cached_property
     def spoken(self) -> Mapping[str, Any]:
         """How many records are no completions of requests, and the times of the first and last of all."""
-        return self.query("spoken")[0]
+        return self.records.query("spoken")[0]
 
     @cached_property
     def course(self) -> Course:

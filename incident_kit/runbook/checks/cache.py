@@ -188,7 +188,7 @@ def streams_dropping(ground: Ground, symptom: Symptom, *, feature: str, times: f
 def _streams(ground: Ground, symptom: Symptom, feature: str, times: float, least: int, signs: Sequence[str]) -> Finding:
     if not ground.items:
         return not_checked(symptom, "no log is in the evidence")
-    rows = ground.query("streams_by_minute")
+    rows = ground.records.query("streams_by_minute")
     errors, refused = ground.signs(signs), [one for one in ground.statuses if one.bad and one.status and ground.belongs(one.route, feature)]
     ended = sum(row["n"] for row in rows)
     if not ended and not errors and not refused:
@@ -281,4 +281,6 @@ def _in_a_row(minutes: set[datetime], least: int) -> list[datetime]:
 
 def _lines(ground: Ground, minutes: Sequence[datetime], statuses: Sequence[int], routes: Sequence[str]) -> list[Line]:
     since, until = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (minutes[0], minutes[-1] + MINUTE))
-    return [Line(row["item"], row["line"]) for row in ground.query("requests_with", since=since, until=until, statuses=list(statuses), routes=list(routes))]
+    return [
+        Line(row["item"], row["line"]) for row in ground.records.query("requests_with", since=since, until=until, statuses=list(statuses), routes=list(routes))
+    ]

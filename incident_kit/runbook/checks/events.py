@@ -185,7 +185,7 @@ def _waiting(ground: Ground, orders: Sequence[Answered], arrived: Sequence[Shown
 def _cited(ground: Ground, waiting: Waiting) -> Figure:
     routes = sorted({one.route for one in waiting.orders})
     since, until = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (waiting.orders[0].first, waiting.orders[-1].last + timedelta(milliseconds=1)))
-    rows = ground.query("requests_with", routes=routes, statuses=sorted({one.status for one in waiting.orders if one.status}), since=since, until=until)
+    rows = ground.records.query("requests_with", routes=routes, statuses=sorted({one.status for one in waiting.orders if one.status}), since=since, until=until)
     return figure(ground, "requests_with", waiting.n, (Line(row["item"], row["line"]) for row in rows), routes=routes)
 
 

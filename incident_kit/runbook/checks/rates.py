@@ -161,11 +161,11 @@ def _bad_requests(ground: Ground, rule: _Rule, route: str | None, span: tuple[da
     since, until = (moment.astimezone(UTC).replace(tzinfo=None) for moment in span)
     limit_us = NEVER_US if rule.faults else round(rule.limit * 1000)
     routes = [route] if route else list(ground.routes(rule.feature)) if rule.feature else []
-    return ground.query("bad_requests", since=since, until=until, routes=routes, faults=rule.faults, limit_us=limit_us)
+    return ground.records.query("bad_requests", since=since, until=until, routes=routes, faults=rule.faults, limit_us=limit_us)
 
 
 def _requests_between(ground: Ground) -> tuple[datetime | None, datetime | None]:
-    row = ground.query("matching_requests")[0]
+    row = ground.records.query("matching_requests")[0]
     return row["first"], row["last"]
 
 

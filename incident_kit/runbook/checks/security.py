@@ -92,7 +92,7 @@ def one_account_many_clients(ground: Ground, symptom: Symptom, *, feature: str, 
     attempts = _attempts(ground, feature, method)
     if reason := _no_attempts(ground, attempts):
         return not_checked(symptom, reason) if not ground.items else inconclusive(symptom, "No sign-in in the logs.", reason)
-    rows = ground.query("sign_ins_by_account", routes=sorted({one.route for one in attempts}))
+    rows = ground.records.query("sign_ins_by_account", routes=sorted({one.route for one in attempts}))
     if not rows:
         return not_checked(symptom, "sign-ins in these logs name no account, so those of one account cannot be told from others")
     bad = [row for row in rows if row["clients"] >= clients]
@@ -149,7 +149,7 @@ def attacks_answered(ground: Ground, symptom: Symptom, *, pattern: str) -> Findi
     n = sum(one.n for one in ground.statuses)
     if not n:
         return inconclusive(symptom, "No request in the logs.", "the logs hold no completed request in the window")
-    rows = ground.query("attacks", pattern=f"(?i){pattern}")
+    rows = ground.records.query("attacks", pattern=f"(?i){pattern}")
     tries, clients = sum(row["n"] for row in rows), len(rows)
     answered = [row for row in rows if row["answered"]]
     if not answered:
@@ -166,7 +166,7 @@ def large_volumes(ground: Ground, symptom: Symptom, *, times: float, least_bytes
     """Whether one client got `times` as much as others do by their median: at least `least_bytes`, or at least `least_requests` requests."""
     if not ground.items:
         return not_checked(symptom, "no log is in the evidence")
-    rows = ground.query("volumes")
+    rows = ground.records.query("volumes")
     if len(rows) < 5:
         reason = "the logs tell fewer than five clients apart: behind a proxy its address may stand for all" if rows else "the logs name no client"
         return inconclusive(symptom, "Cannot be said.", reason)
@@ -209,7 +209,7 @@ def _by_client(ground: Ground, feature: str, method: str, run: int = 10) -> tupl
     attempts = _attempts(ground, feature, method)
     if reason := _no_attempts(ground, attempts):
         return [], reason
-    rows = ground.query("sign_ins", routes=sorted({one.route for one in attempts}), run=run)
+    rows = ground.records.query("sign_ins", routes=sorted({one.route for one in attempts}), run=run)
     if not rows:
         return [], "sign-ins in these logs name no client"
     tries = sum(one.n for one in attempts)
@@ -220,7 +220,7 @@ def _by_client(ground: Ground, feature: str, method: str, run: int = 10) -> tupl
 
 def _exemplars(ground: Ground, rows: Sequence[Answered]) -> list[Line]:
     since, until = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (rows[0].first, rows[-1].last + timedelta(milliseconds=1)))
-    found = ground.query("requests_with", since=since, until=until, routes=sorted({one.route for one in rows}), statuses=list(REFUSED))
+    found = ground.records.query("requests_with", since=since, until=until, routes=sorted({one.route for one in rows}), statuses=list(REFUSED))
     return [Line(row["item"], row["line"]) for row in found]
 
 
