@@ -53,7 +53,7 @@ class Ground:
     ) -> None:  # fmt: skip
         self.records, self.window, self.journal, self.answers, self.features = records, window, journal, answers, features
         self._signs = signs
-        self.buckets, self.sign_ins = cache(self._buckets), cache(self._sign_ins)
+        self.buckets = cache(self._buckets)
 
     @cached_property
     def items(self) -> tuple[str, ...]:
@@ -61,9 +61,6 @@ class Ground:
 
     def _buckets(self, width: timedelta) -> list[Bucket]:
         return requests_by_bucket(self.records, width)
-
-    def _sign_ins(self, routes: tuple[str, ...], run: int) -> list[dict[str, Any]]:
-        return self.records.query("sign_ins", routes=list(routes), run=run)
 
     @cached_property
     def calls(self) -> list[Bucket]:

@@ -209,7 +209,7 @@ def _by_client(ground: Ground, feature: str, method: str, run: int = 10) -> tupl
     attempts = _attempts(ground, feature, method)
     if reason := _no_attempts(ground, attempts):
         return [], reason
-    rows = ground.sign_ins(tuple(sorted({one.route for one in attempts})), run)
+    rows = ground.records.query("sign_ins", routes=sorted({one.route for one in attempts}), run=run)
     if not rows:
         return [], "sign-ins in these logs name no client"
     tries = sum(one.n for one in attempts)
