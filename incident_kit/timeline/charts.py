@@ -376,7 +376,7 @@ def _shortened(name: str) -> str:
 
 
 def _legend(axis: Axes) -> None:
-    axis.legend(loc="lower left", ncols=4, frameon=False, bbox_to_anchor=(-0.005, 0.97), borderaxespad=0, fontsize=8, handlelength=1.8, columnspacing=1.2)
+    axis.legend(loc="lower left", ncols=4, frameon=False, bbox_to_anchor=(-0.005, 0.97), borderaxespad=0, fontsize=8, handlelength=3.2, columnspacing=1.2)
 
 
 def _in_words(width: timedelta) -> str:
