@@ -54,7 +54,6 @@ class Configuration:
     runbook: str = ""
     hide_ip_addresses: bool = False
     targets: Targets = field(default_factory=Targets)
-    features: Mapping[str, str] = field(default_factory=dict)
     contacts: Mapping[str, str] = field(default_factory=dict)
 
     def log_files(self) -> list[Path]:
@@ -74,7 +73,7 @@ log_zone = "UTC"                               # of times in logs that name no z
 date_order = ""                                # mdy, dmy or ymd, where a log's own dates do not tell
 zone = "UTC"                                   # of times that you type without one
 reports = "reports"                            # the folder of the incidents
-runbook = ""                                   # a folder of your own runbook data
+runbook = ""                                   # a folder of your own runbook data: thresholds, log patterns, routes of features, documents
 hide_ip_addresses = false                      # whether IP addresses are redacted too, in incidents that begin from now on
 
 # NAMES of environment variables, never an address or a secret itself.
@@ -97,10 +96,6 @@ salesforce_key_file = "SF_PRIVATE_KEY_PATH"
 # [[formats.sample]]
 # line = '2026-11-23T07:40:02Z AUDIT alice signed in'
 # expected = { ts = "2026-11-23T07:40:02.000Z", user = "alice", message = "signed in" }
-
-# Which feature of the portal a route belongs to.
-[features]
-# "POST /api/orders" = "Ordering"
 
 # Whom to call.
 [contacts]
@@ -161,7 +156,7 @@ def _checked(path: Path, data: Mapping[str, Any]) -> dict[str, Any]:
             given[name] = tuple(_texts(path, name, value))
         elif name == "targets":
             given[name] = _targets(path, value)
-        elif name in ("features", "contacts"):
+        elif name == "contacts":
             given[name] = _table(path, name, value)
         elif name == "hide_ip_addresses":
             given[name] = _truth(path, name, value)

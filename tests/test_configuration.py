@@ -71,7 +71,7 @@ def test_paths_are_meant_from_the_folder_of_the_file(tmp_path: Path) -> None:
         ('[targets]\ncache = "REDIS_URL"', "targets.cache: no such field"),
         (f'[targets]\nredis = "redis://:{SECRET}@cache:6379"', "targets.redis: write the NAME of an environment variable here"),
         ("targets = 1", "targets: must be a table"),
-        ("[features]\norders = 1", "features.orders: must be a text in quotes"),
+        ("[contacts]\non_call = 1", "contacts.on_call: must be a text in quotes"),
     ],
 )
 def test_what_is_wrong_is_named_by_file_and_field_and_no_secret_is_repeated(tmp_path: Path, text: str, words: str) -> None:

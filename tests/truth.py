@@ -55,7 +55,7 @@ class Judged:
         wrong = "" if self.named_first == self.wanted else f" (wrong: {self.wanted})"
         suspect = self.truth["suspect"]
         named = "–" if suspect is None else "yes" if self.suspect == suspect else f"no: {self.suspect or 'nobody'} ({suspect})"
-        error = "–" if self.onset_error_s is None else f"{self.onset_error_s:+.1f}"
+        error = "–" if self.onset_error_s is None else f"{round(self.onset_error_s, 1) + 0.0:+.1f}"
         return [self.name, self.named_first + wrong, error, named, ", ".join(self.false) or "0"]
 
 

@@ -29,11 +29,11 @@ def seal_work(folder: Path, name: str = "") -> Run:
     Names in run.json, and in the report's head, the cells to doubt: not run, not in order, edited since. Raises
     EvidenceError for any other folder, and for a notebook that was not run to its end or not saved since.
     """
+    folder = folder.resolve()  # of `.`, too, there is a folder above
     if (folder / "bagit.txt").is_file():
         raise EvidenceError(f"{folder}: a sealed run already, and a seal is never broken. To work on, use the incident's work folder.")
     if not (folder.parent / "incident.toml").is_file():
         raise EvidenceError(f"{folder}: not a work folder of an incident. Give one such as reports/<id>/work, made by `incident-kit lab`.")
-    folder = folder.resolve()
     incident = load(folder.parent)
     path, results = _worked_on(folder, name)
     notebook = read_notebook(path)

@@ -127,7 +127,7 @@ def test_log_in_an_unknown_format_is_refused_with_the_way_to_preserve_it_all_the
 
 def test_unknown_scenario_lists_the_known(kit: Kit, tmp_path: Path) -> None:
     log = write_log(tmp_path / "combined.log")
-    refused(kit("report", "hihg_error_rate", "-l", log, cwd=tmp_path), "hihg_error_rate", "Known: high_error_rate", "incident-kit scenarios")
+    refused(kit("report", "hihg_error_rate", "-l", log, cwd=tmp_path), "hihg_error_rate", "Known: ", ", high_error_rate, ", "incident-kit scenarios")
     assert not (tmp_path / "reports").exists()
 
 

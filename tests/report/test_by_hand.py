@@ -228,6 +228,12 @@ def test_a_seal_of_a_notebook_run_in_order_verifies_and_can_be_made_again(incide
     assert page.count("<style>") == 1
 
 
+def test_the_folder_one_is_in_can_be_sealed(incident: Incident, kit: Kit) -> None:
+    sealed = kit("seal", ".", cwd=incident.folder / "work")
+    assert sealed.returncode == 0, sealed.stderr
+    assert Path(sealed.stdout.strip()).is_file()
+
+
 def test_cells_to_doubt_are_named_in_the_run_and_on_its_page(incident: Incident) -> None:
     def work_on(cells: list[dict[str, Any]]) -> None:
         cell(cells, "page.findings")["source"] = "page.findings(findings[:1])"

@@ -50,6 +50,10 @@ documents = ["external_dependencies"]
 def test_a_seventh_scenario_is_data(kit: Kit, tmp_path: Path) -> None:
     book = shutil.copytree(OURS, tmp_path / "book", ignore=shutil.ignore_patterns("*.py", "__pycache__", "checks"))
     (book / "scenarios" / "carrier_down.toml").write_text(SEVENTH, encoding="utf-8")
+    documents = (book / "documents.toml").read_text(encoding="utf-8")
+    where = 'promise"\naddress = "'
+    assert where in documents
+    (book / "documents.toml").write_text(documents.replace(where, f"{where}https://wiki.example/external"), encoding="utf-8")
     notebooks.main(str(book))
     assert [path.name for path in (book / "notebooks").iterdir()] == ["carrier_down.ipynb"]
     listed = kit("scenarios", "--runbook", book, cwd=tmp_path)
@@ -64,7 +68,9 @@ def test_a_seventh_scenario_is_data(kit: Kit, tmp_path: Path) -> None:
     (found,) = json.loads((data / "findings.json").read_text(encoding="utf-8"))
     assert (found["symptom"], found["verdict"]) == ("carrier_fails", "confirmed")
     assert (data / "runbook" / "scenarios" / "carrier_down.toml").read_text(encoding="utf-8") == SEVENTH
-    assert "Call the carrier." in (data / "report.html").read_text(encoding="utf-8")
+    page = (data / "report.html").read_text(encoding="utf-8")
+    assert "Call the carrier." in page
+    assert "href='https://wiki.example/external'" in page
 
 
 def test_a_scenario_without_its_notebook_says_what_to_make(kit: Kit, tmp_path: Path) -> None:

@@ -118,6 +118,16 @@ def test_redis_out_of_memory_is_named_by_its_log_then_by_its_answer_and_a_rechec
     assert "Redis answered well when asked" in again.stdout
 
 
+@pytest.mark.slow
+def test_a_recheck_goes_on_for_as_long_as_it_is_told(kit: Kit, tmp_path: Path) -> None:
+    moment = datetime.now(UTC) - timedelta(minutes=5)
+    (tmp_path / "bff.log").write_text("".join(request(moment + timedelta(seconds=second)) + "\n" for second in range(300)), encoding="utf-8")
+    assert kit("triage", "long", "-l", "bff.log", cwd=tmp_path).returncode == 0
+    again = kit("recheck", "long", "--every", "1s", "--for", "10s", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("Again at ") >= 2
+
+
 def test_a_recheck_without_evidence_says_how_to_begin(kit: Kit, tmp_path: Path) -> None:
     finished = kit("recheck", cwd=tmp_path)
     assert finished.returncode == 2

@@ -46,12 +46,14 @@ WORDS = re.compile(r"[A-Z]++(?![a-z])|[A-Z]?+[a-z]++|\d++")
 NAMED = re.compile(
     r"""(?:(?<![\w%])|(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2}))(?:(?<=\\)[nrt](?=[A-Za-z]))?+
     (?P<name>[A-Za-z_][\w.-]{0,127}+)
-    (?P<close>\\{0,15}+["'`]|%(?:25){0,2}+2[27]|\]|%5D)?+
+    (?P<close>""|\\{0,15}+["'`]|%(?:25){0,2}+2[27]|\]|%5D)?+
     (?P<sep>[ \t]{0,4}+(?:=>|=(?!=)|:)|,|>|(?:\+|%20){0,4}+(?::|%(?:25){0,2}+3[ADad]))""",
     re.VERBOSE | re.ASCII,
 )
 BLANKS = re.compile(r"(?:[ \t\r\n]|\\n|%20|\+(?=%)){0,8}+")
 OPENING = re.compile(r"(?P<escape>\\{0,15}+)(?P<quote>[\"'`])")
+# JSON within CSV has every quote twice.
+DOUBLED = re.compile(r'""((?:[^"\\]|\\""|\\[^"]|"(?!"))*+)')
 ENCODED_QUOTE = re.compile(r"%(?:25){0,2}+2[27]")
 LIST = re.compile(r"\[((?:[^\]\"'\\]|\\[\s\S]|\"(?:[^\"\\]|\\[\s\S])*+(?:\"|\\?+\Z)|'(?:[^'\\]|\\[\s\S])*+(?:'|\\?+\Z))*+)")
 ESCAPED_LIST = re.compile(r"\[([^\]]*+)")
@@ -121,6 +123,8 @@ def value_of(text: str, named: re.Match[str], kind: str) -> Span | None:
         return _encoded(text, _after_blanks(text, at) if close.startswith("%2") else at, kind)
     if sep != "=" or named["sep"][0] in " \t":
         at = _after_blanks(text, at)
+    if close == '""' and (doubled := DOUBLED.match(text, at)):
+        return _secret(text, *doubled.span(1), kind)
     if opening := OPENING.match(text, at):
         return _quoted(text, opening, kind)
     if text.startswith("[", at):
