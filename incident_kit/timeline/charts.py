@@ -62,6 +62,8 @@ MOST_COLUMNS = 400
 MARKERS_UP_TO = 60
 STEPS = [timedelta(seconds=seconds) for seconds in (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400, 172800, 604800)]
 MOST_TICKS = 10
+# Onset and recovery closer than this share of the window: their labels would overlap.
+LABEL_SHARE = 0.14
 DAY = timedelta(days=1)
 # Small multiples: panels in a row and in all, and the durations that their common logarithmic scale spans.
 IN_A_ROW, MOST_PANELS = 4, 12
@@ -194,7 +196,7 @@ def _figure(heights: Sequence[float], height_in: float, window: Window) -> tuple
     FigureCanvasSVG(figure)
     axes: list[Axes] = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0])
     # Fixed margins: matplotlib's own layout engines draw everything twice.
-    figure.subplots_adjust(left=0.1, right=0.985, top=1 - 0.3 / height_in, bottom=0.48 / height_in, hspace=0.34)
+    figure.subplots_adjust(left=0.1, right=0.985, top=1 - 0.45 / height_in, bottom=0.48 / height_in, hspace=0.34)
     axes[-1].xaxis_date(UTC)  # who adds something in a notebook may give datetimes
     ticks, form = _ticks(window)
     places = list(map(_x, ticks))
@@ -319,11 +321,15 @@ def _course(axes: Sequence[Axes], onset: Onset | None, window: Window) -> None:
                 axis.axvspan(_x(moment.earliest), _x(moment.latest), facecolor=MARK, alpha=0.35, linewidth=0, zorder=0.5)
                 axis.axvline(_x(moment.at), color=INK, linewidth=1, linestyle=dash)
     form = "%H:%M:%S" if window.until - window.since <= DAY else "%d %b %H:%M"
-    for moment, word in ((onset.began, "onset"), (onset.recovered, "recovery")):
+    close = onset.recovered is not None and (onset.recovered.at - onset.began.at) / (window.until - window.since) < LABEL_SHARE
+    for moment, word, side in ((onset.began, "onset", "right"), (onset.recovered, "recovery", "left")):
         if moment:
+            at: Any = (_x(moment.at), 1.02)
             axes[0].annotate(
-                f"{word} {moment.at.strftime(form)}", (_x(moment.at), 1.02), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=8
+                f"{word} {moment.at.strftime(form)}", at, xycoords=("data", "axes fraction"), ha=side if close else "center", va="bottom", fontsize=8
             )
+    if legend := axes[0].get_legend():
+        legend.set_bbox_to_anchor((-0.005, 1.13), transform=axes[0].transAxes)  # above these labels
 
 
 def _panels(axis: Axes, groups: Sequence[tuple[str, Sequence[Bucket]]], window: Window, onset: Onset | None) -> None:
@@ -376,7 +382,7 @@ def _shortened(name: str) -> str:
 
 
 def _legend(axis: Axes) -> None:
-    axis.legend(loc="lower left", ncols=4, frameon=False, bbox_to_anchor=(-0.005, 0.97), borderaxespad=0, fontsize=8, handlelength=1.8, columnspacing=1.2)
+    axis.legend(loc="lower left", ncols=4, frameon=False, bbox_to_anchor=(-0.005, 0.97), borderaxespad=0, fontsize=8, handlelength=3.2, columnspacing=1.2)
 
 
 def _in_words(width: timedelta) -> str:

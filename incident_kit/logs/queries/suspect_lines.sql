@@ -9,7 +9,7 @@ WITH
     spoken AS (
         SELECT suspect.kind, suspect.name, item, line, bad, coalesce(request_us, duration_us, 0) AS took_us
         FROM after JOIN suspect ON CASE suspect.kind
-            WHEN 'dependency' THEN NOT is_request AND dependency = name AND duration_us IS NOT NULL
+            WHEN 'dependency' THEN NOT is_request AND dependency = name
             WHEN 'route' THEN is_request AND NOT streaming AND route = name
             WHEN 'client' THEN is_request AND NOT streaming AND client = name
             WHEN 'host' THEN is_request AND NOT streaming AND host = name
