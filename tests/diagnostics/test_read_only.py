@@ -112,7 +112,7 @@ def test_the_ledger_is_what_redis_saw_and_nothing_was_changed(binary: Path) -> N
             there.set(f"session:{number:x}", "x")
         positions = [f"sf:pe:replay:/event/{name}__e" for name in ("A", "B", "C")]
         for name in positions:
-            there.set(name, "4711")
+            there.set(name, "4711000")
         for name in (*positions, "session:1"):  # as if nobody had touched it for long
             there.restore(name, 0, there.dump(name), replace=True, idletime=5000)
         before = there.execute_command("DEBUG", "DIGEST"), there.dbsize()
