@@ -18,6 +18,8 @@ from incident_kit.errors import LeakFound
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.report.results import COMPARED
 
+PAGE = "report.html"
+
 
 class Shown(NamedTuple):
     """A text that people will see, and where: the place is one a person can find."""
@@ -30,8 +32,9 @@ def check(data: Path, redaction: Redaction) -> None:
     """Raise LeakFound, naming file and place but never the secret, if anything that people will see holds one."""
     leaks, clean = [], set[str]()
     key = redaction.key.hex()
+    page = (data / PAGE).read_text(encoding="utf-8") if (data / PAGE).exists() else ""
     for path in shown_files(data):
-        for place, text in texts_of(path):
+        for place, text in texts_of(path, page):
             if text in clean:  # a page and its notebook show the same
                 continue
             spans = redaction.spans(text)
@@ -48,18 +51,23 @@ def check(data: Path, redaction: Redaction) -> None:
 
 def shown_files(data: Path) -> list[Path]:
     """The files of a run that are made for people: not the evidence, which stays whole."""
-    patterns = ("report.html", "notebook.ipynb", *COMPARED, "charts/*.svg")
+    patterns = (PAGE, "notebook.ipynb", *COMPARED, "charts/*.svg")
     return [path for pattern in patterns for path in sorted(data.glob(pattern))]
 
 
-def texts_of(path: Path) -> Iterator[Shown]:
-    """The texts of a file, piece by piece as they were redacted: what stands in two pieces is never read as one."""
+def texts_of(path: Path, page: str) -> Iterator[Shown]:
+    """The texts of a file, piece by piece as they were redacted: what stands in two pieces is never read as one.
+
+    Outputs and drawings that stand in the page just as they are have been looked at there.
+    """
     text = path.read_text(encoding="utf-8")
     match path.suffix:
-        case ".html" | ".svg":
+        case ".html":
             yield from _of_html(text)
+        case ".svg":
+            yield from _of_html("" if text.strip() in page else text)
         case ".ipynb":
-            yield from _of_notebook(json.loads(text))
+            yield from _of_notebook(json.loads(text), page)
         case ".json":
             yield from _of_tree(json.loads(text), "at ")
         case ".jsonl":
@@ -83,14 +91,14 @@ def _of_tree(value: Any, place: str) -> Iterator[Shown]:
             yield from _of_tree(part, f"{place}/{number}")
 
 
-def _of_notebook(notebook: Any) -> Iterator[Shown]:
+def _of_notebook(notebook: Any, page: str) -> Iterator[Shown]:
     for number, cell in enumerate(notebook["cells"], start=1):
         yield Shown(f"cell {number}", "".join(cell["source"]))
         for output in cell.get("outputs", ()):
-            yield from _of_output(output, f"cell {number}, its output")
+            yield from _of_output(output, f"cell {number}, its output", page)
 
 
-def _of_output(output: Any, place: str) -> Iterator[Shown]:
+def _of_output(output: Any, place: str, page: str) -> Iterator[Shown]:
     texts = {"": output.get("text", ""), "error": [output.get("evalue", ""), "\n", *("\n".join(output.get("traceback", ())),)]}
     data = output.get("data", {})
     if "text/html" in data:  # then its plain text is the same once more, as Python writes it
@@ -99,6 +107,7 @@ def _of_output(output: Any, place: str) -> Iterator[Shown]:
     for kind, content in texts.items():
         text = "".join(content) if isinstance(content, list) else content
         if kind in ("text/html", "image/svg+xml"):
+            text = "" if text in page else text
             yield from (Shown(f"{place}, {piece.place}", piece.text) for piece in _of_html(text))
         elif isinstance(text, str):
             yield Shown(place, text)

@@ -119,6 +119,7 @@ def execute(path: Path, output: Path, parameters: Mapping[str, Any], folder: Pat
     # These imports take most of a second, in which the kernel boots; the page is needed right after it.
     import papermill
 
+    import incident_kit.report.gate
     import incident_kit.report.html  # noqa: F401
 
     try:

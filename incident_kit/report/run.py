@@ -22,7 +22,6 @@ from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.store import Evidence, Item
 from incident_kit.model.answer import Status
 from incident_kit.model.times import Window, iso
-from incident_kit.report import gate
 from incident_kit.report.notebook import booting_kernel, cells_digest, check_parameters, execute, notebook_of, read_notebook
 from incident_kit.runbook.data import Runbook
 
@@ -83,9 +82,10 @@ def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequenc
     with booting_kernel(data) as kernel:
         Evidence(data / "evidence").adopt(items)
         snapshot(incident, book, data)
+        cells = cells_digest(read_notebook(source))  # while the kernel boots
         error = execute(source, data / "notebook.ipynb", parameters, data, kernel)
     facts = {
-        "scenario": scenario_id, "notebook": source.name, "notebook_cells_sha256": cells_digest(read_notebook(source)),
+        "scenario": scenario_id, "notebook": source.name, "notebook_cells_sha256": cells,
         "parameters": parameters, "window": window.to_json(), "started": iso(started), "error": error, "notes": list(notes),
     }  # fmt: skip
     return seal(incident, partial, facts)
@@ -114,7 +114,7 @@ def snapshot(incident: Incident, book: Runbook, data: Path) -> None:
 
 def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     """Write the page and run.json, make the folder a bag, and give it its final name. Raises LeakFound for a secret in sight."""
-    from incident_kit.report import html, page  # only now: what it imports would delay the kernel
+    from incident_kit.report import gate, html, page  # only now: what it imports would delay the kernel
 
     data = partial / "data"
     sealed_at, by = iso(datetime.now(UTC)), journal.who()
