@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,7 +42,11 @@ def export(
     window = Window(bounds[0] or EARLIEST, bounds[1] or LATEST) if any(bounds) else None
     sources = [Source(str(number), path, str(path), unsaid=unsaid, redaction=redaction) for number, path in enumerate(paths)]
     with read(sources, window, dependencies=dependencies) as records:
-        FORMS[form](_counted(records.rows(), progress), out)
+        try:
+            FORMS[form](_counted(records.rows(), progress), out)
+            out.flush()
+        except BrokenPipeError:  # the reader has seen enough: `| head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # for what Python still flushes at its end
         return records.accounting()
 
 

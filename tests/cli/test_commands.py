@@ -48,6 +48,15 @@ def test_parse_gives_records_in_canonical_columns_without_secrets(kit: Kit, tmp_
         assert secret not in finished.stdout + finished.stderr
 
 
+def test_parse_ends_well_when_its_reader_has_seen_enough(tmp_path: Path) -> None:
+    log = write_log(tmp_path / "combined.log", count=20_000)
+    command = f'{COMMAND} parse {log} | head -1; exit "${{PIPESTATUS[0]}}"'
+    finished = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0
+    assert len(finished.stdout.splitlines()) == 1
+    assert "20000 lines = 20000 records" in finished.stderr
+
+
 def test_parse_writes_parquet_with_the_same_records(kit: Kit, tmp_path: Path) -> None:
     log = write_log(tmp_path / "combined.log", count=20)
     with open(tmp_path / "records.parquet", "wb") as out:
