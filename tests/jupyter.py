@@ -107,6 +107,8 @@ class Screen:
         """Follow a link of the start page to a notebook."""
         self.notebook.locator("a", has_text=title).click()
         self.notebook.locator("h1", has_text=title).wait_for()
+        # What is run before the notebook has found its kernel is run nowhere.
+        self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
 
     def menu(self, name: str, entry: str) -> None:
         self.page.locator(".lm-MenuBar-itemLabel", has_text=name).first.click()
