@@ -27,7 +27,7 @@ from incident_kit.runbook import Ground, Runbook
 from incident_kit.runbook.triage import Ranked, triage
 
 # Columns of a record that no check looks at.
-NOT_LOOKED_AT = frozenset({"ts_raw", "duration_ms", "format", "host", "pid", "request_id", "method", "level"})
+NOT_LOOKED_AT = frozenset({"ts_raw", "duration_ms", "format", "host", "pid", "request_id", "level"})
 Say = Callable[[str], None]
 
 

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from made import BOOK, asked, at, ground, healthy
 
-from incident_kit import runbook
+from incident_kit import logs, runbook
 from incident_kit.errors import RunbookError
 from incident_kit.evidence.incident import create
+from incident_kit.evidence.store import open_evidence
 from incident_kit.logs import reading
 from incident_kit.model.finding import Figure, Finding, Verdict
 from incident_kit.report.run import snapshot
 from incident_kit.runbook.data import OURS
+from incident_kit.triage import rank_evidence
 
 SCANNER = "192.0.2.66"
 BACKUPS = """\
@@ -163,6 +165,16 @@ def test_rules_are_met_in_logs_too_large_for_memory(tmp_path: Path, monkeypatch:
     finding = found(tmp_path, book(tmp_path, comments, BACKUPS), [*healthy(20), asked(5, "GET /api/orders?x=1--", client=SCANNER)])
     assert finding.verdict is Verdict.CONFIRMED
     assert "A rule: 1 requests (1 of them not refused)" in finding.statement
+
+
+def test_triage_says_the_same_of_every_field(tmp_path: Path) -> None:
+    fields = "cs-method: POST\n    c-uri|contains: auth\n    cs-uri-stem|endswith: /login\n    cs-uri-query: null\n    sc-status: 401\n    c-ip|exists: true"
+    of, stored = book(tmp_path, a_rule(fields)), open_evidence(Path(__file__).parents[1] / "recorded" / "credential_stuffing")
+    with logs.read(stored.sources(), stored.window(), dependencies=of.dependencies) as records:
+        reported = next(one for one in runbook.examine(of.scenario("security_incident"), runbook.ground(of, stored, records, stored.window())) if one.symptom == "sigma_rules")  # fmt: skip
+    assert reported.verdict is Verdict.CONFIRMED
+    ranked = rank_evidence(of, stored, stored.window()).ranked
+    assert reported in [finding for one in ranked for finding in one.findings]
 
 
 def test_rules_without_pysigma_say_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
