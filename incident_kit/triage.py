@@ -27,7 +27,7 @@ from incident_kit.runbook import Ground, Runbook
 from incident_kit.runbook.triage import Ranked, triage
 
 # Columns of a record that no check looks at.
-NOT_LOOKED_AT = frozenset({"ts_raw", "duration_ms", "format", "host", "pid", "request_id", "method", "level"})
+NOT_LOOKED_AT = frozenset({"ts_raw", "duration_ms", "format", "host", "pid", "request_id", "level"})
 Say = Callable[[str], None]
 
 
@@ -113,7 +113,7 @@ def recheck(incident: Incident, book: Runbook, settings: Configuration, say: Say
 def _rank(book: Runbook, stored: Evidence, slices: Sequence[Item], answers: Sequence[Told], window: Window, lost: Sequence[str]) -> Ranking:
     redaction = stored.redaction()
     with logs.read([item.source(redaction) for item in slices], window, dependencies=book.dependencies, only=TYPES.keys() - NOT_LOOKED_AT) as records:
-        ground = Ground(records, window, stored.journal(), answers, book.signs, book.features)
+        ground = Ground(records, window, stored.journal(), answers, book.signs, book.features, book.sigma_rules)
         return Ranking(tuple(triage(book, ground)), window, tuple(lost))
 
 

@@ -15,6 +15,7 @@ from incident_kit.model.finding import Symptom
 from incident_kit.model.times import parse_duration
 from incident_kit.runbook import checks, facts
 from incident_kit.runbook.ground import Feature
+from incident_kit.runbook.sigma_rules import Rule, load_rules, rule_files
 from incident_kit.runbook.tables import Table, read
 
 OURS = Path(__file__).parent
@@ -100,6 +101,7 @@ class Runbook:
     features: tuple[Feature, ...]
     documents: tuple[Document, ...]
     severities: tuple[Severity, ...]
+    sigma_rules: tuple[Rule, ...]
 
     def scenario(self, scenario_id: str) -> Scenario:
         """The scenario of this id. Raises RunbookError that lists the known ones."""
@@ -132,7 +134,7 @@ class Runbook:
     def files(self) -> list[Path]:
         """The data files, as names relative to the folder: what a run keeps a copy of."""
         scenarios = sorted(path.relative_to(self.folder) for path in (self.folder / "scenarios").glob("*.toml"))
-        return [*map(Path, DATA_FILES), *scenarios]
+        return [*map(Path, DATA_FILES), *scenarios, *(path.relative_to(self.folder) for path in rule_files(self.folder))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ def load(folder: str | Path = "") -> Runbook:
     )
     paths = sorted((base / "scenarios").glob("*.toml"))
     scenarios = sorted((_scenario(read(path, OURS / "scenarios"), names) for path in paths), key=lambda scenario: scenario.number)
-    return Runbook(base, tuple(scenarios), dependencies, signs, features, documents, severities)
+    return Runbook(base, tuple(scenarios), dependencies, signs, features, documents, severities, load_rules(base))
 
 
 def _dependency(table: Table) -> Dependency:

@@ -15,7 +15,7 @@ __all__ = ["Ground", "examine", "ground"]
 
 def ground(book: Runbook, stored: Evidence, records: Records, window: Window) -> Ground:
     """What the checks of this runbook may look at: the records, and the journal and the answers beside them."""
-    return Ground(records, window, stored.journal(), stored.told(), book.signs, book.features)
+    return Ground(records, window, stored.journal(), stored.told(), book.signs, book.features, book.sigma_rules)
 
 
 def examine(scenario: Scenario, ground: Ground) -> Findings:

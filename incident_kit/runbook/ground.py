@@ -17,6 +17,7 @@ from incident_kit.logs.signs import Shown, Sign, shown
 from incident_kit.model.answer import Told
 from incident_kit.model.finding import Finding
 from incident_kit.model.times import Window
+from incident_kit.runbook.sigma_rules import Rule
 from incident_kit.timeline.course import Course, course_of
 
 
@@ -46,13 +47,14 @@ class Answered:
 
 
 class Ground:
-    """Records, the window, the journal, answers of live systems, and the runbook's signs and features. What several checks ask is asked once."""
+    """Records, the window, the journal, answers of live systems, and the runbook's signs, features and Sigma rules. What several checks ask is asked once."""
 
     def __init__(
-        self, records: Records, window: Window, journal: Sequence[Entry] = (), answers: Sequence[Told] = (), signs: Sequence[Sign] = (), features: Sequence[Feature] = ()
+        self, records: Records, window: Window, journal: Sequence[Entry] = (), answers: Sequence[Told] = (), signs: Sequence[Sign] = (), features: Sequence[Feature] = (),
+        sigma_rules: Sequence[Rule] = (),
     ) -> None:  # fmt: skip
         self.records, self.window, self.journal, self.answers, self.features = records, window, journal, answers, features
-        self._signs = signs
+        self._signs, self.sigma_rules = signs, sigma_rules
         self.buckets = cache(self._buckets)
 
     @cached_property

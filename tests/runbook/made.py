@@ -72,15 +72,15 @@ def finding(path: Path, symptom: str, lines: Iterable[str] = (), answers: Sequen
 class ground:  # noqa: N801  # a function that is used in a `with`
     """The ground that these lines and answers are; a log that is not given is not there."""
 
-    def __init__(self, path: Path, lines: Iterable[str] = (), answers: Sequence[Told] = (), minutes: float = 20, journal: Sequence[Entry] = ()) -> None:
+    def __init__(self, path: Path, lines: Iterable[str] = (), answers: Sequence[Told] = (), minutes: float = 20, journal: Sequence[Entry] = (), book: runbook.Runbook = BOOK) -> None:  # fmt: skip
         ordered = sorted(lines, key=lambda line: json.loads(line)["time"])
         sources = []
         if ordered:
             path.write_text("".join(line + "\n" for line in ordered), encoding="utf-8")
             sources = [Source("0123456789", path, "made.log")]
         self.window = Window(START, at(minutes)) if ordered else Window(min(one.moment.since for one in answers), max(one.moment.until for one in answers))
-        self.records = logs.read(sources, self.window, dependencies=BOOK.dependencies)
-        self.ground = runbook.Ground(self.records, self.window, journal, answers, BOOK.signs, BOOK.features)
+        self.records = logs.read(sources, self.window, dependencies=book.dependencies)
+        self.ground = runbook.Ground(self.records, self.window, journal, answers, book.signs, book.features, book.sigma_rules)
 
     def __enter__(self) -> runbook.Ground:
         return self.ground

@@ -21,6 +21,7 @@ from incident_kit.runbook.checks.security import (
     large_volumes,
     new_clients,
     one_account_many_clients,
+    sigma_rules,
     sign_in_burst,
     success_after_refusals,
 )
@@ -29,6 +30,6 @@ from incident_kit.runbook.checks.systems import trouble
 __all__ = [
     "activity_stopped", "attacks_answered", "authentication_failing", "average_duration", "blacklist_open", "blocking_chain", "cache_misses",
     "connections_near_limit", "corruption", "error_share", "guessing", "large_volumes", "long_running", "new_clients", "noted",
-    "one_account_many_clients", "orders_waiting", "rate_limit_gone", "replay_unmoved", "sign_in_burst", "streams_dropping",
+    "one_account_many_clients", "orders_waiting", "rate_limit_gone", "replay_unmoved", "sigma_rules", "sign_in_burst", "streams_dropping",
     "success_after_refusals", "traffic_spike", "trouble",
 ]  # fmt: skip

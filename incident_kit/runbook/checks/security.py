@@ -162,6 +162,34 @@ def attacks_answered(ground: Ground, symptom: Symptom, *, pattern: str) -> Findi
     return confirmed(symptom, statement, [cited], first["first_answered"], answered=sum(row["answered"] for row in answered))
 
 
+def sigma_rules(ground: Ground, symptom: Symptom) -> Finding:
+    """Whether requests meet the team's own Sigma rules. A rule that could not be used is named, whatever the others say."""
+    rules = [rule for rule in ground.sigma_rules if not rule.unusable]
+    unusable = "; ".join(f"{rule.title} ({rule.file}): {rule.unusable}" for rule in ground.sigma_rules if rule.unusable)
+    left_out = f" Not used: {unusable}." if unusable else ""
+    if not rules:
+        return not_checked(symptom, f"no Sigma rule can be used: {unusable}" if unusable else "no Sigma rules are in the runbook's folder sigma")
+    if not ground.items:
+        return not_checked(symptom, "no log is in the evidence")
+    n = sum(one.n for one in ground.statuses)
+    if not n:
+        return inconclusive(symptom, "No request in the logs.", "the logs hold no completed request in the window")
+    numbers = ",\n".join(f"CASE WHEN {rule.condition} THEN {number} END" for number, rule in enumerate(rules))
+    rows = ground.records.query_with("sigma_rules", {"NUMBERS_OF_RULES_MET": numbers})
+    if not rows:
+        if unusable:
+            return inconclusive(symptom, f"No request of {n:,} meets {_counted(len(rules))}.", f"not all could be used: {unusable}")
+        return not_in_logs(ground, symptom, f"No request of {n:,} meets {_counted(len(rules))}.", n, "sigma_rules")
+    said = "; ".join(
+        f"{rules[row['rule']].title}: {row['n']:,} requests ({row['answered']:,} of them not refused) from {row['clients']} clients, the first from "
+        f"{row['client'] or 'an unknown one'}, {row['first']:%H:%M:%S} to {row['last']:%H:%M:%S} UTC"
+        for row in rows
+    )
+    cited = [figure(ground, "sigma_rules", row["n"], _places(row["places"]), rule=rules[row["rule"]].title) for row in rows]
+    first, last = min(row["first"] for row in rows), max(row["last"] for row in rows)
+    return confirmed(symptom, f"{said}.{left_out}", cited, first, recovered_at(ground, last), rules_met=len(rows))
+
+
 def large_volumes(ground: Ground, symptom: Symptom, *, times: float, least_bytes: int, least_requests: int) -> Finding:
     """Whether one client got `times` as much as others do by their median: at least `least_bytes`, or at least `least_requests` requests."""
     if not ground.items:
@@ -222,6 +250,10 @@ def _exemplars(ground: Ground, rows: Sequence[Answered]) -> list[Line]:
     since, until = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (rows[0].first, rows[-1].last + timedelta(milliseconds=1)))
     found = ground.records.query("requests_with", since=since, until=until, routes=sorted({one.route for one in rows}), statuses=list(REFUSED))
     return [Line(row["item"], row["line"]) for row in found]
+
+
+def _counted(rules: int) -> str:
+    return "the one Sigma rule" if rules == 1 else f"any of {rules} Sigma rules"
 
 
 def _places(places: Sequence[Mapping[str, Any]]) -> list[Line]:
