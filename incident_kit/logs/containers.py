@@ -16,6 +16,8 @@ from incident_kit.logs.formats import Format
 
 Found = Iterator[tuple[int, dict[str, Any] | None]]
 
+csv.field_size_limit(1 << 30)  # a statement or a stack may be long; the module would end at 128 KiB
+
 
 class Lines:
     """Physical lines, counted as they are taken. `waiting` are those on which a message began that is not yet whole, by stream."""
@@ -40,7 +42,8 @@ class Lines:
 def rows(lines: Lines, form: Format) -> Found:
     """Rows of a CSV file, whose values may hold line ends; the header, and a row that is no record, give no fields."""
     begun, header = 1, form.header
-    for row in csv.reader(line.lstrip("\ufeff") + "\n" for line in lines):
+    # The module refuses a carriage return outside of quotes; cleaning makes a blank of it too.
+    for row in csv.reader(line.lstrip("\ufeff").replace("\r", " ") + "\n" for line in lines):
         if header:
             fields = form.pick({name: value for name, value in zip(header, row, strict=False) if value != ""})
             yield begun, fields if fields.get("ts") else None

@@ -20,6 +20,18 @@ def rows(path: Path, text: str) -> list[dict]:
         return list(records.rows())
 
 
+@pytest.mark.parametrize(
+    "odd", ["\r\x00", "a\rb,c", "x" * 200_000, '"' + "y" * 200_000 + '"'], ids=["a carriage return", "one within", "long", "long and quoted"]
+)
+def test_an_odd_row_of_a_csv_file_loses_no_other(tmp_path, odd):
+    path = tmp_path / "events.csv"
+    path.write_bytes(f'@timestamp,@message\n2026-11-23 07:40:02.352,"two\nlines"\n{odd}\n2026-11-23 07:40:03.352,last\n'.encode())
+    with read([Source("a", path, "events.csv")]) as records:
+        messages = [row["message"] for row in records.rows()]
+        assert (messages[0], messages[-1]) == ("two\nlines", "last")
+        assert records.accounting()[0].lines == 5
+
+
 def test_a_syslog_message_that_begins_with_blanks_is_a_message(tmp_path):
     found = rows(tmp_path / "auth.log", "Mar 27 13:09:36 vm sshd[7]: hello\nMar 27 13:09:37 vm sudo:   ubuntu : TTY=pts/0 ; COMMAND=/usr/bin/curl\n")
     assert [row["message"] for row in found] == ["hello", "  ubuntu : TTY=pts/0 ; COMMAND=/usr/bin/curl"]
