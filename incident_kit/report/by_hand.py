@@ -10,8 +10,9 @@ from typing import Any
 
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident, load
+from incident_kit.evidence.item import Item
 from incident_kit.evidence.journal import entries
-from incident_kit.evidence.store import RECORDED, Evidence, Item, open_evidence
+from incident_kit.evidence.store import RECORDED, Evidence, open_evidence
 from incident_kit.model.times import iso, parse_iso
 from incident_kit.report.executed import doubts, session_of
 from incident_kit.report.notebook import cells_digest, defaults_of, read_notebook

@@ -44,6 +44,7 @@ def prepare_work(incident: Incident, recorded: bool = False, runbook: str = "", 
     `recorded` gives the incident the recorded evidence if it has none. Copies that are there already are renewed: our cells
     become those of this version, a person's stay. A copy in which one of our cells was edited is left as it is, and `told` so.
     """
+    incident.evidence.check()
     if recorded and not incident.evidence.items():
         adopted = incident.evidence.adopt(open_evidence(places.recorded()).items())
         journal.append(incident.journal, "custody", f"took over the recorded incident: {', '.join(item.id for item in adopted)}")

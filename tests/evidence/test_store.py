@@ -13,7 +13,8 @@ import pytest
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.store import Evidence, open_evidence
 
-ASKED = {"kind": "slice", "origin": "app.log", "asked": "the bytes", "asked_at": "2026-11-23T07:00:00.000Z"}
+CUT = {"path": "/var/log/app.log", "window": {"since": "2026-11-23T06:00:00.000Z", "until": "2026-11-23T07:00:00.000Z"}}
+ASKED = {"kind": "slice", "origin": "app.log", "asked": "the bytes", "asked_at": "2026-11-23T07:00:00.000Z", "details": CUT}
 
 
 def left(folder: Path) -> list[str]:
@@ -21,7 +22,7 @@ def left(folder: Path) -> list[str]:
 
 
 def test_an_item_is_named_after_the_hash_of_its_description(tmp_path):
-    item = Evidence(tmp_path / "e").add([b"one\n", b"two\n"], **ASKED, details={"before_bytes": 7})
+    item = Evidence(tmp_path / "e").add([b"one\n", b"two\n"], **{**ASKED, "details": {**CUT, "before_bytes": 7}})
     text = (item.folder / "item.json").read_bytes()
     assert item.id == hashlib.sha256(text).hexdigest()[:10] == item.folder.name
     assert item.content.read_bytes() == b"one\ntwo\n"
@@ -75,13 +76,14 @@ def test_a_source_that_breaks_off_leaves_no_half_item(tmp_path):
     assert left(store.folder) == []
 
 
-def test_adopted_items_are_the_same_files_and_may_be_adopted_again(tmp_path):
+def test_adopted_items_share_no_file_with_the_original_and_may_be_adopted_again(tmp_path):
     item = Evidence(tmp_path / "a").add([b"x"], **ASKED)
     other = Evidence(tmp_path / "b")
     for _ in range(2):
         [adopted] = other.adopt([item])
     assert (adopted.id, adopted.content.read_bytes()) == (item.id, b"x")
-    assert os.path.samefile(adopted.content, item.content)
+    assert not any(os.path.samefile(ours, theirs) for ours, theirs in zip(adopted.files, item.files, strict=True))
+    assert {stat.S_IMODE(path.stat().st_mode) for path in adopted.files} == {0o400}
     assert left(other.folder) == [item.id]
 
 

@@ -12,10 +12,12 @@ import pytest
 
 from incident_kit.errors import EvidenceError, VerificationFailed
 from incident_kit.evidence import bag, journal
-from incident_kit.evidence.store import Evidence, sha256_of
+from incident_kit.evidence.store import Evidence
+from incident_kit.evidence.untrusted import sha256_of
 from incident_kit.evidence.verify import verify
 
-ASKED = {"kind": "slice", "origin": "app.log", "asked": "the bytes", "asked_at": "2026-11-23T07:00:00.000Z"}
+CUT = {"path": "/var/log/app.log", "window": {"since": "2026-11-23T06:00:00.000Z", "until": "2026-11-23T07:00:00.000Z"}}
+ASKED = {"kind": "slice", "origin": "app.log", "asked": "the bytes", "asked_at": "2026-11-23T07:00:00.000Z", "details": CUT}
 
 
 @pytest.fixture
@@ -57,13 +59,13 @@ def reseal(run: Path) -> None:
 
 
 def test_a_whole_run_is_whole_and_gives_the_digest_of_its_seal(run):
-    assert verify(run) == sha256_of(run / "tagmanifest-sha256.txt")
+    assert verify(run).digest == sha256_of(run / "tagmanifest-sha256.txt")
 
 
 def test_the_seal_that_was_written_is_the_seal_that_is_verified(run):
     for name in (*bag.TAG_FILES, bag.TAG_MANIFEST):
         (run / name).unlink()
-    assert bag.write(run, {"External-Identifier": "demo"}) == verify(run)
+    assert bag.write(run, {"External-Identifier": "demo"}) == verify(run).digest
 
 
 def test_the_stock_bagit_library_accepts_it(run):
