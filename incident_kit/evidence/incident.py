@@ -109,10 +109,11 @@ def read_description(path: Path) -> Description:
     except ValueError as error:  # of TOML, of UTF-8, of a number that is too long
         raise Unusable(f"not readable as TOML: {error}") from None
     fields = Fields(data)
+    found = Description(fields.text("id"), fields.text("title"), fields.text("opened"))
+    if not ID.fullmatch(found.id):
+        raise Unusable(f"the field 'id' must be {ID_FORM}; found {visible(repr(found.id))}")
     fields.moment("opened")
-    if not ID.fullmatch(fields.text("id")):
-        raise Unusable(f"the field 'id' must be {ID_FORM}; found {visible(repr(data['id']))}")
-    return Description(fields.text("id"), fields.text("title"), fields.text("opened"))
+    return found
 
 
 def load_or_create(reports: Path, incident_id: str | None, title: str) -> Incident:

@@ -29,8 +29,8 @@ def reproduce(folder: Path, trust_notebook: bool = False) -> list[str]:
     except Unusable as wrong:
         raise EvidenceError(f"{data / 'run.json'}: {wrong}. Without it the run cannot be made again; take the run from where it was sealed.") from None
     theirs = data / "notebook.ipynb"
-    ours = places.notebooks() / Path(facts.notebook).name
-    if not trust_notebook and not (ours.is_file() and cells_digest(read_notebook(ours)) == cells_digest(read_notebook(theirs))):
+    ours, their_cells = places.notebooks() / Path(facts.notebook).name, cells_digest(read_notebook(theirs))
+    if not trust_notebook and not (ours.is_file() and cells_digest(read_notebook(ours)) == their_cells):
         raise EvidenceError(
             f"{theirs}: its cells are not those of the installed {ours.name} (another version, or worked on by hand). "
             "Look at the code, then add --trust-notebook to run it."
