@@ -20,8 +20,8 @@ import wire
 from incident_kit.asking import System, ask, ask_live, store
 from incident_kit.configuration import Configuration
 from incident_kit.diagnostics.conversation import Conversation, NoAnswer, Reply
-from incident_kit.evidence.store import Evidence
 from incident_kit.evidence.item import item_faults
+from incident_kit.evidence.store import Evidence
 from incident_kit.model.answer import Answer, Status
 from incident_kit.model.times import iso
 

@@ -65,7 +65,14 @@ def read_notebook(path: Path) -> Any:
                 output.text("output_type")
         if not cells:
             raise Unusable("no cell in it")
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError, nbformat.ValidationError) as error:  # nbformat has no one way to say that it is none
+    except (
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        RecursionError,
+        nbformat.ValidationError,
+    ) as error:  # nbformat has no one way to say that it is none
         told = str(error) if isinstance(error, Unusable) else f"{type(error).__name__}, says nbformat"
         raise EvidenceError(f"{path}: not a notebook ({told}). Take it from where it was made, or make the run again.") from None
     return notebook
