@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from incident_kit.errors import EvidenceError
-from incident_kit.evidence.untrusted import FILE, FOLDER, Fields, Unusable, kind_of, parse_json, read_json, read_plain, sha256_of
+from incident_kit.evidence.untrusted import FILE, FOLDER, Fields, Unusable, kind_of, parse_json, read_json, read_plain, sha256_of, without_halves
 from incident_kit.model.answer import Answer, ServerClock, Status
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import Source, Unsaid
@@ -141,11 +141,12 @@ def item_faults(folder: Path, item_id: str = "") -> list[ItemFault]:
 
 def described(item_id: str, folder: Path, data: Any) -> Item:
     """An item from the fields of its item.json. Raises Unusable naming the field."""
-    fields = Fields(data)
+    fields = Fields(without_halves(data))
     details = fields.fields("details")
     kind = fields.one_of("kind", (SLICE, ANSWER, REDACTION_KIND))
     if kind == SLICE:
         _check_slice(details)
+        details.data["path"] = data["details"]["path"]  # of a file that may be read again, whatever its name
     elif kind == ANSWER:
         _answered(details)
     fields.moment("asked_at")
@@ -211,7 +212,7 @@ def _answered(fields: Fields) -> tuple[str, Status, str, ServerClock | None, tup
 
 
 def _answer(content: Path) -> Answer:
-    fields = Fields(read_json(content))
+    fields = Fields(without_halves(read_json(content)))
     target, status, reason, clock, warnings = _answered(fields)
     return Answer(
         fields.text("question"), fields.text("asked"), target, fields.moment("asked_at"), fields.number("duration_ms"), status, reason,
@@ -238,7 +239,7 @@ def _text(ledger: Path) -> str:
 
 
 def _sent(ledger: Path) -> list[str]:
-    return [Fields(parse_json(line.encode())).text("sent") for line in _text(ledger).removesuffix("\n").split("\n")]
+    return [without_halves(Fields(parse_json(line.encode())).text("sent")) for line in _text(ledger).removesuffix("\n").split("\n")]
 
 
 CONTENT_READERS: Mapping[str, tuple[Callable[[Path], object], ...]] = {ANSWER: (_answer,), REDACTION_KIND: (_redaction,)}

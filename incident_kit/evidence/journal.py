@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from incident_kit.errors import EvidenceError
-from incident_kit.evidence.untrusted import FILE, Fields, Unusable, kind_of, parse_json, read_plain
+from incident_kit.evidence.untrusted import FILE, Fields, Unusable, kind_of, parse_json, read_plain, without_halves
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.times import iso
 
@@ -88,7 +88,7 @@ def entries(path: Path, redaction: Redaction = REDACTION) -> list[Entry]:
     found = []
     for number, raw in enumerate(_lines(_read(path)), start=1):
         try:
-            fields = Fields(parse_json(raw))
+            fields = Fields(without_halves(parse_json(raw)))
             text = redaction.text(fields.text("text"))
             found.append(Entry(number, fields.text("kind"), text, fields.moment("at"), fields.moment("written"), fields.text("by")))
         except Unusable as error:

@@ -149,6 +149,19 @@ def _deeper_than(value: Any, most: int) -> bool:
     return True
 
 
+def without_halves(value: Any) -> Any:
+    """The value with every half of a character (JSON can write one, no text can hold it) as its escape.
+
+    >>> without_halves({"name": ["a\\ud800"]})
+    {'name': ['a\\\\ud800']}
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, list):
+        return [without_halves(one) for one in value]
+    return {without_halves(name): without_halves(one) for name, one in value.items()} if isinstance(value, dict) else value
+
+
 class Fields:
     """The fields of a JSON object, each checked for its type and range when it is taken. Raises Unusable that names the field."""
 

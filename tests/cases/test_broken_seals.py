@@ -13,17 +13,12 @@ from pathlib import Path
 
 import case_items
 import pytest
+from unsealed import writable
 
 from incident_kit.evidence import journal
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
 TAGS = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt")
-
-
-def writable(folder: Path) -> Path:
-    for path in (folder, *folder.rglob("*")):
-        path.chmod(0o700 if path.is_dir() else 0o600)
-    return folder
 
 
 def sha256(path: Path) -> str:

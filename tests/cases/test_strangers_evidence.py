@@ -249,6 +249,19 @@ def test_a_key_that_is_none_is_named(tmp_path: Path, content: bytes) -> None:
     refused(tmp_path, f"{item.name}/content: ", "'key'")
 
 
+def test_half_a_character_is_shown_as_its_escape_and_the_report_is_sealed(kit: Kit, tmp_path: Path) -> None:
+    content = case_items.log()
+    told = {**case_items.slice_of(content, notes=["half \ud800"]), "origin": "/var/log/\udc9f.log", "asked": "\ud801"}
+    case_items.keep(tmp_path / "stranger" / "evidence", told, content)
+    answer = case_items.answer(data={"memory": {"\ud802": "\ud803"}}, warnings=["\udfff"])
+    case_items.keep_answer(tmp_path / "stranger" / "evidence", answer, b'{"sent": "GET \\ud804"}\n')
+    finished = kit("report", "high_error_rate", "--evidence", tmp_path / "stranger", "--reports", tmp_path / "reports")
+    assert finished.returncode == 3, finished.stderr  # for the warning
+    assert "notebook stopped" not in finished.stderr
+    page = Path(finished.stdout.strip()).read_text(encoding="utf-8")
+    assert all(shown in page for shown in ("\\udc9f.log", "\\ud803", "\\udfff", "GET \\ud804"))
+
+
 def test_every_command_refuses_damaged_evidence_before_anything_is_made(kit: Kit, tmp_path: Path) -> None:
     item = case_items.keep_slice(tmp_path / "stranger" / "evidence")
     flip(item / "content")

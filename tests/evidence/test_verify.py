@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from unsealed import writable
 
 from incident_kit.errors import EvidenceError, VerificationFailed
 from incident_kit.evidence import bag, journal
@@ -32,7 +33,7 @@ def run(tmp_path: Path) -> Path:
     (data / "report.html").write_text("<p>Report</p>\n")
     (data / "names with spaces.txt").write_text("x\n")
     bag.write(folder, {"Source-Organization": "a\nb", "External-Identifier": "demo"})
-    return folder
+    return writable(folder)
 
 
 def item(run: Path) -> Path:
@@ -56,6 +57,7 @@ def reseal(run: Path) -> None:
     for name in (*bag.TAG_FILES, bag.TAG_MANIFEST):
         (run / name).unlink()
     bag.write(run, {})
+    writable(run)
 
 
 def test_a_whole_run_is_whole_and_gives_the_digest_of_its_seal(run):
