@@ -15,7 +15,9 @@ import case_items
 import pytest
 from unsealed import writable
 
+from incident_kit.errors import IncidentKitError
 from incident_kit.evidence import journal
+from incident_kit.evidence.verify import verify as check
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
 TAGS = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt")
@@ -51,7 +53,15 @@ def run(sealed: Path, tmp_path: Path) -> Path:
     return next(writable(tmp_path / "reports").glob("x/runs/*"))
 
 
-def verify(kit: Kit, run: Path, *options: str) -> tuple[int, str]:
+def verify(run: Path) -> tuple[int, str]:
+    """The exit code and what is said, as the command has them from the library."""
+    try:
+        return 0, check(run).compared
+    except IncidentKitError as error:
+        return error.exit_code, str(error)
+
+
+def verify_by_command(kit: Kit, run: Path, *options: str) -> tuple[int, str]:
     finished = kit("verify", run, *options)
     assert "our own fault" not in finished.stderr
     return finished.returncode, finished.stdout + finished.stderr
@@ -71,52 +81,52 @@ def test_the_recorded_incident_is_not_shared_by_runs_of_it(demo_run: Path) -> No
 
 
 def test_verify_says_what_it_compared_with(kit: Kit, run: Path, tmp_path: Path) -> None:
-    code, said = verify(kit, run)
+    code, said = verify_by_command(kit, run)
     assert code == 0
     assert "the incident's journal, line" in said
     digest = sha256(run / "tagmanifest-sha256.txt")
     alone = Path(shutil.copytree(run, tmp_path / "handed over" / run.name))
-    code, said = verify(kit, alone)
+    code, said = verify_by_command(kit, alone)
     assert code == 0
     assert "--digest" in said
     for given in (digest, digest.upper()):
-        code, said = verify(kit, alone, "--digest", given)
+        code, said = verify_by_command(kit, alone, "--digest", given)
         assert code == 0
         assert "the digest given" in said
-    code, said = verify(kit, alone, "--digest", "0" * 64)
+    code, said = verify_by_command(kit, alone, "--digest", "0" * 64)
     assert code == 1
     assert f"its digest is {digest}, not the one given" in said
-    assert verify(kit, alone, "--digest", digest[:-1])[0] == 2
+    assert verify_by_command(kit, alone, "--digest", digest[:-1])[0] == 2
 
 
-def test_a_run_that_was_sealed_anew_is_not_the_one_that_the_journal_noted(kit: Kit, run: Path) -> None:
+def test_a_run_that_was_sealed_anew_is_not_the_one_that_the_journal_noted(run: Path) -> None:
     before = sha256(run / "tagmanifest-sha256.txt")
     (run / "data" / "notes.md").write_text("all was well\n")
     after = seal_anew(run)
-    code, said = verify(kit, run)
+    code, said = verify(run)
     assert code == 1
     assert f"its digest is {after}, not {before}, which the incident's journal noted" in said
 
 
-def test_a_later_line_of_the_journal_does_not_make_another_digest_right(kit: Kit, run: Path) -> None:
+def test_a_later_line_of_the_journal_does_not_make_another_digest_right(run: Path) -> None:
     (run / "data" / "notes.md").write_text("all was well\n")
     journal.note_seal(run.parents[1] / "journal.jsonl", run.name, seal_anew(run))
-    assert verify(kit, run)[0] == 1
+    assert verify(run)[0] == 1
 
 
-def test_a_journal_in_which_the_digest_was_exchanged_is_broken_there(kit: Kit, run: Path) -> None:
+def test_a_journal_in_which_the_digest_was_exchanged_is_broken_there(run: Path) -> None:
     path = run.parents[1] / "journal.jsonl"
     journal.append(path, "note", "restarted the BFF")
     before = sha256(run / "tagmanifest-sha256.txt")
     (run / "data" / "notes.md").write_text("all was well\n")
     path.write_text(path.read_text().replace(before, seal_anew(run)))
-    code, said = verify(kit, run)
+    code, said = verify(run)
     assert code == 1
     assert "the chain is broken here" in said
 
 
 @pytest.mark.parametrize("change", ["emptied", "gone", "deep", "a pipe"])
-def test_a_run_that_the_journal_beside_it_does_not_know_is_said(kit: Kit, run: Path, change: str) -> None:
+def test_a_run_that_the_journal_beside_it_does_not_know_is_said(run: Path, change: str) -> None:
     path = run.parents[1] / "journal.jsonl"
     path.unlink()
     if change == "emptied":
@@ -125,22 +135,22 @@ def test_a_run_that_the_journal_beside_it_does_not_know_is_said(kit: Kit, run: P
         path.write_text("[" * 90_000 + "\n")
     elif change == "a pipe":
         os.mkfifo(path)
-    code, said = verify(kit, run)
+    code, said = verify(run)
     assert code == 1
     assert "journal" in said
 
 
-def test_a_line_that_a_power_cut_left_half_written_later_is_no_fault_of_the_run(kit: Kit, run: Path) -> None:
+def test_a_line_that_a_power_cut_left_half_written_later_is_no_fault_of_the_run(run: Path) -> None:
     path = run.parents[1] / "journal.jsonl"
     journal.append(path, "note", "restarted the BFF")
     journal.append(path, "note", "and the cache")
     path.write_bytes(path.read_bytes()[:-20])
-    assert verify(kit, run)[0] == 0
+    assert verify(run)[0] == 0
 
 
 @pytest.mark.parametrize("name", ["bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt", "data/run.json", "data/report.html"])
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder", "link to nowhere"])
-def test_another_kind_of_thing_in_place_of_a_file_is_named(kit: Kit, run: Path, tmp_path: Path, name: str, kind: str) -> None:
+def test_another_kind_of_thing_in_place_of_a_file_is_named(run: Path, tmp_path: Path, name: str, kind: str) -> None:
     kept = tmp_path / "kept"
     shutil.move(run / name, kept)
     if kind == "pipe":
@@ -149,53 +159,53 @@ def test_another_kind_of_thing_in_place_of_a_file_is_named(kit: Kit, run: Path, 
         (run / name).mkdir()
     else:
         (run / name).symlink_to(kept if kind == "link" else tmp_path / "nowhere")
-    code, said = verify(kit, run)
+    code, said = verify(run)
     assert code == 1
     assert f"{name}: a {kind.split()[0]}" in said
 
 
 @pytest.mark.parametrize("name", ["annex", "data/annex", "data/evidence/0123456789", "data/a/b/c", "tagmanifest-sha256.txt.sig"])
-def test_a_folder_that_was_added_is_named(kit: Kit, run: Path, name: str) -> None:
+def test_a_folder_that_was_added_is_named(run: Path, name: str) -> None:
     (run / name).mkdir(parents=True)
-    code, said = verify(kit, run)
+    code, said = verify(run)
     assert code == 1
     assert ("data/a:" if name == "data/a/b/c" else name) in said
 
 
 @pytest.mark.parametrize("name", ["annex", "data/annex", "data/evidence/0123456789", "tagmanifest-sha256.txt.sig"])
-def test_a_link_or_a_pipe_that_was_added_is_named(kit: Kit, run: Path, name: str) -> None:
+def test_a_link_or_a_pipe_that_was_added_is_named(run: Path, name: str) -> None:
     (run / name).symlink_to("/etc")
-    code, said = verify(kit, run)
+    code, said = verify(run)
     assert (code, f"{name}: a link" in said) == (1, True)
     (run / name).unlink()
     os.mkfifo(run / name)
-    code, said = verify(kit, run)
+    code, said = verify(run)
     assert (code, f"{name}: a pipe" in said) == (1, True)
 
 
-def test_a_name_that_would_move_the_cursor_is_shown_as_escapes(kit: Kit, run: Path) -> None:
+def test_a_name_that_would_move_the_cursor_is_shown_as_escapes(run: Path) -> None:
     (run / "data" / "a\x1b[2Jb\nc").write_text("x")
-    code, said = verify(kit, run)
+    code, said = verify(run)
     assert code == 1
     assert "data/a\\x1b[2Jb\\nc: added after sealing" in said
     assert "\x1b" not in said
 
 
-def test_digests_in_capitals_are_right(kit: Kit, run: Path) -> None:
+def test_digests_in_capitals_are_right(run: Path) -> None:
     for name in ("manifest-sha256.txt", "tagmanifest-sha256.txt"):
         lines = (run / name).read_text().splitlines()
         (run / name).write_text("".join(f"{line[:64].upper()}{line[64:]}\n" for line in lines))
         if name == "manifest-sha256.txt":
             (run / "tagmanifest-sha256.txt").write_text("".join(f"{sha256(run / tag)}  {tag}\n" for tag in TAGS))
     alone = run.rename(run.parents[2] / "alone")
-    assert verify(kit, alone)[0] == 0
+    assert verify(alone)[0] == 0
 
 
 @pytest.mark.parametrize("line", ["g" * 64 + "  data/x", "0" * 64 + "  data/\x00", "0" * 64 + "  data/" + "a" * 5000, "0" * 64, "0" * 63 + "  data/x"])
-def test_a_manifest_line_that_names_no_file_is_named(kit: Kit, run: Path, line: str) -> None:
+def test_a_manifest_line_that_names_no_file_is_named(run: Path, line: str) -> None:
     with open(run / "manifest-sha256.txt", "a") as manifest:
         manifest.write(line + "\n")
-    assert verify(kit, run)[0] == 1
+    assert verify(run)[0] == 1
 
 
 ODD_RUN = [
