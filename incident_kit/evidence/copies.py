@@ -17,14 +17,18 @@ from typing import BinaryIO
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.untrusted import open_plain
 
-# linux/fs.h: _IOW(0x94, 9, int). Where it has another number, or the file system no clones, the request fails and bytes are copied.
+# linux/fs.h: _IOW(0x94, 9, int). Where it has another number, or the file system no clones, the request fails and
+# bytes are copied.
 FICLONE = 0x40049409
 BLOCK_BYTES = 1 << 20
 READ_ONLY, FOLDER_READ_ONLY = 0o400, 0o500
 
 
 def copy_files(pairs: Sequence[tuple[Path, Path]]) -> None:
-    """Copy each plain file to a new place, read-only and flushed to disk. Raises EvidenceError where there is not the room, Unusable for what is no plain file."""
+    """Copy each plain file to a new place, read-only and flushed to disk.
+
+    Raises EvidenceError where there is not the room for all, Unusable for what is no plain file.
+    """
     sizes = [os.lstat(source).st_size for source, _ in pairs]
     looked = False
     for number, (source, target) in enumerate(pairs):
@@ -53,13 +57,13 @@ def _look_for_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise EvidenceError(
-            f"{folder}: no room for a copy of the evidence: {needed:,} bytes are needed and {free:,} are free there, {needed - free:,} too few. "
+            f"{folder}: no room for a copy of the evidence: {needed:,} bytes are needed, {free:,} are free there. "
             "Free disk space, or name another place with --reports."
         )
 
 
 def make_read_only(folder: Path) -> None:
-    """Take the write bits of everything in a folder, of its folders too, so that nothing is changed, added or removed by accident."""
+    """Take the write bits of all files and folders in a folder, so that nothing is changed, added or removed by accident."""
     for parent, folders, files in os.walk(folder, topdown=False):
         for name in files:
             os.chmod(os.path.join(parent, name), READ_ONLY)

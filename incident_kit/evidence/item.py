@@ -1,4 +1,4 @@
-"""One item of evidence: its folder with a content, an `item.json` that says where it came from, and for an answer the ledger of what was sent.
+"""One item of evidence: a folder with a content, an `item.json` that says where it came from, and what was sent for it.
 
 An item's id is the first 10 hex digits of the SHA-256 of its `item.json`, which holds the SHA-256 of the content and of
 the ledger. So everything of an item can be compared with its id, and every field is looked at before it is believed.
@@ -15,7 +15,19 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from incident_kit.errors import EvidenceError
-from incident_kit.evidence.untrusted import FILE, FOLDER, Fields, Unusable, kind_of, parse_json, read_json, read_plain, sha256_of, without_halves
+from incident_kit.evidence.untrusted import (
+    FILE,
+    FOLDER,
+    MOST_MS,
+    Fields,
+    Unusable,
+    kind_of,
+    parse_json,
+    read_json,
+    read_plain,
+    sha256_of,
+    without_halves,
+)
 from incident_kit.model.answer import Answer, ServerClock, Status
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import Source, Unsaid
@@ -118,17 +130,22 @@ def read_item(folder: Path) -> Item:
 
 
 def item_faults(folder: Path, item_id: str = "") -> list[ItemFault]:
-    """Everything in which an item is not what was collected, every byte of it read; `item_id` where its folder is not called so yet."""
+    """Everything in which an item is not what was collected, every byte of it read.
+
+    `item_id` is its id where its folder is not called so yet.
+    """
     item, faults = _described(folder, item_id or folder.name)
     if item is None:
         return faults
     wrong = {fault.file for fault in faults}
-    for path, digest, readers in ((item.content, item.sha256, CONTENT_READERS.get(item.kind, ())), (item.ledger, item.ledger_sha256, (_sent,))):
+    content = (item.content, item.sha256, CONTENT_READERS.get(item.kind, ()))
+    for path, digest, readers in (content, (item.ledger, item.ledger_sha256, (_sent,))):
         if not digest or path.name in wrong:
             continue
         try:
             if path == item.content and (size := os.lstat(path).st_size) != item.size_bytes:
-                faults.append(ItemFault(path.name, f"changed (it has {size:,} bytes; {DESCRIPTION} says {item.size_bytes:,})"))
+                what = f"changed (it has {size:,} bytes; {DESCRIPTION} says {item.size_bytes:,})"
+                faults.append(ItemFault(path.name, what))
             elif sha256_of(path) != digest:
                 faults.append(ItemFault(path.name, f"changed (its SHA-256 is not the one in {DESCRIPTION})"))
             else:
@@ -151,14 +168,22 @@ def described(item_id: str, folder: Path, data: Any) -> Item:
         _answered(details)
     fields.moment("asked_at")
     return Item(
-        id=item_id, folder=folder, kind=kind, origin=fields.text("origin"), asked=fields.text("asked"), asked_at=fields.text("asked_at"),
-        duration_ms=fields.number("duration_ms"), sha256=fields.digest("sha256"), size_bytes=fields.size("size_bytes"), details=details.data,
+        id=item_id,
+        folder=folder,
+        kind=kind,
+        origin=fields.text("origin"),
+        asked=fields.text("asked"),
+        asked_at=fields.text("asked_at"),
+        duration_ms=fields.number("duration_ms"),
+        sha256=fields.digest("sha256"),
+        size_bytes=fields.size("size_bytes"),
+        details=details.data,
         ledger_sha256=fields.digest("ledger_sha256", ""),
-    )  # fmt: skip
+    )
 
 
 def _described(folder: Path, item_id: str) -> tuple[Item | None, list[ItemFault]]:
-    """The item as its description says, and what is wrong with the description and with what lies there; no content is read."""
+    """The item as its description says, and what is wrong with it and with what lies there; no content is read."""
     if (kind := kind_of(folder)) != FOLDER:
         return None, [ItemFault("", f"{kind or 'missing'}, not the folder of an item")]
     try:
@@ -180,7 +205,8 @@ def _described(folder: Path, item_id: str) -> tuple[Item | None, list[ItemFault]
             faults.append(ItemFault(name, f"{kind}, not a plain file"))
     for name in sorted(os.listdir(folder)):
         kind = kind_of(folder / name)
-        if name not in (DESCRIPTION, CONTENT, LEDGER) and not (kind == FILE and name.startswith(".")):  # what desktops leave behind goes nowhere
+        desktops = kind == FILE and name.startswith(".")  # what they leave behind; it goes nowhere
+        if name not in (DESCRIPTION, CONTENT, LEDGER) and not desktops:
             faults.append(ItemFault(name, f"{kind} that is no part of an item"))
     return item, faults
 
@@ -207,7 +233,8 @@ def _answered(fields: Fields) -> tuple[str, Status, str, ServerClock | None, tup
     clock = None
     if fields.data.get("clock") is not None:
         told = fields.fields("clock")
-        clock = ServerClock(told.moment("server"), told.number("offset_ms", least=-1e15), told.number("error_ms"), told.number("round_trip_ms"))
+        server, offset_ms = told.moment("server"), told.number("offset_ms", least=-MOST_MS)
+        clock = ServerClock(server, offset_ms, told.number("error_ms"), told.number("round_trip_ms"))
     return fields.text("target"), status, reason, clock, fields.texts("warnings")
 
 
@@ -215,9 +242,17 @@ def _answer(content: Path) -> Answer:
     fields = Fields(without_halves(read_json(content)))
     target, status, reason, clock, warnings = _answered(fields)
     return Answer(
-        fields.text("question"), fields.text("asked"), target, fields.moment("asked_at"), fields.number("duration_ms"), status, reason,
-        fields.fields("data").data, clock, warnings,
-    )  # fmt: skip
+        fields.text("question"),
+        fields.text("asked"),
+        target,
+        fields.moment("asked_at"),
+        fields.number("duration_ms"),
+        status,
+        reason,
+        fields.fields("data").data,
+        clock,
+        warnings,
+    )
 
 
 def _redaction(content: Path) -> Redaction:
@@ -239,7 +274,9 @@ def _text(ledger: Path) -> str:
 
 
 def _sent(ledger: Path) -> list[str]:
-    return [without_halves(Fields(parse_json(line.encode())).text("sent")) for line in _text(ledger).removesuffix("\n").split("\n")]
+    lines = _text(ledger).removesuffix("\n").split("\n")
+    return [Fields(without_halves(parse_json(line.encode()))).text("sent") for line in lines]
 
 
-CONTENT_READERS: Mapping[str, tuple[Callable[[Path], object], ...]] = {ANSWER: (_answer,), REDACTION_KIND: (_redaction,)}
+Readers = tuple[Callable[[Path], object], ...]
+CONTENT_READERS: Mapping[str, Readers] = {ANSWER: (_answer,), REDACTION_KIND: (_redaction,)}

@@ -24,7 +24,13 @@ from incident_kit.model.times import Window, named_zone, parse_iso
 from incident_kit.model.visible import visible
 
 FILE, FOLDER, LINK = "a plain file", "a folder", "a link"
-KINDS = ((stat.S_ISREG, FILE), (stat.S_ISDIR, FOLDER), (stat.S_ISLNK, LINK), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
+KINDS = (
+    (stat.S_ISREG, FILE),
+    (stat.S_ISDIR, FOLDER),
+    (stat.S_ISLNK, LINK),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+)
 # What our own files are far below of.
 MOST_JSON_BYTES = 64 << 20
 MOST_LEVELS = 200  # Python's own functions for JSON and for showing values call themselves once a level or more
@@ -56,7 +62,7 @@ def open_plain(path: Path) -> io.BufferedReader:
     if kind != FILE:
         raise Unusable(f"{kind}, not a plain file")
     try:
-        # It may have been exchanged since: a link is not followed, a pipe not waited for, and then it is looked at again.
+        # It may have been exchanged since: a link is not followed, a pipe not waited for, and it is looked at again.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise Unusable(f"cannot be read: {error.strerror}") from None
@@ -106,9 +112,13 @@ def read_json(path: Path, most_bytes: int = MOST_JSON_BYTES) -> Any:
 
 
 def parse_json(data: bytes) -> Any:
-    """A value from JSON as the standard has it: UTF-8, no name twice, no NaN or Infinity, not nested without end. Raises Unusable."""
+    """A value from JSON as the standard has it: UTF-8, no name twice, no NaN or Infinity, not nested without end.
+
+    Raises Unusable.
+    """
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_each_once, parse_constant=_no_number, parse_float=_finite)
+        text = data.decode("utf-8")
+        value = json.loads(text, object_pairs_hook=_each_once, parse_constant=_no_number, parse_float=_finite)
     except UnicodeDecodeError as error:
         raise Unusable(f"not UTF-8 at byte {error.start}") from None
     except RecursionError:
@@ -143,7 +153,8 @@ def _finite(text: str) -> float:
 def _deeper_than(value: Any, most: int) -> bool:
     level = [value]
     for _ in range(most + 1):
-        level = [part for one in level for part in (one.values() if isinstance(one, dict) else one if isinstance(one, list) else ())]
+        within = (one.values() if isinstance(one, dict) else one if isinstance(one, list) else () for one in level)
+        level = [part for parts in within for part in parts]
         if not level:
             return False
     return True
@@ -159,11 +170,13 @@ def without_halves(value: Any) -> Any:
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, list):
         return [without_halves(one) for one in value]
-    return {without_halves(name): without_halves(one) for name, one in value.items()} if isinstance(value, dict) else value
+    if isinstance(value, dict):
+        return {without_halves(name): without_halves(one) for name, one in value.items()}
+    return value
 
 
 class Fields:
-    """The fields of a JSON object, each checked for its type and range when it is taken. Raises Unusable that names the field."""
+    """The fields of a JSON object, each checked for its type and range when it is taken; Unusable names the field."""
 
     def __init__(self, data: Any, within: str = "") -> None:
         if not isinstance(data, dict):
@@ -172,34 +185,34 @@ class Fields:
         self.within = within
 
     def text(self, name: str, default: str | None = None) -> str:
-        return self._taken(name, "a text", lambda value: isinstance(value, str), default)  # type: ignore[no-any-return]
+        return str(self._taken(name, "a text", _is_text, default))
 
     def one_of(self, name: str, known: Sequence[str], default: str | None = None) -> str:
-        return self._taken(name, f"one of {', '.join(filter(None, known))}", lambda value: isinstance(value, str) and value in known, default)  # type: ignore[no-any-return]
+        expected = f"one of {', '.join(filter(None, known))}"
+        return str(self._taken(name, expected, lambda value: _is_text(value) and value in known, default))
 
     def texts(self, name: str, default: Sequence[str] | None = None) -> tuple[str, ...]:
-        return tuple(
-            self._taken(name, "a list of texts", lambda value: isinstance(value, list | tuple) and all(isinstance(one, str) for one in value), default)
-        )
+        return tuple(self._taken(name, "a list of texts", lambda value: _is_list(value) and all(map(_is_text, value)), default))
 
-    def flag(self, name: str, default: bool | None = None) -> bool:
-        return self._taken(name, "true or false", lambda value: isinstance(value, bool), default)  # type: ignore[no-any-return]
+    def flag(self, name: str) -> bool:
+        return bool(self._taken(name, "true or false", lambda value: isinstance(value, bool), None))
 
     def size(self, name: str, default: int | None = None) -> int:
         """A number of bytes or of things."""
         expected = "a whole number, not negative"
-        return self._taken(name, expected, lambda value: isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_BYTES, default)  # type: ignore[no-any-return]
+        return int(self._taken(name, expected, lambda value: _is_number(value, int) and 0 <= value <= MOST_BYTES, default))
 
-    def number(self, name: str, least: float = 0.0, default: float | None = None) -> float:
+    def number(self, name: str, least: float = 0.0) -> float:
         expected = "a number" + (", not negative" if least == 0 else "")
-        return float(
-            self._taken(name, expected, lambda value: isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= MOST_MS, default)
-        )
+        return float(self._taken(name, expected, lambda value: _is_number(value, int | float) and least <= value <= MOST_MS, None))
 
     def digest(self, name: str, default: str | None = None) -> str:
         """A SHA-256 in hex, in lower case."""
-        expected = "a SHA-256 of 64 hex digits"
-        return self._taken(name, expected, lambda value: isinstance(value, str) and (value == default or DIGEST.fullmatch(value)), default).lower()  # type: ignore[no-any-return]
+
+        def right(value: Any) -> bool:
+            return _is_text(value) and (value == default or bool(DIGEST.fullmatch(value)))
+
+        return str(self._taken(name, "a SHA-256 of 64 hex digits", right, default)).lower()
 
     def moment(self, name: str) -> datetime:
         """A time with its zone."""
@@ -231,7 +244,7 @@ class Fields:
 
     def list_of_fields(self, name: str) -> list[Fields]:
         """A list of objects; none where the field is missing."""
-        found = self._taken(name, "a list of objects", lambda value: isinstance(value, list | tuple), ())
+        found = self._taken(name, "a list of objects", _is_list, ())
         return [Fields(one, f"{self._place(name)}[{number}]") for number, one in enumerate(found)]
 
     def _taken(self, name: str, expected: str, right: Callable[[Any], Any], default: Any) -> Any:
@@ -244,7 +257,20 @@ class Fields:
         return f"{self.within}.{name}" if self.within else name
 
     def _wrong(self, name: str, expected: str) -> Unusable:
-        return Unusable(f"the field {self._place(name)!r} must be {expected}; found {_shown(self.data[name]) if name in self.data else 'nothing'}")
+        found = _shown(self.data[name]) if name in self.data else "nothing"
+        return Unusable(f"the field {self._place(name)!r} must be {expected}; found {found}")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _is_number(value: Any, kinds: Any) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 def _shown(value: Any) -> str:

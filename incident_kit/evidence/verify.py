@@ -1,7 +1,7 @@
-"""Whether a sealed run is what was sealed: the bag, the items' own hashes, the journal's chain, and the digest that was noted at sealing.
+"""Whether a sealed run is what was sealed: the bag, the items' own hashes, the journal's chain, and the noted digest.
 
-Anybody can write manifests that fit a changed run: only a digest kept elsewhere tells. The incident's journal keeps it, beside
-the folder of its runs; of a run that was handed over, whoever hands it over can tell it.
+Anybody can write manifests that fit a changed run: only a digest kept elsewhere tells. The incident's journal keeps it,
+beside the folder of its runs; of a run that was handed over, whoever hands it over can tell it.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ LINE = re.compile(r"[^,]+, line (\d+): ")
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A run that is as it was sealed: the SHA-256 of its tag manifest, and what that was compared with (empty: nothing)."""
+    """A run that is as it was sealed: the SHA-256 of its tag manifest, and what that was compared with, if anything."""
 
     digest: str
     compared: str = ""
 
 
 def verify(folder: Path, digest: str = "") -> Verified:
-    """Check a sealed run, against the digest noted at sealing too, where one is given or the incident's journal lies beside the run.
+    """Check a sealed run; where a digest is given, or the incident's journal lies beside the run, against that too.
 
-    Raises VerificationFailed with all faults, EvidenceError for a folder that is no sealed run at all, ParameterError for what is no digest.
+    Raises VerificationFailed with all faults, EvidenceError for a folder that is no sealed run at all, ParameterError
+    for what is no digest.
     """
     if digest and not DIGEST.fullmatch(digest):
         raise ParameterError(f"not a digest: {digest!r}. Give the 64 hex digits that were noted when the run was sealed.")
@@ -52,7 +53,7 @@ def verify(folder: Path, digest: str = "") -> Verified:
     if digest and sealed:
         compared.append("the digest given")
         if sealed != digest.lower():
-            found.append(f"{bag.TAG_MANIFEST}: its digest is {sealed}, not the one given: the run was sealed anew, or it is another run")
+            found.append(f"{bag.TAG_MANIFEST}: its digest is {sealed}, not the one given: sealed anew, or another run")
     if sealed and (beside := journal_beside(folder)):
         line, faults = _compare(beside, folder.resolve().name.removesuffix(".partial"), sealed)
         found += faults
@@ -70,13 +71,13 @@ def journal_beside(folder: Path) -> Path | None:
 
 
 def _compare(path: Path, run: str, digest: str) -> tuple[int, list[str]]:
-    """Compare a run's digest with the one that was noted when it was sealed: the line that noted it, and what is wrong."""
+    """Compare a run's digest with the one noted when it was sealed: the line that noted it, and what is wrong."""
     try:
         noted = journal.noted_seal(path, run)
     except EvidenceError as error:
         return 0, [f"the incident's journal, which notes the digest of each run: {error}"]
     if noted is None:
-        return 0, [f"{path}: this journal of the incident does not know the run: its line was cut off, or the run was sealed elsewhere"]
+        return 0, [f"{path}: the incident's journal does not know the run: cut off, or the run was sealed elsewhere"]
     line, sealed = noted
     faults = []
     if sealed != digest:
@@ -84,7 +85,9 @@ def _compare(path: Path, run: str, digest: str) -> tuple[int, list[str]]:
             f"{bag.TAG_MANIFEST}: its digest is {digest}, not {sealed}, which the incident's journal noted at sealing (line {line}): the run was sealed anew"
         )
     # The chain up to the line after it is what shows that the line is as it was written.
-    faults += [f"the incident's {fault}" for fault in journal.faults(path) if (match := LINE.match(fault)) and int(match[1]) <= line + 1]
+    for fault in journal.faults(path):
+        if (match := LINE.match(fault)) and int(match[1]) <= line + 1:
+            faults.append(f"the incident's {fault}")
     return line, faults
 
 

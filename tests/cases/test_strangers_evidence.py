@@ -172,17 +172,52 @@ def test_a_description_that_is_not_utf_8_or_far_too_large_is_named(tmp_path: Pat
 
 
 ODD: list[tuple[str, Any]] = [
-    ("kind", "slices"), ("kind", ["slice"]), ("kind", None), ("origin", 7), ("asked", {}), ("asked_at", "2026-11-25T09:21:00"), ("asked_at", "soon"),
-    ("asked_at", 1795597200), ("asked_at", "0001-01-01T00:00:00+14:00"), ("asked_at", "9999-12-31T23:59:59Z"), ("duration_ms", -1), ("duration_ms", "3"),
-    ("duration_ms", True), ("duration_ms", 10**400), ("size_bytes", -1), ("size_bytes", "many"), ("size_bytes", 1.5), ("size_bytes", True), ("sha256", "0" * 63),
-    ("sha256", "g" * 64), ("sha256", None), ("ledger_sha256", 1), ("details", []), ("details", None),
-]  # fmt: skip
+    ("kind", "slices"),
+    ("kind", ["slice"]),
+    ("kind", None),
+    ("origin", 7),
+    ("asked", {}),
+    ("asked_at", "2026-11-25T09:21:00"),
+    ("asked_at", "soon"),
+    ("asked_at", 1795597200),
+    ("asked_at", "0001-01-01T00:00:00+14:00"),
+    ("asked_at", "9999-12-31T23:59:59Z"),
+    ("duration_ms", -1),
+    ("duration_ms", "3"),
+    ("duration_ms", True),
+    ("duration_ms", 10**400),
+    ("size_bytes", -1),
+    ("size_bytes", "many"),
+    ("size_bytes", 1.5),
+    ("size_bytes", True),
+    ("sha256", "0" * 63),
+    ("sha256", "g" * 64),
+    ("sha256", None),
+    ("ledger_sha256", 1),
+    ("details", []),
+    ("details", None),
+]
 ODD_DETAILS: list[tuple[str, Any]] = [
-    ("window", None), ("window", {"since": "2026-11-25T09:00:00Z"}), ("window", {"since": "2026-11-25T09:00:00Z", "until": "2026-11-25T08:00:00Z"}),
-    ("window", {"since": "2026-11-25T09:00:00", "until": "2026-11-25T10:00:00"}), ("path", 7), ("path", None), ("notes", "a note"), ("notes", [1]), ("before_bytes", -5),
-    ("before_bytes", "some"), ("modified_at", "yesterday"), ("modified_at", 5), ("unsaid", []), ("unsaid", {"zone": "Mars/Base"}), ("unsaid", {"zone": "../../etc/passwd"}),
-    ("unsaid", {"zone": 1}), ("unsaid", {"date_order": "myd"}), ("unsaid", {"formats": "nginx"}), ("unsaid", {"formats": ["nginx"]}),
-]  # fmt: skip
+    ("window", None),
+    ("window", {"since": "2026-11-25T09:00:00Z"}),
+    ("window", {"since": "2026-11-25T09:00:00Z", "until": "2026-11-25T08:00:00Z"}),
+    ("window", {"since": "2026-11-25T09:00:00", "until": "2026-11-25T10:00:00"}),
+    ("path", 7),
+    ("path", None),
+    ("notes", "a note"),
+    ("notes", [1]),
+    ("before_bytes", -5),
+    ("before_bytes", "some"),
+    ("modified_at", "yesterday"),
+    ("modified_at", 5),
+    ("unsaid", []),
+    ("unsaid", {"zone": "Mars/Base"}),
+    ("unsaid", {"zone": "../../etc/passwd"}),
+    ("unsaid", {"zone": 1}),
+    ("unsaid", {"date_order": "myd"}),
+    ("unsaid", {"formats": "nginx"}),
+    ("unsaid", {"formats": ["nginx"]}),
+]
 
 
 @pytest.mark.parametrize(("field", "value"), ODD, ids=lambda value: repr(value)[:30])
@@ -254,7 +289,7 @@ def test_half_a_character_is_shown_as_its_escape_and_the_report_is_sealed(kit: K
     told = {**case_items.slice_of(content, notes=["half \ud800"]), "origin": "/var/log/\udc9f.log", "asked": "\ud801"}
     case_items.keep(tmp_path / "stranger" / "evidence", told, content)
     answer = case_items.answer(data={"memory": {"\ud802": "\ud803"}}, warnings=["\udfff"])
-    case_items.keep_answer(tmp_path / "stranger" / "evidence", answer, b'{"sent": "GET \\ud804"}\n')
+    case_items.keep_answer(tmp_path / "stranger" / "evidence", answer, b'{"sent": "GET \\ud804"}\n', warnings=["\udfff"])
     finished = kit("report", "high_error_rate", "--evidence", tmp_path / "stranger", "--reports", tmp_path / "reports")
     assert finished.returncode == 3, finished.stderr  # for the warning
     assert "notebook stopped" not in finished.stderr
