@@ -85,7 +85,7 @@ def read(path: Path, ours: Path) -> Table:
         return Table(path, "", tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise RunbookError(f"{path}: missing. Copy it from {ours}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, of endless digits and nesting
         raise RunbookError(f"{path}: not readable as TOML: {error}.") from None
 
 
