@@ -18,7 +18,7 @@ from itertools import chain
 from pathlib import Path
 
 from incident_kit.errors import LogFileError
-from incident_kit.logs.archives import BLOCK_BYTES, STANDARD_INPUT, STANDARD_OUTPUT, damages, packing_of_head, unpacked
+from incident_kit.logs.archives import STANDARD_INPUT, STANDARD_OUTPUT, Damage, packing_of_head, unpacked
 from incident_kit.logs.slices import looks_binary
 from incident_kit.model.redaction import Redaction, Span
 
@@ -29,7 +29,7 @@ MOST_WAITING = 1 << 22
 UTF_16 = re.compile(rb"\A(?:\xff\xfe|\xfe\xff)|(?:[^\0]\0){8}|(?:\0[^\0]){8}")
 
 
-def redact_file(path: Path, target: Path, redaction: Redaction) -> str:
+def redact_file(path: Path, target: Path, redaction: Redaction, unpacked_limit_bytes: int = UNPACKED_LIMIT_BYTES) -> str:
     """Write the text of a file, unpacked and redacted, to a new one; `-` is standard input and output. Returns what cut it short, if anything did.
 
     Raises LogFileError for what cannot be read or is no text in UTF-8, and for a target that is there already or cannot be written.
@@ -37,7 +37,7 @@ def redact_file(path: Path, target: Path, redaction: Redaction) -> str:
     with ExitStack() as stack:
         try:
             raw = stack.enter_context(open(0 if path == STANDARD_INPUT else path, "rb", closefd=path != STANDARD_INPUT))
-            text = PackedText(raw, str(path))
+            text = PackedText(raw, visible(path), unpacked_limit_bytes)
             pieces = redacted(text.pieces(), redaction)
             first = next(pieces, "")  # before anything is written: it may be no text at all
         except OSError as error:
@@ -64,8 +64,8 @@ def private(path: str, flags: int) -> int:
 class PackedText:
     """The text of a stream, packed or not; remembers why it had to stop early."""
 
-    def __init__(self, raw: io.BufferedReader, name: str) -> None:
-        self._raw, self._name, self.damage = raw, name, ""
+    def __init__(self, raw: io.BufferedReader, name: str, limit_bytes: int) -> None:
+        self._raw, self._name, self._limit_bytes, self.damage = raw, name, limit_bytes, ""
 
     def pieces(self) -> Iterator[str]:
         """The text as it comes; bytes that are no text come out as they came in. Raises LogFileError if the first show that it is none."""
@@ -74,17 +74,19 @@ class PackedText:
         yield decoder.decode(b"", final=True)
 
     def _blocks(self) -> Iterator[bytes]:
-        stream, first = unpacked(self._raw, packing_of_head(self._raw.peek(HEAD_BYTES))), True
+        blocks, first = unpacked(self._raw, packing_of_head(self._raw.peek(HEAD_BYTES)), self._limit_bytes), True
         try:
-            while block := stream.read1(BLOCK_BYTES):
+            for block in blocks:
+                if first and is_tar_header(block):
+                    raise LogFileError(f"{self._name}: a tar, which is no text but many files. Unpack it (tar -xf) and redact each of them.")
                 if first and (UTF_16.search(block[:HEAD_BYTES]) or looks_binary(block)):
                     raise LogFileError(
                         f"{self._name}: not a text in UTF-8, so its secrets cannot be told. Convert it first, for instance with iconv -f UTF-16 -t UTF-8."
                     )
                 first = False
                 yield block
-        except damages() as error:
-            self.damage = f"the archive is damaged or cut short: {error}"
+        except Damage as error:
+            self.damage = str(error)
 
 
 def redacted(texts: Iterable[str], redaction: Redaction) -> Iterator[str]:

@@ -10,24 +10,30 @@ from typing import Any
 
 from incident_kit.model.redaction import REDACTION, Redaction
 
+# What one file may unpack to. A portal's log of a week has some gigabytes; a megabyte of zstd may hold thirty, one of bzip2 a thousand.
+UNPACKED_LIMIT_BYTES = 16 << 30
+
 
 @dataclass(frozen=True, slots=True)
 class Unsaid:
     """What a log does not say and people tell: the zone of its times, the order of day and month, formats of their own.
 
-    `date_order` is `mdy`, `dmy`, `ymd` or empty: as the log itself shows. `formats` are formats as data (see `logs.formats`).
+    `unpacked_limit_bytes` is how much text an archive may hold. `date_order` is `mdy`, `dmy`, `ymd` or empty: as the log itself shows. `formats` are formats as data (see `logs.formats`).
     """
 
     zone: str = "UTC"
     date_order: str = ""
     formats: tuple[Mapping[str, Any], ...] = ()
+    unpacked_limit_bytes: int = UNPACKED_LIMIT_BYTES
 
     def to_json(self) -> dict[str, Any]:
-        return {"zone": self.zone, "date_order": self.date_order, "formats": [dict(one) for one in self.formats]}
+        told = {"zone": self.zone, "date_order": self.date_order, "formats": [dict(one) for one in self.formats]}
+        return told | ({"unpacked_limit_bytes": self.unpacked_limit_bytes} if self.unpacked_limit_bytes != UNPACKED_LIMIT_BYTES else {})
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Unsaid:
-        return cls(data.get("zone", "UTC"), data.get("date_order", ""), tuple(data.get("formats", ())))
+        limit_bytes = int(data.get("unpacked_limit_bytes", UNPACKED_LIMIT_BYTES))
+        return cls(data.get("zone", "UTC"), data.get("date_order", ""), tuple(data.get("formats", ())), limit_bytes)
 
 
 @dataclass(frozen=True, slots=True)

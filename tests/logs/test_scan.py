@@ -25,7 +25,7 @@ FIRST, LAST = GOOD % b"first", GOOD % b"last"
 def scanned(folder: Path, data: bytes) -> Scan:
     path = folder / "app.log"
     path.write_bytes(data)
-    found = scan(path)
+    found = scan(Source("a", path, "a"))
     assert path.read_bytes() == data
     return found
 
