@@ -28,6 +28,7 @@ from incident_kit.model.markup import Html, escape, table, time
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window, iso, parse_iso
+from incident_kit.model.visible import visible
 
 DEFAULT_LIMIT_BYTES = 2 << 30
 FREE_DISK_FLOOR_BYTES = 256 << 20
@@ -73,8 +74,9 @@ class Item:
         """The item as something to read."""
         written = parse_iso(str(self.details.get("modified_at") or self.asked_at))
         return Source(
-            self.id, self.content, self.origin, int(self.details.get("before_bytes", 0)), written, Unsaid.from_json(self.details.get("unsaid", {})), redaction
-        )
+            self.id, self.content, visible(self.origin), int(self.details.get("before_bytes", 0)), written, Unsaid.from_json(self.details.get("unsaid", {})),
+            redaction, visible(self.details.get("missing", "")),
+        )  # fmt: skip
 
 
 class Evidence:

@@ -217,6 +217,11 @@ class Records:
                     left -= 1
         return found
 
+    def damages(self) -> list[str]:
+        """What of each source could not be read, in their order; empty for a source that is whole."""
+        self._settle()
+        return [readable.damage for readable in self._readable]
+
     def accounting(self) -> Accounting:
         """What became of every line, a row per source, in the order of the sources."""
         if self._accounts is None:
@@ -244,7 +249,7 @@ class Records:
             unfinished=bool(lines) and not seen.ends_with_newline and last_unparsed == lines,
             first=row.get("first"), last=row.get("last"), silences=silences(row.get("minutes") or ()), zones=zones,
             hours_twice=tuple(hours_twice(source.unsaid.zone, row["first"], row["last"])) if any(zone != "explicit" for zone in zones) else (),
-            cleaned=cleaned, damage=seen.damage, unparsed_examples=tuple(examples),
+            cleaned=cleaned, damage=readable.damage, unparsed_examples=tuple(examples),
         )  # fmt: skip
 
     def _moment(self, at: str | datetime) -> datetime:

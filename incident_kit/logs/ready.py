@@ -54,6 +54,11 @@ class Readable:
         return not self.laid_out and self._text == "raw"
 
     @property
+    def damage(self) -> str:
+        """What of the source is missing or could not be read."""
+        return "; ".join(filter(None, (self.source.missing, self.scan.damage)))
+
+    @property
     def is_shorter(self) -> bool:
         """Whether something was left out of its lines, so that their lengths do not tell where they begin."""
         return "lines_cut" in self.cleaned or self.cleaned.get("nul", 0) >= LONG_RUN

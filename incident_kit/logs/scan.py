@@ -126,10 +126,10 @@ class Sample:
         return (*self._head, *self._rest)
 
 
-def sample_of(descriptor: int, size: int) -> list[bytes]:
+def sample_of(descriptor: int, size: int, begins_at: int = 0) -> list[bytes]:
     """Lines to recognise a plain log by, without reading all of it: its first ones, and a few from places all over it."""
-    lines = os.pread(descriptor, HEAD_BYTES, 0).split(b"\n", HEAD_LINES)[:HEAD_LINES]
-    begun = sum(map(len, lines)) + HEAD_LINES
+    lines = os.pread(descriptor, HEAD_BYTES, begins_at).split(b"\n", HEAD_LINES)[:HEAD_LINES]
+    begun = begins_at + sum(map(len, lines)) + HEAD_LINES
     for place in range(1, PLACES + 1):
         at = size * place // PLACES - PLACE_BYTES
         if at > begun:

@@ -41,7 +41,7 @@ class Source:
     """Bytes to read: `id` is what citations name, `origin` what people call it, `offset_bytes` where it began in the original.
 
     `written` is when the original was last written, for times that leave out their year; None: when this file was.
-    `redaction` is how its text is shown.
+    `redaction` is how its text is shown. `missing` says what of the original these bytes lack, if anything.
     """
 
     id: str
@@ -51,3 +51,4 @@ class Source:
     written: datetime | None = None
     unsaid: Unsaid = Unsaid()
     redaction: Redaction = REDACTION
+    missing: str = ""
