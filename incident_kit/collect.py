@@ -89,7 +89,7 @@ def collect(
     for log in logs_kept.empty:
         journal.append(incident.journal, "custody", f"nothing to preserve: {log}")
     lost += logs_kept.lost
-    for line in (*logs_kept.notes, *(f"{item.origin}: {remark}" for item in logs_kept.items for remark in item.details["notes"]), *lost):
+    for line in (*logs_kept.notes, *(f"{item.origin}: {remark}" for item in logs_kept.items for remark in item.details.get("notes", ())), *lost):
         told(line)
     return Collected(logs_kept.window, (*asked.items, *logs_kept.items), logs_kept.notes, tuple(lost), asked.interrupted)
 
@@ -209,7 +209,7 @@ def preserve(evidence: Evidence, log: LogFile, window: Window, unsaid: Unsaid = 
         if status.st_size > span.size:
             notes.append(f"the file grew by {status.st_size - span.size} bytes while it was read: these belong to a later question")
         details = {
-            **named(log, archive_sha256), "size_bytes": span.size, "inode": status.st_ino,
+            **named(log, archive_sha256), "size_bytes": span.size, "inode": status.st_ino if log.path == log.named else None,
             "modified_at": iso(datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC)),
             "before_bytes": span.start, "after_bytes": span.size - span.start - incoming.size_bytes, "whole": all_of_it,
             "packing": file.packing, "window": window.to_json(), "margin_s": margin.total_seconds(),

@@ -17,7 +17,7 @@ from incident_kit.logs.containers import ALL_AT_ONCE
 from incident_kit.logs.formats import own_formats
 from incident_kit.logs.layout import lay_out
 from incident_kit.logs.recognise import Recognition, recognise
-from incident_kit.logs.scan import LONG_RUN, Scan, at_once, clean, clean_lines, sample_of, scan
+from incident_kit.logs.scan import Scan, at_once, clean, clean_lines, sample_of, scan
 from incident_kit.logs.times import Zones
 from incident_kit.model.source import Source
 
@@ -61,7 +61,7 @@ class Readable:
     @property
     def is_shorter(self) -> bool:
         """Whether something was left out of its lines, so that their lengths do not tell where they begin."""
-        return "lines_cut" in self.cleaned or self.cleaned.get("nul", 0) >= LONG_RUN
+        return "lines_cut" in self.cleaned or "nul" in self.cleaned
 
     @property
     def unnumbered(self) -> str:

@@ -3,8 +3,8 @@
 DuckDB's line reader drops lines without a word where it meets invalid UTF-8, its delimiter or a lone CR. So the bytes are
 looked at first. A clean file is read in place; of an unclean one a working copy is made in which the offending bytes are
 replaced one for one: line numbers stay true, and what was replaced is counted. Two things have no end and are left out of
-the copy, counted too: what a line has beyond MOST_LINE_BYTES, and long runs of NULs, which copytruncate leaves where the
-writer keeps its place. Where a line begins in the original is told by `line_offsets`. Evidence itself is never touched.
+the copy, counted too: what a line has beyond MOST_LINE_BYTES, and NULs before a line and in long runs, which copytruncate
+leaves where the writer keeps its place. Where a line begins in the original is told by `line_offsets`. Evidence itself is never touched.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from incident_kit.model.source import Source
 DELIMITER = b"\x01"  # a byte no log line has a use for; a line that has it all the same is cleaned
 REPLACED = {"nul": (b"\x00", b" "), "separator": (DELIMITER, b" "), "carriage_return": (b"\r", b" ")}
 MOST_LINE_BYTES = 4 << 20  # of a line that is read; a request with its body is seldom a tenth of it
-LONG_RUN = 1 << 16  # of NULs; shorter ones are blanks
-NULS = re.compile(rb"\x00{%d,}" % LONG_RUN)
+LONG_RUN = 1 << 16  # of NULs within a line; shorter ones are blanks
+NULS = re.compile(rb"(?:\A|(?<=\n))\x00+|\x00{%d,}" % LONG_RUN)
 MOST_AT_ONCE_BYTES = 256 << 20  # of a container that has to be in memory as a whole
 HEAD_BYTES, PLACE_BYTES, PLACES = 1 << 20, 1 << 16, 32
 MOST_SAMPLED_BYTES = 1 << 18  # of a line; longer ones are no help and many of them much memory
@@ -138,7 +138,7 @@ def sample_of(descriptor: int, size: int, begins_at: int = 0) -> list[bytes]:
 
 
 def clean_lines(reader: TextReader, counts: Counter[str]) -> Iterator[bytes]:
-    """The text, in pieces of whole lines, with offending bytes replaced one for one; counts how many of each kind."""
+    """The text, in pieces of whole lines, with offending bytes replaced; counts how many of each kind."""
     for number, lines in enumerate(bounded_lines(reader.blocks(), counts)):
         if number == 0 and lines.startswith(codecs.BOM_UTF8):
             lines = b"   " + lines[3:]
@@ -158,7 +158,7 @@ def at_once(reader: TextReader) -> Iterator[bytes]:
 
 
 def bounded_lines(blocks: Iterable[bytes], counts: Counter[str]) -> Iterator[bytes]:
-    """The text in pieces of whole lines, without long runs of NULs and what a line has beyond MOST_LINE_BYTES; counts both."""
+    """The text in pieces of whole lines, without NULs before lines, long runs of them, and what a line has beyond MOST_LINE_BYTES; counts both."""
     waiting: list[bytes] = []  # of a line that has not ended yet
     kept = 0
     for block in blocks:
@@ -184,8 +184,14 @@ def bounded_lines(blocks: Iterable[bytes], counts: Counter[str]) -> Iterator[byt
 
 
 def _without_nuls(block: bytes, begins_line: bool, counts: Counter[str]) -> bytes:
-    """A block without its long runs of NULs: a line begins behind them where it begins with them, else a single one stays."""
-    shorter = NULS.sub(lambda run: b"" if (begins_line if run.start() == 0 else block[run.start() - 1] == 10) else b"\x00", block)
+    """A block without NULs at the beginning of lines, where they would hide what a line is; of long runs within one a single NUL stays."""
+
+    def left(run: re.Match[bytes]) -> bytes:
+        if begins_line if run.start() == 0 else block[run.start() - 1] == 10:
+            return b""
+        return b"\x00" if len(run[0]) >= LONG_RUN else run[0]
+
+    shorter = NULS.sub(left, block)
     if len(shorter) < len(block):
         counts["nul"] += block.count(b"\x00") - shorter.count(b"\x00")
     return shorter
