@@ -2,7 +2,8 @@
 
 `collect` does all of it: live systems (by `asking`), then logs. Logs are preserved as slices: the bytes from `since - margin` to `until + margin`, in whole records. Where the records
 of a slice turn out to be later than half the margin, the margin is doubled and the slice is cut again. An archive is
-kept whole and as it is, so that its SHA-256 can be compared with the original's.
+kept whole and as it is, so that its SHA-256 can be compared with the original's; of a tar or zip each member is a log, and its
+item holds the SHA-256 of the archive.
 """
 
 from __future__ import annotations
