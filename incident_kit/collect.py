@@ -8,6 +8,7 @@ item holds the SHA-256 of the archive.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,8 @@ from incident_kit.configuration import Configuration
 from incident_kit.errors import EvidenceError, LogFileError
 from incident_kit.evidence import journal
 from incident_kit.evidence.incident import Incident
-from incident_kit.evidence.store import Evidence, Incoming, Item, sha256_of
+from incident_kit.evidence.item import ARCHIVE, Item
+from incident_kit.evidence.store import Evidence, Incoming
 from incident_kit.logs.archives import untouched
 from incident_kit.logs.given import LogFile, Unusable
 from incident_kit.logs.given import given as given  # for notebooks, which ask this room only
@@ -115,7 +117,8 @@ def collect_logs(
             notes.append(f"{log.origin}: not preserved, its records ({iso(times[0])} to {iso(times[1])}) lie outside the window")
             continue
         if log.archive and log.archive not in archives:
-            archives[log.archive] = sha256_of(log.archive)
+            with open(log.archive, "rb", opener=untouched) as file:
+                archives[log.archive] = hashlib.file_digest(file, "sha256").hexdigest()
             if whole:
                 items.append(preserve_archive(evidence, log.archive, log.origin.removesuffix(f"!{visible(log.member)}")))
         items.append(preserve(evidence, log, window, unsaid, whole, archives[log.archive] if log.archive else ""))
@@ -128,7 +131,7 @@ def preserve_archive(evidence: Evidence, path: Path, origin: str) -> Item:
     """Store a tar or zip as it is: where whole logs are kept, and its members are logs."""
     with open(path, "rb", opener=untouched) as file:
         return evidence.add(
-            iter(lambda: file.read(BLOCK_BYTES), b""), kind="archive", origin=origin, asked="the archive as it is, whose members were read as logs",
+            iter(lambda: file.read(BLOCK_BYTES), b""), kind=ARCHIVE, origin=origin, asked="the archive as it is, whose members were read as logs",
             asked_at=iso(datetime.now(UTC)),
         )  # fmt: skip
 
