@@ -27,8 +27,12 @@ app = typer.Typer(
 Reports = Annotated[Path | None, typer.Option("--reports", help="Where incidents live [INCIDENT_KIT_REPORTS, else as configured, else ./reports].")]
 RunbookFolder = Annotated[str, typer.Option("--runbook", help="A folder of your own runbook data.")]
 LogZone = Annotated[str, typer.Option("--log-tz", help="The zone of times in logs that name none, such as Asia/Tokyo [log_zone of the configuration].")]
+MaxUnpacked = Annotated[int, typer.Option("--max-unpacked", help="Most bytes of text that one archive or pipe may hold.", min=1)]
 DateOrder = Annotated[str, typer.Option("--date-order", help="mdy, dmy or ymd, where a log's own dates do not tell.")]
-Log = Annotated[list[Path] | None, typer.Option("--log", "-l", help="A log file, plain or packed; - is standard input. Repeatable [as configured].")]
+Log = Annotated[
+    list[Path] | None,
+    typer.Option("--log", "-l", help="A log file, plain or packed, or a tar or zip of them; - is standard input. Repeatable [as configured]."),
+]
 Since = Annotated[str, typer.Option("--since", help="Start of the window: -30m, 14:05 or ISO 8601.")]
 Until = Annotated[str, typer.Option("--until", help="End of the window.")]
 EvidenceFolder = Annotated[Path | None, typer.Option("--evidence", help="Evidence that was collected before: an incident, a run, a folder.")]
@@ -120,18 +124,21 @@ def report(
     tz: Zone = "",
     log_tz: LogZone = "",
     date_order: DateOrder = "",
+    max_unpacked: MaxUnpacked = 16 << 30,
 ) -> None:
     """A sealed report on one scenario, from logs, live systems, or evidence collected before.
 
     Example: incident-kit report high_error_rate -l /var/log/bff/combined.log --since -30m --live --env-file /srv/bff/.env
     """
+    from contextlib import ExitStack
     from dataclasses import replace
 
     from incident_kit import configuration
     from incident_kit.collect import check_logs, collect
     from incident_kit.evidence.incident import load_or_create
     from incident_kit.evidence.store import open_evidence
-    from incident_kit.logs.archives import spooled
+    from incident_kit.logs.given import Given
+    from incident_kit.logs.given import given as as_given
     from incident_kit.logs.ready import check_sources
     from incident_kit.runbook.data import load
 
@@ -157,20 +164,23 @@ def report(
         incident = load_or_create(_reports(reports), incident_id or None, title)
         _make_run(incident, scenario, store, runbook, bounds, given)
         return
-    unsaid = _unsaid(log_tz, date_order)
+    unsaid = _unsaid(log_tz, date_order, max_unpacked)
     unusable = []
-    with spooled(logs) as paths:
+    with ExitStack() as stack:
+        found = Given()
         try:
-            if paths:
-                check_logs(paths, *bounds, unsaid)  # before an incident's folder is made for logs that cannot be used
+            found = stack.enter_context(as_given(logs, unsaid, _say))
+            if found.logs:
+                check_logs(found.logs, *bounds, unsaid)  # before an incident's folder is made for logs that cannot be used
         except LogFileError as error:
             if log or not live:
                 raise
-            unusable, paths = [f"the configured logs could not be preserved: {error}"], []  # nobody named them, and the systems can be asked all the same
+            unusable, found.logs = [f"the configured logs could not be preserved: {error}"], []  # nobody named them, and the systems can be asked all the same
+        _say_all(found)
         incident = replace(load_or_create(_reports(reports), incident_id or None, title), limit_bytes=max_evidence)
         collected = collect(
             incident,
-            paths,
+            found.logs,
             *bounds,
             live=settings if live else None,
             env_file=env_file,
@@ -189,7 +199,7 @@ def report(
         window,
         given,
         [item.id for item in collected.items],
-        [*unusable, *collected.lost],
+        [*unusable, *found.lost, *collected.lost],
         INTERRUPTED if collected.interrupted else INCOMPLETE,
     )
 
@@ -212,6 +222,7 @@ def triage(
     tz: Zone = "",
     log_tz: LogZone = "",
     date_order: DateOrder = "",
+    max_unpacked: MaxUnpacked = 16 << 30,
 ) -> None:
     """What is it? All symptoms of all scenarios, ranked, in about a second; without sources, from the configured logs.
 
@@ -223,7 +234,7 @@ def triage(
     from incident_kit.collect import check_logs
     from incident_kit.evidence.incident import load_or_create
     from incident_kit.evidence.store import open_evidence
-    from incident_kit.logs.archives import spooled
+    from incident_kit.logs.given import given as as_given
     from incident_kit.logs.ready import check_sources
     from incident_kit.model.times import iso
     from incident_kit.runbook.data import load
@@ -231,7 +242,7 @@ def triage(
 
     settings = configuration.load()
     runbook = runbook or settings.runbook
-    book, bounds, unsaid, whole = load(runbook), _bounds(since, until, tz), _unsaid(log_tz, date_order), _whole(preserve, False)
+    book, bounds, unsaid, whole = load(runbook), _bounds(since, until, tz), _unsaid(log_tz, date_order, max_unpacked), _whole(preserve, False)
     if evidence and (log or live):
         raise InputError("give either log files (-l LOG) and --live, or --evidence DIR.")
     _check_live(live, env_file)
@@ -241,17 +252,18 @@ def triage(
         ranking = rank_evidence(book, stored, stored.window(*(iso(bound) if bound else "" for bound in bounds)))
         _show(ranking, as_json, incident_id, str(evidence), runbook)
         return
-    with spooled(log or ([] if live else _configured_logs(settings))) as paths:
-        if paths:
-            check_logs(paths, *bounds, unsaid)
+    with as_given(log or ([] if live else _configured_logs(settings)), unsaid, _say) as found:
+        if found.logs:
+            check_logs(found.logs, *bounds, unsaid)
+        _say_all(found)
         incident = replace(load_or_create(_reports(reports), incident_id or None, book.title("triage")), limit_bytes=max_evidence)
         ranking = collect_and_rank(
-            incident, book, paths, *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, unsaid=unsaid, whole=whole,
+            incident, book, found.logs, *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, unsaid=unsaid, whole=whole,
             hide_ip_addresses=settings.hide_ip_addresses, say=_say,
-            first=lambda found: None if as_json else _print_ranking("From the logs alone:", found),
+            first=lambda ranked: None if as_json else _print_ranking("From the logs alone:", ranked),
         )  # fmt: skip
     _show(ranking, as_json, incident.id, str(incident.folder), runbook)
-    if ranking.lost:
+    if ranking.lost or found.lost:
         raise typer.Exit(INTERRUPTED if ranking.interrupted else INCOMPLETE)
 
 
@@ -337,7 +349,9 @@ def reproduce(
 
 @app.command()
 def parse(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Log files, plain or packed (gzip, zstd, bzip2, xz); - is standard input.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Log files, plain or packed (gzip, zstd, bzip2, xz), or a tar or zip of them; - is standard input.")
+    ],
     to: Annotated[str, typer.Option("--to", help="jsonl, csv or parquet.")] = "jsonl",
     since: Annotated[str, typer.Option(help="Start of the window: -30m, 14:05 or ISO 8601.")] = "",
     until: Annotated[str, typer.Option(help="End of the window.")] = "",
@@ -345,14 +359,16 @@ def parse(
     tz: Zone = "",
     log_tz: LogZone = "",
     date_order: DateOrder = "",
+    max_unpacked: MaxUnpacked = 16 << 30,
 ) -> None:
     """The records of log files in canonical columns on stdout, redacted; what became of every line on stderr.
 
     Example: incident-kit parse combined.log error.log.1.gz --to csv > records.csv
     """
     from incident_kit import configuration
-    from incident_kit.logs.archives import spooled
     from incident_kit.logs.export import FORMS, export
+    from incident_kit.logs.given import given as as_given
+    from incident_kit.logs.given import readable
     from incident_kit.model.redaction import Redaction
     from incident_kit.runbook.data import load
 
@@ -361,9 +377,12 @@ def parse(
     if to == "parquet" and sys.stdout.isatty():
         raise InputError("Parquet is no text for a terminal: write it to a file, with > records.parquet.")
     on_terminal = sys.stderr.isatty()
-    with spooled(files) as paths:
+    unsaid = _unsaid(log_tz, date_order, max_unpacked)
+    with as_given(files, unsaid, _say) as found:
+        readable_logs = readable(found, unsaid)
+        _say_all(found)
         accounts = export(
-            paths, sys.stdout, to, _bounds(since, until, tz), load(runbook).dependencies, _unsaid(log_tz, date_order),
+            readable_logs, sys.stdout, to, _bounds(since, until, tz), load(runbook).dependencies, unsaid,
             lambda count: print(f"\r{count:,} records", end="", file=sys.stderr, flush=True) if on_terminal else None,
             Redaction(ip_addresses=configuration.load().hide_ip_addresses),
         )  # fmt: skip
@@ -372,6 +391,8 @@ def parse(
     for account in accounts:
         warning = on_terminal and not account.records
         _say(f"\033[31m{account.sentence()}\033[0m" if warning else account.sentence())
+    if found.lost or any(account.damage for account in accounts):
+        raise typer.Exit(INCOMPLETE)
 
 
 @app.command()
@@ -379,6 +400,7 @@ def redact(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A text, plain or packed (gzip, zstd, bzip2, xz); - is standard input.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where the redacted text goes: a new file; - is standard output.")] = Path("-"),
     ip_addresses: Annotated[bool, typer.Option("--ip-addresses", help="IP addresses too [hide_ip_addresses of the configuration].")] = False,
+    max_unpacked: MaxUnpacked = 16 << 30,
 ) -> None:
     """A text without its secrets and personal data, unpacked and as it streams by: a log to hand on, or a pipe.
 
@@ -387,10 +409,11 @@ def redact(
     from incident_kit import configuration
     from incident_kit.logs.redacting import redact_file
     from incident_kit.model.redaction import Redaction
+    from incident_kit.model.visible import visible
 
-    damage = redact_file(file, output, Redaction(ip_addresses=ip_addresses or configuration.load().hide_ip_addresses))
+    damage = redact_file(file, output, Redaction(ip_addresses=ip_addresses or configuration.load().hide_ip_addresses), max_unpacked, _say)
     if damage:
-        _say(f"{file}: {damage}. What came before was written.")
+        _say(f"{visible(file)}: {damage}. What came before was written.")
         raise typer.Exit(INCOMPLETE)
 
 
@@ -541,7 +564,7 @@ def _bounds(since: str, until: str, zone: str) -> tuple[datetime | None, datetim
     return start, end
 
 
-def _unsaid(zone: str, date_order: str) -> Any:
+def _unsaid(zone: str, date_order: str, max_unpacked: int) -> Any:
     """What logs leave unsaid: as given, else as configured."""
     from incident_kit import configuration
     from incident_kit.logs.times import DATE_ORDERS
@@ -552,7 +575,13 @@ def _unsaid(zone: str, date_order: str) -> Any:
     if date_order and date_order not in DATE_ORDERS:
         raise InputError(f"--date-order takes {', '.join(DATE_ORDERS)}, not {date_order!r}.")
     named_zone(zone or settings.log_zone)
-    return Unsaid(zone or settings.log_zone, date_order or settings.date_order, settings.formats)
+    return Unsaid(zone or settings.log_zone, date_order or settings.date_order, settings.formats, max_unpacked)
+
+
+def _say_all(found: Any) -> None:
+    """What there is to know of the logs that were given, before they are read."""
+    for line in (*found.notes, *found.lost):
+        _say(line)
 
 
 def _say(text: str) -> None:

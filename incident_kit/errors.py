@@ -2,7 +2,9 @@
 
 IncidentKitError
 ├── InputError                 what was given cannot be used (exit code 2)
-│   ├── LogFileError           a log: missing, unreadable, empty, binary, damaged
+│   ├── LogFileError           a log: missing, binary, damaged
+│   │   ├── EmptyLog           it holds nothing: normal for one beside others
+│   │   └── LogForbidden       no permission to read it
 │   ├── EvidenceError          an evidence folder, a run or an incident folder
 │   ├── ParameterError         a parameter of a notebook, or a window
 │   ├── RunbookError           a file of runbook data: names the file and the field
@@ -37,6 +39,14 @@ class InputError(IncidentKitError):
 
 class LogFileError(InputError):
     """A log cannot be read as one."""
+
+
+class EmptyLog(LogFileError):
+    """A log holds nothing, as the error log of a good day does."""
+
+
+class LogForbidden(LogFileError):
+    """Nobody but others may read a log."""
 
 
 class EvidenceError(InputError):

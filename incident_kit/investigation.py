@@ -73,7 +73,7 @@ class Investigation:
         if self.incident is None:
             return _not_here("collected")
         from incident_kit import configuration
-        from incident_kit.collect import collect
+        from incident_kit.collect import collect, given
         from incident_kit.model.source import Unsaid
         from incident_kit.model.times import named_zone
         from incident_kit.report import page
@@ -84,13 +84,15 @@ class Investigation:
         zone = named_zone(settings.zone)
         bounds = [parse_time(text, datetime.now(UTC), zone) if text else None for text in (since, until)]
         unsaid = Unsaid(settings.log_zone, settings.date_order, settings.formats)
-        collected = collect(
-            self.incident, paths, *bounds, live=settings if live else None, env_file=Path(env_file) if env_file else None, told=print, unsaid=unsaid,
-            hide_ip_addresses=settings.hide_ip_addresses,
-        )  # fmt: skip
+        with given(paths, unsaid, print) as found:
+            collected = collect(
+                self.incident, found.logs, *bounds, live=settings if live else None, env_file=Path(env_file) if env_file else None, told=print, unsaid=unsaid,
+                hide_ip_addresses=settings.hide_ip_addresses,
+            )  # fmt: skip
         listed = "".join(f"<li><code>{item.id}</code> {escape(item.origin)}, {item.size_bytes:,} bytes</li>" for item in collected.items)
         window = period(collected.window.since, collected.window.until)
         told = f"<p>{len(collected.items)} item(s) more, for {window}. Run the notebook from its top to have them in it.</p><ul>{listed}</ul>"
+        told += "".join(f"<p>{escape(remark)}</p>" for remark in (*found.notes, *found.lost))
         return Html(told + page.answers([item for item in collected.items if item.kind == "answer"]))
 
     def seal(self) -> Html:

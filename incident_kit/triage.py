@@ -12,13 +12,15 @@ from pathlib import Path
 
 from incident_kit import logs
 from incident_kit.asking import BUDGET_S
-from incident_kit.collect import collect
+from incident_kit.collect import collect, path_of
 from incident_kit.configuration import Configuration
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.item import Item
 from incident_kit.evidence.store import Evidence
 from incident_kit.logs.columns import TYPES
+from incident_kit.logs.given import LogFile
+from incident_kit.logs.given import given as as_given
 from incident_kit.logs.slices import NOTHING_TOLD
 from incident_kit.model.answer import Status, Told
 from incident_kit.model.finding import Finding
@@ -55,7 +57,7 @@ def rank_evidence(book: Runbook, stored: Evidence, window: Window, only: Sequenc
 
 
 def collect_and_rank(
-    incident: Incident, book: Runbook, paths: Sequence[Path], since: datetime | None, until: datetime | None, *, live: Configuration | None, env_file: Path | None,
+    incident: Incident, book: Runbook, given: Sequence[LogFile | Path], since: datetime | None, until: datetime | None, *, live: Configuration | None, env_file: Path | None,
     budget_s: float = BUDGET_S, unsaid: Unsaid = NOTHING_TOLD, whole: bool = False, hide_ip_addresses: bool = False, say: Say, first: Callable[[Ranking], None] = lambda ranking: None,
 ) -> Ranking:  # fmt: skip
     """Preserve the logs and rank by them (`first` gets that ranking), then ask the live systems, if `live` says where they are, and rank by everything."""
@@ -63,9 +65,9 @@ def collect_and_rank(
     window: Window | None = None
     slices: tuple[Item, ...] = ()
     lost: tuple[str, ...] = ()
-    if paths:
-        collected = collect(incident, paths, since, until, told=say, unsaid=unsaid, whole=whole, hide_ip_addresses=hide_ip_addresses)
-        window, slices, lost = collected.window, collected.items, collected.lost
+    if given:
+        collected = collect(incident, given, since, until, told=say, unsaid=unsaid, whole=whole, hide_ip_addresses=hide_ip_addresses)
+        window, slices, lost = collected.window, tuple(item for item in collected.items if item.kind == "slice"), collected.lost
         ranking = _rank(book, incident.evidence, slices, (), window, lost)
         if live:
             first(ranking)
@@ -91,23 +93,24 @@ def recheck(incident: Incident, book: Runbook, settings: Configuration, say: Say
         raise EvidenceError(f"{incident.folder}: no evidence in it yet, so there is nothing to compare with. Begin with incident-kit triage.")
     slices = stored.slices()
     before = rank_evidence(book, stored, stored.window(), items)
-    paths = [Path(path) for path in dict.fromkeys(str(item.details["path"]) for item in slices) if Path(path).is_file()]
+    paths = [path for path in dict.fromkeys(map(path_of, slices)) if path and path.is_file()]
     asked = {told.answer.question: told.answer for told in stored.told()}
     env_file = asked["environment"].data.get("file") if "environment" in asked else None
     now = datetime.now(UTC)
     since = max((Window.from_json(item.details["window"]).until for item in slices), default=now - timedelta(minutes=5))
     unsaid = slices[-1].source(stored.redaction()).unsaid if slices else NOTHING_TOLD
-    after = collect_and_rank(
-        incident,
-        book,
-        paths if since < now else (),
-        since,
-        now,
-        live=settings if asked else None,
-        env_file=Path(env_file) if env_file else None,
-        unsaid=unsaid,
-        say=say,
-    )
+    with as_given(paths if since < now else (), unsaid, say) as given:
+        after = collect_and_rank(
+            incident,
+            book,
+            given.logs,
+            since,
+            now,
+            live=settings if asked else None,
+            env_file=Path(env_file) if env_file else None,
+            unsaid=unsaid,
+            say=say,
+        )
     found = {(ranked.scenario.id, finding.symptom): finding for ranked in after.ranked for finding in ranked.findings}
     return [(finding, found[ranked.scenario.id, finding.symptom]) for ranked in before.ranked for finding in ranked.findings], after
 

@@ -30,13 +30,13 @@ from incident_kit.evidence.untrusted import (
 )
 from incident_kit.model.answer import Answer, ServerClock, Status
 from incident_kit.model.redaction import REDACTION, Redaction
-from incident_kit.model.source import Source, Unsaid
+from incident_kit.model.source import UNPACKED_LIMIT_BYTES, Source, Unsaid
 from incident_kit.model.times import parse_iso
 from incident_kit.model.visible import visible
 
 ITEM_NAME = re.compile(r"[0-9a-f]{10}")
 CONTENT, DESCRIPTION, LEDGER = "content", "item.json", "ledger.jsonl"
-SLICE, ANSWER, REDACTION_KIND = "slice", "answer", "redaction"
+SLICE, ANSWER, ARCHIVE, REDACTION_KIND = "slice", "answer", "archive", "redaction"
 DATE_ORDERS = ("", "mdy", "dmy", "ymd")
 MOST_DESCRIPTION_BYTES = 4 << 20
 MOST_KEY_BYTES = 64  # of BLAKE2b
@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One preserved answer or slice. `details` says what only its kind has: for a slice, where it was cut from."""
+    """One preserved answer or slice, or the archive that slices are from. `details` says what only its kind has: for a slice, where it was cut from."""
 
     id: str
     folder: Path
@@ -85,7 +85,14 @@ class Item:
         """The item as something to read."""
         written = parse_iso(str(self.details.get("modified_at") or self.asked_at))
         return Source(
-            self.id, self.content, self.origin, int(self.details.get("before_bytes", 0)), written, Unsaid.from_json(self.details.get("unsaid", {})), redaction
+            self.id,
+            self.content,
+            visible(self.origin),
+            int(self.details.get("before_bytes", 0)),
+            written,
+            Unsaid.from_json(self.details.get("unsaid", {})),
+            redaction,
+            visible(self.details.get("missing", "")),
         )
 
     def answer(self) -> Answer:
@@ -160,7 +167,7 @@ def described(item_id: str, folder: Path, data: Any) -> Item:
     """An item from the fields of its item.json. Raises Unusable naming the field."""
     fields = Fields(without_halves(data))
     details = fields.fields("details")
-    kind = fields.one_of("kind", (SLICE, ANSWER, REDACTION_KIND))
+    kind = fields.one_of("kind", (SLICE, ANSWER, ARCHIVE, REDACTION_KIND))
     if kind == SLICE:
         _check_slice(details)
         details.data["path"] = data["details"]["path"]  # of a file that may be read again, whatever its name
@@ -216,12 +223,15 @@ def _check_slice(details: Fields) -> None:
     details.window("window")
     details.texts("notes", ())
     details.size("before_bytes", 0)
+    for name in ("uri", "member", "missing", "damage"):
+        details.text(name, "")
     if details.data.get("modified_at"):
         details.moment("modified_at")
     unsaid = details.fields("unsaid", {})
     unsaid.zone("zone", "UTC")
     unsaid.one_of("date_order", DATE_ORDERS, "")
     unsaid.list_of_fields("formats")
+    unsaid.size("unpacked_limit_bytes", UNPACKED_LIMIT_BYTES)
 
 
 def _answered(fields: Fields) -> tuple[str, Status, str, ServerClock | None, tuple[str, ...]]:

@@ -2,6 +2,8 @@
 
 formats/     one TOML file a format, with sample lines and the address of its documentation
 columns      canonical columns, and the SQL that finds them
+given        logs as they are given: files, pipes, the members of archives
+archives     the text of a packed file, within a limit
 scan         one pass over the bytes: what is in them, and a working copy where DuckDB would drop lines
 slices       where in a file a window begins and ends, found by bisection
 reading      sources and a window -> Records (DuckDB)

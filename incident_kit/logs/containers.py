@@ -16,7 +16,7 @@ from incident_kit.logs.formats import Format
 
 Found = Iterator[tuple[int, dict[str, Any] | None]]
 
-csv.field_size_limit(1 << 30)  # a statement or a stack may be long; the module would end at 128 KiB
+csv.field_size_limit(16 << 20)  # a statement or a stack may be long, the module would end at 128 KiB; a quote that nobody closes has no end
 
 
 class Lines:
@@ -43,7 +43,15 @@ def rows(lines: Lines, form: Format) -> Found:
     """Rows of a CSV file, whose values may hold line ends; the header, and a row that is no record, give no fields."""
     begun, header = 1, form.header
     # The module refuses a carriage return outside of quotes; cleaning makes a blank of it too.
-    for row in csv.reader(line.lstrip("\ufeff").replace("\r", " ") + "\n" for line in lines):
+    reader = csv.reader(line.lstrip("\ufeff").replace("\r", " ") + "\n" for line in lines)
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error:  # a value longer than the limit: it is no record, and the next row begins behind it
+            begun = lines.count + 1
+            continue
+        if row is None:
+            return
         if header:
             fields = form.pick({name: value for name, value in zip(header, row, strict=False) if value != ""})
             yield begun, fields if fields.get("ts") else None
@@ -96,3 +104,4 @@ def exported(lines: Lines, form: Format) -> Found:
 
 
 CONTAINERS: dict[str, Callable[[Lines, Format], Found]] = {"csv": rows, "events": events, "export": exported}
+ALL_AT_ONCE = frozenset({"events", "export"})  # which take their lines at once, and so have to be in memory as a whole

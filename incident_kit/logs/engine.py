@@ -184,7 +184,7 @@ class UnpackedText:
         self._begin()
 
     def _begin(self) -> None:
-        self._blocks: Iterator[bytes] = iter(TextReader(self._file.path).blocks())
+        self._blocks: Iterator[bytes] = iter(TextReader(self._file.path, self._file.size_bytes).blocks())
         self._rest, self._at = memoryview(b""), 0
 
     def read(self, count: int = -1) -> bytes:

@@ -15,8 +15,8 @@ from typing import Any, TextIO
 
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.columns import COLUMNS, TYPES, Dependency
+from incident_kit.logs.given import LogFile
 from incident_kit.logs.reading import read
-from incident_kit.logs.slices import open_log
 from incident_kit.logs.sql import quoted, quoted_name
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import Source, Unsaid
@@ -28,20 +28,15 @@ EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=
 
 
 def export(
-    paths: Sequence[Path], out: TextIO, form: str, bounds: tuple[datetime | None, datetime | None], dependencies: Sequence[Dependency], unsaid: Unsaid,
+    logs: Sequence[LogFile], out: TextIO, form: str, bounds: tuple[datetime | None, datetime | None], dependencies: Sequence[Dependency], unsaid: Unsaid,
     progress: Callable[[int], None] = lambda count: None, redaction: Redaction = REDACTION,
 ) -> list[Account]:  # fmt: skip
-    """Write the records of the files within `bounds` to `out` in one of FORMS; return what became of every line.
+    """Write the records of the logs within `bounds` to `out` in one of FORMS; return what became of every line.
 
     `progress` is told now and then how many have been written.
-
-    Raises LogFileError for a file that cannot be read as a log.
     """
-    for path in paths:
-        with open_log(path, unsaid):
-            pass  # says at once, and of every file, what is wrong with it
     window = Window(bounds[0] or EARLIEST, bounds[1] or LATEST) if any(bounds) else None
-    sources = [Source(str(number), path, str(path), unsaid=unsaid, redaction=redaction) for number, path in enumerate(paths)]
+    sources = [Source(str(number), log.path, log.origin, unsaid=unsaid, redaction=redaction, missing=log.missing) for number, log in enumerate(logs)]
     with read(sources, window, dependencies=dependencies) as records:
         try:
             FORMS[form](_counted(records.rows(), progress), out)

@@ -20,6 +20,7 @@ from incident_kit.logs.columns import ERROR_IN_TEXT, LEVEL_NAMES, REQUEST_IN_TEX
 from incident_kit.logs.containers import CONTAINERS, Lines
 from incident_kit.logs.formats import Format, as_object
 from incident_kit.logs.recognise import Recognition, Unwrapped, message_text, moment_of
+from incident_kit.logs.scan import MOST_LINE_BYTES
 
 CONTINUED, UNPARSED = "c", "u"
 # Lines that can only go on from the one before, whoever wrote them.
@@ -27,6 +28,7 @@ CERTAINLY_CONTINUED = re.compile(r"\s|$|[}\])]+[,;]?(?: \+\d+ms)?$|caused by:|Ca
 FRAME = re.compile(r"\s+at \S")
 MOST_KEPT_LINES = 400  # of what follows a record's first line: stacks are cut there, nothing is lost from the evidence
 MOST_PART_CHARACTERS = 1 << 20
+MOST_RECORD_BYTES = 3 * MOST_LINE_BYTES  # as JSON; a longer one is counted as not read
 ERROR_LINE = re.compile(ERROR_IN_TEXT, re.ASCII)
 SPOKEN = re.compile(REQUEST_IN_TEXT, re.ASCII)
 JSON_TAIL = re.compile(r'^(?P<message>.*?)\s*(?:- )?(?P<tail>\{".*\})(?: \+\d+ms)?\s*$', re.S)
@@ -72,7 +74,8 @@ class Paper:
             text = self._waiting.pop(self._next, self._otherwise)
             if text != UNPARSED:
                 self._otherwise = CONTINUED
-            self._out.write(text.encode("utf-8", "replace") + b"\n")
+            written = text.encode("utf-8", "replace")
+            self._out.write((written if len(written) <= MOST_RECORD_BYTES else UNPARSED.encode()) + b"\n")
             self._next += 1
 
 

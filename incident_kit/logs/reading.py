@@ -29,7 +29,7 @@ from incident_kit.logs.formats import all_formats, as_object
 from incident_kit.logs.raw import RawLines
 from incident_kit.logs.ready import Readable, glance, make_ready, single_lines
 from incident_kit.logs.recognise import decoded, unwrap
-from incident_kit.logs.scan import HEAD_LINES, clean_lines
+from incident_kit.logs.scan import HEAD_LINES, clean_lines, line_offsets
 from incident_kit.logs.shown import Shown
 from incident_kit.logs.sql import quoted
 from incident_kit.logs.times import hours_twice
@@ -131,7 +131,7 @@ class Records:
             for source, *row in rows:
                 found = dict(zip(names, map(self._shown, row), strict=True))
                 if source != number:
-                    number, offsets, at = source, self._offsets(source), 0
+                    number, offsets, at = source, self._offsets(self.sources[source]), 0
                 found["offset"] = next(islice(offsets, found["line"] - at - 1, None))
                 at = found["line"]
                 yield found
@@ -203,21 +203,25 @@ class Records:
         found: dict[Line, tuple[str, int]] = {}
         for place, readable in enumerate(self._readable):
             item, numbers, at = readable.source.id, wanted.get(readable.source.id, set()), readable.source.offset_bytes
-            if numbers and self._small and readable.lines_are_raw:
+            if numbers and self._small and readable.lines_are_raw and not readable.is_shorter:
                 lengths = f"SELECT line, raw, sum(strlen(raw) + 1) OVER (ORDER BY line) - strlen(raw) - 1 AS before FROM ({self._raw(place)})"
                 chosen = f"SELECT line, raw, before FROM ({lengths}) WHERE line IN ({', '.join(map(str, numbers))})"
                 rows = self._connection.execute(chosen).fetchall()
                 found |= {Line(item, line): (self._shown(raw or ""), at + int(before or 0)) for line, raw, before in rows}
                 continue
             left = len(numbers)
-            lines = enumerate(single_lines(clean_lines(TextReader(readable.source.path), Counter())), start=1)
-            while left:
-                number, raw = next(lines, (0, b""))
+            lines = enumerate(zip(single_lines(clean_lines(TextReader.of(readable.source), Counter())), self._offsets(readable.source), strict=False), start=1)
+            while left and (following := next(lines, None)):
+                number, (raw, offset) = following
                 if number in numbers:
-                    found[Line(item, number)] = self._shown(raw.decode("utf-8", "replace")), at
-                at += len(raw) + 1
-                left = left - (number in numbers) if number else 0
+                    found[Line(item, number)] = self._shown(raw.decode("utf-8", "replace")), offset
+                    left -= 1
         return found
+
+    def damages(self) -> list[str]:
+        """What of each source could not be read, in their order; empty for a source that is whole."""
+        self._settle()
+        return [readable.damage for readable in self._readable]
 
     def accounting(self) -> Accounting:
         """What became of every line, a row per source, in the order of the sources."""
@@ -246,7 +250,7 @@ class Records:
             unfinished=bool(lines) and not seen.ends_with_newline and last_unparsed == lines,
             first=row.get("first"), last=row.get("last"), silences=silences(row.get("minutes") or ()), zones=zones,
             hours_twice=tuple(hours_twice(source.unsaid.zone, row["first"], row["last"])) if any(zone != "explicit" for zone in zones) else (),
-            cleaned=cleaned, damage=seen.damage, unparsed_examples=tuple(examples),
+            cleaned=cleaned, damage=readable.damage, unparsed_examples=tuple(examples),
         )  # fmt: skip
 
     def _moment(self, at: str | datetime) -> datetime:
@@ -294,13 +298,9 @@ class Records:
             self._build()
         return again
 
-    def _offsets(self, number: int) -> Iterator[int]:
+    def _offsets(self, source: Source) -> Iterator[int]:
         """Where each line of a source begins in the original file."""
-        at = self.sources[number].offset_bytes
-        for piece in clean_lines(TextReader(self.sources[number].path), Counter()):
-            for line in piece.removesuffix(b"\n").split(b"\n"):
-                yield at
-                at += len(line) + 1
+        return (source.offset_bytes + offset for offset in line_offsets(TextReader.of(source).blocks()))
 
     def _build(self) -> None:
         """The relations: `lines` (a table, or a view made for each question), `repeated`, `records`, `requests`, `calls`."""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import codecs
+import errno
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from incident_kit.errors import LogFileError
 from incident_kit.logs.archives import TextReader, packing_of, whole_lines
 from incident_kit.logs.columns import ANSI_ESCAPE
+from incident_kit.logs.containers import ALL_AT_ONCE
 from incident_kit.logs.formats import Format, own_formats
 from incident_kit.logs.layout import lay_out
 from incident_kit.logs.recognise import Recognition, recognise
-from incident_kit.logs.scan import Scan, clean_lines, sample_of, scan
+from incident_kit.logs.scan import Scan, at_once, clean, clean_lines, sample_of, scan
 from incident_kit.logs.sql import quoted
 from incident_kit.logs.times import Zones
 from incident_kit.model.source import Source
@@ -57,6 +60,16 @@ class Readable:
         return not self.laid_out and self._text == "raw"
 
     @property
+    def damage(self) -> str:
+        """What of the source is missing or could not be read."""
+        return "; ".join(filter(None, (self.source.missing, self.scan.damage)))
+
+    @property
+    def is_shorter(self) -> bool:
+        """Whether something was left out of its lines, so that their lengths do not tell where they begin."""
+        return "lines_cut" in self.cleaned or "nul" in self.cleaned
+
+    @property
     def unnumbered(self) -> str:
         """The same without their numbers and what follows them: numbering takes the order, and so one thread."""
         return f"SELECT NULL::BIGINT AS line, {self._text} AS raw, NULL::VARCHAR AS next FROM {self._file}"
@@ -87,7 +100,7 @@ def make_ready(source: Source, scratch: Path, files: EvidenceFiles) -> Readable:
 
     `files` learns of what is to be read.
     """
-    seen = scan(source.path)
+    seen = scan(source)
     found = recognise(seen.sample, zones_of(source), formats_of(source))
     plain = found.is_plain or not (found.formats or found.wrappers)
     plain = plain and not (found.formats and not found.formats[0].is_json and seen.sample[0].startswith(codecs.BOM_UTF8))
@@ -96,14 +109,28 @@ def make_ready(source: Source, scratch: Path, files: EvidenceFiles) -> Readable:
         return Readable(source, seen, found, address, False, {})
     counts: Counter[str] = Counter()
     copy = scratch / f"{len(list(scratch.iterdir()))}.log"
-    # journald's export counts bytes, NULs too
-    pieces = whole_lines(TextReader(source.path).blocks()) if found.counts_bytes else clean_lines(TextReader(source.path), counts)
-    with open(copy, "wb") as out:
-        if plain:
-            out.writelines(pieces)
-        else:
-            ends = b" " if any(line.endswith(b"\r") for line in seen.sample) else b""  # what cleaning made of CR LF
-            lay_out((line.removesuffix(ends) for line in single_lines(pieces)), found, out)
+    reader = TextReader.of(source)
+    if found.container and found.container.spread in ALL_AT_ONCE:
+        blocks = at_once(reader)
+        # journald's export counts bytes, NULs too
+        pieces = whole_lines(blocks) if found.counts_bytes else (clean(lines, counts) for lines in whole_lines(blocks))
+    else:
+        pieces = clean_lines(reader, counts)
+    try:
+        with open(copy, "wb") as out:
+            if plain:
+                out.writelines(pieces)
+            else:
+                ends = b" " if any(line.endswith(b"\r") for line in seen.sample) else b""  # what cleaning made of CR LF
+                lay_out((line.removesuffix(ends) for line in single_lines(pieces)), found, out)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise LogFileError(
+            f"{source.origin}: no room for a working copy of its {seen.text_bytes:,} bytes of text in {scratch.parent} ({error.strerror}). "
+            "Free disk space, or name another folder in TMPDIR."
+        ) from None
+    seen = replace(seen, damage=seen.damage or reader.damage)
     return Readable(source, seen, found, files.add(copy), not plain, dict(sorted(counts.items())))
 
 

@@ -12,15 +12,19 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 
 from incident_kit.errors import LogFileError
-from incident_kit.logs.archives import BLOCK_BYTES, STANDARD_INPUT, STANDARD_OUTPUT, damages, packing_of_head, unpacked
+from incident_kit.logs.archives import STANDARD_OUTPUT, Damage, packing_of_head, unpacked
+from incident_kit.logs.given import open_once
+from incident_kit.logs.members import ZIP, is_tar_header
 from incident_kit.logs.slices import looks_binary
 from incident_kit.model.redaction import Redaction, Span
+from incident_kit.model.source import UNPACKED_LIMIT_BYTES
+from incident_kit.model.visible import visible
 
 HEAD_BYTES = 1 << 12
 # How far back a name is looked for that a value belongs to.
@@ -29,19 +33,19 @@ MOST_WAITING = 1 << 22
 UTF_16 = re.compile(rb"\A(?:\xff\xfe|\xfe\xff)|(?:[^\0]\0){8}|(?:\0[^\0]){8}")
 
 
-def redact_file(path: Path, target: Path, redaction: Redaction) -> str:
+def redact_file(path: Path, target: Path, redaction: Redaction, unpacked_limit_bytes: int = UNPACKED_LIMIT_BYTES, say: Callable[[str], None] = print) -> str:
     """Write the text of a file, unpacked and redacted, to a new one; `-` is standard input and output. Returns what cut it short, if anything did.
 
     Raises LogFileError for what cannot be read or is no text in UTF-8, and for a target that is there already or cannot be written.
     """
     with ExitStack() as stack:
         try:
-            raw = stack.enter_context(open(0 if path == STANDARD_INPUT else path, "rb", closefd=path != STANDARD_INPUT))
-            text = PackedText(raw, str(path))
+            raw = stack.enter_context(open_once(path, say))
+            text = PackedText(raw, visible(path), unpacked_limit_bytes)
             pieces = redacted(text.pieces(), redaction)
             first = next(pieces, "")  # before anything is written: it may be no text at all
         except OSError as error:
-            raise LogFileError(f"{path}: cannot be read: {error.strerror}.") from None
+            raise LogFileError(f"{visible(path)}: cannot be read: {error.strerror}.") from None
         try:
             out = sys.stdout.buffer if target == STANDARD_OUTPUT else stack.enter_context(open(target, "xb", opener=private))
             for piece in chain([first], pieces):
@@ -50,9 +54,9 @@ def redact_file(path: Path, target: Path, redaction: Redaction) -> str:
         except BrokenPipeError:  # the reader has seen enough: `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still flushes at its end
         except FileExistsError:
-            raise LogFileError(f"{target}: exists already and is left alone. Name a new file with -o.") from None
+            raise LogFileError(f"{visible(target)}: exists already and is left alone. Name a new file with -o.") from None
         except OSError as error:
-            raise LogFileError(f"{target}: cannot be written: {error.strerror}.") from None
+            raise LogFileError(f"{visible(target)}: cannot be written: {error.strerror}.") from None
         return text.damage
 
 
@@ -64,8 +68,8 @@ def private(path: str, flags: int) -> int:
 class PackedText:
     """The text of a stream, packed or not; remembers why it had to stop early."""
 
-    def __init__(self, raw: io.BufferedReader, name: str) -> None:
-        self._raw, self._name, self.damage = raw, name, ""
+    def __init__(self, raw: io.BufferedReader, name: str, limit_bytes: int) -> None:
+        self._raw, self._name, self._limit_bytes, self.damage = raw, name, limit_bytes, ""
 
     def pieces(self) -> Iterator[str]:
         """The text as it comes; bytes that are no text come out as they came in. Raises LogFileError if the first show that it is none."""
@@ -74,17 +78,20 @@ class PackedText:
         yield decoder.decode(b"", final=True)
 
     def _blocks(self) -> Iterator[bytes]:
-        stream, first = unpacked(self._raw, packing_of_head(self._raw.peek(HEAD_BYTES))), True
+        blocks, first = unpacked(self._raw, packing_of_head(self._raw.peek(HEAD_BYTES)), self._limit_bytes), True
         try:
-            while block := stream.read1(BLOCK_BYTES):
-                if first and (UTF_16.search(block[:HEAD_BYTES]) or looks_binary(block)):
+            for block in blocks:
+                begun = block.lstrip(b"\x00") if first else b""
+                if begun and (is_tar_header(begun) or begun.startswith(ZIP)):
+                    raise LogFileError(f"{self._name}: a tar or zip, which is no text but many files. Unpack it (tar -xf, unzip) and redact each of them.")
+                if begun and (UTF_16.search(begun[:HEAD_BYTES]) or looks_binary(begun)):
                     raise LogFileError(
                         f"{self._name}: not a text in UTF-8, so its secrets cannot be told. Convert it first, for instance with iconv -f UTF-16 -t UTF-8."
                     )
-                first = False
+                first = first and not begun
                 yield block
-        except damages() as error:
-            self.damage = f"the archive is damaged or cut short: {error}"
+        except Damage as error:
+            self.damage = str(error)
 
 
 def redacted(texts: Iterable[str], redaction: Redaction) -> Iterator[str]:

@@ -8,27 +8,30 @@ taken once: what is written to a growing log afterwards belongs to a later quest
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from incident_kit.errors import LogFileError
-from incident_kit.logs.archives import packing_of_head
+from incident_kit.errors import EmptyLog, LogFileError, LogForbidden
+from incident_kit.logs.archives import TextReader, packing_of_head, untouched
 from incident_kit.logs.formats import own_formats
 from incident_kit.logs.reading import read
 from incident_kit.logs.recognise import Recognition, recognise
-from incident_kit.logs.scan import HEAD_LINES, sample_of
+from incident_kit.logs.scan import HEAD_LINES, MOST_LINE_BYTES, sample_of
 from incident_kit.logs.times import Zones, hours_twice
 from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window
+from incident_kit.model.visible import visible
 
 MARGIN = timedelta(seconds=60)
 BLOCK_BYTES = 1 << 14
 PLACES, PLACE_BYTES = 16, 1 << 12  # at which a log is asked whether its times only go forward
 HEAD_BYTES = 1 << 16
+TEXT_BLOCK_BYTES = 1 << 20
 NOTHING_TOLD = Unsaid()
 
 
@@ -54,6 +57,8 @@ class OpenLog:
     packing: str
     recognition: Recognition
     unsaid: Unsaid
+    begins_at: int = 0  # behind what copytruncate leaves: NULs, maybe many more than there is text
+    endless: list[tuple[int, int]] = field(default_factory=list)  # stretches without a line end that were read through once
 
     @property
     def must_be_read_whole(self) -> bool:
@@ -75,7 +80,8 @@ class OpenLog:
         """The times of the records at some places all over the log, the first record's first."""
         if not self.size:
             return []
-        places = [next(self.dated_lines(self.size * place // PLACES, PLACE_BYTES), None) for place in range(PLACES)]
+        length = self.size - self.begins_at
+        places = [next(self.dated_lines(self.begins_at + length * place // PLACES, PLACE_BYTES), None) for place in range(PLACES)]
         return [found[1] for found in places if found]
 
     def has_times_going_back(self, window: Window, margin: timedelta) -> bool:
@@ -87,14 +93,16 @@ class OpenLog:
         )
 
     def _newest_time(self) -> datetime | None:
-        end, rest = self.size, b""
-        while end > 0:
-            start = max(0, end - BLOCK_BYTES)
+        end, rest, block_bytes = self.size, b"", BLOCK_BYTES
+        while end > self.begins_at:
+            start = max(self.begins_at, end - block_bytes)
             lines = (self.read(start, end - start) + rest).split(b"\n")
-            for line in reversed(lines[1:] if start else lines):
+            for line in reversed(lines[1:] if start > self.begins_at else lines):
                 if moment := self.recognition.time_of(line):
                     return moment
-            rest, end = lines[0], start
+            if len(lines) == 1:
+                block_bytes = min(2 * block_bytes, MOST_LINE_BYTES)
+            rest, end = lines[0].strip(b"\x00")[:MOST_LINE_BYTES], start
         return None
 
     def _times_of_all(self) -> tuple[datetime, datetime] | None:
@@ -107,12 +115,12 @@ class OpenLog:
         """The bytes of the records from `since - margin` to `until + margin`, in whole records: by bisection, if times allow it."""
         if self.has_times_going_back(window, margin):
             return self._find_by_reading(window, margin)
-        start = self.first_record_at(window.since - margin, 0)
+        start = self.first_record_at(window.since - margin, self.begins_at)
         return Span(start, self.first_record_at(window.until + margin, start), self.size)
 
     def _find_by_reading(self, window: Window, margin: timedelta) -> Span:
         start = end = self.size
-        for offset, moment in self.dated_lines(0):
+        for offset, moment in self.dated_lines(self.begins_at):
             if window.since - margin <= moment < window.until + margin:
                 start, end = min(start, offset), self.size
             elif end == self.size and start < offset:
@@ -133,55 +141,93 @@ class OpenLog:
 
     def dated_lines(self, start: int, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[int, datetime]]:
         """Offset and time of each dated line that begins at or after `start`, read in blocks of that size."""
-        offset = max(0, start - 1)  # one earlier, so that a line beginning exactly at `start` is seen whole
-        rest, partial = b"", start > 0
-        while offset + len(rest) < self.size:
-            block = self.read(offset + len(rest), min(block_bytes, self.size - offset - len(rest)))
+        start = next((end for begin, end in self.endless if begin <= start < end), start)
+        partial = start > self.begins_at
+        offset = position = max(0, start - partial)  # one earlier, so that a line beginning exactly at `start` is seen whole
+        begun: list[bytes] = []  # of the line at `offset`, as much as is read of it
+        kept = 0
+        while position < self.size:
+            block = self.read(position, min(block_bytes, self.size - position))
             if not block:
                 return
-            *lines, rest = (rest + block).split(b"\n")
+            *lines, rest = block.split(b"\n")
             for line in lines:
-                if not partial and (moment := self.recognition.time_of(line)):
+                if not partial and (moment := self.recognition.time_of(b"".join([*begun, line]))):
                     yield offset, moment
                 partial = False
-                offset += len(line) + 1
-        if rest and not partial and (moment := self.recognition.time_of(rest)):
+                end = position + len(line) + 1
+                if end - offset > MOST_LINE_BYTES:
+                    self.endless.append((offset + 1, end))
+                offset = position = end
+                begun, kept = [], 0
+            position += len(rest)
+            if kept < MOST_LINE_BYTES and (rest := rest if kept else rest.lstrip(b"\x00")):
+                begun.append(rest)
+                kept += len(rest)
+            if not lines:
+                block_bytes = min(2 * block_bytes, MOST_LINE_BYTES)
+        if begun and not partial and (moment := self.recognition.time_of(b"".join(begun))):
             yield offset, moment
+        if position - offset > MOST_LINE_BYTES:
+            self.endless.append((offset + 1, self.size))
 
 
 @contextmanager
-def open_log(path: Path, unsaid: Unsaid = NOTHING_TOLD) -> Iterator[OpenLog]:
-    """A log opened for reading only. Raises LogFileError that names what is wrong with it and what to do."""
+def open_log(path: Path, unsaid: Unsaid = NOTHING_TOLD, origin: str = "") -> Iterator[OpenLog]:
+    """A log opened for reading only; `origin` is what people call it. Raises LogFileError that names what is wrong with it and what to do."""
+    name = origin or visible(path)
     try:
         if path.is_dir():
-            raise LogFileError(f"{path}: a folder, not a log file. Name the files in it, such as {path}/combined.log.")
-        try:
-            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOATIME", 0))
-        except PermissionError:
-            descriptor = os.open(path, os.O_RDONLY)  # O_NOATIME is the owner's privilege
+            raise LogFileError(f"{name}: a folder, not a log file. Name the files in it, such as {name}/combined.log.")
+        descriptor = untouched(str(path), os.O_RDONLY)
     except FileNotFoundError:
-        raise LogFileError(f"{path}: no such file. Check the name; -l takes one log file and can be repeated.") from None
+        raise LogFileError(f"{name}: no such file. Check the name; -l takes one log file and can be repeated.") from None
     except PermissionError:
-        raise LogFileError(f"{path}: no permission to read it. Run as a user who may (often the group adm), or copy the log first.") from None
+        raise LogForbidden(f"{name}: no permission to read it. Run as a user who may (often the group adm), or copy the log first.") from None
     except OSError as error:
-        raise LogFileError(f"{path}: cannot be opened: {error.strerror}.") from None
+        raise LogFileError(f"{name}: cannot be opened: {error.strerror}.") from None
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise LogFileError(f"{name}: no file, and where a pipe is no longer one. Give a log file, or - for standard input.")
         size = os.fstat(descriptor).st_size
-        head = os.pread(descriptor, HEAD_BYTES, 0)
         if size == 0:
-            raise LogFileError(f"{path}: the file is empty. Was the log rotated? Look for {path.name}.1 or {path.name}.1.gz beside it.")
-        packing = packing_of_head(head)
+            raise EmptyLog(f"{name}: the file is empty. Was the log rotated? Look for {name}.1 or {name}.1.gz beside it.")
+        packing = packing_of_head(os.pread(descriptor, 8, 0))
+        begins_at, head = _text_begins(path, descriptor, size, packing, unsaid)
+        if not head:
+            raise EmptyLog(f"{name}: the file holds nothing but NULs and line ends, so it is as good as empty.")
         if not packing and looks_binary(head):
-            raise LogFileError(f"{path}: not a text log (binary bytes at its beginning). Give a log file: plain, gzip, zstd, bzip2 or xz.")
+            raise LogFileError(f"{name}: not a text log (binary bytes at its beginning). Give a log file: plain, gzip, zstd, bzip2 or xz.")
         written = datetime.fromtimestamp(os.fstat(descriptor).st_mtime, UTC)
         zones, own = Zones(unsaid.zone, unsaid.date_order, written), own_formats(unsaid.formats)
         recognition = recognise(head.split(b"\n")[:HEAD_LINES], zones, own)
         # A banner, a long stack; a date that may be November or December: then it is worth reading more.
-        if not (recognition.formats or recognition.wrappers) or recognition.undecided:
-            recognition = recognise(sample_of(descriptor, size), zones, own)
-        yield OpenLog(path, descriptor, size, packing, recognition, unsaid)
+        if not packing and (not (recognition.formats or recognition.wrappers) or recognition.undecided):
+            recognition = recognise(sample_of(descriptor, size, begins_at), zones, own)
+        yield OpenLog(path, descriptor, size, packing, recognition, unsaid, 0 if packing else begins_at)
     finally:
         os.close(descriptor)
+
+
+def _text_begins(path: Path, descriptor: int, size: int, packing: str, unsaid: Unsaid) -> tuple[int, bytes]:
+    """Where, behind NULs and line ends, the text of a log begins, and its first bytes; nothing if it has none.
+
+    Of an archive that is damaged before any text came, these are its own: it is not empty.
+    """
+    reader = TextReader(path, unsaid.unpacked_limit_bytes)
+    offset = 0
+    for block in reader.blocks() if packing else _plain_blocks(descriptor, size):
+        if begun := block.lstrip(b"\x00\r\n"):
+            offset += len(block) - len(begun)
+            return offset, begun[:HEAD_BYTES] if packing or len(begun) == HEAD_BYTES else os.pread(descriptor, HEAD_BYTES, offset)
+        offset += len(block)
+    return 0, reader.damage.encode()
+
+
+def _plain_blocks(descriptor: int, size: int) -> Iterator[bytes]:
+    """What a plain log holds: its head, and then large blocks."""
+    yield os.pread(descriptor, HEAD_BYTES, 0)
+    yield from (os.pread(descriptor, TEXT_BLOCK_BYTES, at) for at in range(HEAD_BYTES, size, TEXT_BLOCK_BYTES))
 
 
 def looks_binary(head: bytes) -> bool:

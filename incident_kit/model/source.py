@@ -10,24 +10,30 @@ from typing import Any
 
 from incident_kit.model.redaction import REDACTION, Redaction
 
+# What one file may unpack to. A portal's log of a week has some gigabytes; a megabyte of zstd may hold thirty, one of bzip2 a thousand.
+UNPACKED_LIMIT_BYTES = 16 << 30
+
 
 @dataclass(frozen=True, slots=True)
 class Unsaid:
     """What a log does not say and people tell: the zone of its times, the order of day and month, formats of their own.
 
-    `date_order` is `mdy`, `dmy`, `ymd` or empty: as the log itself shows. `formats` are formats as data (see `logs.formats`).
+    `unpacked_limit_bytes` is how much text an archive may hold. `date_order` is `mdy`, `dmy`, `ymd` or empty: as the log itself shows. `formats` are formats as data (see `logs.formats`).
     """
 
     zone: str = "UTC"
     date_order: str = ""
     formats: tuple[Mapping[str, Any], ...] = ()
+    unpacked_limit_bytes: int = UNPACKED_LIMIT_BYTES
 
     def to_json(self) -> dict[str, Any]:
-        return {"zone": self.zone, "date_order": self.date_order, "formats": [dict(one) for one in self.formats]}
+        told = {"zone": self.zone, "date_order": self.date_order, "formats": [dict(one) for one in self.formats]}
+        return told | ({"unpacked_limit_bytes": self.unpacked_limit_bytes} if self.unpacked_limit_bytes != UNPACKED_LIMIT_BYTES else {})
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Unsaid:
-        return cls(data.get("zone", "UTC"), data.get("date_order", ""), tuple(data.get("formats", ())))
+        limit_bytes = int(data.get("unpacked_limit_bytes", UNPACKED_LIMIT_BYTES))
+        return cls(data.get("zone", "UTC"), data.get("date_order", ""), tuple(data.get("formats", ())), limit_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class Source:
     """Bytes to read: `id` is what citations name, `origin` what people call it, `offset_bytes` where it began in the original.
 
     `written` is when the original was last written, for times that leave out their year; None: when this file was.
-    `redaction` is how its text is shown.
+    `redaction` is how its text is shown. `missing` says what of the original these bytes lack, if anything.
     """
 
     id: str
@@ -45,3 +51,4 @@ class Source:
     written: datetime | None = None
     unsaid: Unsaid = Unsaid()
     redaction: Redaction = REDACTION
+    missing: str = ""
