@@ -44,7 +44,7 @@ def append(path: Path, kind: str, text: str, at: datetime | None = None) -> None
     with open(path, "a+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # two people may write at once; the chain needs one order
         file.seek(0)
-        lines = file.read().splitlines(keepends=True)
+        lines = _lines(file.read())
         entry = {
             "n": len(lines) + 1, "kind": kind, "text": text, "at": iso(at or now), "written": iso(now),
             "by": who(), "previous": digest(lines[-1]) if lines else BEGINNING,
@@ -72,7 +72,7 @@ def entries(path: Path, redaction: Redaction = REDACTION) -> list[Entry]:
 def faults(path: Path) -> list[str]:
     """What is wrong with the chain, each fault naming its line; empty if nothing is."""
     previous, found = BEGINNING, []
-    for number, raw in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
+    for number, raw in enumerate(_lines(path.read_bytes()), start=1):
         try:
             data = json.loads(raw)
             stated, count = data["previous"], data["n"]
@@ -95,8 +95,14 @@ def who() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
+def _lines(content: bytes) -> list[bytes]:
+    """The lines with their ends, which are line feeds and nothing else."""
+    *whole, rest = content.split(b"\n")
+    return [line + b"\n" for line in whole] + [rest] * bool(rest)
+
+
 def _parsed(path: Path) -> Iterator[tuple[int, Any]]:
-    for number, raw in enumerate(path.read_bytes().splitlines(), start=1):
+    for number, raw in enumerate(_lines(path.read_bytes()), start=1):
         try:
             yield number, json.loads(raw)
         except ValueError:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from incident_kit.model.finding import Absence, Citation, Figure, Finding, Line, Verdict
 from incident_kit.model.times import Window, iso
+from incident_kit.model.visible import visible
 from incident_kit.runbook.triage import Ranked
 
 MARKS = {Verdict.CONFIRMED: "●", Verdict.RULED_OUT: "○", Verdict.INCONCLUSIVE: "◐", Verdict.NOT_CHECKED: "–"}
@@ -15,6 +16,16 @@ MOST_CITED = 3
 
 
 def ranking_lines(ranked: Sequence[Ranked]) -> Iterator[str]:
+    """The lines of `_ranking`, each on one line whatever a log says."""
+    return map(visible, _ranking(ranked))
+
+
+def change_lines(changes: Sequence[tuple[Finding, Finding]]) -> Iterator[str]:
+    """The lines of `_changes`, each on one line whatever a log says."""
+    return map(visible, _changes(changes))
+
+
+def _ranking(ranked: Sequence[Ranked]) -> Iterator[str]:
     """The scenarios, the likeliest first: what is confirmed with its citations, of the first one also what is unclear; the rest counted."""
     if not any(one.confirmed for one in ranked):
         yield "Nothing is confirmed. What could not be decided, and what was not checked, is not thereby well:"
@@ -34,7 +45,7 @@ def ranking_lines(ranked: Sequence[Ranked]) -> Iterator[str]:
             yield "   " + ", ".join(f"{MARKS[verdict]} {counts[verdict]} {_words(verdict)}" for verdict in Verdict if counts[verdict])
 
 
-def change_lines(changes: Sequence[tuple[Finding, Finding]]) -> Iterator[str]:
+def _changes(changes: Sequence[tuple[Finding, Finding]]) -> Iterator[str]:
     """What was confirmed or is, before and after; the rest counted."""
     shown = [pair for pair in changes if Verdict.CONFIRMED in (pair[0].verdict, pair[1].verdict)]
     for before, after in shown:

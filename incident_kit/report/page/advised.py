@@ -61,7 +61,7 @@ def footprint(stored: Evidence) -> Html:
     ]
     asked = []
     for item in stored.answers():
-        sent = item.ledger.read_text(encoding="utf-8").splitlines() if item.ledger_sha256 else []
+        sent = item.ledger.read_text(encoding="utf-8").removesuffix("\n").split("\n") if item.ledger_sha256 else []
         texts = Counter(json.loads(line)["sent"].partition(" ")[0] for line in sent)
         words = ", ".join(f"{n} × {escape(text)}" for text, n in texts.most_common(4))
         asked.append(
