@@ -12,6 +12,7 @@ from typing import Any
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.rates import Bucket
 from incident_kit.model.finding import Event, Finding
+from incident_kit.model.redaction import REDACTION
 from incident_kit.model.spreadsheet import defused
 from incident_kit.model.times import iso
 from incident_kit.timeline.course import Course
@@ -25,10 +26,10 @@ def save(output: str, course: Course, findings: Sequence[Finding], events: Seque
         return "Nothing was written: the parameter output is empty."
     folder = Path(output)
     (folder / "series").mkdir(parents=True, exist_ok=True)
-    _write(folder / "onset.json", as_json(course.to_json()))
-    _write(folder / "findings.json", as_json([finding.to_json() for finding in findings]))
-    _write(folder / "timeline.jsonl", "".join(as_json_line(event.to_json()) for event in events))
-    _write(folder / "accounting.json", as_json([account.to_json() for account in accounts]))
+    _write(folder / "onset.json", as_json(at_rest(course.to_json())))
+    _write(folder / "findings.json", as_json(at_rest([finding.to_json() for finding in findings])))
+    _write(folder / "timeline.jsonl", "".join(as_json_line(at_rest(event.to_json())) for event in events))
+    _write(folder / "accounting.json", as_json(at_rest([account.to_json() for account in accounts])))
     for name, buckets in series.items():
         _write(folder / "series" / f"{name}.csv", series_csv(buckets))
     return f"Written: onset.json, findings.json, timeline.jsonl, accounting.json and {len(series)} series."
@@ -45,6 +46,15 @@ def series_csv(buckets: Sequence[Bucket]) -> str:
             [iso(bucket.start), defused(bucket.name or ""), bucket.n, bucket.failed, bucket.aborted, bucket.refused, f"{bucket.average_ms:.3f}", *quantiles]
         )
     return text.getvalue()
+
+
+def at_rest(data: Any) -> Any:
+    """Results without what looks like a secret since sentences were made of their values, and values were cut short."""
+    if isinstance(data, str):
+        return REDACTION.sentence(data)
+    if isinstance(data, dict):
+        return {name: at_rest(part) for name, part in data.items()}
+    return [at_rest(part) for part in data] if isinstance(data, list) else data
 
 
 def as_json(data: Any) -> str:

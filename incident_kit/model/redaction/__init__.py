@@ -141,7 +141,8 @@ class Redaction:
         if isinstance(value, str):
             return self.text(without(value, secrets))
         if isinstance(value, Mapping):
-            return {self.text(without(str(name), secrets)): self._under(str(name), part, secrets) for name, part in value.items()}
+            shown = [(self.text(without(str(name), secrets)), part) for name, part in value.items()]
+            return {name: self._under(name, part, secrets) for name, part in shown}
         if isinstance(value, list | tuple):
             return [self.tree(part, secrets) for part in value]
         if value is None or isinstance(value, int | float):
@@ -149,7 +150,7 @@ class Redaction:
         return self.text(without(str(value), secrets))
 
     def _under(self, name: str, value: Any, secrets: Sequence[str]) -> Any:
-        kind = kind_of_name(name)
+        kind = kind_of_name(MARK.sub("", name))
         hides = kind in WHOLE_VALUES and isinstance(value, str | int | float) and not isinstance(value, bool) and not MARK.fullmatch(str(value))
         return self.mark(WHOLE_VALUES[kind], str(value)) if hides else self.tree(value, secrets)
 

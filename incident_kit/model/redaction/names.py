@@ -153,7 +153,7 @@ def _is_prose(text: str, named: re.Match[str], prose: bool) -> bool:
 
     What stands in quotes behind it is a value even so.
     """
-    if named["sep"] != ":" or named["close"] or text[named.end() : named.end() + 1].strip():
+    if named["sep"] != ":" or named["close"] or text[named.end() : named.end() + 1].strip(" \t\n:;,.)" if prose else " \t\n"):
         return False
     at = _after_blanks(text, named.end())
     if OPENING.match(text, at):
