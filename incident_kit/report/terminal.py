@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from incident_kit.model.finding import Absence, Citation, Figure, Finding, Line, Verdict
 from incident_kit.model.times import Window, iso
@@ -59,19 +60,25 @@ def _changes(changes: Sequence[tuple[Finding, Finding]]) -> Iterator[str]:
 
 def next_command(scenario: str, incident_id: str, evidence: str, window: Window, runbook: str) -> str:
     """The command that makes a report of the likeliest scenario."""
-    words = [
-        "incident-kit",
-        "report",
-        scenario,
-        *([incident_id] if incident_id else []),
-        "--evidence",
-        evidence,
-        "--since",
-        iso(window.since),
-        "--until",
-        iso(window.until),
-    ]
-    return shlex.join([*words, *(["--runbook", runbook] if runbook else [])])
+    named = ["incident-kit", "report", scenario, *([incident_id] if incident_id else [])]
+    bounds = ["--since", iso(window.since), "--until", iso(window.until)]
+    given = f" --runbook {short_path(runbook)}" if runbook else ""
+    return f"{shlex.join(named)} --evidence {short_path(evidence)} {shlex.join(bounds)}{given}"
+
+
+def short_path(path: str) -> str:
+    """A path as it is typed, from the working directory or from home where it lies below: where a person's home is, is nobody's matter.
+
+    >>> short_path(str(Path.home() / "an incident" / "evidence"))
+    "~/'an incident/evidence'"
+    """
+    absolute = Path(path).absolute()
+    if absolute.is_relative_to(Path.cwd()):
+        return shlex.quote(f"./{below}" if (below := str(absolute.relative_to(Path.cwd()))).startswith("-") else below)
+    try:
+        return f"~/{shlex.quote(str(absolute.relative_to(Path.home())))}"
+    except (ValueError, RuntimeError):  # elsewhere, or nobody's home
+        return shlex.quote(path)
 
 
 def _marked(finding: Finding) -> str:
