@@ -42,6 +42,8 @@ def visible_json(text: str) -> str:
     >>> visible_json('{"file": "a\u202eb"}')
     '{"file": "a\\u202eb"}'
     """
+    if text.isascii() and "\x7f" not in text:  # JSON has escaped the other controls already
+        return text
     return IN_TEXT.sub(lambda match: "".join(f"\\u{unit:04x}" for unit in _utf_16(match[0])), text)
 
 
