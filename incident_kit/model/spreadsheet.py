@@ -16,6 +16,7 @@ NUMBER = r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?"
 FORMULA = re.compile(r"(?=[\s\"\u200b\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20])|[\t\r]")
 IS_NUMBER = re.compile(NUMBER)
 # Inside of one, behind what may end a cell elsewhere.
+ENDS = re.compile(r"[,;|\t\n]")
 INSIDE = re.compile(rf"([,;|\t\n][ \"]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])(?!{NUMBER}(?:[,;|\s\"\]}})]|\Z))")
 
 
@@ -25,7 +26,7 @@ def defused(value: object) -> object:
     >>> defused("=HYPERLINK(1)"), defused("-5"), defused("a;=1+1"), defused(-5)
     ("'=HYPERLINK(1)", '-5', "a;'=1+1", -5)
     """
-    if not isinstance(value, str) or IS_NUMBER.fullmatch(value):
+    if not isinstance(value, str) or value.isalnum() or IS_NUMBER.fullmatch(value):
         return value
     starts = "'" if FORMULA.match(value) else ""
-    return starts + INSIDE.sub(r"\1'", visible_lines(value))
+    return starts + (INSIDE.sub(r"\1'", visible_lines(value)) if ENDS.search(value) else visible_lines(value))

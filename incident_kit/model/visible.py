@@ -33,6 +33,8 @@ def visible(text: object) -> str:
 
 def visible_lines(text: str) -> str:
     """The same for text whose line ends and tabs are its own, such as a whole message of ours."""
+    if text.isprintable():  # most values are, and it costs nothing
+        return text
     return IN_TEXT.sub(_escape, text)
 
 
