@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from incident_kit.evidence.store import Item
-from incident_kit.model.answer import Answer, Status
+from incident_kit.evidence.item import Item
+from incident_kit.model.answer import Status
 from incident_kit.model.redaction import redact, redact_tree
 from incident_kit.report.page.pieces import Html, escape, table, time
 
@@ -45,7 +45,7 @@ def answers(items: Sequence[Item]) -> Html:
     """What the live systems answered, each with its clock and everything that was sent; empty if none was asked."""
     rows, details, clocks = [], [], []
     for item in items:
-        answer = Answer.from_json(json.loads(item.content.read_bytes()))
+        answer = item.answer()
         told = [f"Because {escape(redact(answer.reason))}"] if answer.reason else []
         told += [f"<strong class='warning'>{escape(redact(warning))}</strong>" for warning in answer.warnings]
         told += [f"<a href='#a-{item.id}'>what came back</a>"] if answer.data else []
@@ -58,7 +58,7 @@ def answers(items: Sequence[Item]) -> Html:
         if answer.clock:
             clocks.append(f"{escape(answer.target)}: {answer.clock.offset_ms:+,.0f} ms, give or take {answer.clock.error_ms:,.0f} ms")
         # They were redacted when they were stored; a stranger's bag may hold others.
-        sent = redact(item.ledger.read_text(encoding="utf-8")) if item.ledger_sha256 else "nothing"
+        sent = redact(item.ledger_text()) or "nothing"
         shown = json.dumps(redact_tree(answer.data), indent=1, ensure_ascii=False)
         cut = f"\n... and {len(shown) - MOST_SHOWN:,} characters more in the evidence" if len(shown) > MOST_SHOWN else ""
         details.append(
