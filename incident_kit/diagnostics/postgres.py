@@ -64,7 +64,7 @@ def ask(url: str, talk: Conversation) -> Iterator[Answer]:
 
 def title(name: str) -> str:
     """What a query asks: the first comment of its file."""
-    return sql(name).splitlines()[0].removeprefix("--").strip()
+    return sql(name).split("\n")[0].removeprefix("--").strip()
 
 
 def sql(name: str) -> str:

@@ -290,7 +290,8 @@ def slowlog(line: Line) -> Reply:
 
 
 def clients(line: Line) -> Reply:
-    rows = [dict(pair.split("=", 1) for pair in row.split(" ") if "=" in pair) for row in line.send("CLIENT", "LIST").decode("utf-8", "replace").splitlines()]
+    listed = line.send("CLIENT", "LIST").decode("utf-8", "replace").split("\n")
+    rows = [dict(pair.split("=", 1) for pair in row.split(" ") if "=" in pair) for row in listed if row]
     names, commands = Counter(row.get("name", "") for row in rows), Counter(row.get("cmd", "") for row in rows)
     hosts = Counter(row.get("addr", "").rpartition(":")[0] for row in rows)
     largest = sorted(rows, key=lambda row: (-int(row.get("omem", 0)), -int(row.get("age", 0))))[:MOST_CLIENTS]
