@@ -18,7 +18,7 @@ from incident_kit.configuration import Configuration
 from incident_kit.diagnostics.conversation import Budget, Conversation, NoAnswer
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.store import Evidence, Item
-from incident_kit.model.answer import Answer
+from incident_kit.model.answer import Answer, Fault
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.times import iso
 
@@ -79,8 +79,8 @@ def store(evidence: Evidence, answer: Answer) -> Item:
     return evidence.add(
         [answer.content()], kind="answer", origin=answer.question, asked=answer.asked, asked_at=iso(answer.asked_at), duration_ms=answer.duration_ms,
         details={
-            "target": answer.target, "status": answer.status.value, "reason": answer.reason, "warnings": list(answer.warnings),
-            "clock": answer.clock.to_json() if answer.clock else None,
+            "target": answer.target, "status": answer.status.value, "reason": answer.reason, "fault": answer.fault.value if answer.fault else None,
+            "warnings": list(answer.warnings), "clock": answer.clock.to_json() if answer.clock else None,
         }, ledger=answer.ledger_lines(),
     )  # fmt: skip
 
@@ -135,8 +135,12 @@ class Running:
         try:
             for answer in self.system.ask(self.talk):
                 self._arrived.put((self, answer))
+        except NoAnswer as failure:  # before any question
+            self._arrived.put((self, self.talk.failed(str(failure), failure.fault)))
+        except ImportError as error:
+            self._arrived.put((self, self.talk.failed(f"what asks {self.system.name} is not installed here ({error}); install incident-kit again", Fault.OURS)))
         except Exception as error:  # a fault of ours in one diagnostic is a failed answer and must not cost the others theirs
-            self._arrived.put((self, self.talk.failed(f"our own fault: {type(error).__name__}: {error}")))
+            self._arrived.put((self, self.talk.failed(f"our own fault: {type(error).__name__}: {error}", Fault.OURS)))
         finally:
             self._arrived.put((self, None))
 
@@ -149,7 +153,7 @@ class Running:
         now = time.monotonic()
         if self._grace_ends and now >= self._grace_ends:
             self.ended = self.given_up = True
-            return self.talk.failed(self.budget.words())
+            return self.talk.failed(self.budget.words(), Fault.OURS)
         if not self._grace_ends and self.budget.spent:
             self.budget.cut()
             self._grace_ends = now + GRACE_S
