@@ -238,13 +238,22 @@ def triage(
         ranking = rank_evidence(book, stored, stored.window(*(iso(bound) if bound else "" for bound in bounds)))
         _show(ranking, as_json, incident_id, str(evidence), runbook)
         return
-    with spooled(log or ([] if live else _configured_logs(settings))) as paths:
-        if paths:
-            check_logs(paths, *bounds, unsaid)
+    logs = log or (settings.log_files() if live else _configured_logs(settings))
+    if not log:
+        _say(f"Logs, as configured: {', '.join(map(str, logs))}" if logs else f"No log, as configured: {', '.join(settings.logs)} names none here.")
+    unusable = []
+    with spooled(logs) as paths:
+        try:
+            if paths:
+                check_logs(paths, *bounds, unsaid)
+        except LogFileError as error:
+            if log or not live:
+                raise
+            unusable, paths = [f"the configured logs could not be preserved: {error}"], []  # as in `report`
         incident = replace(load_or_create(_reports(reports), incident_id or None, book.title("triage")), limit_bytes=max_evidence)
         ranking = collect_and_rank(
             incident, book, paths, *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, unsaid=unsaid, whole=whole,
-            hide_ip_addresses=settings.hide_ip_addresses, say=_say,
+            hide_ip_addresses=settings.hide_ip_addresses, unusable=unusable, say=_say,
             first=lambda found: None if as_json else _print_ranking("From the logs alone:", found),
         )  # fmt: skip
     _show(ranking, as_json, incident.id, str(incident.folder), runbook)

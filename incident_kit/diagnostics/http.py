@@ -102,7 +102,11 @@ def request(talk: Conversation, method: str, url: str, form: Mapping[str, str] |
                 note.done(type(error).__name__)
                 if isinstance(error, httpx.ConnectTimeout) and not taken:
                     raise network.never_connected(where, CONNECT_S) from error
-                waited = f"did not finish its TLS greeting within {CONNECT_S:g} s" if isinstance(error, httpx.ConnectTimeout) else f"sent nothing for {SILENCE_S:g} s"
+                waited = (
+                    f"did not finish its TLS greeting within {CONNECT_S:g} s"
+                    if isinstance(error, httpx.ConnectTimeout)
+                    else f"sent nothing for {SILENCE_S:g} s"
+                )
                 raise NoAnswer(f"{where} {waited}", final=True) from error
             except httpx.RemoteProtocolError as error:
                 note.done(type(error).__name__)

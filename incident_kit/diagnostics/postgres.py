@@ -172,7 +172,13 @@ class Line:
         """Connect and sign in. Raises NoAnswer."""
         self.address, self._talk.secrets = address(self._url)
         hosts, numeric, ports = self._resolved()
-        options: dict[str, Any] = {"gssencmode": "disable", **self.address.options, "host": ",".join(hosts), "hostaddr": ",".join(numeric), "port": ",".join(ports)}
+        options: dict[str, Any] = {
+            "gssencmode": "disable",
+            **self.address.options,
+            "host": ",".join(hosts),
+            "hostaddr": ",".join(numeric),
+            "port": ",".join(ports),
+        }
         if self.address.database:
             options["dbname"] = self.address.database
         with self._talk.sending(f"(connect to {self.address.shown()})"):
@@ -251,7 +257,9 @@ class Line:
 def ping(line: Line) -> Reply:
     line.connect()
     server = line.rows(sql("ping"))[0]["server_time"]
-    return Reply({"address": line.address.shown(line.place), "database": line.address.database}, ServerClock.compared(server, line.asked_at, line.round_trip_ms))
+    return Reply(
+        {"address": line.address.shown(line.place), "database": line.address.database}, ServerClock.compared(server, line.asked_at, line.round_trip_ms)
+    )
 
 
 def question(line: Line, name: str) -> Reply:
@@ -312,6 +320,7 @@ CONNECTING: tuple[tuple[str, str, Fault], ...] = (
     ),
     (r"unsupported startup parameter", "the pooler (PgBouncer) does not accept a parameter of our connection", Fault.OURS),
     (r"no such database|No such database", "the pooler (PgBouncer) is there, and has no database of the name in the address", Fault.OURS),
+    (r"FATAL: +not allowed", "the address leads to PgBouncer's own console (the database pgbouncer), and not to a database of PostgreSQL", Fault.OURS),
     (r"database does not allow connections", "the pooler (PgBouncer) is there, and this database is disabled in it", Fault.SYSTEM),
     (r"pgbouncer is shutting down|bouncer config error", "the pooler (PgBouncer) is there, and serves nobody", Fault.SYSTEM),
     (
@@ -354,7 +363,11 @@ CONNECTING: tuple[tuple[str, str, Fault], ...] = (
         f"the connection was not ready after {CONNECT_S} s: the server is frozen or swamped, a lock holds up logins, or a firewall drops what is sent",
         Fault.SYSTEM,
     ),
-    (r"server closed the connection unexpectedly|Connection reset|SSL SYSCALL error: EOF", "the server ended the connection before it had answered", Fault.SYSTEM),
+    (
+        r"server closed the connection unexpectedly|Connection reset|SSL SYSCALL error: EOF",
+        "the server ended the connection before it had answered",
+        Fault.SYSTEM,
+    ),
     (r"No route to host|(?:Network|Host) is unreachable|Cannot assign requested address", "there is no way to it from here", Fault.NETWORK),
     (r"No such file or directory", "there is no such socket on this machine", Fault.NETWORK),
     (r"Permission denied", "this user may not open the socket", Fault.CREDENTIALS),
@@ -394,7 +407,9 @@ def refusal(error: psycopg.Error, where: str, final: bool) -> NoAnswer:
                 beside = own[1] if own else said if error.sqlstate else ""
                 return NoAnswer(f"{where}: {meant}" + (f" ({beside})" if beside else ""), final, fault)
     if error.sqlstate == "08P01" and "statement pooling" in said:
-        return NoAnswer(f"{where}: the pooler hands each statement to another session, so that no read-only transaction can be asked in ({said})", True, Fault.OURS)
+        return NoAnswer(
+            f"{where}: the pooler hands each statement to another session, so that no read-only transaction can be asked in ({said})", True, Fault.OURS
+        )
     if error.sqlstate:
         meant, fault = STATES.get(error.sqlstate) or CLASSES.get(error.sqlstate[:2]) or ("PostgreSQL answers with an error", Fault.SYSTEM)
         return NoAnswer(f"{meant} ({error.sqlstate}: {said})", final, fault)

@@ -107,7 +107,9 @@ def address(url: str) -> tuple[Address, list[str]]:
     """The parts of an address as clients of Redis take it, and the values in it that must never be shown. Raises NoAnswer."""
     scheme = url.strip().strip("\"'").partition("://")[0].lower()
     if "sentinel" in scheme:
-        raise unusable("the value is the address of Sentinels, which know where a Redis is and hold nothing; name the variable of the master's own redis:// address")
+        raise unusable(
+            "the value is the address of Sentinels, which know where a Redis is and hold nothing; name the variable of the master's own redis:// address"
+        )
     if "cluster" in scheme:
         raise unusable("the value is the address of a cluster as a whole; name the redis:// address of one of its nodes")
     if scheme not in ("redis", "rediss", *OF_A_SOCKET):
@@ -121,7 +123,9 @@ def address(url: str) -> tuple[Address, list[str]]:
     user, password = unquote(parts.user) or query.get("username", ""), unquote(parts.password) or query.get("password", "")
     secrets = [parts.password, password]
     host, port = network.host_and_port(parts.place)
-    numbered = (query.get("db") or query.get("database") or "") if scheme in OF_A_SOCKET else parts.path.strip("/") or query.get("db") or query.get("database") or ""
+    numbered = (
+        (query.get("db") or query.get("database") or "") if scheme in OF_A_SOCKET else parts.path.strip("/") or query.get("db") or query.get("database") or ""
+    )
     try:
         number, database = int(port or 6379), int(numbered or 0)
     except ValueError:
@@ -290,10 +294,17 @@ REFUSALS: dict[str, tuple[str, Fault, bool]] = {
 ERRORS: tuple[tuple[str, str, Fault, bool], ...] = (
     (r"max number of clients", "Redis has reached its limit of clients (maxclients) and accepts no more, not even this question", Fault.SYSTEM, True),
     (r"without any password|no password is set", "the address has a password and this Redis asks for none: is it the right server?", Fault.CREDENTIALS, True),
-    (r"invalid password|invalid username-password|operation not permitted", "Redis does not accept the name and password of the address", Fault.CREDENTIALS, True),
+    (
+        r"invalid password|invalid username-password|operation not permitted",
+        "Redis does not accept the name and password of the address",
+        Fault.CREDENTIALS,
+        True,
+    ),
     (r"DB index is out of range|invalid DB index|SELECT is not allowed", "this Redis has no database of the number in the address", Fault.OURS, True),
 )
-NOT_KNOWN = re.compile(r"unknown (?:sub)?command|unsupported command|(?:command|subcommand) .*(?:not (?:allowed|supported|available)|disabled)|not support", re.I)
+NOT_KNOWN = re.compile(
+    r"unknown (?:sub)?command|unsupported command|(?:command|subcommand) .*(?:not (?:allowed|supported|available)|disabled)|not support", re.I
+)
 
 
 def refusal(error: redis.RedisError, command: str = "") -> NoAnswer:
@@ -310,7 +321,10 @@ def refusal(error: redis.RedisError, command: str = "") -> NoAnswer:
             if re.search(pattern, text, re.I):
                 return NoAnswer(meant, final, fault)
         if NOT_KNOWN.search(text):
-            return NoAnswer(f"the command {command or 'for that'} is not allowed here: it is renamed, disabled, or not known to this server ({whole})", fault=Fault.CREDENTIALS)
+            return NoAnswer(
+                f"the command {command or 'for that'} is not allowed here: it is renamed, disabled, or not known to this server ({whole})",
+                fault=Fault.CREDENTIALS,
+            )
     return NoAnswer(f"Redis answers with an error: {whole}")
 
 
@@ -349,7 +363,7 @@ def info(line: Line) -> Reply:
         text = line.send("INFO", "everything") or line.send("INFO", "all")
     except NoAnswer as failure:
         if not failure.final:
-            line.masters = masters(line)
+            line.masters = cluster(line)[0]
         raise
     sections: dict[str, dict[str, Any]] = {}
     section = sections.setdefault("", {})
@@ -360,16 +374,19 @@ def info(line: Line) -> Reply:
         elif colon:
             section[name] = number(value)
     line.info = {name: value for part in sections.values() for name, value in part.items()}
+    told = list(troubles(line.info))
     if line.info.get("cluster_enabled") == 1:
-        line.masters = masters(line) or None
-    return Reply({name: part for name, part in sections.items() if part}, warnings=tuple(troubles(line.info)))
+        size, state = cluster(line)
+        line.masters = size or None
+        told += [f"{REFUSALS['CLUSTERDOWN'][0]} (cluster_state:fail)"] if state == "fail" else []
+    return Reply({name: part for name, part in sections.items() if part}, warnings=tuple(told))
 
 
-def masters(line: Line) -> int:
-    """How many masters the cluster has that this is one node of; 0 where it is none, or where that may not be asked."""
-    told, refused = line.asked("CLUSTER", "INFO")
-    found = re.search(rb"cluster_size:(\d{1,6})", told or b"")
-    return int(found[1]) if found and not refused else 0
+def cluster(line: Line) -> tuple[int, str]:
+    """How many masters the cluster has that this is one node of (0 where it is none, or where that may not be asked), and its state."""
+    told, _ = line.asked("CLUSTER", "INFO")
+    size, state = re.search(rb"cluster_size:(\d{1,6})", told or b""), re.search(rb"cluster_state:([a-z]{1,20})", told or b"")
+    return int(size[1]) if size else 0, state[1].decode() if state else ""
 
 
 def of_one_node(line: Line) -> list[str]:
@@ -500,7 +517,12 @@ def replay(line: Line) -> Reply:
     warnings = [f"{one['key']} expires in {one['expires_in_s']:,.0f} s, and the position with it" for one in positions if one["expires_in_s"] is not None]
     missing = [f"{line.unscanned}, so there may be more positions"] if line.unscanned else []
     missing += [f"{len(names) - MOST_REPLAY_KEYS} more positions were not read"] if len(names) > MOST_REPLAY_KEYS else []
-    return Reply({"positions": positions, "found": len(names), "idle_times_kept": untouched or not names}, warnings=tuple(warnings), missing="; ".join(missing), fault=Fault.OURS)
+    return Reply(
+        {"positions": positions, "found": len(names), "idle_times_kept": untouched or not names},
+        warnings=tuple(warnings),
+        missing="; ".join(missing),
+        fault=Fault.OURS,
+    )
 
 
 def queues(line: Line) -> Reply:

@@ -100,14 +100,18 @@ def login(access: Access, session: Session) -> Reply:
     try:
         key = Path(access.key_file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise NoAnswer(f"the file of the private key cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}", final=True, fault=Fault.OURS) from None
+        raise NoAnswer(
+            f"the file of the private key cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}", final=True, fault=Fault.OURS
+        ) from None
     audience = domain if domain in ("login", "test") else "test" if ".sandbox." in host else "login"
     try:
         session.token, session.instance = SalesforceLogin(
             username=access.username, consumer_key=access.client_id, privatekey=key, session=cast(Any, session), domain=audience, instance_url=domain
         )
     except (PyJWTError, ValueError, TypeError, AttributeError) as error:  # what the key is put through, and an answer without a token
-        raise NoAnswer(f"no assertion could be made, or no token was given: {type(error).__name__}: is the private key whole?", final=True, fault=Fault.OURS) from None
+        raise NoAnswer(
+            f"no assertion could be made, or no token was given: {type(error).__name__}: is the private key whole?", final=True, fault=Fault.OURS
+        ) from None
     session._talk.secrets = [*session._talk.secrets, session.token]
     return Reply({"instance": session.instance, "response_ms": round(session.response_ms, 3)}, session.clock)
 

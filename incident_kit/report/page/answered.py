@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from incident_kit.evidence.store import Item
-from incident_kit.model.answer import Answer, Status
+from incident_kit.model.answer import Answer, Fault, Status
 from incident_kit.report.page.pieces import Html, escape, table, time
 
 MOST_SHOWN = 20_000  # characters of one answer's data on the page
@@ -32,14 +32,23 @@ STATUS_WORDS = {
     Status.NOT_CHECKED: "– not asked",
 }
 
+FAULT_WORDS = {
+    None: "",
+    Fault.SYSTEM: "the system's own",
+    Fault.NETWORK: "of the way there",
+    Fault.CREDENTIALS: "of what we may ask",
+    Fault.OURS: "of our asking",
+}
+
 
 def answers(items: Sequence[Item]) -> Html:
     """What the live systems answered, each with its clock and everything that was sent; empty if none was asked."""
     rows, details, clocks = [], [], []
     for item in items:
         answer = Answer.from_json(json.loads(item.content.read_bytes()))
-        told = [f"Because {escape(answer.reason)}"] if answer.reason else []
+        told = [f"Because {escape(answer.reason)}" + (f" (a fault {FAULT_WORDS[answer.fault]})" if answer.fault else "")] if answer.reason else []
         told += [f"<strong class='warning'>{escape(warning)}</strong>" for warning in answer.warnings]
+        told += [answer.momentary] if answer.momentary else []
         told += [f"<a href='#a-{item.id}'>what came back</a>"] if answer.data else []
         name = f"{escape(answer.question)}<br><small class='cite'>{escape(answer.asked)}</small>"
         shade = " class='confirmed'" if answer.status in (Status.FAILED, Status.PARTIAL) else ""
