@@ -96,8 +96,10 @@ def _logs(configuration: Configuration) -> Iterator[Look]:
         yield Look(os.path.abspath(path), "not ready", "it may not be read by this user; ask for read access, such as through the group of the log")
     if closed:
         return
+    written = [path for path in log_files if path.stat().st_size]  # an empty one may have been rotated a moment ago, and is no mistake
     try:
-        check_logs(log_files, unsaid=Unsaid(configuration.log_zone, configuration.date_order, configuration.formats))
+        if written:
+            check_logs(written, unsaid=Unsaid(configuration.log_zone, configuration.date_order, configuration.formats))
     except IncidentKitError as error:
         yield Look("log files", "not ready", str(error))
     else:

@@ -38,18 +38,19 @@ class Place:
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault: what must be said of it, and how it is made."""
+    """A fault: what must be said of it, whose fault the answer then is, and how it is made."""
 
     words: tuple[str, ...]
+    whose: str
     make: Callable[[], AbstractContextManager[Place]]
 
 
 FAULTS: dict[str, Fault] = {}
 
 
-def says(*words: str) -> Callable[[Callable[[], Iterator[Place]]], Callable[[], Iterator[Place]]]:
+def says(*words: str, whose: str = "system") -> Callable[[Callable[[], Iterator[Place]]], Callable[[], Iterator[Place]]]:
     def enter(make: Callable[[], Iterator[Place]]) -> Callable[[], Iterator[Place]]:
-        FAULTS[make.__name__] = Fault(words, contextmanager(make))
+        FAULTS[make.__name__] = Fault(words, whose, contextmanager(make))
         return make
 
     return enter
@@ -91,19 +92,19 @@ def redis_frozen() -> Iterator[Place]:
             server.process.send_signal(signal.SIGCONT)
 
 
-@says("asks for a password and the address has none")
+@says("asks for a password and the address has none", whose="credentials")
 def redis_no_password() -> Iterator[Place]:
     with servers.redis(config=[f"requirepass {PASSWORD}"]) as server:
         yield at_redis(server.url)
 
 
-@says("does not accept the name and password")
+@says("does not accept the name and password", whose="credentials")
 def redis_wrong_password() -> Iterator[Place]:
     with servers.redis(config=["requirepass another"]) as server:
         yield at_redis(f"redis://:{PASSWORD}@127.0.0.1:{server.port}")
 
 
-@says("this Redis asks for none")
+@says("this Redis asks for none", whose="credentials")
 def redis_password_where_none_is_asked_for() -> Iterator[Place]:
     with servers.redis() as server:
         yield at_redis(f"redis://:{PASSWORD}@127.0.0.1:{server.port}")
@@ -148,7 +149,7 @@ def redis_replica_whose_master_is_gone() -> Iterator[Place]:
         yield at_redis(server.url)
 
 
-@says("does not speak TLS")
+@says("does not speak TLS", whose="network system")
 def redis_tls_to_a_plain_port() -> Iterator[Place]:
     with servers.redis() as server:
         yield at_redis(f"rediss://127.0.0.1:{server.port}")
@@ -164,20 +165,20 @@ def redis_cut_in_a_reply() -> Iterator[Place]:
         yield at_redis(f"redis://127.0.0.1:{port}")
 
 
-@says("no complete answer within")
+@says("no complete answer within", whose="ours")
 def redis_slow_drip() -> Iterator[Place]:
     with servers.redis() as server, wire.proxy(server.port) as line:
         line.drip_s, line.freely = 0.05, 100
         yield at_redis(f"redis://127.0.0.1:{line.port}")
 
 
-@says("does not speak Redis's protocol")
+@says("does not speak Redis's protocol", whose="ours")
 def redis_is_a_web_server() -> Iterator[Place]:
     with wire.serving(not_understanding) as port:
         yield at_redis(f"redis://127.0.0.1:{port}")
 
 
-@says("the name no-such-host.invalid does not resolve")
+@says("the name no-such-host.invalid does not resolve", whose="network")
 def redis_name_does_not_resolve() -> Iterator[Place]:
     yield at_redis("redis://no-such-host.invalid:6379")
 
@@ -264,13 +265,13 @@ def postgres_only_reserved_connections_left() -> Iterator[Place]:
         yield at_postgres(server.dsn)
 
 
-@says("does not accept the name and password")
+@says("does not accept the name and password", whose="credentials")
 def postgres_wrong_password() -> Iterator[Place]:
     with shared_portal() as server:
         yield at_postgres(url_at(server, "app", f"{PASSWORD}-no"))
 
 
-@says("has no database of the name in the address")
+@says("has no database of the name in the address", whose="ours")
 def postgres_unknown_database() -> Iterator[Place]:
     with shared_portal() as server:
         yield at_postgres(url_at(server, "app", database="nope"))
@@ -294,7 +295,7 @@ def postgres_lock_on_logins() -> Iterator[Place]:
         admin.rollback()
 
 
-@says("grant it pg_monitor")
+@says("grant it pg_monitor", whose="credentials")
 def postgres_without_pg_monitor() -> Iterator[Place]:
     with shared_portal() as server:
         yield at_postgres(url_at(server, "app"))
@@ -306,20 +307,20 @@ def postgres_as_superuser() -> Iterator[Place]:
         yield at_postgres(server.dsn)
 
 
-@says("no complete answer within", "the connection was not ready after")  # where it runs dry depends on how busy this machine is
+@says("no complete answer within", "the connection was not ready after", whose="ours system")  # where it runs dry depends on how busy this machine is
 def postgres_slow_drip() -> Iterator[Place]:
     with shared_portal() as server, wire.proxy(server.port) as line:
         line.drip_s, line.freely = 0.05, 1500  # the login and the first answers come through
         yield at_postgres(url_at(server, "watcher", port=line.port))
 
 
-@says("does not speak PostgreSQL's protocol")
+@says("does not speak PostgreSQL's protocol", whose="ours")
 def postgres_is_a_web_server() -> Iterator[Place]:
     with wire.serving(not_understanding) as port:
         yield at_postgres(f"postgresql://app@127.0.0.1:{port}/portal")
 
 
-@says("the name no-such-host.invalid does not resolve")
+@says("the name no-such-host.invalid does not resolve", whose="network")
 def postgres_name_does_not_resolve() -> Iterator[Place]:
     yield at_postgres("postgresql://app@no-such-host.invalid/portal")
 
@@ -340,13 +341,13 @@ def health_refused() -> Iterator[Place]:
     yield at_health(servers.free_port())
 
 
-@says("sent nothing for 5 s", "no complete answer within")  # the second on a busy machine
+@says("sent nothing for 5 s", "no complete answer within", whose="system ours")  # the second on a busy machine
 def health_silent() -> Iterator[Place]:
     with health(wire.silent) as place:
         yield place
 
 
-@says("no complete answer within")
+@says("no complete answer within", whose="ours")
 def health_slow_drip_of_headers() -> Iterator[Place]:
     with health(wire.dripping(b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 5000)) as place:
         yield place
@@ -406,13 +407,13 @@ def health_100_megabytes() -> Iterator[Place]:
         yield place
 
 
-@says("redirects again and again")
+@says("redirects again and again", whose="system")
 def health_redirect_loop() -> Iterator[Place]:
     with health(wire.http("302 Found", b"", "Location: /health")) as place:
         yield place
 
 
-@says("is not accepted: self-signed certificate")
+@says("is not accepted: self-signed certificate", whose="network")
 def health_bad_certificate() -> Iterator[Place]:
     if not shutil.which("openssl"):
         raise servers.ServerUnavailable("no openssl to make a certificate with")
@@ -430,7 +431,7 @@ def health_bad_certificate() -> Iterator[Place]:
             yield at_health(port, "https")
 
 
-@says("does not speak TLS")
+@says("does not speak TLS", whose="network")
 def health_tls_to_a_plain_port() -> Iterator[Place]:
     with wire.serving(not_understanding) as port:
         yield at_health(port, "https")
@@ -446,7 +447,7 @@ def health_is_no_web_server() -> Iterator[Place]:
         yield place
 
 
-@says("the name no-such-host.invalid does not resolve")
+@says("the name no-such-host.invalid does not resolve", whose="network")
 def health_name_does_not_resolve() -> Iterator[Place]:
     yield Place(health_url="http://no-such-host.invalid/health")
 
@@ -458,7 +459,7 @@ def whmcs_behind_a_page() -> Iterator[Place]:
         yield Place({"WHMCS_API_URL": f"http://127.0.0.1:{port}/includes/api.php", "WHMCS_API_IDENTIFIER": "nobody", "WHMCS_API_SECRET": PASSWORD})
 
 
-@says("WHMCS is there and refuses: the secret is wrong or missing")
+@says("WHMCS is there and refuses: the secret is wrong or missing", whose="credentials")
 def whmcs_wrong_secret() -> Iterator[Place]:
     body = json.dumps({"result": "error", "message": "Authentication Failed"}).encode()
     with wire.serving(wire.http("200 OK", body, JSON)) as port:
