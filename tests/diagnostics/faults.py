@@ -183,6 +183,56 @@ def redis_name_does_not_resolve() -> Iterator[Place]:
     yield at_redis("redis://no-such-host.invalid:6379")
 
 
+REFUSED_COMMANDS = ("INFO", "SLOWLOG", "CLIENT", "SCAN")
+
+
+@says("the command INFO everything is not allowed here", whose="credentials")
+def redis_commands_renamed() -> Iterator[Place]:
+    with servers.redis(config=[f'rename-command {command} ""' for command in REFUSED_COMMANDS]) as server:
+        yield at_redis(server.url)
+
+
+@says("this is a Sentinel", whose="ours")
+def redis_is_a_sentinel() -> Iterator[Place]:
+    with servers.redis() as master, servers.redis(config=[f"sentinel monitor portal-cache 127.0.0.1 {master.port} 1"], sentinel=True) as server:
+        yield at_redis(server.url)
+
+
+@says("one node of a cluster of 2 masters was asked", whose="ours")
+def redis_is_one_node_of_a_cluster() -> Iterator[Place]:
+    with servers.redis_cluster() as (one, _):
+        yield at_redis(one.url)
+
+
+@says("has no database of the number in the address", whose="ours")
+def redis_database_out_of_range() -> Iterator[Place]:
+    with servers.redis() as server:
+        yield at_redis(f"{server.url}/4711")
+
+
+@says("has lost its master")
+def redis_replica_that_may_not_answer() -> Iterator[Place]:
+    with servers.redis(config=[f"replicaof 127.0.0.1 {servers.free_port()}", "replica-serve-stale-data no"]) as server:
+        yield at_redis(server.url)
+
+
+@says("protected mode", whose="credentials")
+def redis_in_protected_mode() -> Iterator[Place]:
+    with wire.serving(lambda connection: connection.sendall(b"-DENIED Redis is running in protected mode because protected mode is enabled\r\n")) as port:
+        yield at_redis(f"redis://127.0.0.1:{port}")
+
+
+@says("there is no socket", whose="network")
+def redis_socket_is_not_there() -> Iterator[Place]:
+    yield at_redis("unix:///no/such/redis.sock")
+
+
+@says("did not accept the connection within 3 s", whose="network")
+def redis_behind_a_firewall_that_drops() -> Iterator[Place]:
+    with wire.deaf() as port:
+        yield at_redis(f"redis://127.0.0.1:{port}")
+
+
 def not_understanding(connection: socket.socket) -> None:
     """A web server's answer to what is no HTTP."""
     connection.recv(4096)
@@ -325,6 +375,88 @@ def postgres_name_does_not_resolve() -> Iterator[Place]:
     yield at_postgres("postgresql://app@no-such-host.invalid/portal")
 
 
+@says("did not accept the connection within 3 s", whose="network")
+def postgres_behind_a_firewall_that_drops() -> Iterator[Place]:
+    with wire.deaf() as port:
+        yield at_postgres(f"postgresql://app@127.0.0.1:{port}/portal")
+
+
+@says("the address asks for TLS", whose="network")
+def postgres_without_tls() -> Iterator[Place]:
+    with shared_portal() as server:
+        yield at_postgres(f"{url_at(server, 'watcher')}&sslmode=no-verify")
+
+
+@says("there is no such socket", whose="network")
+def postgres_socket_is_not_there() -> Iterator[Place]:
+    yield at_postgres(f"postgresql://app:{PASSWORD}@%2Fno%2Fsuch/portal")
+
+
+@says("of a Prisma service", whose="ours")
+def postgres_of_a_prisma_service() -> Iterator[Place]:
+    yield at_postgres(f"prisma+postgres://db.example/?api_key={PASSWORD}")
+
+
+@contextmanager
+def pooled(config: tuple[str, ...] = (), database: str = "", password: str = PASSWORD) -> Iterator[servers.Pooler]:
+    """PgBouncer before the shared portal."""
+    with shared_portal() as server, servers.pgbouncer(server, {"watcher": password, "app": password}, config=config, database=database) as pooler:
+        yield pooler
+
+
+def pooled_at(pooler: servers.Pooler, role: str = "watcher", password: str = PASSWORD, database: str = "portal") -> str:
+    return f"postgresql://{role}:{password}@127.0.0.1:{pooler.port}/{database}?pgbouncer=true"
+
+
+@says("the pooler has reached its limit of clients")
+def pgbouncer_has_no_connection_left() -> Iterator[Place]:
+    with pooled(("max_client_conn = 1",)) as pooler, psycopg.connect(pooled_at(pooler, "app").partition("?")[0]):
+        yield at_postgres(pooled_at(pooler))
+
+
+@says("had no connection to PostgreSQL free for this question in time")
+def pgbouncer_gives_nothing_in_time() -> Iterator[Place]:
+    with pooled(("default_pool_size = 1", "query_wait_timeout = 1")) as pooler, psycopg.connect(pooled_at(pooler).partition("?")[0]) as taken:
+        taken.execute("SELECT 1")
+        yield at_postgres(pooled_at(pooler))
+
+
+@says("was not ready after 3 s", "cannot sign in to PostgreSQL behind it")  # by which attempt of its own this is
+def pgbouncer_before_a_postgres_that_is_down() -> Iterator[Place]:
+    with pooled(database=f"host=127.0.0.1 port={servers.free_port()} dbname=portal") as pooler:
+        yield at_postgres(pooled_at(pooler))
+
+
+@says("does not accept the name and password", whose="credentials")
+def pgbouncer_wrong_password() -> Iterator[Place]:
+    with pooled() as pooler:
+        yield at_postgres(pooled_at(pooler, password=f"{PASSWORD}-no"))
+
+
+@says("has no database of the name in the address", whose="ours")
+def pgbouncer_unknown_database() -> Iterator[Place]:
+    with pooled() as pooler:
+        yield at_postgres(pooled_at(pooler, database="nope"))
+
+
+@says("PgBouncer's own console", whose="ours")
+def pgbouncer_console() -> Iterator[Place]:
+    with pooled() as pooler:
+        yield at_postgres(pooled_at(pooler, database="pgbouncer"))
+
+
+@says("PgBouncer's own console", whose="ours")
+def pgbouncer_console_of_others() -> Iterator[Place]:
+    with pooled() as pooler:
+        yield at_postgres(pooled_at(pooler, "app", database="pgbouncer"))
+
+
+@says("hands each statement to another session", whose="ours")
+def pgbouncer_by_statements() -> Iterator[Place]:
+    with pooled(("pool_mode = statement",)) as pooler:
+        yield at_postgres(pooled_at(pooler))
+
+
 # --- HTTP --------------------------------------------------------------------------------------------------------
 
 JSON = "Content-Type: application/json"
@@ -464,3 +596,57 @@ def whmcs_wrong_secret() -> Iterator[Place]:
     body = json.dumps({"result": "error", "message": "Authentication Failed"}).encode()
     with wire.serving(wire.http("200 OK", body, JSON)) as port:
         yield Place({"WHMCS_API_URL": f"http://127.0.0.1:{port}/includes/api.php", "WHMCS_API_IDENTIFIER": "nobody", "WHMCS_API_SECRET": PASSWORD})
+
+
+@contextmanager
+def whmcs(status: str, body: bytes, *headers: str, credentials: bool = True) -> Iterator[Place]:
+    with wire.serving(wire.http(status, body, *headers)) as port:
+        named = {"WHMCS_API_IDENTIFIER": "nobody", "WHMCS_API_SECRET": PASSWORD} if credentials else {}
+        yield Place({"WHMCS_API_URL": f"http://127.0.0.1:{port}/includes/api.php", **named})
+
+
+@says("Cloudflare answered in its place (status 403)", whose="credentials")
+def whmcs_keeps_us_out() -> Iterator[Place]:
+    with whmcs("403 Forbidden", b"<title>Just a moment...</title>", "cf-ray: 8f") as place:
+        yield place
+
+
+@says("there is no API at this address (status 404)", whose="ours")
+def whmcs_at_another_path() -> Iterator[Place]:
+    with whmcs("404 Not Found", b"<title>Not found</title>") as place:
+        yield place
+
+
+@says("it redirects (status 301)", whose="ours")
+def whmcs_elsewhere() -> Iterator[Place]:
+    with whmcs("301 Moved Permanently", b"", "Location: https://billing.example/") as place:
+        yield place
+
+
+@says("what answered (status 502) did not answer as WHMCS does")
+def whmcs_behind_a_gateway_that_finds_nothing() -> Iterator[Place]:
+    with whmcs("502 Bad Gateway", b"<title>502</title>") as place:
+        yield place
+
+
+@says("this machine's address is not on its list", whose="credentials")
+def whmcs_does_not_know_this_machine() -> Iterator[Place]:
+    with whmcs("200 OK", json.dumps({"result": "error", "message": "Invalid IP 192.0.2.7"}).encode(), JSON) as place:
+        yield place
+
+
+@says("whether it lets the BFF in was not asked", whose="credentials")
+def whmcs_without_credentials() -> Iterator[Place]:
+    with whmcs("200 OK", json.dumps({"result": "error", "message": "Authentication Failed"}).encode(), JSON, credentials=False) as place:
+        yield place
+
+
+@says("is not an http:// or https:// address", whose="ours")
+def whmcs_address_is_none() -> Iterator[Place]:
+    yield Place({"WHMCS_API_URL": "billing.example"})
+
+
+@says("did not accept the connection within 3 s", whose="network")
+def health_behind_a_firewall_that_drops() -> Iterator[Place]:
+    with wire.deaf() as port:
+        yield at_health(port)

@@ -41,7 +41,9 @@ def test_a_fault_is_an_answer_in_plain_words_within_the_budget(name: str) -> Non
     told = [text for answer in heard for text in (answer.reason, *answer.warnings) if answer.status is not Status.NOT_CHECKED]
     assert any(words in "\n".join(told) for words in FAULTS[name].words), told
     failing = [answer for answer in heard if any(words in answer.reason for words in FAULTS[name].words)]
-    assert {answer.fault for answer in failing} <= {WhoseFault(one) for one in FAULTS[name].whose.split()}, failing  # several where this machine's haste decides
+    assert {answer.fault for answer in failing} <= {WhoseFault(one) for one in FAULTS[name].whose.split()}, (
+        failing
+    )  # several where this machine's haste decides
     assert took_s < budget_s + GRACE_S + 1
     assert left == []
     assert place.secret not in "".join((answer.content() + answer.ledger_lines()).decode() for answer in heard)
