@@ -131,11 +131,12 @@ def _told(error: BaseException, where: str, host: str) -> tuple[str, Fault]:
         if isinstance(cause, socket.gaierror):
             return f"the name {host} does not resolve ({cause.strerror or cause})", Fault.NETWORK
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"the certificate of {where} is not accepted: {cause.verify_message}", Fault.NETWORK
+            return f"the certificate of {where} is not accepted: {getattr(cause, 'verify_message', cause)}", Fault.NETWORK
         if isinstance(cause, ssl.SSLError):
-            if cause.reason in ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF_WHILE_READING", "RECORD_LAYER_FAILURE"):
-                return f"{where} does not speak TLS, though the address asks for it ({cause.reason})", Fault.NETWORK
-            return f"TLS with {where} failed: {cause.reason or cause}", Fault.NETWORK
+            reason = getattr(cause, "reason", "")
+            if reason in ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF_WHILE_READING", "RECORD_LAYER_FAILURE"):
+                return f"{where} does not speak TLS, though the address asks for it ({reason})", Fault.NETWORK
+            return f"TLS with {where} failed: {reason or cause}", Fault.NETWORK
         if isinstance(cause, ConnectionRefusedError):
             return f"{where} refuses the connection: nothing listens there, or a firewall rejects it", Fault.SYSTEM
         if isinstance(cause, ConnectionResetError | BrokenPipeError | ConnectionAbortedError):
