@@ -33,11 +33,10 @@ STATUS_WORDS = {
 }
 
 FAULT_WORDS = {
-    None: "",
-    Fault.SYSTEM: "the system's own",
-    Fault.NETWORK: "of the way there",
-    Fault.CREDENTIALS: "of what we may ask",
-    Fault.OURS: "of our asking",
+    Fault.SYSTEM: "a fault of the system",
+    Fault.NETWORK: "a fault of the way there",
+    Fault.CREDENTIALS: "this machine may not ask that",
+    Fault.OURS: "a fault of the asking",
 }
 
 
@@ -46,7 +45,7 @@ def answers(items: Sequence[Item]) -> Html:
     rows, details, clocks = [], [], []
     for item in items:
         answer = Answer.from_json(json.loads(item.content.read_bytes()))
-        told = [f"Because {escape(answer.reason)}" + (f" (a fault {FAULT_WORDS[answer.fault]})" if answer.fault else "")] if answer.reason else []
+        told = [f"Because {escape(answer.reason)}" + (f" ({FAULT_WORDS[answer.fault]})" if answer.fault else "")] if answer.reason else []
         told += [f"<strong class='warning'>{escape(warning)}</strong>" for warning in answer.warnings]
         told += [answer.momentary] if answer.momentary else []
         told += [f"<a href='#a-{item.id}'>what came back</a>"] if answer.data else []

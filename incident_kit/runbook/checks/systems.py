@@ -104,7 +104,8 @@ def answered(ground: Ground, symptom: Symptom, question: str) -> Finding:
         return not_when_asked(symptom, told, f"{_system(told)} answered well")
     if answer.blamed in TELLS_NOTHING and not answer.warnings:
         return inconclusive(symptom, f"{_system(told)}, asked from this machine: {said}.", TELLS_NOTHING[answer.blamed], [told.at("/reason")])
-    cited = [told.at("/reason")] if answer.reason else [told.at(f"/warnings/{place}") for place in range(len(answer.warnings))]
+    warned = [told.at(f"/warnings/{place}") for place in range(len(answer.warnings))]
+    cited = [told.at("/reason"), *warned] if answer.blamed is Fault.SYSTEM else warned
     return confirmed(symptom, f"{_system(told)}, asked at {answer.asked_at:%H:%M:%S} UTC: {said}.", cited, answer.asked_at)
 
 
