@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from incident_kit.configuration import Configuration
-from incident_kit.diagnostics.conversation import Budget, Conversation, NoAnswer
+from incident_kit.diagnostics.conversation import MOST_RECEIVED_BYTES, Budget, Conversation, NoAnswer
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.store import Evidence, Item
 from incident_kit.model.answer import Answer, Fault
@@ -23,6 +23,8 @@ from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.times import iso
 
 BUDGET_S = 20.0
+# How often it is looked whether a system sends without end.
+LOOK_S = 0.2
 # After its connections are cut, a diagnostic has this long to say so itself.
 GRACE_S = 1.0
 
@@ -93,7 +95,7 @@ def ask(asked: Sequence[System], budget_s: float, heard: Heard, redaction: Redac
     try:
         while unfinished := [one for one in running if not one.ended]:
             try:
-                one, pending = arrived.get(timeout=max(0.0, min(other.next_look_s() for other in unfinished)))
+                one, pending = arrived.get(timeout=max(0.0, min(LOOK_S, *(other.next_look_s() for other in unfinished))))
             except queue.Empty:
                 for other in unfinished:
                     if (late := other.look()) is not None:
@@ -154,8 +156,8 @@ class Running:
         if self._grace_ends and now >= self._grace_ends:
             self.ended = self.given_up = True
             return self.talk.failed(self.budget.words(), Fault.OURS)
-        if not self._grace_ends and self.budget.spent:
-            self.budget.cut()
+        if not self._grace_ends and (self.budget.spent or self.budget.flooded):
+            self.budget.cut("" if self.budget.spent else f"it sent more than {MOST_RECEIVED_BYTES >> 20} MiB for a question; it was stopped")
             self._grace_ends = now + GRACE_S
         return None
 

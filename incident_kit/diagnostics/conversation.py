@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from incident_kit.model.answer import Answer, Fault, Sent, ServerClock, Status
 from incident_kit.model.redaction import REDACTION, Redaction
 
 MOST_TEXT = 4000  # characters of one sentence or one statement
+MOST_RECEIVED_BYTES = 64 << 20  # of one connection: far more than any answer here has, and far less than fills the memory
 
 
 class NoAnswer(Exception):
@@ -59,6 +61,12 @@ class Budget:
         """Why nothing more can be asked."""
         return self._cut_because or f"no complete answer within the {self.seconds:g} s allowed; it was stopped"
 
+    @property
+    def flooded(self) -> bool:
+        """Whether more came on a connection than any question asks for. Drivers keep a reply in memory until it is whole."""
+        with self._lock:
+            return any(received_bytes(held) > MOST_RECEIVED_BYTES for held in self._held)
+
     @contextmanager
     def holding(self, descriptor: int) -> Iterator[None]:
         """Let `cut` reach the connection of this descriptor while the block runs."""
@@ -86,6 +94,15 @@ class Budget:
 def shut_down(connection: socket.socket) -> None:
     with suppress(OSError):  # the other side may have ended it already
         connection.shutdown(socket.SHUT_RDWR)
+
+
+def received_bytes(connection: socket.socket) -> int:
+    """What has come on a TCP connection, as Linux counts it (`tcpi_bytes_received` of linux/tcp.h); 0 where that is not told."""
+    try:
+        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 136)
+    except (OSError, AttributeError):  # no TCP, or not Linux
+        return 0
+    return int.from_bytes(info[128:136], sys.byteorder)
 
 
 @dataclass(frozen=True, slots=True)

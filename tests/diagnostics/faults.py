@@ -183,6 +183,21 @@ def redis_name_does_not_resolve() -> Iterator[Place]:
     yield at_redis("redis://no-such-host.invalid:6379")
 
 
+@says("it sent more than 64 MiB for a question", whose="ours")
+def redis_sends_without_end() -> Iterator[Place]:
+    def flood(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(b"+OK\r\n")
+        connection.recv(4096)
+        connection.sendall(b"$2000000000\r\n")
+        while True:
+            connection.sendall(b"x" * (1 << 20))
+            time.sleep(0.001)  # it shares this process with who reads it
+
+    with wire.serving(flood) as port:
+        yield at_redis(f"redis://127.0.0.1:{port}")
+
+
 REFUSED_COMMANDS = ("INFO", "SLOWLOG", "CLIENT", "SCAN")
 
 
