@@ -17,7 +17,8 @@ from pathlib import Path
 from incident_kit.configuration import Configuration
 from incident_kit.diagnostics.conversation import MOST_RECEIVED_BYTES, Budget, Conversation, NoAnswer
 from incident_kit.errors import EvidenceError
-from incident_kit.evidence.store import Evidence, Item
+from incident_kit.evidence.item import Item
+from incident_kit.evidence.store import Evidence
 from incident_kit.model.answer import Answer, Fault
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.times import iso

@@ -151,8 +151,7 @@ def report(
         _say(f"Logs, as configured: {', '.join(map(str, logs))}")
     _check_live(live, env_file)
     if evidence:
-        store = open_evidence(evidence)
-        store.items()  # a damaged item is named before an incident is made
+        store = open_evidence(evidence)  # a damaged item is named before an incident is made
         incident = load_or_create(_reports(reports), incident_id or None, title)
         _make_run(incident, scenario, store, runbook, bounds, given)
         return
@@ -308,14 +307,22 @@ def seal(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A work fold
 
 
 @app.command()
-def verify(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A sealed run.")]) -> None:
-    """Whether a sealed run is as it was sealed; names every fault (exit code 1).
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A sealed run.")],
+    digest: Annotated[str, typer.Option("--digest", help="The digest that was told when the run was sealed, for a run that was handed over.")] = "",
+) -> None:
+    """Whether a sealed run is as it was sealed; names every fault (exit code 1). Its digest is compared with the incident's journal too.
 
     Example: incident-kit verify reports/demo/runs/20261123T094846Z_high_error_rate
     """
     from incident_kit.evidence.verify import verify as check
 
-    print(f"{folder}: as it was sealed. Digest {check(folder)}")
+    found = check(folder, digest)
+    print(f"{folder}: as it was sealed. Digest {found.digest}")
+    if found.compared:
+        _say(f"That is the digest noted at sealing, by {found.compared}.")
+    else:
+        _say("No journal lies beside it that noted the digest at sealing: compare it with the one you were told, or give that with --digest.")
 
 
 @app.command()

@@ -20,7 +20,8 @@ from incident_kit.configuration import Configuration
 from incident_kit.errors import EvidenceError, LogFileError
 from incident_kit.evidence import journal
 from incident_kit.evidence.incident import Incident
-from incident_kit.evidence.store import Evidence, Incoming, Item
+from incident_kit.evidence.item import Item
+from incident_kit.evidence.store import Evidence, Incoming
 from incident_kit.logs.slices import MARGIN, NOTHING_TOLD, OpenLog, Span, open_log
 from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window, iso

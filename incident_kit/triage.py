@@ -16,7 +16,8 @@ from incident_kit.collect import collect
 from incident_kit.configuration import Configuration
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident
-from incident_kit.evidence.store import Evidence, Item
+from incident_kit.evidence.item import Item
+from incident_kit.evidence.store import Evidence
 from incident_kit.logs.columns import TYPES
 from incident_kit.logs.slices import NOTHING_TOLD
 from incident_kit.model.answer import Status, Told
@@ -90,6 +91,7 @@ def collect_and_rank(
 def recheck(incident: Incident, book: Runbook, settings: Configuration, say: Say) -> tuple[list[tuple[Finding, Finding]], Ranking]:
     """Ask again what this incident's evidence was made from: the same logs from where they ended, the same systems. Before and after, by symptom."""
     stored = incident.evidence
+    stored.check()
     items = stored.items()
     if not items:
         raise EvidenceError(f"{incident.folder}: no evidence in it yet, so there is nothing to compare with. Begin with incident-kit triage.")

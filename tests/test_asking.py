@@ -20,8 +20,8 @@ import wire
 from incident_kit.asking import System, ask, ask_live, store
 from incident_kit.configuration import Configuration
 from incident_kit.diagnostics.conversation import Conversation, NoAnswer, Reply
+from incident_kit.evidence.item import item_faults
 from incident_kit.evidence.store import Evidence
-from incident_kit.evidence.verify import item_faults
 from incident_kit.model.answer import Answer, Fault, Status
 from incident_kit.model.times import iso
 
@@ -50,12 +50,12 @@ def test_an_answer_is_an_item_with_its_ledger_and_both_are_verified(tmp_path: Pa
     assert (item.kind, item.origin, item.details["status"], item.details["target"]) == ("answer", "one.first", "ok", "TARGET")
     assert Answer.from_json(json.loads(item.content.read_bytes())) == replace(heard[0], ledger=(), duration_ms=round(heard[0].duration_ms, 3))
     assert [json.loads(line)["sent"] for line in item.ledger.read_text().splitlines()] == ["hello"]
-    assert item_faults(tmp_path / "evidence") == []
+    assert item_faults(item.folder) == []
     os.chmod(item.ledger, 0o600)
     item.ledger.write_text("{}\n")
-    assert item_faults(tmp_path / "evidence") == [f"data/evidence/{item.id}/ledger.jsonl: changed (its SHA-256 is not the one in item.json)"]
+    assert item_faults(item.folder) == [("ledger.jsonl", "changed (its SHA-256 is not the one in item.json)")]
     item.ledger.unlink()
-    assert item_faults(tmp_path / "evidence") == [f"data/evidence/{item.id}/ledger.jsonl: missing"]
+    assert item_faults(item.folder) == [("ledger.jsonl", "missing")]
 
 
 def test_a_system_that_hangs_does_not_hold_up_the_others() -> None:

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from incident_kit import logs
-from incident_kit.evidence.store import CONTENT, Evidence, open_evidence, sha256_of
+from incident_kit.evidence.item import CONTENT
+from incident_kit.evidence.store import Evidence, open_evidence
+from incident_kit.evidence.untrusted import sha256_of
 
 ROOT = Path(__file__).parent
 RECORDED = sorted(path.parent for path in (ROOT / "recorded").glob("*/truth.json"))

@@ -10,12 +10,17 @@ import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from incident_kit.errors import EvidenceError, ParameterError
 from incident_kit.evidence.store import DEFAULT_LIMIT_BYTES, Evidence
+from incident_kit.evidence.untrusted import Fields, Unusable, kind_of, read_plain
 from incident_kit.model.times import iso
+from incident_kit.model.visible import visible
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+ID_FORM = "letters, digits, dot, dash and underscore, 64 at most"
+MOST_DESCRIPTION_BYTES = 1 << 20
 REPORTS_VARIABLE = "INCIDENT_KIT_REPORTS"
 
 
@@ -59,7 +64,7 @@ def new_id() -> str:
 def create(reports: Path, incident_id: str, title: str) -> Incident:
     """Make the folder of a new incident. Raises EvidenceError where it exists, ParameterError for an unusable id."""
     if not ID.fullmatch(incident_id):
-        raise ParameterError(f"not an incident id: {incident_id!r}. Use letters, digits, dot, dash and underscore, 64 at most.")
+        raise ParameterError(f"not an incident id: {incident_id!r}. Use {ID_FORM}.")
     folder = reports / incident_id
     try:
         folder.mkdir(mode=0o700, parents=True)
@@ -76,16 +81,39 @@ def create(reports: Path, incident_id: str, title: str) -> Incident:
 def load(folder: Path) -> Incident:
     """An incident from its folder. Raises EvidenceError that names the file and the line that is wrong."""
     path = folder / "incident.toml"
+    if not kind_of(path):
+        raise EvidenceError(f"{path}: missing, so {folder} is not an incident's folder. Give one that `incident-kit report` made.")
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise EvidenceError(f"{path}: missing, so {folder} is not an incident's folder. Give one that `incident-kit report` made.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise EvidenceError(f"{path}: not readable as TOML: {error}. Mend that line; the last sealed run holds a good copy.") from None
-    for field in ("id", "title", "opened"):
-        if not isinstance(data.get(field), str):
-            raise EvidenceError(f'{path}: the field {field!r} is missing or not a text. Add a line such as {field} = "...".')
-    return Incident(folder, data["id"], data["title"], data["opened"])
+        described = read_description(path)
+    except Unusable as error:
+        raise EvidenceError(f"{path}: {error}. Mend it; the last sealed run holds a good copy.") from None
+    return Incident(folder, described.id, described.title, described.opened)
+
+
+class Description(NamedTuple):
+    """What an incident.toml says."""
+
+    id: str
+    title: str
+    opened: str
+
+
+def read_description(path: Path) -> Description:
+    """The fields of an incident.toml, which people edit and strangers send. Raises Unusable naming the line or the field."""
+    try:
+        data = tomllib.loads(read_plain(path, MOST_DESCRIPTION_BYTES).decode("utf-8"))
+    except Unusable:
+        raise
+    except RecursionError:
+        raise Unusable("not readable as TOML: nested too deep") from None
+    except ValueError as error:  # of TOML, of UTF-8, of a number that is too long
+        raise Unusable(f"not readable as TOML: {error}") from None
+    fields = Fields(data)
+    found = Description(fields.text("id"), fields.text("title"), fields.text("opened"))
+    if not ID.fullmatch(found.id):
+        raise Unusable(f"the field 'id' must be {ID_FORM}; found {visible(repr(found.id))}")
+    fields.moment("opened")
+    return found
 
 
 def load_or_create(reports: Path, incident_id: str | None, title: str) -> Incident:

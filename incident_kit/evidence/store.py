@@ -3,6 +3,9 @@
 An item's id is the first 10 hex digits of the SHA-256 of its `item.json`, which holds the SHA-256 of the content: the id
 names what was collected and how. Items are written aside, flushed to disk and renamed into place, so an item is there
 whole or not at all. Nothing here changes or removes one.
+
+Evidence may come from a stranger: `open_evidence` is the door, which compares every item with its hashes before anything
+of it is read or sealed.
 """
 
 from __future__ import annotations
@@ -11,7 +14,6 @@ import errno
 import hashlib
 import json
 import os
-import re
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping
@@ -22,59 +24,22 @@ from typing import Any
 
 from incident_kit import places
 from incident_kit.errors import EvidenceError
+from incident_kit.evidence.copies import READ_ONLY, copy_files
+from incident_kit.evidence.item import ANSWER, CONTENT, DESCRIPTION, ITEM_NAME, LEDGER, REDACTION_KIND, REMEDY, SLICE, Item, item_faults, read_item
 from incident_kit.evidence.journal import Entry, entries
-from incident_kit.model.answer import Answer, ServerClock, Told
+from incident_kit.evidence.untrusted import FILE, FOLDER, LINK, Unusable, kind_of
+from incident_kit.model.answer import ServerClock, Told
 from incident_kit.model.markup import Html, escape, table, time
 from incident_kit.model.redaction import REDACTION, Redaction
-from incident_kit.model.source import Source, Unsaid
+from incident_kit.model.source import Source
 from incident_kit.model.times import Window, iso, parse_iso
+from incident_kit.model.visible import visible
 
 DEFAULT_LIMIT_BYTES = 2 << 30
 FREE_DISK_FLOOR_BYTES = 256 << 20
-ITEM_NAME = re.compile(r"[0-9a-f]{10}")
 RECORDED = "recorded"
-CONTENT, DESCRIPTION, LEDGER = "content", "item.json", "ledger.jsonl"
 BLOCK_BYTES = 1 << 20
-REDACTION_KIND = "redaction"
 KEY_BYTES = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One preserved answer or slice. `details` says what only its kind has: for a slice, where it was cut from."""
-
-    id: str
-    folder: Path
-    kind: str
-    origin: str
-    asked: str
-    asked_at: str
-    duration_ms: float
-    sha256: str
-    size_bytes: int
-    details: Mapping[str, Any]
-    ledger_sha256: str = ""
-
-    @property
-    def content(self) -> Path:
-        return self.folder / CONTENT
-
-    @property
-    def ledger(self) -> Path:
-        """Every statement and command that was sent for an answer, a JSON object a line; there only if ledger_sha256 is."""
-        return self.folder / LEDGER
-
-    @property
-    def secret(self) -> bool:
-        """Whether nobody outside may have it: no share copy carries it."""
-        return self.details.get("secret") is True
-
-    def source(self, redaction: Redaction = REDACTION) -> Source:
-        """The item as something to read."""
-        written = parse_iso(str(self.details.get("modified_at") or self.asked_at))
-        return Source(
-            self.id, self.content, self.origin, int(self.details.get("before_bytes", 0)), written, Unsaid.from_json(self.details.get("unsaid", {})), redaction
-        )
 
 
 class Evidence:
@@ -83,25 +48,53 @@ class Evidence:
     def __init__(self, folder: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
         self.folder = folder
         self.limit_bytes = limit_bytes
+        self._known: dict[str, tuple[Marks, Item]] = {}  # what was read or written before, so that no item is read for each one that is kept
 
     def items(self) -> list[Item]:
         """All items, in the order they were asked for. Raises EvidenceError for one that cannot be read."""
         if not self.folder.is_dir():
             return []
-        found = [read_item(path) for path in self.folder.iterdir() if ITEM_NAME.fullmatch(path.name)]
+        found = [self._item(path) for path in self.folder.iterdir() if ITEM_NAME.fullmatch(path.name)]
         return sorted(found, key=lambda item: (item.asked_at, item.id))
+
+    def _item(self, folder: Path) -> Item:
+        """An item, read where it is not known, or not as it was."""
+        marks, known = marks_of(folder), self._known.get(folder.name)
+        if known is None or marks is None or known[0] != marks:
+            item = read_item(folder)
+            if marks is None:
+                return item
+            self._known[folder.name] = known = (marks, item)
+        return known[1]
+
+    def check(self) -> None:
+        """Compare every item with its hashes, and look that nothing but plain files lies among them. Raises EvidenceError that names all that is wrong.
+
+        Before evidence is used: what is no longer what was collected must not be read, or sealed anew.
+        """
+        found = []
+        for path in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
+            if ITEM_NAME.fullmatch(path.name):
+                found += [fault.at(path.name) for fault in item_faults(path)]
+            elif (kind := kind_of(path)) not in (FILE, FOLDER):
+                found.append(f"{visible(path.name)}: {kind}, which is no evidence")
+        if found:
+            listed = "\n".join(f"  - {fault}" for fault in found)
+            raise EvidenceError(
+                f"{self.folder}: damaged, so nothing of it was used:\n{listed}\nOf an item that is named, {REMEDY}; what is no evidence, move away."
+            )
 
     def slices(self) -> list[Item]:
         """The items that are slices of logs."""
-        return [item for item in self.items() if item.kind == "slice"]
+        return [item for item in self.items() if item.kind == SLICE]
 
     def answers(self) -> list[Item]:
         """The items that are answers of live systems."""
-        return [item for item in self.items() if item.kind == "answer"]
+        return [item for item in self.items() if item.kind == ANSWER]
 
     def told(self) -> list[Told]:
         """What live systems answered, in the order they were asked."""
-        return [Told(item.id, Answer.from_json(json.loads(item.content.read_bytes()))) for item in self.answers()]
+        return [Told(item.id, item.answer()) for item in self.answers()]
 
     def sources(self) -> list[Source]:
         """The slices as things to read."""
@@ -111,7 +104,7 @@ class Evidence:
     def redaction(self) -> Redaction:
         """How texts of this evidence are redacted: with the key that is kept in it; evidence without one has no hashes."""
         kept = next((item for item in self.items() if item.kind == REDACTION_KIND), None)
-        return Redaction.from_json(json.loads(kept.content.read_bytes())) if kept else REDACTION
+        return kept.redaction() if kept else REDACTION
 
     def keep_redaction(self, ip_addresses: bool = False) -> Redaction:
         """The redaction of this evidence; where it has none yet, a new key is made and kept. Raises EvidenceError where there is no room."""
@@ -219,29 +212,43 @@ class Evidence:
                 write_durably(incoming.folder / DESCRIPTION, text)
                 if ledger:
                     write_durably(incoming.folder / LEDGER, ledger)
-                    os.chmod(incoming.folder / LEDGER, 0o400)
-                os.chmod(incoming.folder / CONTENT, 0o400)
+                    os.chmod(incoming.folder / LEDGER, READ_ONLY)
+                os.chmod(incoming.folder / CONTENT, READ_ONLY)
                 os.rename(incoming.folder, target)
                 flush_folder(self.folder)
             except OSError as error:
                 raise self._unwritable(error) from error
-        return read_item(target)
+            # As it would be read, without reading it: its fields as JSON gives them back.
+            if marks := marks_of(target):
+                self._known[item_id] = marks, Item(item_id, target, **json.loads(text))
+        return self._item(target)
 
     def adopt(self, items: Iterable[Item]) -> list[Item]:
-        """Take over items of another store as they are: hard links where the disk allows, else copies."""
+        """Take over items of another store as they are, in files of their own, each compared with its hashes as it arrives.
+
+        Raises EvidenceError for a damaged item, and where there is no room for all of them.
+        """
+        items = list(items)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        adopted = []
-        for item in items:
-            target = self.folder / item.id
-            if not target.exists():
-                aside = self.folder / f".incoming-{secrets.token_hex(4)}"
+        new = [(item, self.folder / f".incoming-{secrets.token_hex(4)}") for item in items if not (self.folder / item.id).exists()]
+        try:
+            for _, aside in new:
                 aside.mkdir(mode=0o700)
-                for path in sorted(item.folder.iterdir()):
-                    link_or_copy(path, aside / path.name)
-                os.rename(aside, target)
-            adopted.append(read_item(target))
+            copy_files([(path, aside / path.name) for item, aside in new for path in item.files])
+            for item, aside in new:
+                if found := item_faults(aside, item.id):
+                    raise EvidenceError(f"{found[0].at(str(item.folder))}. The item {item.id} is damaged; {REMEDY}.")
+                flush_folder(aside)
+                os.rename(aside, self.folder / item.id)
+        except Unusable as error:
+            raise EvidenceError(f"{self.folder}: an item could not be taken over: {error}. {REMEDY.capitalize()}.") from None
+        except OSError as error:
+            raise self._unwritable(error) from error
+        finally:
+            for _, aside in new:
+                shutil.rmtree(aside, ignore_errors=True)
         flush_folder(self.folder)
-        return adopted
+        return [self._item(self.folder / item.id) for item in items]
 
     def _unwritable(self, error: OSError) -> EvidenceError:
         return EvidenceError(f"{self.folder}: cannot be written: {error.strerror}. Free disk space, or name another place with --reports.")
@@ -268,42 +275,36 @@ class Incoming:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def read_item(folder: Path) -> Item:
-    """An item from its folder. Raises EvidenceError naming the file that is damaged."""
-    path = folder / DESCRIPTION
+Marks = tuple[tuple[int, int, int], ...]
+
+
+def marks_of(folder: Path) -> Marks | None:
+    """What tells that an item's files are the same as before, without reading them; None where one is missing."""
     try:
-        data = json.loads(path.read_bytes())
-        item = Item(
-            id=folder.name, folder=folder, kind=data["kind"], origin=data["origin"], asked=data["asked"], asked_at=data["asked_at"],
-            duration_ms=data["duration_ms"], sha256=data["sha256"], size_bytes=data["size_bytes"], details=data["details"],
-            ledger_sha256=data.get("ledger_sha256", ""),
-        )  # fmt: skip
-    except FileNotFoundError:
-        raise EvidenceError(f"{path}: missing. The item {folder.name} is damaged; take it from a sealed run, or collect again.") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise EvidenceError(f"{path}: not an item description ({error}). The item is damaged; take it from a sealed run, or collect again.") from None
-    if not item.content.is_file():
-        raise EvidenceError(f"{item.content}: missing. The item {folder.name} is damaged; take it from a sealed run, or collect again.")
-    return item
+        found = [os.lstat(folder / name) for name in (DESCRIPTION, CONTENT)]
+    except OSError:
+        return None
+    return tuple((status.st_ino, status.st_size, status.st_mtime_ns) for status in found)
 
 
 def open_evidence(folder: str | Path) -> Evidence:
-    """The evidence in an incident's folder, an evidence folder, a sealed run or its data. `recorded` is the incident that travels with the package. Raises EvidenceError if there is none."""
+    """The evidence in an incident's folder, an evidence folder, a sealed run or its data. `recorded` is the incident that travels with the package.
+
+    Everything in it is compared with its hashes. Raises EvidenceError if there is none, or if it is damaged.
+    """
     base = places.recorded() if folder == RECORDED else Path(folder)
-    for candidate in (base / "data" / "evidence", base / "evidence", base):
+    for parts in (("data", "evidence"), ("evidence",), ()):
+        candidate = base.joinpath(*parts)
+        for place in (base.joinpath(*parts[:depth]) for depth in range(1, len(parts) + 1)):
+            if kind_of(place) == LINK:
+                raise EvidenceError(f"{place}: a link, which evidence is not read through. Give the folder itself.")
         if candidate.is_dir() and any(ITEM_NAME.fullmatch(path.name) for path in candidate.iterdir()):
-            return Evidence(candidate)
+            evidence = Evidence(candidate)
+            evidence.check()
+            return evidence
     if not base.exists():
         raise EvidenceError(f"{base}: no such folder. Give an incident's folder, a run, or a folder of evidence items.")
     raise EvidenceError(f"{base}: no evidence in it (looked for evidence/<item>/item.json). Give an incident's folder, a run, or a folder of items.")
-
-
-def link_or_copy(source: Path, target: Path) -> None:
-    """The same file at another place: a hard link on the same disk, else a copy."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
 
 
 def write_durably(path: Path, data: bytes) -> None:
@@ -321,9 +322,3 @@ def flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,52 +1,137 @@
-"""Whether a sealed run is what was sealed: the bag, the items' own hashes, the journal's chain."""
+"""Whether a sealed run is what was sealed: the bag, the items' own hashes, the journal's chain, and the noted digest.
+
+Anybody can write manifests that fit a changed run: only a digest kept elsewhere tells. The incident's journal keeps it,
+beside the folder of its runs; of a run that was handed over, whoever hands it over can tell it.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from incident_kit.errors import EvidenceError, VerificationFailed
+from incident_kit.errors import EvidenceError, ParameterError, VerificationFailed
 from incident_kit.evidence import bag, journal
-from incident_kit.evidence.store import DESCRIPTION, ITEM_NAME, LEDGER, read_item, sha256_of
+from incident_kit.evidence.incident import read_description
+from incident_kit.evidence.item import ITEM_NAME, item_faults
+from incident_kit.evidence.untrusted import DIGEST, FOLDER, Fields, Unusable, kind_of, read_json, sha256_of
+from incident_kit.model.visible import visible
+
+LINE = re.compile(r"[^,]+, line (\d+): ")
 
 
-def verify(folder: Path) -> str:
-    """Check a sealed run; return the SHA-256 of its tag manifest, for comparison with the one noted at sealing.
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A run that is as it was sealed: the SHA-256 of its tag manifest, and what that was compared with, if anything."""
 
-    Raises VerificationFailed with all faults, EvidenceError for a folder that is no sealed run at all.
+    digest: str
+    compared: str = ""
+
+
+def verify(folder: Path, digest: str = "") -> Verified:
+    """Check a sealed run; where a digest is given, or the incident's journal lies beside the run, against that too.
+
+    Raises VerificationFailed with all faults, EvidenceError for a folder that is no sealed run at all, ParameterError
+    for what is no digest.
     """
+    if digest and not DIGEST.fullmatch(digest):
+        raise ParameterError(f"not a digest: {digest!r}. Give the 64 hex digits that were noted when the run was sealed.")
     if not folder.is_dir():
         raise EvidenceError(f"{folder}: no such folder. Give a run, such as reports/<id>/runs/<time>_<scenario>.")
-    if not (folder / "bagit.txt").is_file() and not (folder / "data").is_dir():
+    if not kind_of(folder / "bagit.txt") and kind_of(folder / "data") != FOLDER:
         raise EvidenceError(f"{folder}: not a sealed run (no bagit.txt and no data folder). Give a run, such as reports/<id>/runs/<time>_<scenario>.")
     found = bag.faults(folder)
-    found += item_faults(folder / "data" / "evidence")
-    if (path := folder / "data" / "journal.jsonl").is_file():
-        found += [f"data/{fault}" for fault in journal.faults(path)]
+    if kind_of(folder / "data") == FOLDER:
+        found += _faults_inside(folder / "data")
+    try:
+        sealed = sha256_of(folder / bag.TAG_MANIFEST)
+    except Unusable:
+        sealed = ""  # named above
+    compared = []
+    if digest and sealed:
+        compared.append("the digest given")
+        if sealed != digest.lower():
+            found.append(f"{bag.TAG_MANIFEST}: its digest is {sealed}, not the one given: sealed anew, or another run")
+    if sealed and (beside := journal_beside(folder)):
+        line, faults = _compare(beside, folder.resolve().name.removesuffix(".partial"), sealed)
+        found += faults
+        compared.append(f"the incident's journal, line {line}")
     if found:
         raise VerificationFailed(str(folder), list(dict.fromkeys(found)))
-    return sha256_of(folder / bag.TAG_MANIFEST)
+    return Verified(sealed, " and ".join(compared))
 
 
-def item_faults(folder: Path) -> list[str]:
+def journal_beside(folder: Path) -> Path | None:
+    """The journal of the incident in whose `runs/` the run lies; None where it lies elsewhere."""
+    runs = folder.resolve().parent
+    path = runs.parent / "journal.jsonl"
+    return path if runs.name == "runs" and (kind_of(path) or kind_of(runs.parent / "incident.toml")) else None
+
+
+def _compare(path: Path, run: str, digest: str) -> tuple[int, list[str]]:
+    """Compare a run's digest with the one noted when it was sealed: the line that noted it, and what is wrong."""
+    try:
+        noted = journal.noted_seal(path, run)
+    except EvidenceError as error:
+        return 0, [f"the incident's journal, which notes the digest of each run: {error}"]
+    if noted is None:
+        return 0, [f"{path}: the incident's journal does not know the run: cut off, or the run was sealed elsewhere"]
+    line, sealed = noted
+    faults = []
+    if sealed != digest:
+        faults.append(
+            f"{bag.TAG_MANIFEST}: its digest is {digest}, not {sealed}, which the incident's journal noted at sealing (line {line}): the run was sealed anew"
+        )
+    # The chain up to the line after it is what shows that the line is as it was written.
+    for fault in journal.faults(path):
+        if (match := LINE.match(fault)) and int(match[1]) <= line + 1:
+            faults.append(f"the incident's {fault}")
+    return line, faults
+
+
+def _faults_inside(data: Path) -> list[str]:
+    """What is wrong with the items, the journal and the descriptions in a run, whatever its manifests say."""
+    found = _item_faults(data / "evidence")
+    if kind_of(data / "journal.jsonl"):
+        found += [f"data/{fault}" for fault in journal.faults(data / "journal.jsonl")]
+    for name, read in (("run.json", read_facts), ("incident.toml", read_description)):
+        if kind_of(data / name):
+            try:
+                read(data / name)
+            except Unusable as error:
+                found.append(f"data/{name}: {error}")
+    return found
+
+
+def _item_faults(folder: Path) -> list[str]:
     """Items whose description does not give their name, or whose content is not what the description says."""
     found = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        name = f"data/evidence/{path.name}"
-        if not ITEM_NAME.fullmatch(path.name):
+    for path in sorted(folder.iterdir()) if kind_of(folder) == FOLDER else ():
+        name = f"data/evidence/{visible(path.name)}"
+        if ITEM_NAME.fullmatch(path.name):
+            found += [fault.at(name) for fault in item_faults(path)]
+        else:
             found.append(f"{name}: not an item")
-            continue
-        try:
-            item = read_item(path)
-        except EvidenceError as error:
-            found.append(f"{name}: {str(error).removeprefix(str(path))[1:]}")
-            continue
-        if hashlib.sha256((path / DESCRIPTION).read_bytes()).hexdigest()[:10] != path.name:
-            found.append(f"{name}/{DESCRIPTION}: changed (the item is named after its hash)")
-        if sha256_of(item.content) != item.sha256:
-            found.append(f"{name}/content: changed (its SHA-256 is not the one in {DESCRIPTION})")
-        if item.ledger.is_file() != bool(item.ledger_sha256):
-            found.append(f"{name}/{LEDGER}: {'added' if item.ledger.is_file() else 'missing'}")
-        elif item.ledger_sha256 and sha256_of(item.ledger) != item.ledger_sha256:
-            found.append(f"{name}/{LEDGER}: changed (its SHA-256 is not the one in {DESCRIPTION})")
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a run.json says that is needed to make the run again."""
+
+    notebook: str
+    parameters: Mapping[str, Any]
+    error: str
+
+
+def read_facts(path: Path) -> Facts:
+    """The facts of a run.json. Raises Unusable naming the field."""
+    fields = Fields(read_json(path))
+    parameters = fields.fields("parameters").data
+    for name, value in parameters.items():
+        if not isinstance(value, str | int | float):
+            raise Unusable(f"the field 'parameters.{visible(name)}' must be a text, a number, true or false")
+    fields.texts("cells_to_doubt", ())
+    return Facts(fields.text("notebook"), parameters, fields.text("error"))

@@ -15,8 +15,8 @@ from typing import Any
 
 from incident_kit.logs.formats import FIELDS, Format
 from incident_kit.logs.recognise import Recognition
+from incident_kit.logs.sql import quoted, quoted_name
 from incident_kit.logs.times import Zones, instant_sql, zoned_sql
-from incident_kit.model.source import Source
 
 # The canonical columns of a record, in the order of `parse`. Absent is null.
 COLUMNS: Mapping[str, str] = {
@@ -104,13 +104,16 @@ REQUEST_IN_TEXT = r"^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (/\S*) (?:HTTP/[\d
 FIRST = "<the first layer>"
 
 
-def in_place_select(
-    recognition: Recognition, lines: str, objects: str, source: Source, dependencies: Sequence[Dependency], needed: Set[str], first_record_line: int
-) -> str:  # fmt: skip
-    """The SELECT that reads one-line records in place; `lines` gives `line`, `raw` and `next`.
+# What each line of a relation says besides its text: where it stands, and on which line the first record of its file does.
+PLACE = "source, item, file, first_record"
+
+
+def in_place_select(recognition: Recognition, lines: str, objects: str, dependencies: Sequence[Dependency], needed: Set[str]) -> str:
+    """The SELECT that reads one-line records in place; `lines` gives PLACE, `line`, `raw` and `next`.
 
     Most lines are of the first format; each other one reads what those before it leave. `objects`, if not empty, reads the
-    finished requests of the first format without going through lines, for questions that ask for nothing else.
+    finished requests of the first format without going through lines, for questions that ask for nothing else: it gives
+    PLACE and the object `j`.
     """
     left = f"SELECT * FROM ({lines})"
     selects = []
@@ -121,10 +124,8 @@ def in_place_select(
             others = " OR ".join(is_line_of(other) for other in recognition.formats[1:])
             mine = f"{is_line_of(found)} OR NOT ({others})" if others else "true"
         relation = lines if mine == "true" else f"{left} WHERE {mine}"
-        selects.append(
-            plain_select(found, recognition.zones, relation, "" if place else objects, source, dependencies, needed, 0 if place else first_record_line)
-        )
-    names = ", ".join(["line", "class", "item", "file", *(quoted_name(name) for name in sorted(needed))])
+        selects.append(plain_select(found, recognition.zones, relation, "" if place else objects, dependencies, needed, main=not place))
+    names = ", ".join(["source", "line", "class", "item", "file", *(quoted_name(name) for name in sorted(needed))])
     return " UNION ALL ".join(f"SELECT {names} FROM ({select})" for select in selects)
 
 
@@ -139,10 +140,8 @@ def is_whole(found: Format) -> str:
     return f"{json_of('raw', quoted(json.dumps({'level': 'VARCHAR'})))} IS NOT NULL" if found.is_json else "true"
 
 
-def plain_select(
-    found: Format, zones: Zones, lines: str, objects: str, source: Source, dependencies: Sequence[Dependency], needed: Set[str], first_record_line: int
-) -> str:  # fmt: skip
-    """The SELECT that reads the lines of one format."""
+def plain_select(found: Format, zones: Zones, lines: str, objects: str, dependencies: Sequence[Dependency], needed: Set[str], *, main: bool) -> str:
+    """The SELECT that reads the lines of one format; the `main` one also has the lines that are of none."""
     if objects and found.request_columns:
         found = replace(found, columns={**found.columns, **found.request_columns})
     texts, parsed, known, broken = _json_texts(found) if found.is_json else _group_texts(found)
@@ -154,7 +153,7 @@ def plain_select(
         "mended": "j IS NOT NULL AND (contains(raw, '\\ud') OR contains(raw, '\\uD')) AND NOT json_valid(raw)" if found.is_json and not objects else "false",
         "class": "'record'"
         if objects
-        else f"CASE WHEN {known} THEN 'record' WHEN {broken} OR line < {first_record_line} THEN 'unparsed' ELSE 'continuation' END",
+        else f"CASE WHEN {known} THEN 'record' WHEN {broken}{' OR line < first_record' if main else ''} THEN 'unparsed' ELSE 'continuation' END",
     }
     if speaks(found):
         apart = {"spoken": f"regexp_extract(message_text, {quoted(REQUEST_IN_TEXT)}, ['method', 'url', 'status', 'took'])", **apart}
@@ -166,12 +165,12 @@ def plain_select(
     wanted = closure(needed | {"class"}, {**upper, **own, **apart})
     structure = json_structure(found, {name.removesuffix("_text") for name in wanted})
     if objects:  # of finished requests only, see `reading`
-        columns = ", ".join(f"{quoted_name(name)}: {quoted(sql_type(kind))}" for name, kind in structure.items())
-        body = f"SELECT NULL::BIGINT AS line, NULL::VARCHAR AS next, {FIRST} FROM {objects.replace('COLUMNS', columns)} AS j WHERE {present}"
+        columns = ", ".join(f"{quoted_name(name)}: '{sql_type(kind)}'" for name, kind in structure.items())
+        body = f"SELECT {PLACE}, NULL::BIGINT AS line, NULL::VARCHAR AS next, {FIRST} FROM ({objects.replace('COLUMNS', columns)}) WHERE {present}"
     else:
         j = parsed.replace("STRUCTURE", quoted(json.dumps(structure)))
-        body = f"SELECT line, next, {FIRST} FROM (SELECT *, {j} AS j FROM ({taken_apart(found, lines)}))"
-    return layers(body, {**{f"{field}_text": text for field, text in texts.items()}, **apart}, own, upper, wanted, source)
+        body = f"SELECT {PLACE}, line, next, {FIRST} FROM (SELECT *, {j} AS j FROM ({taken_apart(found, lines)}))"
+    return layers(body, {**{f"{field}_text": text for field, text in texts.items()}, **apart}, own, upper, wanted)
 
 
 def sql_type(kind: Any) -> str:
@@ -179,7 +178,7 @@ def sql_type(kind: Any) -> str:
     return "STRUCT(" + ", ".join(f"{quoted_name(name)} {sql_type(inner)}" for name, inner in kind.items()) + ")" if isinstance(kind, dict) else str(kind)
 
 
-def laid_select(recognition: Recognition, lines: str, source: Source, dependencies: Sequence[Dependency], needed: Set[str]) -> str:
+def laid_select(recognition: Recognition, lines: str, dependencies: Sequence[Dependency], needed: Set[str]) -> str:
     """The SELECT that reads the working copy of a log that was laid out (see `layout`)."""
     fields = sorted(FIELDS - {"inner", "partial", "stream", "priority"})
     first = {
@@ -192,17 +191,17 @@ def laid_select(recognition: Recognition, lines: str, source: Source, dependenci
     wanted = closure(needed | {"class"}, {**upper, **own})
     structure = dict.fromkeys(fields, "VARCHAR") | {"ts_raw": "VARCHAR", "zoned": "BOOLEAN", "request": "BOOLEAN", "format": "VARCHAR"}
     j = f"CASE WHEN starts_with(raw, '{{') THEN {json_of('raw', quoted(json.dumps(structure)))} END"
-    body = f"SELECT line, NULL::VARCHAR AS next, {FIRST} FROM (SELECT line, raw, {j} AS j FROM ({lines}))"
-    return layers(body, first, own, upper, wanted, source)
+    body = f"SELECT {PLACE}, line, NULL::VARCHAR AS next, {FIRST} FROM (SELECT {PLACE}, line, raw, {j} AS j FROM ({lines}))"
+    return layers(body, first, own, upper, wanted)
 
 
-def layers(body: str, first: Mapping[str, str], own: Mapping[str, str], upper: Mapping[str, str], wanted: Set[str], source: Source) -> str:
+def layers(body: str, first: Mapping[str, str], own: Mapping[str, str], upper: Mapping[str, str], wanted: Set[str]) -> str:
     """The three layers put together, of what is wanted; `body` has a place for the first one."""
     texts = {**{f"{field}_text": "NULL::VARCHAR" for field in FIELDS}, **first}
     lowest = body.replace(FIRST, ", ".join(f"{expression} AS {name}" for name, expression in texts.items() if name in wanted))
     second = [f"{expression} AS {name}" for name, expression in own.items() if name in wanted]
     third = [f"{expression} AS {name}" for name, expression in upper.items() if name in wanted]
-    return f"SELECT *, {quoted(source.id)} AS item, {quoted(source.origin)} AS file{_more(third)} FROM (SELECT *{_more(second)} FROM ({lowest}))"
+    return f"SELECT *{_more(third)} FROM (SELECT *{_more(second)} FROM ({lowest}))"
 
 
 def _more(expressions: Sequence[str]) -> str:
@@ -284,9 +283,9 @@ def _json_texts(found: Format) -> tuple[dict[str, str], str, str, str]:
 
 
 def _group_texts(found: Format) -> tuple[dict[str, str], str, str, str]:
-    groups = list(re.compile(found.pattern).groupindex)
+    groups = found.groups
     key = "ts" if "ts" in groups else groups[0]
-    listed = ", ".join(map(quoted, numbered_groups(found.pattern)))
+    listed = ", ".join(map(quoted, found.numbered_groups))
     extracted = f"regexp_extract(raw, {quoted(found.pattern)}, [{listed}])"
     known = f"coalesce(j.{key}, '') <> ''"
     if not found.quick:
@@ -305,16 +304,9 @@ def taken_apart(found: Format, lines: str) -> str:
     return f"SELECT *, coalesce({found.quick['when']}, false) AS quick FROM (SELECT *{parts} FROM ({split}))"
 
 
-def numbered_groups(pattern: str) -> list[str]:
-    """The names of a pattern's groups in their order; DuckDB wants one for each."""
-    compiled = re.compile(pattern)
-    names = {number: name for name, number in compiled.groupindex.items()}
-    return [names.get(number, f"unnamed_{number}") for number in range(1, compiled.groups + 1)]
-
-
 def _has(name: str, found: Format, texts: Mapping[str, str]) -> str:
     """The field, or the path in a JSON object, that a finished request has."""
-    return texts[name] if name in found.fields else "j." + ".".join(map(quoted_name, name.split("/")))
+    return texts[name] if name in found.fields else member("j", name)
 
 
 def json_of(text: str, structure: str) -> str:
@@ -351,11 +343,9 @@ def json_field(paths: Sequence[str], whole: Set[str]) -> str:
     for path in paths:
         top, _, deeper = path.partition("/")
         if deeper and top in whole:
-            found.append(
-                f"CASE WHEN left(j.{quoted_name(top)}, 1) IN ('{{', '[') THEN TRY(json_extract_string(j.{quoted_name(top)}, {quoted('/' + deeper)})) END"
-            )
+            found.append(f"CASE WHEN left({member('j', top)}, 1) IN ('{{', '[') THEN TRY(json_extract_string({member('j', top)}, {quoted('/' + deeper)})) END")
         else:
-            found.append("j." + ".".join(map(quoted_name, path.split("/"))))
+            found.append(member("j", path))
     return f"coalesce({', '.join(found)})" if found else "NULL::VARCHAR"
 
 
@@ -444,17 +434,14 @@ def meaningful_line(text: str) -> str:
     return f"CASE WHEN starts_with({text}, '\nInvalid `') THEN {last} ELSE split_part(ltrim({text}, '\n '), '\n', 1) END"
 
 
-def no_format_select(lines: str, source: Source) -> str:
+def no_format_select(lines: str) -> str:
     """The SELECT for a source of no known format: every line is unparsed, and none is lost."""
     nulls = ", ".join(f"NULL::{kind} AS {quoted_name(column)}" for column, kind in TYPES.items())
-    return f"SELECT line, 'unparsed' AS class, {quoted(source.id)} AS item, {quoted(source.origin)} AS file, {nulls} FROM ({lines})"
+    return f"SELECT source, line, 'unparsed' AS class, item, file, {nulls} FROM ({lines})"
 
 
-def quoted(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def quoted_name(name: str) -> str:
-    """A name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
+def member(struct: str, path: str) -> str:
+    """The value at a path (`a/b` is nesting) of a struct."""
+    for step in path.split("/"):
+        struct = f"struct_extract({struct}, {quoted(step)})"
+    return struct

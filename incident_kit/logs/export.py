@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from incident_kit.logs.accounting import Account
-from incident_kit.logs.columns import COLUMNS, TYPES, Dependency, quoted, quoted_name
+from incident_kit.logs.columns import COLUMNS, TYPES, Dependency
 from incident_kit.logs.reading import read
 from incident_kit.logs.slices import open_log
+from incident_kit.logs.sql import quoted, quoted_name
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window, iso
@@ -69,12 +70,13 @@ def _write_csv(rows: Iterable[Row], out: TextIO) -> None:
 
 
 def _write_parquet(rows: Iterable[Row], out: TextIO) -> None:
-    import duckdb
     import pandas as pd
+
+    from incident_kit.logs.engine import connect_for_writing
 
     types = {name: "BIGINT" if name in ("line", "offset") else TYPES.get(name, "VARCHAR") for name in COLUMNS} | {"ts": "TIMESTAMPTZ"}
     waiting = iter(rows)
-    with tempfile.TemporaryDirectory(prefix="incident-kit-") as folder, duckdb.connect(str(Path(folder) / "records.db")) as connection:
+    with tempfile.TemporaryDirectory(prefix="incident-kit-") as folder, connect_for_writing(Path(folder)) as connection:
         columns = ", ".join(f"{quoted_name(name)} {kind}" for name, kind in types.items())
         connection.execute(f"CREATE TABLE records ({columns})")
         while chunk := list(islice(waiting, STEP)):

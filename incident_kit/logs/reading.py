@@ -15,22 +15,23 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from incident_kit.errors import ParameterError
 from incident_kit.logs.accounting import Account, Accounting, silences
 from incident_kit.logs.archives import TextReader
-from incident_kit.logs.columns import COLUMNS, TYPES, Dependency, in_place_select, is_line_of, is_whole, laid_select, no_format_select, quoted
-from incident_kit.logs.formats import as_object
+from incident_kit.logs.columns import COLUMNS, PLACE, TYPES, Dependency, in_place_select, is_line_of, is_whole, laid_select, no_format_select
+from incident_kit.logs.formats import all_formats, as_object
 from incident_kit.logs.raw import RawLines
 from incident_kit.logs.ready import Readable, glance, make_ready, single_lines
 from incident_kit.logs.recognise import decoded, unwrap
 from incident_kit.logs.scan import HEAD_LINES, clean_lines
 from incident_kit.logs.shown import Shown
+from incident_kit.logs.sql import quoted
 from incident_kit.logs.times import hours_twice
 from incident_kit.model.finding import Line
 from incident_kit.model.markup import escape, period
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
 
 QUERIES = Path(__file__).parent / "queries"
 IN_MEMORY_BYTES = 128 << 20
+MOST_READ_IN_PLACE = 64  # sources; the SQL of each is long, so more are read into tables first
 VIEWS = ("requests", "calls")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_KEPT = 10_000  # rows of an answer
 EVERY_COLUMN = f"SELECT {', '.join(TYPES)} FROM lines"
 
@@ -59,7 +62,8 @@ class Records:
     """
 
     def __init__(self, sources: Sequence[Source], window: Window | None, dependencies: Sequence[Dependency], only: frozenset[str]) -> None:
-        import duckdb  # here, because commands that only start a kernel import this module and read nothing
+        # Here, because commands that only start a kernel import this module and read nothing.
+        from incident_kit.logs.engine import EvidenceFiles, connect
 
         self.sources = tuple(sources)
         self.window = window
@@ -68,24 +72,17 @@ class Records:
         self._shown = Shown(sources[0].redaction if sources else REDACTION)
         self._scratch = tempfile.TemporaryDirectory(prefix="incident-kit-")
         scratch = Path(self._scratch.name)
-        size_bytes = sum(source.path.stat().st_size for source in self.sources)
-        first = [glance(source) if size_bytes > IN_MEMORY_BYTES else None for source in self.sources]
+        self._files = EvidenceFiles()
+        large = sum(source.path.stat().st_size for source in self.sources) > IN_MEMORY_BYTES
+        few = len(self.sources) <= MOST_READ_IN_PLACE
+        first = [glance(source, self._files) if large and few else None for source in self.sources]
         self._looking = ThreadPoolExecutor(1)
         self._promised: dict[int, Future[Readable]] = {
-            number: self._looking.submit(make_ready, self.sources[number], scratch) for number, readable in enumerate(first) if readable
+            number: self._looking.submit(make_ready, self.sources[number], scratch, self._files) for number, readable in enumerate(first) if readable
         }
-        self._readable = [readable or make_ready(self.sources[number], scratch) for number, readable in enumerate(first)]
-        self._connection = duckdb.connect(
-            config={
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-                "temp_directory": str(scratch / "spill"),
-            }
-        )
-        self._connection.execute("SET TimeZone = 'UTC'")
-        # It moves conditions below the layers of `columns` and then computes what they are made of once for each: three times the work.
-        self._connection.execute("SET disabled_optimizers = 'filter_pushdown'")
-        self._small = sum(readable.scan.text_bytes for readable in self._readable) <= IN_MEMORY_BYTES
+        self._readable = [readable or make_ready(self.sources[number], scratch, self._files) for number, readable in enumerate(first)]
+        self._connection = connect(self._files, scratch)
+        self._small = not few or sum(readable.scan.text_bytes for readable in self._readable) <= IN_MEMORY_BYTES
         self._accounts: Accounting | None = None
         # Each question is a pass over the logs; checks, course and charts ask the same ones.
         self._answered: dict[str, list[dict[str, Any]]] = {}
@@ -145,7 +142,9 @@ class Records:
         records.frame("status >= 500 AND route LIKE '%/sim/%'")
         """
         columns = ", ".join(f'"{column}"' for column in COLUMNS if column != "offset")
-        statement = f"SELECT {columns} FROM records WHERE {where} ORDER BY ts, file, line"
+        from incident_kit.logs.engine import only_select
+
+        statement = only_select(self._connection, f"SELECT {columns} FROM records WHERE {where} ORDER BY ts, file, line")
         self._settle()
         self._provide(statement)
         return self._shown.frame(self._connection.execute(statement).df())
@@ -169,10 +168,9 @@ class Records:
 
         records.sql("SELECT route, count(*) AS n FROM requests WHERE status = $status GROUP BY route ORDER BY n DESC", status=503)
         """
-        import duckdb
+        from incident_kit.logs.engine import only_select
 
-        if [each.type for each in self._connection.extract_statements(statement)] != [duckdb.StatementType.SELECT]:
-            raise ParameterError(f"records are only read here: write one SELECT, not {statement!r}.")
+        only_select(self._connection, statement)
         self._settle()
         self._provide(EVERY_COLUMN)  # a star, or a name in capitals, would be missed among those a statement mentions
         return self._shown.frame(self._connection.execute(statement, parameters).df())
@@ -185,7 +183,10 @@ class Records:
         records.zoom("09:53").lines("status >= 500")
         """
         title = "concat_ws(' ', strftime(ts, '%H:%M:%S.%g'), level, logger, route, status, message)"
-        rows = self._rows(f"SELECT item, line, {title} AS title, count(*) OVER () AS n FROM records WHERE {where} ORDER BY ts, item, line LIMIT {int(most)}")
+        from incident_kit.logs.engine import only_select
+
+        chosen = f"SELECT item, line, {title} AS title, count(*) OVER () AS n FROM records WHERE {where} ORDER BY ts, item, line LIMIT {int(most)}"
+        rows = self._rows(only_select(self._connection, chosen))
         titles = {Line(row["item"], row["line"]): row["title"] for row in rows}
         cited = (Line(line.item, line.line + step) for line in titles for step in range(-around, around + 1))
         return RawLines(self.raw_lines(cited), titles, rows[0]["n"] if rows else 0)
@@ -200,10 +201,10 @@ class Records:
         for line in cited:
             wanted.setdefault(line.item, set()).add(line.line)
         found: dict[Line, tuple[str, int]] = {}
-        for readable in self._readable:
+        for place, readable in enumerate(self._readable):
             item, numbers, at = readable.source.id, wanted.get(readable.source.id, set()), readable.source.offset_bytes
             if numbers and self._small and readable.lines_are_raw:
-                lengths = f"SELECT line, raw, sum(strlen(raw) + 1) OVER (ORDER BY line) - strlen(raw) - 1 AS before FROM ({self._raw(readable)})"
+                lengths = f"SELECT line, raw, sum(strlen(raw) + 1) OVER (ORDER BY line) - strlen(raw) - 1 AS before FROM ({self._raw(place)})"
                 chosen = f"SELECT line, raw, before FROM ({lengths}) WHERE line IN ({', '.join(map(str, numbers))})"
                 rows = self._connection.execute(chosen).fetchall()
                 found |= {Line(item, line): (self._shown(raw or ""), at + int(before or 0)) for line, raw, before in rows}
@@ -305,15 +306,17 @@ class Records:
         """The relations: `lines` (a table, or a view made for each question), `repeated`, `records`, `requests`, `calls`."""
         self._answered.clear()
         run = self._connection.execute
-        if self._small:  # unpacked and split once, however often it is asked
-            for number, readable in enumerate(self._readable):
-                run(f"CREATE TEMP TABLE raw_{number} AS {readable.lines}")
-        self._first_lines = {readable.path: self._first_record_line(readable) for readable in self._readable}
+        self._alike = self._read_into_tables() if self._small else [[number] for number in range(len(self._readable))]
+        self._first_lines = [self._first_record_line(number) for number in range(len(self._readable))]
+        run("CREATE OR REPLACE TEMP TABLE places (source INTEGER, item VARCHAR, file VARCHAR, first_record BIGINT)")
+        standing = [(number, source.id, source.origin, self._first_lines[number]) for number, source in enumerate(self.sources)]
+        if standing:
+            self._connection.executemany("INSERT INTO places VALUES ($1, $2, $3, $4)", standing)
         if self._small:
             asked = self._only if len(self.sources) > 1 else self._only - {"twin"}
             run(f"CREATE TEMP TABLE lines AS {self._lines(asked)}")
-        since, until = (quoted(bound.replace(tzinfo=None).isoformat(" ")) for bound in _bounds(self.window))
-        within = f"(ts IS NULL OR (ts >= TIMESTAMP {since} AND ts < TIMESTAMP {until}))" if self.window else "true"
+        since, until = (f"make_timestamp({(bound - EPOCH) // timedelta(microseconds=1)})" for bound in _bounds(self.window))
+        within = f"(ts IS NULL OR (ts >= {since} AND ts < {until}))" if self.window else "true"
         # Two files may hold the same record (error.log beside combined.log): the larger file keeps it.
         repeated = "SELECT 0 AS source, 0 AS line WHERE false"
         if len(self.sources) > 1:
@@ -345,7 +348,6 @@ class Records:
         if used == ["requests"]:
             needed.discard("duration_us")  # the view has `request_us` in its place
         only_requests = used == ["requests"] and not any(mentions(statement, name) for name in ("line", "lines", "placed", "records"))
-        self._connection.execute(f"SET preserve_insertion_order = {str(not only_requests).lower()}")  # line numbers need the order
         self._connection.execute(f"CREATE OR REPLACE TEMP VIEW lines AS {self._lines(frozenset(needed), only_requests)}")
         for view in self._views:
             self._connection.execute(view)
@@ -355,36 +357,61 @@ class Records:
         columns = ", ".join(f'"{name}"' if name in needed else f'NULL::{kind} AS "{name}"' for name, kind in TYPES.items())
         if not self._readable:
             nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in TYPES.items())
-            return f"SELECT 0::TINYINT AS source, 0::BIGINT AS line, '' AS class, '' AS item, '' AS file, {nothing} WHERE false"
+            return f"SELECT 0 AS source, 0::BIGINT AS line, '' AS class, '' AS item, '' AS file, {nothing} WHERE false"
         return " UNION ALL ".join(
-            f"SELECT {number}::TINYINT AS source, line, class, item, file, {columns} FROM ({self._select(readable, needed, only_requests)})" for number, readable in enumerate(self._readable)
-        )  # fmt: skip
+            f"SELECT source, line, class, item, file, {columns} FROM ({self._select(numbers, needed, only_requests)})" for numbers in self._alike
+        )
 
-    def _raw(self, readable: Readable) -> str:
-        return f"FROM raw_{self._readable.index(readable)}" if self._small else readable.lines
+    def _read_into_tables(self) -> list[list[int]]:
+        """The lines of sources that are read alike into one table each, unpacked and split once however often they are asked; which those are."""
+        alike: dict[tuple[object, ...], list[int]] = {}
+        for number, readable in enumerate(self._readable):
+            found = readable.recognition
+            alike.setdefault((found.formats, found.wrappers, replace(found.zones, written=None), readable.laid_out), []).append(number)
+        for table, numbers in enumerate(alike.values()):
+            self._connection.execute(f"CREATE TEMP TABLE raw_{table} (source INTEGER, line BIGINT, raw VARCHAR, next VARCHAR)")
+            for number in numbers:
+                self._connection.execute(f"INSERT INTO raw_{table} SELECT {number}, line, raw, next FROM ({self._readable[number].lines})")
+        return list(alike.values())
 
-    def _select(self, readable: Readable, needed: frozenset[str], only_requests: bool) -> str:
-        lines = self._raw(readable)
+    def _raw(self, number: int) -> str:
+        """The lines of one source: `line`, `raw`, `next`."""
+        if not self._small:
+            return self._readable[number].lines
+        table = next(table for table, numbers in enumerate(self._alike) if number in numbers)
+        return f"SELECT line, raw, next FROM raw_{table} WHERE source = {number}"
+
+    def _select(self, numbers: list[int], needed: frozenset[str], only_requests: bool) -> str:
+        """The SELECT of the columns of sources that are read alike; of only one where they are read in place."""
+        readable = self._readable[numbers[0]]
+        formats = readable.recognition.formats
+        if self._small:
+            lines, objects = f"SELECT {PLACE}, line, raw, next FROM raw_{self._alike.index(numbers)} JOIN places USING (source)", ""
+        else:
+            source, asks = readable.source, only_requests and not readable.laid_out and bool(formats)
+            first = 0 if asks else self._first_lines[numbers[0]]
+            place = f"{numbers[0]} AS source, {quoted(source.id)} AS item, {quoted(source.origin)} AS file, {first} AS first_record"
+            lines = f"SELECT {place}, line, raw, next FROM ({readable.unnumbered if asks else readable.lines})"
+            # The names of a format's keys stand in its SQL as names of columns, so only formats of ours are read so.
+            by_object = asks and formats[0].request_has and formats[0] in all_formats() and formats[0].is_json and not readable.scan.packing
+            objects = f"SELECT {place}, j FROM {readable.objects} AS j" if by_object else ""
         if readable.laid_out:
-            return laid_select(readable.recognition, lines, readable.source, self._dependencies, needed)
-        first = self._first_lines[readable.path]
-        if not readable.recognition.formats:
-            return no_format_select(lines, readable.source)
-        if only_requests:
-            lines, first = readable.unnumbered, 0
-        objects = readable.objects if only_requests and readable.recognition.formats[0].is_json and readable.recognition.formats[0].request_has else ""
-        return in_place_select(readable.recognition, lines, objects, readable.source, self._dependencies, needed, first)
+            return laid_select(readable.recognition, lines, self._dependencies, needed)
+        if not formats:
+            return no_format_select(lines)
+        return in_place_select(readable.recognition, lines, objects, self._dependencies, needed)
 
-    def _first_record_line(self, readable: Readable) -> int:
+    def _first_record_line(self, number: int) -> int:
         """The first line that is a record: lines before it go on from nothing."""
+        readable = self._readable[number]
         if not readable.recognition.formats or readable.laid_out:
             return 0
-        for number, line in enumerate(readable.scan.sample[:HEAD_LINES], start=1):  # mostly the very first, which spares a query
+        for place, line in enumerate(readable.scan.sample[:HEAD_LINES], start=1):  # mostly the very first, which spares a query
             text = unwrap(decoded(line), (), ()).text
             if any(as_object(text) is not None if form.is_json else form.read(text) is not None for form in readable.recognition.formats):
-                return number
+                return place
         begins = " OR ".join(f"({is_line_of(each)} AND {is_whole(each)})" for each in readable.recognition.formats)
-        row = self._connection.execute(f"SELECT line FROM ({self._raw(readable)}) WHERE {begins} LIMIT 1").fetchone()
+        row = self._connection.execute(f"SELECT line FROM ({self._raw(number)}) WHERE {begins} LIMIT 1").fetchone()
         return row[0] if row else 0
 
 

@@ -8,15 +8,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from incident_kit.logs.archives import TextReader, packing_of, whole_lines
-from incident_kit.logs.columns import ANSI_ESCAPE, quoted
+from incident_kit.logs.columns import ANSI_ESCAPE
 from incident_kit.logs.formats import own_formats
 from incident_kit.logs.layout import lay_out
 from incident_kit.logs.recognise import Recognition, recognise
 from incident_kit.logs.scan import Scan, clean_lines, sample_of, scan
+from incident_kit.logs.sql import quoted
 from incident_kit.logs.times import Zones
 from incident_kit.model.source import Source
+
+if TYPE_CHECKING:
+    from incident_kit.logs.engine import EvidenceFiles
 
 LONGEST_LINE_BYTES = 16 << 20  # of a log that has not been scanned yet
 BUFFER_BYTES = 32 << 20  # DuckDB would take sixteen times the longest line
@@ -24,19 +29,19 @@ BUFFER_BYTES = 32 << 20  # DuckDB would take sixteen times the longest line
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Readable:
-    """A source made ready: what is known of it, and the file DuckDB reads, which is the source itself or a working copy."""
+    """A source made ready: what is known of it, and the address of what DuckDB reads: the source itself or a working copy."""
 
     source: Source
     scan: Scan
     recognition: Recognition
-    path: Path
+    address: str
     laid_out: bool
     cleaned: Mapping[str, int]
 
     def reads_like(self, other: Readable) -> bool:
         """Whether what was read by this one is what the other one would have read."""
         mine, theirs = self.scan, other.scan
-        return (self.path, self.recognition, mine.has_escapes) == (other.path, other.recognition, theirs.has_escapes)
+        return (self.address, self.recognition, mine.has_escapes) == (other.address, other.recognition, theirs.has_escapes)
 
     @property
     def lines(self) -> str:
@@ -64,30 +69,30 @@ class Readable:
     def _file(self) -> str:
         longest = self.scan.longest_line_bytes * (3 if self.laid_out else 1)
         return (
-            f"read_csv({quoted(str(self.path))}, "
+            f"read_csv({quoted(self.address)}, "
             "columns = {'raw': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false, auto_detect = false, new_line = '\\n', "
-            f"max_line_size = {longest}, buffer_size = {max(BUFFER_BYTES, 2 * longest)}, compression = '{self._packing}')"
+            f"max_line_size = {longest}, buffer_size = {max(BUFFER_BYTES, 2 * longest)}, compression = 'none')"
         )
 
     @property
     def objects(self) -> str:
         """Its JSON objects, read without going through lines; what is no object is left out. COLUMNS stands for their types."""
         longest = max(self.scan.longest_line_bytes, 16 << 20)
-        return f"read_ndjson({quoted(str(self.path))}, ignore_errors = true, columns = {{COLUMNS}}, maximum_object_size = {longest}, compression = '{self._packing}')"
-
-    @property
-    def _packing(self) -> str:
-        return {"gzip": "gzip", "zstd": "zstd"}.get(self.scan.packing, "none") if self.path == self.source.path else "none"
+        return f"read_ndjson({quoted(self.address)}, ignore_errors = true, columns = {{COLUMNS}}, maximum_object_size = {longest}, compression = 'none')"
 
 
-def make_ready(source: Source, scratch: Path) -> Readable:
-    """Scan and recognise a source, and write a working copy into the folder `scratch` if it cannot be read in place."""
+def make_ready(source: Source, scratch: Path, files: EvidenceFiles) -> Readable:
+    """Scan and recognise a source, and write a working copy into the folder `scratch` if it cannot be read in place.
+
+    `files` learns of what is to be read.
+    """
     seen = scan(source.path)
-    found = recognise(seen.sample, zones_of(source), own_formats(source.unsaid.formats))
+    found = recognise(seen.sample, zones_of(source), own_formats(source.unsaid.formats, f"{source.origin}: formats"))
     plain = found.is_plain or not (found.formats or found.wrappers)
     plain = plain and not (found.formats and not found.formats[0].is_json and seen.sample[0].startswith(codecs.BOM_UTF8))
-    if plain and seen.clean and not seen.damage and seen.packing in ("", "gzip", "zstd"):
-        return Readable(source, seen, found, source.path, False, {})
+    if plain and seen.clean and not seen.damage:
+        address = files.add(source.path, seen.text_bytes if seen.packing else None)
+        return Readable(source, seen, found, address, False, {})
     counts: Counter[str] = Counter()
     copy = scratch / f"{len(list(scratch.iterdir()))}.log"
     # journald's export counts bytes, NULs too
@@ -98,10 +103,10 @@ def make_ready(source: Source, scratch: Path) -> Readable:
         else:
             ends = b" " if any(line.endswith(b"\r") for line in seen.sample) else b""  # what cleaning made of CR LF
             lay_out((line.removesuffix(ends) for line in single_lines(pieces)), found, out)
-    return Readable(source, seen, found, copy, not plain, dict(sorted(counts.items())))
+    return Readable(source, seen, found, files.add(copy), not plain, dict(sorted(counts.items())))
 
 
-def glance(source: Source) -> Readable | None:
+def glance(source: Source, files: EvidenceFiles) -> Readable | None:
     """A source as its look from afar promises: plain, clean, of one format. None if not even that.
 
     Reading may begin with it while `make_ready` looks at every byte.
@@ -111,9 +116,9 @@ def glance(source: Source) -> Readable | None:
     size = source.path.stat().st_size
     with open(source.path, "rb") as file:
         lines = sample_of(file.fileno(), size)
-    found = recognise(lines, zones_of(source), own_formats(source.unsaid.formats))
+    found = recognise(lines, zones_of(source), own_formats(source.unsaid.formats, f"{source.origin}: formats"))
     seen = Scan("", size, size, LONGEST_LINE_BYTES, has_escapes=any(b"\x1b" in line for line in lines), ends_with_newline=True, clean=True, sample=tuple(lines))
-    return Readable(source, seen, found, source.path, False, {}) if found.is_plain else None
+    return Readable(source, seen, found, files.add(source.path), False, {}) if found.is_plain else None
 
 
 def zones_of(source: Source) -> Zones:

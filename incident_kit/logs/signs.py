@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from incident_kit.logs.columns import quoted
 from incident_kit.logs.reading import Records
+from incident_kit.logs.sql import quoted
 from incident_kit.model.finding import Line
 
 

@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo
 
+from incident_kit.logs.sql import quoted
+
 SECONDS_BELOW, MILLISECONDS_BELOW, MICROSECONDS_BELOW = 10**11, 10**14, 10**17
 NUMBER = re.compile(r"-?\d{1,19}(?:\.\d{1,9})?", re.ASCII)
 # Abbreviations that mean one zone only. CST, IST and BST mean several: a time that names one of them stays undated.
@@ -249,7 +251,7 @@ def hours_twice(zone: str, first: datetime, last: datetime) -> list[datetime]:
 def _placed_sql(naive: str, zones: Zones) -> str:
     if zones.name == "UTC":
         return f"({naive})"
-    return f"CAST(timezone('{zones.name}', {naive}) AS TIMESTAMP)"
+    return f"CAST(timezone({quoted(zones.name)}, {naive}) AS TIMESTAMP)"
 
 
 @cache

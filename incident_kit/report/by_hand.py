@@ -10,8 +10,10 @@ from typing import Any
 
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident, load
+from incident_kit.evidence.item import Item
 from incident_kit.evidence.journal import entries
-from incident_kit.evidence.store import RECORDED, Evidence, Item, open_evidence
+from incident_kit.evidence.store import RECORDED, Evidence, open_evidence
+from incident_kit.evidence.untrusted import FOLDER, Fields, Unusable, kind_of, parse_json, read_plain
 from incident_kit.model.times import iso, parse_iso
 from incident_kit.report.executed import doubts, session_of
 from incident_kit.report.notebook import cells_digest, defaults_of, read_notebook
@@ -44,13 +46,14 @@ def seal_work(folder: Path, name: str = "") -> Run:
     given = parameters_in(notebook)
     items = open_evidence(RECORDED if given.get("evidence") == RECORDED else folder / str(given.get("evidence", ".."))).items()
     read = [item for item in items if parse_iso(item.asked_at).timestamp() <= written]
+    made = _results_in(results)
     partial = begin(incident, path.stem)
     data = partial / "data"
     evidence = Evidence(data / "evidence")
     evidence.adopt(read)
     snapshot(incident, load_runbook(given.get("runbook_folder", "")), data)
     shutil.copy2(path, data / "notebook.ipynb")
-    for result in (result for pattern in COMPARED for result in results.glob(pattern)):
+    for result in made:
         target = data / result.relative_to(results)
         target.parent.mkdir(exist_ok=True)
         shutil.copy2(result, target)
@@ -62,6 +65,25 @@ def seal_work(folder: Path, name: str = "") -> Run:
         "cells_to_doubt": [*doubts(notebook, session.ran), *_later([item for item in items if item not in read and not item.secret], incident, written)],
     }  # fmt: skip
     return seal(incident, partial, facts)
+
+
+def _results_in(folder: Path) -> list[Path]:
+    """The results of a notebook that was run, looked at before they are sealed: a work folder may be a stranger's. Raises EvidenceError."""
+    found = [result for pattern in COMPARED for result in folder.glob(pattern)]
+    for path in found:
+        try:
+            if kind_of(path.parent) != FOLDER:
+                raise Unusable(f"its folder is {kind_of(path.parent)}")
+            text = read_plain(path)
+            for part in [text] if path.suffix == ".json" else text.removesuffix(b"\n").split(b"\n") if path.suffix == ".jsonl" and text else []:
+                parse_json(part)
+            if path.name == FINDINGS:
+                for finding in Fields({"findings": parse_json(text)}).list_of_fields("findings"):
+                    for field in ("verdict", "title", "statement", "reason"):
+                        finding.text(field)
+        except Unusable as error:
+            raise EvidenceError(f"{path}: not a result of a notebook ({error}). Run All, save, and seal again.") from None
+    return found
 
 
 def _later(items: Sequence[Item], incident: Incident, written: float) -> list[str]:

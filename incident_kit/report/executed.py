@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from incident_kit.errors import EvidenceError
+from incident_kit.evidence.untrusted import Fields, read_json
 from incident_kit.model.redaction import redact
 
 FOLDER = ".executed"
@@ -75,7 +77,10 @@ def session_of(notebook: Any, folder: Path) -> Session:
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     sessions = []
     for path in sorted((folder / FOLDER).glob("*.json")):
-        ran = {int(number): text for number, text in json.loads(path.read_text(encoding="utf-8")).items()}
+        try:
+            ran = {int(number): str(text) for number, text in Fields(read_json(path)).data.items()}
+        except ValueError as error:
+            raise EvidenceError(f"{path}: not what a kernel kept ({error}). Move the file away; the report says then that it was not kept.") from None
         sessions.append(Session(ran, path.stat().st_mtime))
 
     def agreeing(session: Session) -> int:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from incident_kit import places
-from incident_kit.errors import ParameterError, RunbookError
+from incident_kit.errors import EvidenceError, ParameterError, RunbookError
+from incident_kit.evidence.untrusted import Fields, Unusable, read_plain
 from incident_kit.report.executed import COLLECT
 from incident_kit.runbook.data import Runbook
 
@@ -34,6 +35,7 @@ PRELOAD = (
     "__import__('threading').Thread(target=lambda: [__import__(name) for name in "
     "('duckdb', 'incident_kit.logs', 'incident_kit.runbook', 'incident_kit.report.page', 'incident_kit.report.results', 'incident_kit.timeline.charts')]).start()"
 )
+MOST_NOTEBOOK_BYTES = 256 << 20
 LONGEST_SOCKET_FOLDER = 75  # bytes; a socket's whole name may have 103 on some systems, and ours adds some twenty
 KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
 
@@ -48,10 +50,32 @@ class Parameter:
 
 
 def read_notebook(path: Path) -> Any:
-    """A notebook from its file, as nbformat reads it."""
+    """A notebook from its file, as nbformat reads it. Raises EvidenceError for what is none: a stranger may have made it."""
     import nbformat
 
-    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    try:
+        text = read_plain(path, MOST_NOTEBOOK_BYTES).decode("utf-8")
+        notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
+        cells = Fields(notebook).list_of_fields("cells")
+        for cell in cells:
+            cell.one_of("cell_type", ("code", "markdown", "raw"))
+            cell.text("source")
+            cell.fields("metadata").texts("tags", ())
+            for output in cell.list_of_fields("outputs"):
+                output.text("output_type")
+        if not cells:
+            raise Unusable("no cell in it")
+    except (
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        RecursionError,
+        nbformat.ValidationError,
+    ) as error:  # nbformat has no one way to say that it is none
+        told = str(error) if isinstance(error, Unusable) else f"{type(error).__name__}, says nbformat"
+        raise EvidenceError(f"{path}: not a notebook ({told}). Take it from where it was made, or make the run again.") from None
+    return notebook
 
 
 def notebook_of(book: Runbook, scenario_id: str) -> Path:

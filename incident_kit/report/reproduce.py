@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from pathlib import Path
 
 from incident_kit import places
 from incident_kit.errors import EvidenceError, NotReproduced
-from incident_kit.evidence.verify import verify
+from incident_kit.evidence.store import Evidence, open_evidence
+from incident_kit.evidence.untrusted import Unusable
+from incident_kit.evidence.verify import read_facts, verify
 from incident_kit.report.notebook import booting_kernel, cells_digest, execute, read_notebook
 from incident_kit.report.results import COMPARED
 from incident_kit.report.run import OUR_PARAMETERS
@@ -23,24 +24,27 @@ def reproduce(folder: Path, trust_notebook: bool = False) -> list[str]:
     """
     verify(folder)
     data = folder / "data"
-    facts = json.loads((data / "run.json").read_text(encoding="utf-8"))
+    try:
+        facts = read_facts(data / "run.json")
+    except Unusable as wrong:
+        raise EvidenceError(f"{data / 'run.json'}: {wrong}. Without it the run cannot be made again; take the run from where it was sealed.") from None
     theirs = data / "notebook.ipynb"
-    ours = places.notebooks() / Path(facts["notebook"]).name
-    if not trust_notebook and not (ours.is_file() and cells_digest(read_notebook(ours)) == cells_digest(read_notebook(theirs))):
+    ours, their_cells = places.notebooks() / Path(facts.notebook).name, cells_digest(read_notebook(theirs))
+    if not trust_notebook and not (ours.is_file() and cells_digest(read_notebook(ours)) == their_cells):
         raise EvidenceError(
             f"{theirs}: its cells are not those of the installed {ours.name} (another version, or worked on by hand). "
             "Look at the code, then add --trust-notebook to run it."
         )
     with tempfile.TemporaryDirectory(prefix="incident-kit-") as scratch:
         again = Path(scratch)
-        for name in ("evidence", "runbook"):
-            shutil.copytree(data / name, again / name)
+        Evidence(again / "evidence").adopt(open_evidence(data / "evidence").items())
+        shutil.copytree(data / "runbook", again / "runbook")
         if (data / "journal.jsonl").exists():
             shutil.copy2(data / "journal.jsonl", again)
         with booting_kernel(again) as kernel:
-            error = execute(theirs if trust_notebook else ours, again / "notebook.ipynb", {**facts["parameters"], **OUR_PARAMETERS}, again, kernel)
-        if error != facts["error"]:
-            raise NotReproduced(str(folder), [f"the notebook stopped with {error or 'no error'}; the run's with {facts['error'] or 'no error'}"])
+            error = execute(theirs if trust_notebook else ours, again / "notebook.ipynb", {**facts.parameters, **OUR_PARAMETERS}, again, kernel)
+        if error != facts.error:
+            raise NotReproduced(str(folder), [f"the notebook stopped with {error or 'no error'}; the run's with {facts.error or 'no error'}"])
         return compare(data, again, str(folder))
 
 

@@ -6,6 +6,7 @@ While it is made it is called `<utc>_<scenario>.partial`; the seal is its last a
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,8 +19,11 @@ from typing import Any
 from incident_kit import __version__
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence import bag, journal
+from incident_kit.evidence.copies import FOLDER_READ_ONLY, copy_files
 from incident_kit.evidence.incident import Incident
-from incident_kit.evidence.store import Evidence, Item
+from incident_kit.evidence.item import Item
+from incident_kit.evidence.store import Evidence
+from incident_kit.evidence.untrusted import Unusable, kind_of
 from incident_kit.model.answer import Status
 from incident_kit.model.times import Window, iso
 from incident_kit.report.notebook import booting_kernel, cells_digest, check_parameters, execute, notebook_of, read_notebook
@@ -52,7 +56,7 @@ class Run:
     @property
     def doubts(self) -> list[str]:
         """What is to doubt of a notebook worked on by hand: cells not run, run out of order, edited since."""
-        facts = json.loads((self.folder / "data" / "run.json").read_text(encoding="utf-8"))
+        facts = json.loads((self.folder / "data" / "run.json").read_text(encoding="utf-8"))  # we have just written it
         return [str(doubt) for doubt in facts.get("cells_to_doubt", ())]
 
     def headlines(self) -> list[str]:
@@ -80,7 +84,11 @@ def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequenc
     data = partial / "data"
     started = datetime.now(UTC)
     with booting_kernel(data) as kernel:
-        Evidence(data / "evidence").adopt(items)
+        try:
+            Evidence(data / "evidence").adopt(items)
+        except EvidenceError:  # damaged since it was looked at, or no room: then nothing was made yet that anybody could want
+            shutil.rmtree(partial)
+            raise
         snapshot(incident, book, data)
         cells = cells_digest(read_notebook(source))  # while the kernel boots
         error = execute(source, data / "notebook.ipynb", parameters, data, kernel)
@@ -103,9 +111,13 @@ def begin(incident: Incident, scenario_id: str) -> Path:
 
 def snapshot(incident: Incident, book: Runbook, data: Path) -> None:
     """Copy what the run depends on besides its evidence: the incident's description, its journal, the runbook's data."""
-    shutil.copy2(incident.description, data / "incident.toml")
-    if incident.journal.exists():
-        shutil.copy2(incident.journal, data / "journal.jsonl")
+    kept = [path for path in (incident.description, incident.journal) if kind_of(path)]
+    try:
+        copy_files([(path, data / path.name) for path in kept])
+    except Unusable as error:
+        raise EvidenceError(
+            f"{incident.folder}: its description or its journal cannot be kept with the run: {error}. The last sealed run holds a good copy."
+        ) from None
     for name in book.files():
         target = data / "runbook" / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -137,8 +149,10 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
         "External-Description": f"Incident {incident.id}: {incident.title}",
     })  # fmt: skip
     folder = partial.with_name(partial.name.removesuffix(".partial"))
+    # Noted before it has its name: whoever stops us in between leaves a run that the journal knows, still called partial.
+    journal.note_seal(incident.journal, folder.name, digest)
     partial.rename(folder)
-    journal.append(incident.journal, "custody", f"sealed run {folder.name}, sha256 of its tag manifest {digest}")
+    os.chmod(folder, FOLDER_READ_ONLY)
     return Run(folder, digest, str(facts.get("error", "")))
 
 

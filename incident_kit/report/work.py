@@ -14,8 +14,9 @@ from incident_kit import places
 from incident_kit.evidence import journal
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.store import open_evidence
+from incident_kit.evidence.untrusted import kind_of
 from incident_kit.model.times import parse_iso
-from incident_kit.report.notebook import PARAMETER, defaults_of, fill_in, notebook_of
+from incident_kit.report.notebook import PARAMETER, defaults_of, fill_in, notebook_of, read_notebook
 from incident_kit.runbook.data import TRIAGE, Runbook
 from incident_kit.runbook.data import load as load_runbook
 
@@ -44,6 +45,7 @@ def prepare_work(incident: Incident, recorded: bool = False, runbook: str = "", 
     `recorded` gives the incident the recorded evidence if it has none. Copies that are there already are renewed: our cells
     become those of this version, a person's stay. A copy in which one of our cells was edited is left as it is, and `told` so.
     """
+    incident.evidence.check()
     if recorded and not incident.evidence.items():
         adopted = incident.evidence.adopt(open_evidence(places.recorded()).items())
         journal.append(incident.journal, "custody", f"took over the recorded incident: {', '.join(item.id for item in adopted)}")
@@ -71,7 +73,9 @@ def _notebooks(book: Runbook) -> list[Path]:
 
 def _renew(target: Path, before: list[Cell], after: list[Cell], theirs: tuple[list[Cell], list[Cell]], told: Callable[[str], None]) -> None:
     """Write the copy: our cells, and a person's between and after them, which at first are `theirs`."""
-    was: dict[str, Any] | None = json.loads(target.read_text(encoding="utf-8")) if target.exists() else None
+    if kind_of(target):
+        read_notebook(target)  # refuses what is none: the folder may be a stranger's
+    was: dict[str, Any] | None = json.loads(target.read_text(encoding="utf-8")) if kind_of(target) else None
     metadata = METADATA
     if was:
         parts = _parts(was, len(after))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from incident_kit.logs.reading import Records
 from incident_kit.logs.signs import Shown, Sign, shown
 from incident_kit.model.answer import Told
 from incident_kit.model.finding import Finding
+from incident_kit.model.patterns import compiled
 from incident_kit.model.times import Window
 from incident_kit.runbook.sigma_rules import Rule
 from incident_kit.timeline.course import Course, course_of
@@ -107,7 +107,7 @@ class Ground:
 
     def belongs(self, route: str, feature: str) -> bool:
         """Whether a route is one of a feature's."""
-        return any(re.search(one.routes, route, re.IGNORECASE) for one in self.features if one.name == feature)
+        return any(compiled(one.routes, ignore_case=True).search(route) for one in self.features if one.name == feature)
 
     def routes(self, feature: str) -> tuple[str, ...]:
         """The routes of a feature that were asked for."""

@@ -8,6 +8,8 @@ from sigma.backends.sqlite.sqlite import sqliteBackend
 from sigma.exceptions import SigmaFeatureNotSupportedByBackendError
 from sigma.rule import SigmaRule
 
+from incident_kit.logs.sql import quoted
+
 # Fields of webservers and proxies in Sigma, and what they are in `queries/sigma_rules.sql`.
 FIELDS = {
     "cs-method": "method", "c-uri": "url", "cs-uri": "url", "c-uri-stem": "url_path", "cs-uri-stem": "url_path", "c-uri-query": "url_query",
@@ -23,9 +25,9 @@ def condition(rule: SigmaRule) -> str:
 class Backend(sqliteBackend):
     """SQLite's SQL where DuckDB's is the same. Texts are compared without case, as Sigma wants it; numbers as such, whatever the column."""
 
-    wildcard_match_expression = "{field}::VARCHAR ILIKE '{value}' ESCAPE '\\'"
+    wildcard_match_expression = "{field}::VARCHAR ILIKE {value} ESCAPE '\\'"
     case_sensitive_match_expression = "{field}::VARCHAR GLOB {value}"
-    re_expression = "regexp_matches({field}::VARCHAR, '{regex}')"
+    re_expression = "regexp_matches({field}::VARCHAR, {regex})"
     compare_op_expression = "TRY_CAST({field} AS DOUBLE) {operator} {value}"
     bool_expression = "{field}::VARCHAR ILIKE {value}"
     field_equals_field_expression = "lower({field1}::VARCHAR) = lower({field2}::VARCHAR)"
@@ -39,6 +41,14 @@ class Backend(sqliteBackend):
         if field not in FIELDS:
             raise SigmaFeatureNotSupportedByBackendError(f"it needs the field {field}, which requests do not have here")
         return FIELDS[field]
+
+    def convert_value_str(self, s: Any, state: Any, no_quote: bool = False, glob_wildcards: bool = False) -> str:
+        """The text as a literal of ours. pySigma doubles its quotes, for a literal of its own."""
+        text = super().convert_value_str(s, state, no_quote=True, glob_wildcards=glob_wildcards)
+        return quoted(text.replace("''", "'"))
+
+    def convert_value_re(self, r: Any, state: Any) -> str:
+        return quoted(super().convert_value_re(r, state).replace("''", "'"))
 
     def convert_condition_field_eq_val_str(self, cond: Any, state: Any) -> str:
         text = self.convert_value_str(cond.value, state, no_quote=True)

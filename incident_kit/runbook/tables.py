@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from incident_kit.errors import RunbookError
+from incident_kit.model.patterns import PatternError, compiled
 
 HEADER = re.compile(r"\s*(\[\[?)\s*([\w.\"'-]+)\s*\]\]?\s*(?:#.*)?")
-# What Python's patterns have and RE2's do not, by which logs are searched.
-NOT_IN_RE2 = re.compile(r"\(\?(?:[=!]|<[=!]|P=|#|\()|(?<!\\)(?:\\\\)*\\[1-9]")
 
 
 class Table:
@@ -63,11 +62,9 @@ class Table:
         """A text that is a regular expression as RE2 takes it."""
         value = self.text(field, default)
         try:
-            re.compile(value)
-        except re.error as error:
-            raise self.fail(field, f"a regular expression ({error})") from None
-        if NOT_IN_RE2.search(value):
-            raise self.fail(field, "a regular expression without lookaround, comments and references back, which RE2 does not have")
+            compiled(value)
+        except PatternError as error:
+            raise self.fail(field, f"a regular expression of RE2, without lookaround and references back ({error})") from None
         return value
 
     def tables(self, field: str) -> list[Table]:
@@ -88,7 +85,7 @@ def read(path: Path, ours: Path) -> Table:
         return Table(path, "", tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise RunbookError(f"{path}: missing. Copy it from {ours}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, of endless digits and nesting
         raise RunbookError(f"{path}: not readable as TOML: {error}.") from None
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
+from incident_kit.evidence.item import Item
 from incident_kit.evidence.journal import Entry
-from incident_kit.evidence.store import Item
 from incident_kit.logs.reading import Records
 from incident_kit.model.answer import ServerClock
 from incident_kit.model.finding import Event, Figure, Finding, Line, Pointer, Timeline, Verdict

@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,25 @@ import pytest
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.store import Evidence, open_evidence
 
-ASKED = {"kind": "slice", "origin": "app.log", "asked": "the bytes", "asked_at": "2026-11-23T07:00:00.000Z"}
+CUT = {"path": "/var/log/app.log", "window": {"since": "2026-11-23T06:00:00.000Z", "until": "2026-11-23T07:00:00.000Z"}}
+ASKED = {"kind": "slice", "origin": "app.log", "asked": "the bytes", "asked_at": "2026-11-23T07:00:00.000Z", "details": CUT}
+
+
+# Counts how often an item.json is opened, to be written or read.
+MANY = """
+import sys
+from pathlib import Path
+from incident_kit.evidence.store import Evidence
+opened = 0
+def hook(event, arguments):
+    global opened
+    opened += event == "open" and str(arguments[0]).endswith("item.json")
+sys.addaudithook(hook)
+store = Evidence(Path(sys.argv[1]))
+for n in range(40):
+    store.add([b"{}"], kind="answer", origin="x", asked="?", asked_at="2026-11-23T07:00:00.000Z", details={"n": n})
+print(opened, len(store.items()))
+"""
 
 
 def left(folder: Path) -> list[str]:
@@ -21,7 +41,7 @@ def left(folder: Path) -> list[str]:
 
 
 def test_an_item_is_named_after_the_hash_of_its_description(tmp_path):
-    item = Evidence(tmp_path / "e").add([b"one\n", b"two\n"], **ASKED, details={"before_bytes": 7})
+    item = Evidence(tmp_path / "e").add([b"one\n", b"two\n"], **{**ASKED, "details": {**CUT, "before_bytes": 7}})
     text = (item.folder / "item.json").read_bytes()
     assert item.id == hashlib.sha256(text).hexdigest()[:10] == item.folder.name
     assert item.content.read_bytes() == b"one\ntwo\n"
@@ -44,6 +64,21 @@ def test_asking_again_adds_and_replaces_nothing(tmp_path):
     first = store.add([b"x"], **ASKED)
     second = store.add([b"x"], **{**ASKED, "asked_at": "2026-11-23T08:00:00.000Z"})
     assert [item.id for item in store.items()] == [first.id, second.id]
+
+
+def test_keeping_an_item_does_not_read_all_others_again(tmp_path):
+    finished = subprocess.run([sys.executable, "-c", MANY, str(tmp_path / "e")], capture_output=True, text=True, check=True)
+    opened, items = map(int, finished.stdout.split())
+    assert items == 40
+    assert opened <= 2 * items
+
+
+def test_an_item_that_another_process_kept_is_seen(tmp_path):
+    store, other = Evidence(tmp_path / "e"), Evidence(tmp_path / "e")
+    first = store.add([b"x"], **ASKED)
+    second = other.add([b"y"], **ASKED)
+    assert {item.id for item in store.items()} == {first.id, second.id}
+    assert store.items() == other.items() == Evidence(tmp_path / "e").items()
 
 
 def test_items_come_in_the_order_they_were_asked_for(tmp_path):
@@ -75,13 +110,14 @@ def test_a_source_that_breaks_off_leaves_no_half_item(tmp_path):
     assert left(store.folder) == []
 
 
-def test_adopted_items_are_the_same_files_and_may_be_adopted_again(tmp_path):
+def test_adopted_items_share_no_file_with_the_original_and_may_be_adopted_again(tmp_path):
     item = Evidence(tmp_path / "a").add([b"x"], **ASKED)
     other = Evidence(tmp_path / "b")
     for _ in range(2):
         [adopted] = other.adopt([item])
     assert (adopted.id, adopted.content.read_bytes()) == (item.id, b"x")
-    assert os.path.samefile(adopted.content, item.content)
+    assert not any(os.path.samefile(ours, theirs) for ours, theirs in zip(adopted.files, item.files, strict=True))
+    assert {stat.S_IMODE(path.stat().st_mode) for path in adopted.files} == {0o400}
     assert left(other.folder) == [item.id]
 
 

@@ -9,13 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from unsealed import writable
 
 from incident_kit.errors import EvidenceError, VerificationFailed
 from incident_kit.evidence import bag, journal
-from incident_kit.evidence.store import Evidence, sha256_of
+from incident_kit.evidence.store import Evidence
+from incident_kit.evidence.untrusted import sha256_of
 from incident_kit.evidence.verify import verify
 
-ASKED = {"kind": "slice", "origin": "app.log", "asked": "the bytes", "asked_at": "2026-11-23T07:00:00.000Z"}
+CUT = {"path": "/var/log/app.log", "window": {"since": "2026-11-23T06:00:00.000Z", "until": "2026-11-23T07:00:00.000Z"}}
+ASKED = {"kind": "slice", "origin": "app.log", "asked": "the bytes", "asked_at": "2026-11-23T07:00:00.000Z", "details": CUT}
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ def run(tmp_path: Path) -> Path:
     (data / "report.html").write_text("<p>Report</p>\n")
     (data / "names with spaces.txt").write_text("x\n")
     bag.write(folder, {"Source-Organization": "a\nb", "External-Identifier": "demo"})
-    return folder
+    return writable(folder)
 
 
 def item(run: Path) -> Path:
@@ -54,16 +57,17 @@ def reseal(run: Path) -> None:
     for name in (*bag.TAG_FILES, bag.TAG_MANIFEST):
         (run / name).unlink()
     bag.write(run, {})
+    writable(run)
 
 
 def test_a_whole_run_is_whole_and_gives_the_digest_of_its_seal(run):
-    assert verify(run) == sha256_of(run / "tagmanifest-sha256.txt")
+    assert verify(run).digest == sha256_of(run / "tagmanifest-sha256.txt")
 
 
 def test_the_seal_that_was_written_is_the_seal_that_is_verified(run):
     for name in (*bag.TAG_FILES, bag.TAG_MANIFEST):
         (run / name).unlink()
-    assert bag.write(run, {"External-Identifier": "demo"}) == verify(run)
+    assert bag.write(run, {"External-Identifier": "demo"}) == verify(run).digest
 
 
 def test_the_stock_bagit_library_accepts_it(run):

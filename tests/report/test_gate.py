@@ -6,6 +6,7 @@ import json
 import shutil
 
 import pytest
+from unsealed import writable
 
 from incident_kit.errors import LeakFound
 from incident_kit.evidence.incident import create
@@ -21,6 +22,7 @@ def test_a_notebook_that_prints_secrets_is_not_sealed(tmp_path, demo_run):
     incident = create(tmp_path, "by-hand", "By hand")
     partial = begin(incident, "high_error_rate")
     shutil.copytree(demo_run / "data", partial / "data", dirs_exist_ok=True)
+    writable(partial)
     notebook = json.loads((demo_run / "data" / "notebook.ipynb").read_text(encoding="utf-8"))
     printed = {"output_type": "stream", "name": "stdout", "text": ["mail hanako@example.jp\n", "password=blue-heron-7\n"]}
     shown = {"output_type": "execute_result", "execution_count": 99, "metadata": {}, "data": {"text/html": ["<b title='call 08012340987'>x</b>"]}}

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from unsealed import copy_of
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
 COMMAND = Path(sys.executable).parent / "incident-kit"
@@ -46,7 +47,7 @@ def contents(run: Path) -> dict[str, str]:
 
 @pytest.fixture
 def run(demo_run: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(demo_run, tmp_path / demo_run.name)
+    return copy_of(demo_run, tmp_path / demo_run.name)
 
 
 def test_honest_run_is_reproduced(kit: Kit, run: Path) -> None:

@@ -3,6 +3,9 @@
 A format reads one line: as a JSON object whose fields stand at given paths, or as text by a pattern with named groups. A
 format with an `inner` field wraps lines of other formats (docker, syslog, pm2 ...). `tests/logs/test_formats.py` holds
 every file to its own samples; a team's own formats (`incident-kit.toml`) are held to theirs when they are loaded.
+
+A team's format comes from outside, perhaps with a stranger's evidence: it is a pattern, keys and samples, checked field by
+field. It brings no SQL, and its pattern is matched by RE2, which takes linear time whatever the pattern is.
 """
 
 from __future__ import annotations
@@ -10,13 +13,14 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from incident_kit.errors import ParameterError
+from incident_kit.model.patterns import PatternError, compiled
 
 FOLDER = Path(__file__).parent
 # What a format's fields may be called: canonical columns, other units of them, and what wraps a line.
@@ -64,6 +68,7 @@ class Format:
     header: tuple[str, ...]
     quick: Mapping[str, Any]
     samples: tuple[Mapping[str, Any], ...]
+    own: bool = False  # a team's, from outside
 
     @property
     def is_json(self) -> bool:
@@ -82,7 +87,13 @@ class Format:
     @cached_property
     def groups(self) -> tuple[str, ...]:
         """The fields that its pattern tells."""
-        return tuple(self._compiled.groupindex) if self.pattern else ()
+        return tuple(name for name in self.numbered_groups if name in self._compiled.groupindex) if self.pattern else ()
+
+    @cached_property
+    def numbered_groups(self) -> tuple[str, ...]:
+        """A name for each group of the pattern, in their order, as DuckDB wants them."""
+        names = {number: name for name, number in self._compiled.groupindex.items()}
+        return tuple(names.get(number, f"unnamed_{number}") for number in range(1, self._compiled.groups + 1))
 
     @cached_property
     def specificity(self) -> int:
@@ -91,7 +102,7 @@ class Format:
 
     @cached_property
     def _compiled(self) -> re.Pattern[str]:
-        return re.compile(self.pattern, re.ASCII)
+        return compiled(self.pattern) if self.own else re.compile(self.pattern, re.ASCII)
 
     def read(self, text: str, after: str = "") -> dict[str, Any] | None:
         """The fields of one line, those that are there; None if the line is not of this format. `after` is the next line."""
@@ -163,17 +174,78 @@ def all_formats() -> tuple[Format, ...]:
     return tuple(sorted(formats, key=lambda item: (-item.rank, -item.specificity, item.name)))
 
 
+# What a format from outside may say, and of which type. What is SQL (`quick`) or stands for a whole file (`begins`, `header`) is ours alone.
+OWN_FIELDS: Mapping[str, type] = {
+    "name": str, "title": str, "documentation": list, "pattern": str, "recognised_by": list, "without": list, "rank": int, "only_keys": list, "words": list,
+    "columns": dict, "times": list, "levels": dict, "request": dict, "message_last": bool, "per_message": bool, "two_lines": bool, "alone": bool, "spread": str,
+    "sample": list,
+}  # fmt: skip
+OWN_SPREADS = ("", "tail", "fields", "inspect", "last-line")
+LONGEST_PATTERN = 4000
+MOST_OWN_FORMATS = 200
+LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
+
+
 def own_formats(data: Sequence[Mapping[str, Any]], where: str = "formats") -> tuple[Format, ...]:
     """A team's own formats from their data. Raises ParameterError naming `where`, the format's place and the field that is wrong."""
-    return tuple(load(one, f"{where}[{place}]") for place, one in enumerate(data))
+    if len(data) > MOST_OWN_FORMATS:
+        raise ParameterError(f"{where}: {len(data)} formats, and at most {MOST_OWN_FORMATS} are read.")
+    return tuple(load(one, f"{where}[{place}]", own=True) for place, one in enumerate(data))
 
 
-def load(data: Mapping[str, Any], where: str) -> Format:
-    """A format from its data. Raises ParameterError naming `where` and the field that is wrong."""
+def _check_own(data: Mapping[str, Any], fail: Callable[[str], ParameterError]) -> None:
+    """Raise for what a format from outside must not say, or says in a wrong type."""
+    from incident_kit.logs.times import FORMS  # which needs the formats of SQL, and they the formats of logs
+
+    if not isinstance(data, Mapping):
+        raise fail("the format is no table of fields")
+    for name, value in data.items():
+        if name not in OWN_FIELDS:
+            raise fail(f"{name!r} is no field of a team's format; known: {', '.join(OWN_FIELDS)}")
+        if not isinstance(value, OWN_FIELDS[name]) or (OWN_FIELDS[name] is int and isinstance(value, bool)):
+            raise fail(f"{name} must be a {OWN_FIELDS[name].__name__}")
+    request = data.get("request", {})
+    texts = {
+        **{name: data.get(name, []) for name in ("documentation", "without", "only_keys", "words", "times")},
+        **{f"columns.{name}": paths for name, paths in data.get("columns", {}).items()},
+        **{f"recognised_by[{place}]": names for place, names in enumerate(data.get("recognised_by", []))},
+        "request.has": request.get("has", []),
+        **{f"request.columns.{name}": paths for name, paths in _table(request.get("columns", {})).items()},
+        "levels": list(data.get("levels", {}).values()),
+    }  # fmt: skip
+    for name, values in texts.items():
+        if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
+            raise fail(f"{name} must be a list of texts")
+    if unknown := set(data.get("times", [])) - FORMS.keys():
+        raise fail(f"times: unknown form {', '.join(sorted(unknown))}; known: {', '.join(FORMS)}")
+    if unknown := set(data.get("levels", {}).values()) - set(LEVELS):
+        raise fail(f"levels: unknown level {', '.join(sorted(unknown))}; known: {', '.join(LEVELS)}")
+    if unknown := (data.get("columns", {}).keys() | _table(request.get("columns", {})).keys()) - FIELDS:
+        raise fail(f"columns: unknown field {', '.join(sorted(unknown))}; known: {', '.join(sorted(FIELDS))}")
+    if unknown := request.keys() - {"has", "columns", "aborted_message", "consequence_message"}:
+        raise fail(f"request: unknown field {', '.join(sorted(unknown))}")
+    if not all(isinstance(request.get(name, ""), str) for name in ("aborted_message", "consequence_message")):
+        raise fail("request: its messages must be texts")
+    if data.get("spread", "") not in OWN_SPREADS:
+        raise fail(f"spread must be one of {', '.join(filter(None, OWN_SPREADS))}")
+    if not all(isinstance(sample, Mapping) for sample in data.get("sample", [])):
+        raise fail("sample must be a list of tables")
+    if len(data.get("pattern", "")) > LONGEST_PATTERN:
+        raise fail(f"the pattern is longer than {LONGEST_PATTERN} characters")
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {"": None}
+
+
+def load(data: Mapping[str, Any], where: str, *, own: bool = False) -> Format:
+    """A format from its data; `own` for a team's. Raises ParameterError naming `where` and the field that is wrong."""
 
     def fail(what: str) -> ParameterError:
         return ParameterError(f"{where}: {what}. See {FOLDER.name}/pino.toml for an example.")
 
+    if own:
+        _check_own(data, fail)
     request = data.get("request", {})
     for field in ("name", "title", "sample"):
         if not data.get(field):
@@ -192,11 +264,11 @@ def load(data: Mapping[str, Any], where: str) -> Format:
             message_last=bool(data.get("message_last")), per_message=bool(data.get("per_message")),
             two_lines=bool(data.get("two_lines")), alone=bool(data.get("alone")), spread=data.get("spread", ""),
             begins=data.get("begins", ""), header=tuple(data.get("header", ())), quick=data.get("quick", {}),
-            samples=tuple(data["sample"]),
+            samples=tuple(data["sample"]), own=own,
         )  # fmt: skip
         unknown = set(found.fields) - FIELDS
-    except re.error as error:
-        raise fail(f"the pattern of {data['name']} is no regular expression: {error}") from None
+    except (re.error, PatternError) as error:
+        raise fail(f"the pattern of {data['name']} is no regular expression of RE2 (github.com/google/re2/wiki/Syntax): {error}") from None
     except (TypeError, AttributeError) as error:
         raise fail(f"a field has the wrong type: {error}") from None
     if unknown:

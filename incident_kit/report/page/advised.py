@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 
@@ -61,8 +60,8 @@ def footprint(stored: Evidence) -> Html:
     ]
     asked = []
     for item in stored.answers():
-        sent = item.ledger.read_text(encoding="utf-8").splitlines() if item.ledger_sha256 else []
-        texts = Counter(json.loads(line)["sent"].partition(" ")[0] for line in sent)
+        sent = item.sent()
+        texts = Counter(text.partition(" ")[0] for text in sent)
         words = ", ".join(f"{n} × {escape(text)}" for text, n in texts.most_common(4))
         asked.append(
             f"<li>{escape(item.origin)} ({escape(item.details['target'])}), at {escape(item.asked_at)}: {f'{len(sent)} sent ({words})' if sent else 'nothing was sent'}</li>"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from incident_kit.evidence.store import Item
-from incident_kit.model.answer import Answer, Fault, Status
+from incident_kit.evidence.item import Item
+from incident_kit.model.answer import Fault, Status
 from incident_kit.report.page.pieces import Html, escape, table, time
 
 MOST_SHOWN = 20_000  # characters of one answer's data on the page
@@ -44,7 +44,7 @@ def answers(items: Sequence[Item]) -> Html:
     """What the live systems answered, each with its clock and everything that was sent; empty if none was asked."""
     rows, details, clocks = [], [], []
     for item in items:
-        answer = Answer.from_json(json.loads(item.content.read_bytes()))
+        answer = item.answer()
         told = [f"Because {escape(answer.reason)}" + (f" ({FAULT_WORDS[answer.fault]})" if answer.fault else "")] if answer.reason else []
         told += [f"<strong class='warning'>{escape(warning)}</strong>" for warning in answer.warnings]
         told += [answer.momentary] if answer.momentary else []
@@ -57,7 +57,7 @@ def answers(items: Sequence[Item]) -> Html:
         )
         if answer.clock:
             clocks.append(f"{escape(answer.target)}: {answer.clock.offset_ms:+,.0f} ms, give or take {answer.clock.error_ms:,.0f} ms")
-        sent = item.ledger.read_text(encoding="utf-8") if item.ledger_sha256 else "nothing"
+        sent = item.ledger_text() or "nothing"
         shown = json.dumps(answer.data, indent=1, ensure_ascii=False)
         cut = f"\n... and {len(shown) - MOST_SHOWN:,} characters more in the evidence" if len(shown) > MOST_SHOWN else ""
         details.append(

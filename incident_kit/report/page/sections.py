@@ -216,7 +216,7 @@ def how_to_verify() -> Html:
         "<p>This report lies in a BagIt bag. In the run's folder, the one that holds <code>bagit.txt</code>:</p>"
         "<pre>sha256sum -c manifest-sha256.txt        # every file as it was sealed\n"
         "bagit.py --validate .                   # the same, by the Library of Congress's tool\n"
-        "incident-kit verify .                   # also the items' own hashes and the journal's chain\n"
+        "incident-kit verify .                   # also the items' own hashes, the journal's chain, the noted digest\n"
         "incident-kit reproduce .                # the findings again, from the evidence alone</pre>"
         "<p>The digest printed at sealing, which is also in the incident's journal, is the SHA-256 of <code>tagmanifest-sha256.txt</code> and stands for all of it.</p>"
     )
