@@ -58,6 +58,19 @@ def test_an_answer_is_an_item_with_its_ledger_and_both_are_verified(tmp_path: Pa
     assert item_faults(item.folder) == [("ledger.jsonl", "missing")]
 
 
+def test_whose_fault_an_answer_is_is_kept_with_it(tmp_path: Path) -> None:
+    for whose in Fault:
+
+        def questions(talk: Conversation, whose: Fault = whose) -> Iterator[Answer]:
+            yield talk.failed("it says no", whose)
+
+        heard: list[Answer] = []
+        ask([System("one", "TARGET", 5, questions)], 5, heard.append)
+        item = store(Evidence(tmp_path / whose), heard[0])
+        assert item.answer().fault is whose
+        assert item.details["fault"] == whose.value
+
+
 def test_a_system_that_hangs_does_not_hold_up_the_others() -> None:
     def hangs(talk: Conversation) -> Iterator[Answer]:
         with talk.sending("are you there"):
