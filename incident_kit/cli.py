@@ -229,12 +229,14 @@ def triage(
 
     Example: incident-kit triage -l /var/log/bff/combined.log --since -30m --live --env-file /srv/bff/.env
     """
+    from contextlib import ExitStack
     from dataclasses import replace
 
     from incident_kit import configuration
     from incident_kit.collect import check_logs
     from incident_kit.evidence.incident import load_or_create
     from incident_kit.evidence.store import open_evidence
+    from incident_kit.logs.given import Given
     from incident_kit.logs.given import given as as_given
     from incident_kit.logs.ready import check_sources
     from incident_kit.model.times import iso
@@ -253,14 +255,25 @@ def triage(
         ranking = rank_evidence(book, stored, stored.window(*(iso(bound) if bound else "" for bound in bounds)))
         _show(ranking, as_json, incident_id, str(evidence), runbook)
         return
-    with as_given(log or ([] if live else _configured_logs(settings)), unsaid, _say) as found:
-        if found.logs:
-            check_logs(found.logs, *bounds, unsaid)
+    logs = log or (settings.log_files() if live else _configured_logs(settings))
+    if not log:
+        _say(f"Logs, as configured: {', '.join(map(str, logs))}" if logs else f"No log, as configured: {', '.join(settings.logs)} names none here.")
+    unusable = []
+    with ExitStack() as stack:
+        found = Given()
+        try:
+            found = stack.enter_context(as_given(logs, unsaid, _say))
+            if found.logs:
+                check_logs(found.logs, *bounds, unsaid)
+        except LogFileError as error:
+            if log or not live:
+                raise
+            unusable, found.logs = [f"the configured logs could not be preserved: {error}"], []  # as in `report`
         _say_all(found)
         incident = replace(load_or_create(_reports(reports), incident_id or None, book.title("triage")), limit_bytes=max_evidence)
         ranking = collect_and_rank(
             incident, book, found.logs, *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, unsaid=unsaid, whole=whole,
-            hide_ip_addresses=settings.hide_ip_addresses, say=_say,
+            hide_ip_addresses=settings.hide_ip_addresses, unusable=unusable, say=_say,
             first=lambda ranked: None if as_json else _print_ranking("From the logs alone:", ranked),
         )  # fmt: skip
     _show(ranking, as_json, incident.id, str(incident.folder), runbook)

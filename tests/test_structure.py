@@ -27,7 +27,7 @@ BELOW = {
     "triage": {"collect", "asking", "configuration", "runbook", "logs", "evidence", "model", "errors"},
     "investigation": {"collect", "configuration", "report", "timeline", "evidence", "model", "errors"},
     "configuration": {"logs", "model", "errors"},
-    "doctor": {"asking", "configuration", "runbook", "evidence", "model", "errors"},
+    "doctor": {"collect", "asking", "configuration", "runbook", "evidence", "model", "errors"},
     "asking": {"diagnostics", "evidence", "configuration", "model", "errors"},
 }
 # What talks to a system; only diagnostics may.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from incident_kit.evidence.item import Item
-from incident_kit.model.answer import Status
+from incident_kit.model.answer import Fault, Status
 from incident_kit.model.redaction import redact, redact_tree
 from incident_kit.report.page.pieces import Html, escape, table, time
 
@@ -40,14 +40,22 @@ STATUS_WORDS = {
     Status.NOT_CHECKED: "– not asked",
 }
 
+FAULT_WORDS = {
+    Fault.SYSTEM: "a fault of the system",
+    Fault.NETWORK: "a fault of the way there",
+    Fault.CREDENTIALS: "this machine may not ask that",
+    Fault.OURS: "a fault of the asking",
+}
+
 
 def answers(items: Sequence[Item]) -> Html:
     """What the live systems answered, each with its clock and everything that was sent; empty if none was asked."""
     rows, details, clocks = [], [], []
     for item in items:
         answer = item.answer()
-        told = [f"Because {escape(redact(answer.reason))}"] if answer.reason else []
+        told = [f"Because {escape(redact(answer.reason))}" + (f" ({FAULT_WORDS[answer.fault]})" if answer.fault else "")] if answer.reason else []
         told += [f"<strong class='warning'>{escape(redact(warning))}</strong>" for warning in answer.warnings]
+        told += [answer.momentary] if answer.momentary else []
         told += [f"<a href='#a-{item.id}'>what came back</a>"] if answer.data else []
         name = f"{escape(answer.question)}<br><small class='cite'>{escape(answer.asked)}</small>"
         shade = " class='confirmed'" if answer.status in (Status.FAILED, Status.PARTIAL) else ""
