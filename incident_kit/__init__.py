@@ -6,8 +6,8 @@ One rule holds it together: analysis reads only from evidence. Collecting stores
 that reads what was stored. So a notebook needs no server, and a sealed run can be made again from itself.
 
     incident_kit.evidence    the add-only store, the journal, sealed runs and their verification
-    incident_kit.asking      live systems asked side by side, within a budget
-    incident_kit.diagnostics the questions: the only code that talks to a system
+    incident_kit.live.ask      live systems asked side by side, within a budget
+    incident_kit.live the questions: the only code that talks to a system
     incident_kit.logs        formats, slices, and the reading of log records
     incident_kit.runbook     scenarios as data, and the checks that decide their symptoms
     incident_kit.timeline    events in order, and the charts

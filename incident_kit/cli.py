@@ -51,9 +51,9 @@ def demo(reports: Reports = None) -> None:
 
     Example: incident-kit demo
     """
-    from incident_kit import places
     from incident_kit.evidence.incident import load_or_create
     from incident_kit.evidence.store import open_evidence
+    from incident_kit.model import places
 
     incident = load_or_create(_reports(reports), "demo", "Freebit slows down, then fails")
     _make_run(incident, "high_error_rate", open_evidence(places.recorded()), "")
@@ -65,7 +65,7 @@ def init(path: Annotated[Path, typer.Argument(metavar="[FILE]", help="Where to w
 
     Example: incident-kit init
     """
-    from incident_kit import configuration
+    from incident_kit.config import settings as configuration
 
     configuration.write(path)
     print(f"{visible(path)}: written. Edit it, then try it with: incident-kit doctor")
@@ -83,8 +83,8 @@ def doctor(
     """
     import os
 
-    from incident_kit import configuration
-    from incident_kit.doctor import look
+    from incident_kit.app.doctor import look
+    from incident_kit.config import settings as configuration
 
     settings = configuration.load()
     ready = look(settings, _reports(reports), runbook or settings.runbook, os.environ, env_file, lambda one: print(visible(one.sentence()), flush=True))
@@ -134,13 +134,13 @@ def report(
     from contextlib import ExitStack
     from dataclasses import replace
 
-    from incident_kit import configuration
-    from incident_kit.collect import check_logs, collect
+    from incident_kit.app.collect import check_logs, collect
+    from incident_kit.config import settings as configuration
     from incident_kit.evidence.incident import load_or_create
     from incident_kit.evidence.store import open_evidence
-    from incident_kit.logs.given import Given
-    from incident_kit.logs.given import given as as_given
-    from incident_kit.logs.ready import check_sources
+    from incident_kit.logs.inputs import Given
+    from incident_kit.logs.inputs import given as as_given
+    from incident_kit.logs.prepare import check_sources
     from incident_kit.runbook.data import load
 
     settings = configuration.load()
@@ -232,16 +232,16 @@ def triage(
     from contextlib import ExitStack
     from dataclasses import replace
 
-    from incident_kit import configuration
-    from incident_kit.collect import check_logs
+    from incident_kit.app.collect import check_logs
+    from incident_kit.app.triage import collect_and_rank, rank_evidence
+    from incident_kit.config import settings as configuration
     from incident_kit.evidence.incident import load_or_create
     from incident_kit.evidence.store import open_evidence
-    from incident_kit.logs.given import Given
-    from incident_kit.logs.given import given as as_given
-    from incident_kit.logs.ready import check_sources
+    from incident_kit.logs.inputs import Given
+    from incident_kit.logs.inputs import given as as_given
+    from incident_kit.logs.prepare import check_sources
     from incident_kit.model.times import iso
     from incident_kit.runbook.data import load
-    from incident_kit.triage import collect_and_rank, rank_evidence
 
     settings = configuration.load()
     runbook = runbook or settings.runbook
@@ -296,11 +296,11 @@ def recheck(
     """
     import time
 
-    from incident_kit import configuration
+    from incident_kit.app.triage import recheck as ask_again
+    from incident_kit.config import settings as configuration
     from incident_kit.evidence.incident import load, newest
     from incident_kit.model.times import parse_duration
     from incident_kit.runbook.data import load as load_runbook
-    from incident_kit.triage import recheck as ask_again
 
     settings = configuration.load()
     base = _reports(reports)
@@ -322,7 +322,7 @@ def seal(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A work fold
 
     Example: incident-kit seal reports/20261123-a1b2/work
     """
-    from incident_kit.report.by_hand import seal_work
+    from incident_kit.app.seal import seal_work
 
     _sealed(seal_work(folder))
 
@@ -355,7 +355,7 @@ def reproduce(
 
     Example: incident-kit reproduce reports/demo/runs/20261123T094846Z_high_error_rate
     """
-    from incident_kit.report.reproduce import reproduce as again
+    from incident_kit.app.reproduce import reproduce as again
 
     names = again(folder, trust_notebook)
     print(visible(f"{folder}: reproduced, {len(names)} files are equal: {', '.join(names)}"))
@@ -383,10 +383,10 @@ def parse(
 
     Example: incident-kit parse combined.log error.log.1.gz --to csv > records.csv
     """
-    from incident_kit import configuration
+    from incident_kit.config import settings as configuration
     from incident_kit.logs.export import FORMS, export
-    from incident_kit.logs.given import given as as_given
-    from incident_kit.logs.given import readable
+    from incident_kit.logs.inputs import given as as_given
+    from incident_kit.logs.inputs import readable
     from incident_kit.model.redaction import Redaction
     from incident_kit.runbook.data import load
 
@@ -426,7 +426,7 @@ def redact(
 
     Example: incident-kit redact combined.log.1.gz -o combined.log.redacted
     """
-    from incident_kit import configuration
+    from incident_kit.config import settings as configuration
     from incident_kit.logs.redacting import redact_file
     from incident_kit.model.redaction import Redaction
     from incident_kit.model.visible import visible
@@ -451,10 +451,10 @@ def lab(
     """
     import os
 
-    from incident_kit import configuration
+    from incident_kit.config import settings as configuration
     from incident_kit.evidence.incident import load_or_create
-    from incident_kit.report.lab import lab_command, lab_environment
-    from incident_kit.report.work import prepare_work
+    from incident_kit.running.lab import lab_command, lab_environment
+    from incident_kit.running.work import prepare_work
 
     settings, base = configuration.load(), _reports(reports)
     if incident_id and not (base / incident_id).is_dir():
@@ -471,8 +471,8 @@ def lab(
 
 
 def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tuple[datetime | None, datetime | None] = (None, None), given: dict[str, Any] | None = None, only: list[str] | None = None, lost: Sequence[str] = (), code_if_lost: int = INCOMPLETE) -> None:  # fmt: skip
+    from incident_kit.app.report import make_run
     from incident_kit.model.times import iso
-    from incident_kit.report.run import make_run
     from incident_kit.runbook.data import load
 
     window = store.window(*(iso(bound) if bound else "" for bound in bounds))
@@ -486,8 +486,8 @@ def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tu
 
 def _show(ranking: Any, as_json: bool, incident_id: str, evidence: str, runbook: str) -> None:
     """The ranking, and what to type next."""
-    from incident_kit.report.terminal import next_command
     from incident_kit.runbook.data import TRIAGE
+    from incident_kit.view.terminal import next_command
 
     if as_json:
         _print_json([one.to_json() for one in ranking.ranked])
@@ -499,13 +499,13 @@ def _show(ranking: Any, as_json: bool, incident_id: str, evidence: str, runbook:
 
 
 def _print_ranking(heading: str, ranking: Any) -> None:
-    from incident_kit.report.terminal import ranking_lines
+    from incident_kit.view.terminal import ranking_lines
 
     print("\n".join([heading, *ranking_lines(ranking.ranked)]), flush=True)
 
 
 def _show_changes(changes: Any, as_json: bool) -> None:
-    from incident_kit.report.terminal import change_lines
+    from incident_kit.view.terminal import change_lines
 
     if as_json:
         _print_json([{"id": before.symptom, "before": before.to_json(), "after": after.to_json()} for before, after in changes])
@@ -554,8 +554,8 @@ def _sealed(run: Any, code_if_lost: int = INCOMPLETE) -> None:
 
 
 def _parameters(scenario: str, runbook: str, given: list[str]) -> dict[str, Any]:
-    from incident_kit.report.notebook import check_parameters, notebook_of
     from incident_kit.runbook.data import load
+    from incident_kit.running.notebook import check_parameters, notebook_of
 
     pairs = [text.partition("=") for text in given]
     for name, equals, _ in pairs:
@@ -568,14 +568,14 @@ def _parameters(scenario: str, runbook: str, given: list[str]) -> dict[str, Any]
 
 
 def _reports(given: Path | None) -> Path:
-    from incident_kit import configuration
+    from incident_kit.config import settings as configuration
     from incident_kit.evidence.incident import reports_folder
 
     return reports_folder(given, configuration.load().reports)
 
 
 def _bounds(since: str, until: str, zone: str) -> tuple[datetime | None, datetime | None]:
-    from incident_kit import configuration
+    from incident_kit.config import settings as configuration
     from incident_kit.model.times import Window, named_zone, parse_time
 
     now, people = datetime.now(UTC), named_zone(zone or configuration.load().zone)
@@ -588,7 +588,7 @@ def _bounds(since: str, until: str, zone: str) -> tuple[datetime | None, datetim
 
 def _unsaid(zone: str, date_order: str, max_unpacked: int) -> Any:
     """What logs leave unsaid: as given, else as configured."""
-    from incident_kit import configuration
+    from incident_kit.config import settings as configuration
     from incident_kit.logs.times import DATE_ORDERS
     from incident_kit.model.source import Unsaid
     from incident_kit.model.times import named_zone

@@ -17,11 +17,11 @@ import pytest
 import servers
 import wire
 
-from incident_kit.asking import System, ask, ask_live, store
-from incident_kit.configuration import Configuration
-from incident_kit.diagnostics.conversation import Conversation, NoAnswer, Reply
+from incident_kit.config.settings import Configuration
 from incident_kit.evidence.item import item_faults
 from incident_kit.evidence.store import Evidence
+from incident_kit.live.ask import System, ask, ask_live, store
+from incident_kit.live.session import Conversation, NoAnswer, Reply
 from incident_kit.model.answer import Answer, Fault, Status
 from incident_kit.model.times import iso
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from incident_kit import configuration
+from incident_kit.config import settings as configuration
 from incident_kit.errors import ConfigurationError
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]

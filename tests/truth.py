@@ -16,7 +16,7 @@ from typing import Any
 
 from incident_kit import logs, runbook
 from incident_kit.evidence.store import open_evidence
-from incident_kit.runbook.triage import Ranked
+from incident_kit.runbook.ranking import Ranked
 
 RECORDED = Path(__file__).parent / "recorded"
 NOTHING = "nothing"

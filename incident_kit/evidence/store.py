@@ -22,12 +22,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from incident_kit import places
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.copies import READ_ONLY, copy_files
 from incident_kit.evidence.item import ANSWER, CONTENT, DESCRIPTION, ITEM_NAME, LEDGER, REDACTION_KIND, REMEDY, SLICE, Item, item_faults, read_item
 from incident_kit.evidence.journal import Entry, entries
 from incident_kit.evidence.untrusted import FILE, FOLDER, LINK, Unusable, kind_of
+from incident_kit.model import places
 from incident_kit.model.answer import ServerClock, Told
 from incident_kit.model.markup import Html, escape, table, time
 from incident_kit.model.redaction import REDACTION, Redaction

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.columns import COLUMNS, TYPES, Dependency
-from incident_kit.logs.given import LogFile
+from incident_kit.logs.inputs import LogFile
 from incident_kit.logs.reading import read
 from incident_kit.logs.sql import quoted_name
 from incident_kit.model.redaction import REDACTION, Redaction

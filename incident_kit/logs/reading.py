@@ -26,11 +26,11 @@ from incident_kit.logs.accounting import Account, Accounting, silences
 from incident_kit.logs.archives import TextReader
 from incident_kit.logs.columns import COLUMNS, PLACE, TYPES, Dependency, in_place_select, is_line_of, is_whole, laid_select, no_format_select
 from incident_kit.logs.formats import all_formats, as_object
+from incident_kit.logs.prepare import Readable, glance, make_ready, single_lines
 from incident_kit.logs.raw import RawLines
-from incident_kit.logs.ready import Readable, glance, make_ready, single_lines
 from incident_kit.logs.recognise import decoded, unwrap
+from incident_kit.logs.redacted import Shown
 from incident_kit.logs.scan import HEAD_LINES, clean_lines, line_offsets
-from incident_kit.logs.shown import Shown
 from incident_kit.logs.sql import quoted
 from incident_kit.logs.times import hours_twice
 from incident_kit.model.finding import Line

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from incident_kit.errors import LogFileError
 from incident_kit.logs.archives import STANDARD_OUTPUT, Damage, packing_of_head, unpacked
-from incident_kit.logs.given import open_once
+from incident_kit.logs.inputs import open_once
 from incident_kit.logs.members import ZIP, is_tar_header
 from incident_kit.logs.slices import looks_binary
 from incident_kit.model.redaction import Redaction, Span

@@ -8,9 +8,9 @@ facts     what is known for each step of a scenario
 triage    all scenarios, ranked
 """
 
+from incident_kit.runbook.advice import advise
 from incident_kit.runbook.data import TRIAGE, Runbook, Scenario, load
 from incident_kit.runbook.examine import Ground, examine, ground
-from incident_kit.runbook.facts import advise
-from incident_kit.runbook.triage import triage
+from incident_kit.runbook.ranking import triage
 
 __all__ = ["TRIAGE", "Ground", "Runbook", "Scenario", "advise", "examine", "ground", "load", "triage"]

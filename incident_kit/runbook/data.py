@@ -8,15 +8,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from incident_kit.config.toml import Table, read
 from incident_kit.errors import ParameterError, RunbookError
 from incident_kit.logs.columns import Dependency
 from incident_kit.logs.signs import Sign
 from incident_kit.model.finding import Symptom
 from incident_kit.model.times import parse_duration
-from incident_kit.runbook import checks, facts
-from incident_kit.runbook.ground import Feature
+from incident_kit.runbook import advice as facts
+from incident_kit.runbook import checks
+from incident_kit.runbook.case import Feature
 from incident_kit.runbook.sigma_rules import Rule, load_rules, rule_files
-from incident_kit.runbook.tables import Table, read
 
 OURS = Path(__file__).parent
 DATA_FILES = ("dependencies.toml", "documents.toml", "features.toml", "severity.toml", "signs.toml")

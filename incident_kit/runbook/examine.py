@@ -7,8 +7,8 @@ from incident_kit.logs.reading import Records
 from incident_kit.model.finding import Findings
 from incident_kit.model.times import Window
 from incident_kit.runbook import checks
+from incident_kit.runbook.case import Ground
 from incident_kit.runbook.data import Runbook, Scenario
-from incident_kit.runbook.ground import Ground
 
 __all__ = ["Ground", "examine", "ground"]
 

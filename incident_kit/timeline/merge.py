@@ -11,7 +11,7 @@ from incident_kit.logs.reading import Records
 from incident_kit.model.answer import ServerClock
 from incident_kit.model.finding import Event, Figure, Finding, Line, Pointer, Timeline, Verdict
 from incident_kit.model.times import iso, parse_iso
-from incident_kit.timeline.course import Course, course_events
+from incident_kit.timeline.impact import Course, course_events
 
 SILENCE = timedelta(minutes=2)
 CLOCK_MATTERS_MS = 1000  # beyond the error bound; logs of several machines are seldom closer

@@ -212,7 +212,7 @@ def jq(kind: str, log: Path, _: int) -> Callable[[], Table]:
 
 def preserve(kind: str, log: Path, _: int) -> Callable[[], Table]:
     """The middle of a log into an evidence store: found, copied, hashed, and flushed to disk. KIND is the folder of the store."""
-    from incident_kit.collect import preserve as keep
+    from incident_kit.app.collect import preserve as keep
     from incident_kit.evidence.store import Evidence
     from incident_kit.logs.slices import open_log
     from incident_kit.model.times import Window

@@ -12,7 +12,7 @@ import pytest
 from case_logs import incident, record, request, write
 
 from incident_kit.evidence.store import Evidence
-from incident_kit.report import gate
+from incident_kit.view import gate
 
 A = "aB3dE5fG7hJ9kL1mN2pQ4rS6tU8vW0xY"
 MARKUP = (

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from incident_kit import logs, places
+from incident_kit import logs
 from incident_kit.errors import ParameterError
 from incident_kit.evidence.store import open_evidence
 from incident_kit.logs import reading
 from incident_kit.logs.reading import Records, read
+from incident_kit.model import places
 from incident_kit.model.finding import Line
 from incident_kit.model.source import Source
 from incident_kit.model.times import Window

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from incident_kit.collect import collect_logs
+from incident_kit.app.collect import collect_logs
 from incident_kit.evidence.store import Evidence
 from incident_kit.logs import slices
 

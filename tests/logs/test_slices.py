@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from incident_kit import collect
-from incident_kit.collect import collect_logs
+from incident_kit.app import collect
+from incident_kit.app.collect import collect_logs
 from incident_kit.errors import LogFileError
 from incident_kit.evidence.store import Evidence
 from incident_kit.logs.reading import read

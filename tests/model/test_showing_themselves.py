@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from incident_kit import places
 from incident_kit.errors import ParameterError
 from incident_kit.evidence.store import Evidence, open_evidence
 from incident_kit.logs.accounting import Account, Accounting
 from incident_kit.logs.raw import RawLines
+from incident_kit.model import places
 from incident_kit.model.finding import Event, Findings, Line, Timeline
 
 NASTY = "<script>alert(1)</script> redis://:hunter2@cache:6379"

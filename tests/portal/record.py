@@ -38,10 +38,10 @@ import servers
 from build import HERE, Build, built
 from traffic import Request, Traffic, invent_customers
 
-from incident_kit.asking import ask_live
-from incident_kit.collect import collect_logs
-from incident_kit.configuration import Configuration
+from incident_kit.app.collect import collect_logs
+from incident_kit.config.settings import Configuration
 from incident_kit.evidence.store import Evidence
+from incident_kit.live.ask import ask_live
 
 BUCKET_S = 300
 SLOW_S = 4.0

@@ -16,15 +16,15 @@ from typing import Any
 
 import pytest
 
-from incident_kit import places
+from incident_kit.app.investigation import Investigation
+from incident_kit.app.seal import seal_work
 from incident_kit.errors import EvidenceError, ParameterError
 from incident_kit.evidence import journal
 from incident_kit.evidence.incident import Incident, create, load
 from incident_kit.evidence.verify import verify
-from incident_kit.investigation import Investigation
-from incident_kit.report.by_hand import seal_work
-from incident_kit.report.work import prepare_work
+from incident_kit.model import places
 from incident_kit.runbook.data import OURS
+from incident_kit.running.work import prepare_work
 from tests.cli.small_logs import write_log
 
 NAME = "high_error_rate.ipynb"

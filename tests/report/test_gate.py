@@ -10,12 +10,12 @@ import nbformat
 import pytest
 from unsealed import writable
 
+from incident_kit.app.report import begin, seal
 from incident_kit.evidence.incident import create
 from incident_kit.evidence.store import Evidence
 from incident_kit.evidence.verify import verify
 from incident_kit.model.redaction import REDACTION
-from incident_kit.report import gate
-from incident_kit.report.run import begin, seal
+from incident_kit.view import gate
 
 SECRETS = {"mail": "hanako@example.jp", "password=": "blue-heron-7", "mobile": "08012340987"}
 

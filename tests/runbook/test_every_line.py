@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from made import BOOK
 
-from incident_kit.asking import systems
-from incident_kit.configuration import Configuration
-from incident_kit.diagnostics import postgres, redis
+from incident_kit.config.settings import Configuration
+from incident_kit.live import postgres, redis
+from incident_kit.live.ask import systems
 
 PLACES = {
     # 1. Platform Events

@@ -11,7 +11,7 @@ from made import BOOK, asked, ground, healthy, told
 from incident_kit import runbook
 from incident_kit.model.answer import Status, Told
 from incident_kit.model.finding import Pointer
-from incident_kit.runbook.facts import Advice
+from incident_kit.runbook.advice import Advice
 
 
 def advice(path: Path, scenario_id: str, step: int, answers: Sequence[Told] = (), lines: Sequence[str] = ()) -> Advice:

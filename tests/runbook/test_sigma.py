@@ -10,14 +10,14 @@ import pytest
 from made import BOOK, asked, at, ground, healthy
 
 from incident_kit import logs, runbook
+from incident_kit.app.report import snapshot
+from incident_kit.app.triage import rank_evidence
 from incident_kit.errors import RunbookError
 from incident_kit.evidence.incident import create
 from incident_kit.evidence.store import open_evidence
 from incident_kit.logs import reading
 from incident_kit.model.finding import Figure, Finding, Verdict
-from incident_kit.report.run import snapshot
 from incident_kit.runbook.data import OURS
-from incident_kit.triage import rank_evidence
 
 SCANNER = "192.0.2.66"
 BACKUPS = """\

@@ -16,7 +16,7 @@ from incident_kit.analysis.onset import Moment, Onset
 from incident_kit.logs.rates import Bucket
 from incident_kit.model.finding import Event, Line
 from incident_kit.model.times import Window
-from incident_kit.timeline import charts
+from incident_kit.view import charts
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

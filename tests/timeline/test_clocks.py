@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from incident_kit.asking import store
 from incident_kit.evidence.store import Evidence
+from incident_kit.live.ask import store
 from incident_kit.model.answer import Answer, ServerClock, Status
 from incident_kit.timeline.merge import clock_events
 

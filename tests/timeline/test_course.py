@@ -15,7 +15,7 @@ from incident_kit.logs.reading import Records
 from incident_kit.model.finding import Finding
 from incident_kit.model.source import Source
 from incident_kit.model.times import Window
-from incident_kit.timeline.course import Course, course_events, course_of
+from incident_kit.timeline.impact import Course, course_events, course_of
 from incident_kit.timeline.merge import merge
 
 TRUTH = json.loads((Path(__file__).parents[1] / "recorded" / "freebit_slow" / "truth.json").read_text(encoding="utf-8"))

@@ -11,6 +11,7 @@ from incident_kit.logs.signs import Shown
 from incident_kit.model.answer import Status
 from incident_kit.model.finding import Absence, Citation, Finding, Line, Symptom, Verdict
 from incident_kit.model.times import Window
+from incident_kit.runbook.case import Answered, Ground
 from incident_kit.runbook.checks.parts import (
     cannot_speak,
     confirmed,
@@ -24,7 +25,6 @@ from incident_kit.runbook.checks.parts import (
     together,
 )  # fmt: skip
 from incident_kit.runbook.checks.systems import answered, named_by
-from incident_kit.runbook.ground import Answered, Ground
 
 MINUTE = timedelta(minutes=1)
 TOO_MANY = 429

@@ -7,6 +7,7 @@ from typing import Any
 
 from incident_kit.model.answer import Status, Told
 from incident_kit.model.finding import Finding, Symptom
+from incident_kit.runbook.case import Ground
 from incident_kit.runbook.checks.parts import (
     cannot_speak,
     confirmed,
@@ -19,7 +20,6 @@ from incident_kit.runbook.checks.parts import (
     recovered_at,
     together,
 )  # fmt: skip
-from incident_kit.runbook.ground import Ground
 
 
 def connections_near_limit(ground: Ground, symptom: Symptom, *, share: float, signs: Sequence[str], least: int) -> Finding:

@@ -15,6 +15,7 @@ from incident_kit.logs.signs import Shown
 from incident_kit.model.answer import Status, Told
 from incident_kit.model.finding import Absence, Citation, Figure, Finding, Line, Symptom, Verdict
 from incident_kit.model.times import Window
+from incident_kit.runbook.case import Answered, Ground
 from incident_kit.runbook.checks.parts import (
     cannot_speak,
     confirmed,
@@ -25,7 +26,6 @@ from incident_kit.runbook.checks.parts import (
     of_signs,
     together,
 )  # fmt: skip
-from incident_kit.runbook.ground import Answered, Ground
 
 MOST_BUSY = timedelta(minutes=1)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from incident_kit.model.finding import Finding, Line, Symptom
+from incident_kit.runbook.case import Ground
 from incident_kit.runbook.checks.parts import confirmed, not_checked
-from incident_kit.runbook.ground import Ground
 
 
 def noted(ground: Ground, symptom: Symptom, *, kind: str) -> Finding:

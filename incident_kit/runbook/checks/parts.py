@@ -14,7 +14,7 @@ from incident_kit.logs.signs import Shown
 from incident_kit.model.answer import Told
 from incident_kit.model.finding import Absence, Citation, Figure, Finding, Line, Pointer, Symptom, Verdict
 from incident_kit.model.times import Window
-from incident_kit.runbook.ground import Ground
+from incident_kit.runbook.case import Ground
 
 EXEMPLARS = 5
 # The edge of the evidence may miss the edge of the window by this much and still cover it.

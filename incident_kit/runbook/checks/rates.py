@@ -11,9 +11,9 @@ from typing import Any
 from incident_kit.analysis.thresholds import Exceedance, Measure, exceedances, stretch_above
 from incident_kit.logs.rates import Bucket, by_name
 from incident_kit.model.finding import Figure, Finding, Line, Symptom, Verdict
+from incident_kit.runbook.case import Ground
 from incident_kit.runbook.checks.parts import EXEMPLARS, confirmed, figure, inconclusive, not_checked, not_in_logs
 from incident_kit.runbook.checks.systems import named_by
-from incident_kit.runbook.ground import Ground
 
 FINE = timedelta(minutes=1)
 NEVER_US = 1 << 62

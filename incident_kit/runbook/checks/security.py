@@ -9,8 +9,8 @@ from statistics import median
 from typing import Any
 
 from incident_kit.model.finding import Finding, Line, Symptom
+from incident_kit.runbook.case import Answered, Ground
 from incident_kit.runbook.checks.parts import confirmed, figure, inconclusive, not_checked, not_in_logs, recovered_at
-from incident_kit.runbook.ground import Answered, Ground
 
 REFUSED = (400, 401, 403)
 

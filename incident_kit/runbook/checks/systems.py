@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from incident_kit.logs.signs import Shown
 from incident_kit.model.answer import Fault, Status, Told
 from incident_kit.model.finding import Finding, Symptom, Verdict
+from incident_kit.runbook.case import Ground
 from incident_kit.runbook.checks.parts import (
     cannot_speak,
     confirmed,
@@ -24,7 +25,6 @@ from incident_kit.runbook.checks.parts import (
     recovered_at,
     together,
 )  # fmt: skip
-from incident_kit.runbook.ground import Ground
 
 # Why a question that was not answered by no fault of the system tells nothing of it, and what to do.
 TELLS_NOTHING = {

@@ -1,0 +1,279 @@
+"""Collecting: what a system says is asked once and stored; everything else reads what was stored.
+
+`collect` does all of it: live systems (by `asking`), then logs. Logs are preserved as slices: the bytes from `since - margin` to `until + margin`, in whole records. Where the records
+of a slice turn out to be later than half the margin, the margin is doubled and the slice is cut again. An archive is
+kept whole and as it is, so that its SHA-256 can be compared with the original's; of a tar or zip each member is a log, and its
+item holds the SHA-256 of the archive.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+from incident_kit.config.settings import Configuration
+from incident_kit.errors import EvidenceError, LogFileError
+from incident_kit.evidence import journal
+from incident_kit.evidence.incident import Incident
+from incident_kit.evidence.item import ARCHIVE, Item
+from incident_kit.evidence.store import Evidence, Incoming
+from incident_kit.live.ask import BUDGET_S, Asked, ask_live
+from incident_kit.logs.archives import untouched
+from incident_kit.logs.inputs import LogFile, Unusable
+from incident_kit.logs.inputs import given as given  # for notebooks, which ask this room only
+from incident_kit.logs.reading import read as records_of
+from incident_kit.logs.slices import MARGIN, NOTHING_TOLD, OpenLog, Span, open_log
+from incident_kit.model.source import Source, Unsaid
+from incident_kit.model.times import Window, iso
+from incident_kit.model.visible import visible
+
+DEFAULT_SPAN = timedelta(hours=2)
+BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What was collected: the window it was for, the items, what a person should know about it, what could not be kept, whether Ctrl-C ended it, and which logs were empty."""
+
+    window: Window
+    items: tuple[Item, ...]
+    notes: tuple[str, ...]
+    lost: tuple[str, ...] = ()
+    interrupted: bool = False
+    empty: tuple[str, ...] = ()
+
+
+def collect(
+    incident: Incident, logs: Sequence[LogFile | Path], since: datetime | None = None, until: datetime | None = None, *,
+    live: Configuration | None = None, env_file: Path | None = None, budget_s: float = BUDGET_S, told: Callable[[str], None] = lambda line: None,
+    unsaid: Unsaid = NOTHING_TOLD, hide_ip_addresses: bool = False, whole: bool = False,
+) -> Collected:  # fmt: skip
+    """Ask the live systems, if `live` says where they are, and preserve the window of each log; the journal says who did so.
+
+    The systems come first: what one says now is gone in a minute, a log is not. `told` gets a line for every answer and
+    remark as it comes. `whole` keeps all of each log, not only its window. Ctrl-C ends the asking and keeps what has come; the logs are
+    preserved all the same. Where systems were asked, a log for which there is no room does not end it. Raises what
+    `collect_logs` raises.
+    """
+    evidence, lost = incident.evidence, list[str]()
+    try:
+        evidence.keep_redaction(hide_ip_addresses)
+    except EvidenceError as error:
+        lost.append(f"no key could be stored, so equal values are not recognisable where they are redacted: {error}")
+    asked = ask_live(evidence, live, env_file, budget_s, lambda answer: told(answer.sentence())) if live else Asked()
+    if live:
+        stored = ", ".join(f"{item.origin} as item {item.id}" for item in asked.items)
+        journal.append(incident.journal, "custody", f"asked the live systems, and stored what they answered: {stored or 'nothing'}")
+    lost += asked.notes
+    logs_kept = None
+    if logs:
+        try:
+            logs_kept = collect_logs(evidence, logs, since, until, unsaid, whole)
+        except EvidenceError as error:
+            if not live:
+                raise
+            lost.append(f"the logs could not be preserved: {error}")
+        except KeyboardInterrupt:
+            if not asked.items:  # then there is nothing to report on
+                raise
+            asked.interrupted = True
+            lost.append("the logs were not preserved: Ctrl-C was pressed before that was done")
+    if logs_kept is None:
+        begun = min((answer.asked_at for answer in asked.answers), default=datetime.now(UTC) - timedelta(seconds=1))
+        logs_kept = Collected(Window(since or begun, until or datetime.now(UTC)), (), ())
+    for item in logs_kept.items:
+        journal.append(incident.journal, "custody", f"preserved item {item.id}: {item.size_bytes} bytes of {item.origin}, sha256 {item.sha256}")
+    for log in logs_kept.empty:
+        journal.append(incident.journal, "custody", f"nothing to preserve: {log}")
+    lost += logs_kept.lost
+    for line in (*logs_kept.notes, *(f"{item.origin}: {remark}" for item in logs_kept.items for remark in item.details.get("notes", ())), *lost):
+        told(line)
+    return Collected(logs_kept.window, (*asked.items, *logs_kept.items), logs_kept.notes, tuple(lost), asked.interrupted)
+
+
+def collect_logs(
+    evidence: Evidence, logs: Sequence[LogFile | Path], since: datetime | None = None, until: datetime | None = None, unsaid: Unsaid = NOTHING_TOLD, whole: bool = False
+) -> Collected:  # fmt: skip
+    """Preserve the window of each log, or the `whole` of it. Without `since`: the last two hours before the newest dated record.
+
+    `unsaid` is kept with every slice, so that it is read later as it was read now.
+
+    A log that is empty, or that we have no right to read, does not hold up the others. Raises LogFileError before anything is
+    stored if one of the files cannot be used in another way or none is left, ParameterError for a window that ends before it begins.
+    """
+    unusable = Unusable()
+    known, old = _times_of(logs, None if whole else since, unsaid, unusable)
+    window, notes = choose_window(known, since, until)
+    notes += [f"{log.origin}: not opened, it was last written at {iso(written)}, before the window" for log, written in old.items()]
+    items, archives, lost = list[Item](), dict[Path, str](), unusable.lost
+    for log, times in known.items():
+        if times and not whole and (times[1] < window.since - MARGIN or times[0] > window.until + MARGIN):
+            notes.append(f"{log.origin}: not preserved, its records ({iso(times[0])} to {iso(times[1])}) lie outside the window")
+            continue
+        if log.archive and log.archive not in archives:
+            with open(log.archive, "rb", opener=untouched) as file:
+                archives[log.archive] = hashlib.file_digest(file, "sha256").hexdigest()
+            if whole:
+                items.append(preserve_archive(evidence, log.archive, log.origin.removesuffix(f"!{visible(log.member)}")))
+        items.append(preserve(evidence, log, window, unsaid, whole, archives[log.archive] if log.archive else ""))
+        if damage := items[-1].details.get("damage"):
+            lost.append(f"{log.origin}: {damage}")
+    return Collected(window, tuple(items), (*unusable.notes, *notes), tuple(lost), empty=tuple(unusable.notes))
+
+
+def preserve_archive(evidence: Evidence, path: Path, origin: str) -> Item:
+    """Store a tar or zip as it is: where whole logs are kept, and its members are logs."""
+    with open(path, "rb", opener=untouched) as file:
+        return evidence.add(
+            iter(lambda: file.read(BLOCK_BYTES), b""), kind=ARCHIVE, origin=origin, asked="the archive as it is, whose members were read as logs",
+            asked_at=iso(datetime.now(UTC)),
+        )  # fmt: skip
+
+
+def check_logs(logs: Sequence[LogFile | Path], since: datetime | None = None, until: datetime | None = None, unsaid: Unsaid = NOTHING_TOLD) -> None:
+    """Raise what `collect_logs` would raise for these files and this window, and store nothing."""
+    choose_window(_times_of(logs, since, unsaid, Unusable())[0], since, until)
+
+
+Times = dict[LogFile, tuple[datetime, datetime] | None]
+
+
+def _times_of(logs: Sequence[LogFile | Path], since: datetime | None, unsaid: Unsaid, unusable: Unusable) -> tuple[Times, dict[LogFile, datetime]]:
+    """Times of the first and last dated record of each log, and when the others were last written. `unusable` gets those without either.
+
+    Of several logs those that were last written before the window need not be opened: of a rotated set, most.
+    """
+    known: Times = {}
+    old: dict[LogFile, datetime] = {}
+    for log in dict.fromkeys(LogFile.of(log) if isinstance(log, Path) else log for log in logs):
+        written = written_at(log.path)
+        if since and written and written < since - MARGIN and len(logs) > 1:
+            old[log] = written
+            continue
+        with unusable.noted(), open_log(log.path, unsaid, log.origin) as file:
+            known[log] = file.times()
+    if not known and old:  # then the window is wrong, or the times of the files are: their records decide
+        return _times_of(list(old), None, unsaid, unusable)[0], {}
+    if not known:
+        raise unusable.refuse()
+    return known, old
+
+
+def written_at(path: Path) -> datetime | None:
+    """When a log was last written; None where that cannot be told, which opening it will explain."""
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC) if path.is_file() else None
+    except OSError:
+        return None
+
+
+def choose_window(known: Times, since: datetime | None, until: datetime | None) -> tuple[Window, list[str]]:
+    """The window as given, completed from the logs' own times; and a note of what was completed."""
+    dated = [times for times in known.values() if times]
+    if not dated and not (since and until):
+        names = ", ".join(log.origin for log in known)
+        raise LogFileError(
+            f"{names}: no dated record in a format that is known here. If these are the right files, give --since and --until to preserve them all the same."
+        )
+    notes = []
+    if until is None:
+        until = max(newest for _, newest in dated) + timedelta(milliseconds=1)
+    if since is None:
+        oldest = min((oldest for oldest, _ in dated), default=until - DEFAULT_SPAN)
+        since = max(until - DEFAULT_SPAN, min(oldest, until - timedelta(milliseconds=1)))
+        notes.append(f"no --since was given: the window is {iso(since)} to {iso(until)}, at most the two hours before the newest dated record")
+    return Window(since, until), notes
+
+
+def preserve(evidence: Evidence, log: LogFile, window: Window, unsaid: Unsaid = NOTHING_TOLD, whole: bool = False, archive_sha256: str = "") -> Item:
+    """Store the slice of one log for the window, or the `whole` of it. Of a member of an archive the slice is of the member."""
+    asked_at, begun = datetime.now(UTC), time.monotonic()
+    with open_log(log.path, unsaid, log.origin) as file:
+        margin = MARGIN
+        while True:
+            span = Span(0, file.size, file.size) if whole else span_of(file, window, margin)
+            incoming = evidence.receive(file_blocks(file, span))
+            lateness, damage = lateness_of(incoming, file.recognition.zones.written, unsaid)
+            all_of_it = span.start == 0 and span.end == span.size
+            if all_of_it or lateness <= margin / 2:
+                break
+            incoming.discard()
+            margin *= 2
+        status = os.fstat(file.descriptor)
+        notes = []
+        unsaid = replace(unsaid, date_order=file.recognition.zones.date_order)  # the slice alone may not show it
+        if incoming.size_bytes < span.end - span.start:
+            notes.append("the file shrank while it was read (truncated or rotated by copying): what could be read is kept")
+        if status.st_size > span.size:
+            notes.append(f"the file grew by {status.st_size - span.size} bytes while it was read: these belong to a later question")
+        details = {
+            **named(log, archive_sha256), "size_bytes": span.size, "inode": status.st_ino if log.path == log.named else None,
+            "modified_at": iso(datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC)),
+            "before_bytes": span.start, "after_bytes": span.size - span.start - incoming.size_bytes, "whole": all_of_it,
+            "packing": file.packing, "window": window.to_json(), "margin_s": margin.total_seconds(),
+            "lateness_ms": lateness / timedelta(milliseconds=1), "notes": notes, "unsaid": unsaid.to_json(),
+        }  # fmt: skip
+        if log.missing:
+            details["missing"] = log.missing
+        if damage := "; ".join(filter(None, (log.missing, damage))):
+            details["damage"] = damage
+    try:
+        return evidence.keep(
+            incoming, kind="slice", origin=log.origin, asked="the bytes of the log in the window, read without changing the file",
+            asked_at=iso(asked_at), duration_ms=(time.monotonic() - begun) * 1000, details=details,
+        )  # fmt: skip
+    finally:
+        incoming.discard()
+
+
+def named(log: LogFile, archive_sha256: str) -> dict[str, str]:
+    r"""Which file a log is, or which member of it: shown as text (`path`), and its name's very bytes as a file URI (`uri`).
+
+    >>> named(LogFile.of(Path(os.fsdecode(b"/logs/caf\xe9.log"))), "")
+    {'path': '/logs/caf\\xe9.log', 'uri': 'file:///logs/caf%E9.log'}
+    """
+    if log.named is None:
+        found = {"path": log.origin}
+    else:
+        path = log.named.resolve()
+        found = {"path": visible(path), "uri": path.as_uri()}
+    return found | ({"member": visible(log.member), "archive_sha256": archive_sha256} if log.archive else {})
+
+
+def path_of(item: Item) -> Path | None:
+    """The file whose slice an item is, or of whose member; None for a pipe. It may be there no longer."""
+    if uri := item.details.get("uri"):
+        return Path(os.fsdecode(unquote_to_bytes(str(uri).removeprefix("file://"))))
+    path = Path(str(item.details.get("path", "")))
+    return path if path.is_absolute() else None
+
+
+def span_of(file: OpenLog, window: Window, margin: timedelta) -> Span:
+    """Where the window lies in a log: all of it for an archive, and where no line is dated."""
+    if file.must_be_read_whole:
+        return Span(0, file.size, file.size)
+    span = file.find(window, margin)
+    return Span(0, file.size, file.size) if span.start == span.end == file.size and file.times() is None else span
+
+
+def file_blocks(file: OpenLog, span: Span) -> Iterator[bytes]:
+    """The bytes of a span, read in blocks; fewer if the file has shrunk."""
+    offset = span.start
+    while offset < span.end and (block := file.read(offset, min(BLOCK_BYTES, span.end - offset))):
+        offset += len(block)
+        yield block
+
+
+def lateness_of(incoming: Incoming, written: datetime | None, unsaid: Unsaid) -> tuple[timedelta, str]:
+    """How far records of a received slice, of a log last written then, stand behind newer ones before them; and what of it cannot be read."""
+    if not incoming.size_bytes:
+        return timedelta(0), ""
+    with records_of([Source("incoming", incoming.content, "incoming", written=written, unsaid=unsaid)], only=("ts",)) as records:
+        [damage] = records.damages()
+        return timedelta(microseconds=int(records.query("lateness")[0]["lateness_us"])), damage

@@ -1,0 +1,115 @@
+"""Is everything ready for an incident? Looks at the configuration, the folders, the logs and the systems, in seconds, and stores nothing."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from incident_kit.app.collect import check_logs
+from incident_kit.config.settings import Configuration
+from incident_kit.errors import IncidentKitError, RunbookError
+from incident_kit.evidence.store import FREE_DISK_FLOOR_BYTES
+from incident_kit.live.ask import ask, systems
+from incident_kit.model.answer import Answer, Status
+from incident_kit.model.source import Unsaid
+from incident_kit.model.visible import visible
+from incident_kit.runbook.data import load
+
+BUDGET_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One thing that was looked at: whether it is `ready`, `not ready` or `not named`, and why or what to do."""
+
+    what: str
+    state: str
+    why: str
+
+    @property
+    def bad(self) -> bool:
+        return self.state == "not ready"
+
+    def sentence(self) -> str:
+        return f"{self.state:>10}  {visible(self.what)}: {visible(self.why)}"
+
+
+def look(configuration: Configuration, reports: Path, runbook: str, environment: Mapping[str, str], env_file: Path | None, told: Callable[[Look], None]) -> bool:  # fmt: skip
+    """Look at everything, tell each as it is known, and return whether all that is named is ready."""
+    looks: list[Look] = []
+
+    def tell(one: Look) -> None:
+        looks.append(one)
+        told(one)
+
+    tell(Look("configuration", "ready", str(configuration.file) if configuration.file else "no incident-kit.toml is found; the defaults apply"))
+    tell(_folder(reports))
+    tell(_runbook(runbook))
+    for one in _logs(configuration):
+        tell(one)
+    answers: dict[str, list[Answer]] = {}
+    ask(systems(configuration, environment, env_file), BUDGET_S, lambda answer: answers.setdefault(answer.system, []).append(answer))
+    for system, given in answers.items():
+        tell(_system(system, given))
+    return not any(one.bad for one in looks)
+
+
+def _folder(reports: Path) -> Look:
+    existing = next(folder for folder in (reports.absolute(), *reports.absolute().parents) if folder.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        return Look("reports", "not ready", f"{reports} cannot be written; name another place with --reports")
+    free = shutil.disk_usage(existing).free
+    if free <= FREE_DISK_FLOOR_BYTES:
+        return Look("reports", "not ready", f"only {free >> 20:,} MiB are free where {reports} lies; {FREE_DISK_FLOOR_BYTES >> 20:,} MiB are kept free always")
+    return Look("reports", "ready", f"{reports}, {free >> 20:,} MiB free")
+
+
+def _runbook(folder: str) -> Look:
+    try:
+        book = load(folder)
+    except RunbookError as error:
+        return Look("runbook", "not ready", str(error))
+    return Look("runbook", "ready", f"{len(book.scenarios)} scenario(s)")
+
+
+def _logs(configuration: Configuration) -> Iterator[Look]:
+    """The configured logs, looked for and opened as triage does it; what is not ready goes by its own name."""
+    log_files = configuration.log_files()
+    folders = sorted({path for pattern in configuration.logs for path in glob.glob(pattern) if os.path.isdir(path)})
+    for folder in folders:
+        instead = os.path.join(folder, "*")
+        yield Look(os.path.abspath(folder), "not ready", f"it is a folder, and `logs` in incident-kit.toml names files: nothing in it is read; write {instead}")
+    if not log_files and not folders:
+        yield Look(
+            ", ".join(configuration.logs) or "log files",
+            "not ready",
+            "no file of that name is there; correct `logs` in incident-kit.toml, or name logs with -l",
+        )
+    if not log_files:
+        return
+    closed = [path for path in log_files if not os.access(path, os.R_OK)]
+    for path in closed:
+        yield Look(os.path.abspath(path), "not ready", "it may not be read by this user; ask for read access, such as through the group of the log")
+    if closed:
+        return
+    written = [path for path in log_files if path.stat().st_size]  # an empty one may have been rotated a moment ago, and is no mistake
+    try:
+        if written:
+            check_logs(written, unsaid=Unsaid(configuration.log_zone, configuration.date_order, configuration.formats))
+    except IncidentKitError as error:
+        yield Look("log files", "not ready", str(error))
+    else:
+        yield Look("logs", "ready", f"{len(log_files)} file(s), such as {log_files[0]}")
+
+
+def _system(system: str, answers: list[Answer]) -> Look:
+    if all(answer.status is Status.NOT_CHECKED for answer in answers):
+        return Look(system, "not named", answers[0].reason)
+    troubles = [f"{answer.question}: {answer.reason}" for answer in answers if answer.status in (Status.FAILED, Status.PARTIAL)]
+    troubles += [f"WARNING {answer.question}: {warning}" for answer in answers for warning in answer.warnings]
+    took = f"{len(answers)} answer(s) in {sum(answer.duration_ms for answer in answers):,.0f} ms"
+    return Look(system, "not ready" if troubles else "ready", "; ".join(dict.fromkeys(troubles)) or took)

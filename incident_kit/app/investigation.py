@@ -1,0 +1,143 @@
+"""An incident as a person works on it from a notebook: what they note, what more they collect, and the seal.
+
+Made for the work folder that `incident-kit lab` fills. Where a notebook runs without anybody at it (a run, a reproduction),
+the same cells do nothing: what they once wrote is in the journal and the evidence already.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from glob import glob
+from pathlib import Path
+
+from incident_kit.errors import IncidentKitError, ParameterError
+from incident_kit.evidence import journal
+from incident_kit.evidence.incident import Incident, load
+from incident_kit.evidence.store import RECORDED
+from incident_kit.model.markup import Html, escape, period, table, time
+from incident_kit.model.redaction import redact
+from incident_kit.model.times import parse_near, parse_time
+from incident_kit.running.executed import keep_executed
+from incident_kit.timeline.merge import BOOKKEEPING
+
+WORK = "work"
+
+
+class Investigation:
+    """The incident that a notebook is worked on for; `folder` is the notebook's parameter `evidence`.
+
+    note       tell the journal what people said or did
+    collect    preserve more of the logs, ask the live systems
+    seal       make a sealed run of this notebook as it stands
+    """
+
+    def __init__(self, folder: str | Path = "..") -> None:
+        base = Path(folder).resolve()
+        # A run has a copy of incident.toml too, and nothing is added to a run.
+        at_work = folder != RECORDED and (base / "incident.toml").is_file() and (base / WORK).is_dir()
+        self.incident: Incident | None = load(base) if at_work else None
+        if self.incident:
+            keep_executed(base / WORK)
+
+    def note(self, text: str, kind: str = "note", at: str | datetime = "") -> Html:
+        """Add a line to the journal, once however often the cell is run; it stands on the timeline when the notebook is run again.
+
+        `kind` is note, action, decision, complaint, deploy, escalated or communicated. `at` is when it happened, in UTC: "09:58"
+        (the nearest to the incident), ISO 8601 or a datetime; without it, now. Lines are never changed or removed.
+
+        incident.note("Freebit's support confirms an outage, ticket 4711", kind="communicated", at="09:58")
+        """
+        if self.incident is None:
+            return _not_here("noted")
+        if not text.strip():
+            raise ParameterError("a note needs a text, such as incident.note('Restarted the BFF', kind='action', at='09:58').")
+        if kind in BOOKKEEPING:
+            raise ParameterError(f"{kind!r} is what the tool itself writes. Choose another kind, such as note or action.")
+        happened = _moment(at, self.incident) if isinstance(at, str) and at else at or None
+        for entry in journal.entries(self.incident.journal):
+            if (entry.kind, entry.text) == (kind, redact(text)) and happened in (None, entry.at):
+                return Html(f"<p>Noted already, as line {entry.line} of the journal, for {time(entry.at)}.</p>")
+        journal.append(self.incident.journal, kind, text, happened)
+        entry = journal.entries(self.incident.journal)[-1]
+        return Html(f"<p>Noted as line {entry.line} of the journal, for {time(entry.at)}: {escape(entry.kind)}: {escape(entry.text)}</p>")
+
+    def collect(self, *logs: str | Path, since: str = "", until: str = "", live: bool = False, env_file: str | Path = "") -> Html:
+        """Preserve the window of more logs (patterns such as /var/log/bff/*.log too; none: as configured), and with `live` ask the systems.
+
+        Nothing of a system is changed. Keep such a cell tagged `collect`: then only a person runs it. Times are as on the command
+        line: "-30m", "14:05" or ISO 8601, in the configured zone. Afterwards run the notebook from its top.
+
+        incident.collect("/var/log/bff/combined.log", since="-15m", live=True)
+        """
+        if self.incident is None:
+            return _not_here("collected")
+        from incident_kit.app.collect import collect, given
+        from incident_kit.config import settings as configuration
+        from incident_kit.model.source import Unsaid
+        from incident_kit.model.times import named_zone
+        from incident_kit.view import page
+
+        settings = configuration.load()
+        patterns = [str(log) for log in logs] or ([] if live else list(settings.logs))
+        paths = [Path(name) for pattern in patterns for name in sorted(glob(pattern)) or [pattern]]  # what is not there is named by `collect`
+        zone = named_zone(settings.zone)
+        bounds = [parse_time(text, datetime.now(UTC), zone) if text else None for text in (since, until)]
+        unsaid = Unsaid(settings.log_zone, settings.date_order, settings.formats)
+        with given(paths, unsaid, print) as found:
+            collected = collect(
+                self.incident, found.logs, *bounds, live=settings if live else None, env_file=Path(env_file) if env_file else None, told=print, unsaid=unsaid,
+                hide_ip_addresses=settings.hide_ip_addresses,
+            )  # fmt: skip
+        listed = "".join(f"<li><code>{item.id}</code> {escape(item.origin)}, {item.size_bytes:,} bytes</li>" for item in collected.items)
+        window = period(collected.window.since, collected.window.until)
+        told = f"<p>{len(collected.items)} item(s) more, for {window}. Run the notebook from its top to have them in it.</p><ul>{listed}</ul>"
+        told += "".join(f"<p>{escape(remark)}</p>" for remark in (*found.notes, *found.lost))
+        return Html(told + page.answers([item for item in collected.items if item.kind == "answer"]))
+
+    def seal(self) -> Html:
+        """Make a sealed run of this notebook as it is saved, with its outputs and everything it read. Save it first (Ctrl+S).
+
+        Cells that were not run, run out of order or edited since they were run are named in the report.
+        """
+        if self.incident is None:
+            return _not_here("sealed")
+        from incident_kit.app.seal import seal_work
+
+        run = seal_work(self.incident.folder / WORK, _own_name(self.incident.folder / WORK))
+        doubted = "".join(f"<li>{escape(doubt)}</li>" for doubt in run.doubts)
+        told = f"<p>The report says of this notebook:</p><ul>{doubted}</ul>" if doubted else "<p>Every cell was run in order, as it stands.</p>"
+        return Html(f"<p><strong>Sealed</strong>: <code>{escape(run.report)}</code><br>Digest: <code>{run.digest}</code></p>{told}")
+
+    def _repr_html_(self) -> str:
+        if self.incident is None:
+            return _not_here("worked on")
+        lines = [entry for entry in journal.entries(self.incident.journal) if entry.kind not in BOOKKEEPING]
+        rows = [f"<tr><td class='time'>{time(entry.at)}</td><td>{escape(entry.kind)}</td><td>{escape(entry.text)}</td><td>{escape(entry.by)}</td></tr>" for entry in lines]  # fmt: skip
+        runs = sorted(path.name for path in self.incident.runs.glob("*") if (path / "bagit.txt").is_file())
+        return (
+            f"<p><strong>Incident {escape(self.incident.id)}</strong>: {escape(self.incident.title)}<br>Sealed runs: {escape(', '.join(runs)) or 'none yet'}</p>"
+            + (table(["Time", "Kind", "What was noted", "By"], rows) if rows else "<p>Nothing is noted yet.</p>")
+            + self.incident.evidence._repr_html_()
+        )
+
+
+def _moment(text: str, incident: Incident) -> datetime:
+    try:
+        end = incident.evidence.window().until
+    except IncidentKitError:  # no evidence yet
+        end = datetime.now(UTC)
+    return parse_near(text, end)
+
+
+def _not_here(done: str) -> Html:
+    return Html(f"<p>Not {done}: this notebook does not lie in an incident's work folder. <code>incident-kit lab</code> makes one.</p>")
+
+
+def _own_name(folder: Path) -> str:
+    """The file name of the notebook whose kernel this is, as Jupyter or VS Code tells it; empty where none does."""
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    names = [os.environ.get("JPY_SESSION_NAME", ""), str(shell.user_ns.get("__vsc_ipynb_file__", "")) if shell else ""]
+    return next((path.name for path in map(Path, filter(None, names)) if path.resolve().parent == folder.resolve() and path.is_file()), "")

@@ -1,0 +1,1 @@
+"""What a team has set (`incident-kit.toml`), and TOML that knows where it stands."""

@@ -1,0 +1,122 @@
+"""Redis, asked as it is and as it fails: each fault with a real server, or a real server behind a wire that goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+import servers
+import wire
+from asked import Told, asked
+
+from incident_kit.live import redis as diagnostic
+from incident_kit.model.answer import Status
+
+PASSWORD = "never-t0-be-shown"
+
+
+def ask(url: str, budget_s: float = 8.0) -> Told:
+    return asked("redis", lambda talk: diagnostic.ask(url, talk), budget_s)
+
+
+@contextmanager
+def client(server: servers.RedisServer, database: int = 0, password: str | None = None) -> Iterator[redis.Redis]:
+    with redis.Redis(port=server.port, db=database, password=password) as connection:
+        yield connection
+
+
+def test_everything_the_runbook_asks_is_answered() -> None:
+    with servers.redis() as server, client(server, 2) as there:
+        there.set("sf:pe:replay:/event/OrderProvisionRequested__e", "4711")
+        there.set("sf:pe:replay:/event/Expiring__e", "AAAAAAAAEmk=", ex=1000)
+        for number in range(1200):
+            there.set(f"session:{number:x}", "x")
+        there.rpush("bull:orders:wait", "1")
+        there.set("yamada@example.jp", "1")
+        told = ask(f"{server.url}/2")
+    assert list(told.answers) == [f"redis.{name}" for name in ("ping", "info", "slowlog", "clients", "latency", "keys", "replay", "queues")]
+    assert all(answer.status is Status.OK for answer in told.answers.values()), told.words
+    ping, keys = told.answers["redis.ping"], told.answers["redis.keys"].data
+    assert ping.clock is not None
+    assert abs(ping.clock.offset_ms) <= ping.clock.error_ms + 1  # one machine, one clock
+    assert told.answers["redis.info"].data["memory"]["maxmemory_policy"] == "noeviction"
+    assert keys["by_prefix"] == {"session:": 1200, "sf:pe:replay:": 2, "bull:orders:": 1, "(no prefix)": 1}
+    assert keys["flushdb_would_delete"] == {"replay_positions": 2, "queue_keys": 1}
+    positions = {one["key"]: one["position"] for one in told.answers["redis.replay"].data["positions"]}
+    assert positions == {"sf:pe:replay:/event/OrderProvisionRequested__e": "4711", "sf:pe:replay:/event/Expiring__e": "AAAAAAAAEmk="}
+    assert "sf:pe:replay:/event/Expiring__e expires in" in told.words
+    ages = {one["key"]: one["idle_s"] for one in told.answers["redis.replay"].data["positions"]}
+    assert ages["sf:pe:replay:/event/Expiring__e"] is not None
+    assert ages["sf:pe:replay:/event/OrderProvisionRequested__e"] is None  # small numbers share one age
+
+
+def test_the_depths_of_queues_by_the_state_of_their_jobs() -> None:
+    with servers.redis() as server, client(server) as there:
+        there.rpush("bull:orders:wait", "1", "2", "3")
+        there.rpush("bull:orders:active", "4")
+        there.zadd("bull:orders:delayed", {"5": 1, "6": 2})
+        there.zadd("bull:sim-topup:failed", {"7": 1})
+        there.set("bull:odd:wait", "not a list")
+        there.hset("bull:orders:7", "data", "of a person")
+        told = ask(server.url)
+    queues = {one["queue"]: one for one in told.answers["redis.queues"].data["queues"]}
+    assert {state: depth for state, depth in queues["orders"].items() if depth} == {"queue": "orders", "wait": 3, "active": 1, "delayed": 2}
+    assert queues["sim-topup"]["failed"] == 1
+    assert queues["odd"]["wait"] is None
+    assert told.answers["redis.queues"].status is Status.OK
+
+
+def test_values_arguments_and_keys_of_people_are_not_kept() -> None:
+    with servers.redis(config=["slowlog-log-slower-than 0"]) as server, client(server) as there:
+        there.set("session:4f1c0a9e7b", "value-of-a-session")
+        there.set("sf:pe:replay:/event/Odd__e", "a value that is no position")
+        told = ask(server.url)
+    kept = "".join(answer.content().decode() + answer.ledger_lines().decode() for answer in told.answers.values())
+    assert "set session:..." in kept
+    for secret in ("4f1c0a9e7b", "value-of-a-session", "a value that is no position"):
+        assert secret not in kept
+
+
+def test_the_password_is_in_no_answer_and_no_ledger() -> None:
+    with servers.redis(config=[f"requirepass {PASSWORD}"]) as server:
+        right = ask(f"redis://:{PASSWORD}@127.0.0.1:{server.port}/0")
+        wrong = ask(f"redis://portal:{PASSWORD}-and-more@127.0.0.1:{server.port}/0")
+    assert right.answers["redis.ping"].status is Status.OK, right.words
+    assert "does not accept the name and password" in wrong.words
+    for told in (right, wrong):
+        assert "AUTH (not shown)" in [sent.text for sent in told.ledger]
+        assert PASSWORD not in "".join(answer.content().decode() + answer.ledger_lines().decode() for answer in told.answers.values())
+
+
+def test_silent_wire_is_cut_at_the_end_of_the_budget() -> None:
+    with servers.redis() as server, wire.proxy(server.port) as line:
+        line.silent = True
+        told = ask(f"redis://127.0.0.1:{line.port}", budget_s=1)
+    assert told.answers["redis.ping"].reason == "no complete answer within the 1 s allowed; it was stopped"
+
+
+def test_slow_drip_is_cut_at_the_end_of_the_budget_and_what_came_is_kept() -> None:
+    with servers.redis() as server, wire.proxy(server.port) as line:
+        line.drip_s, line.freely = 0.05, 100  # INFO alone would take minutes
+        told = ask(f"redis://127.0.0.1:{line.port}", budget_s=2)
+    assert told.answers["redis.ping"].status is Status.OK
+    assert "no complete answer within the 2 s allowed" in told.answers["redis.info"].reason
+    assert told.answers["redis.info"].ledger[-1].text == "INFO everything"
+
+
+def test_a_user_who_may_do_little_gets_what_it_may(tmp_path: Path) -> None:
+    with servers.redis() as server, client(server) as there:
+        there.acl_setuser("little", enabled=True, passwords=[f"+{PASSWORD}"], commands=["+ping", "+time", "+info"])
+        told = ask(f"redis://little:{PASSWORD}@127.0.0.1:{server.port}")
+    assert told.answers["redis.info"].status is Status.OK
+    assert "this user may not ask that" in told.answers["redis.clients"].reason
+
+
+@pytest.mark.parametrize("value", ["localhost:6379", "http://localhost", f"redis://:{PASSWORD}@host:port/0", ""])
+def test_a_value_that_is_no_address_is_not_repeated(value: str) -> None:
+    told = ask(value)
+    assert "not an address such as redis://" in told.words
+    assert PASSWORD not in told.answers["redis.ping"].content().decode()
