@@ -139,6 +139,7 @@ def report(
     from incident_kit.evidence.store import open_evidence
     from incident_kit.logs.given import Given
     from incident_kit.logs.given import given as as_given
+    from incident_kit.logs.ready import check_sources
     from incident_kit.runbook.data import load
 
     settings = configuration.load()
@@ -159,6 +160,7 @@ def report(
     _check_live(live, env_file)
     if evidence:
         store = open_evidence(evidence)  # a damaged item is named before an incident is made
+        check_sources(store.sources())
         incident = load_or_create(_reports(reports), incident_id or None, title)
         _make_run(incident, scenario, store, runbook, bounds, given)
         return
@@ -233,6 +235,7 @@ def triage(
     from incident_kit.evidence.incident import load_or_create
     from incident_kit.evidence.store import open_evidence
     from incident_kit.logs.given import given as as_given
+    from incident_kit.logs.ready import check_sources
     from incident_kit.model.times import iso
     from incident_kit.runbook.data import load
     from incident_kit.triage import collect_and_rank, rank_evidence
@@ -245,6 +248,7 @@ def triage(
     _check_live(live, env_file)
     if evidence:
         stored = open_evidence(evidence)
+        check_sources(stored.sources())
         ranking = rank_evidence(book, stored, stored.window(*(iso(bound) if bound else "" for bound in bounds)))
         _show(ranking, as_json, incident_id, str(evidence), runbook)
         return

@@ -17,7 +17,7 @@ from incident_kit.logs.accounting import Account
 from incident_kit.logs.columns import COLUMNS, TYPES, Dependency
 from incident_kit.logs.given import LogFile
 from incident_kit.logs.reading import read
-from incident_kit.logs.sql import quoted, quoted_name
+from incident_kit.logs.sql import quoted_name
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import Source, Unsaid
 from incident_kit.model.times import Window, iso
@@ -78,7 +78,7 @@ def _write_parquet(rows: Iterable[Row], out: TextIO) -> None:
             connection.register("chunk", pd.DataFrame(chunk, columns=list(types), dtype=object))
             connection.execute("INSERT INTO records FROM chunk")
         target = Path(folder) / "records.parquet"
-        connection.execute(f"COPY records TO {quoted(str(target))} (FORMAT parquet)")
+        connection.table("records").write_parquet(str(target))
         with open(target, "rb") as written:
             shutil.copyfileobj(written, out.buffer)
 

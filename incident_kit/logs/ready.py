@@ -15,13 +15,14 @@ from incident_kit.errors import LogFileError
 from incident_kit.logs.archives import TextReader, packing_of, whole_lines
 from incident_kit.logs.columns import ANSI_ESCAPE
 from incident_kit.logs.containers import ALL_AT_ONCE
-from incident_kit.logs.formats import own_formats
+from incident_kit.logs.formats import Format, own_formats
 from incident_kit.logs.layout import lay_out
 from incident_kit.logs.recognise import Recognition, recognise
 from incident_kit.logs.scan import Scan, at_once, clean, clean_lines, sample_of, scan
 from incident_kit.logs.sql import quoted
 from incident_kit.logs.times import Zones
 from incident_kit.model.source import Source
+from incident_kit.model.visible import visible
 
 if TYPE_CHECKING:
     from incident_kit.logs.engine import EvidenceFiles
@@ -100,7 +101,7 @@ def make_ready(source: Source, scratch: Path, files: EvidenceFiles) -> Readable:
     `files` learns of what is to be read.
     """
     seen = scan(source)
-    found = recognise(seen.sample, zones_of(source), own_formats(source.unsaid.formats, f"{source.origin}: formats"))
+    found = recognise(seen.sample, zones_of(source), formats_of(source))
     plain = found.is_plain or not (found.formats or found.wrappers)
     plain = plain and not (found.formats and not found.formats[0].is_json and seen.sample[0].startswith(codecs.BOM_UTF8))
     if plain and seen.clean and not seen.damage:
@@ -143,9 +144,20 @@ def glance(source: Source, files: EvidenceFiles) -> Readable | None:
     size = source.path.stat().st_size
     with open(source.path, "rb") as file:
         lines = sample_of(file.fileno(), size)
-    found = recognise(lines, zones_of(source), own_formats(source.unsaid.formats, f"{source.origin}: formats"))
+    found = recognise(lines, zones_of(source), formats_of(source))
     seen = Scan("", size, size, LONGEST_LINE_BYTES, has_escapes=any(b"\x1b" in line for line in lines), ends_with_newline=True, clean=True, sample=tuple(lines))
     return Readable(source, seen, found, files.add(source.path), False, {}) if found.is_plain else None
+
+
+def check_sources(sources: Iterable[Source]) -> None:
+    """Raise ParameterError for a source that comes with formats which cannot be used, before anything is read."""
+    for source in sources:
+        formats_of(source)
+
+
+def formats_of(source: Source) -> tuple[Format, ...]:
+    """The formats of its own that a source comes with."""
+    return own_formats(source.unsaid.formats, f"{visible(source.origin)} (item {source.id}): formats")
 
 
 def zones_of(source: Source) -> Zones:

@@ -11,6 +11,7 @@ from incident_kit.errors import EvidenceError, NotReproduced
 from incident_kit.evidence.store import Evidence, open_evidence
 from incident_kit.evidence.untrusted import Unusable
 from incident_kit.evidence.verify import read_facts, verify
+from incident_kit.logs.ready import check_sources
 from incident_kit.report.notebook import booting_kernel, cells_digest, execute, read_notebook
 from incident_kit.report.results import COMPARED
 from incident_kit.report.run import OUR_PARAMETERS
@@ -37,7 +38,9 @@ def reproduce(folder: Path, trust_notebook: bool = False) -> list[str]:
         )
     with tempfile.TemporaryDirectory(prefix="incident-kit-") as scratch:
         again = Path(scratch)
-        Evidence(again / "evidence").adopt(open_evidence(data / "evidence").items())
+        stored = open_evidence(data / "evidence")
+        check_sources(stored.sources())
+        Evidence(again / "evidence").adopt(stored.items())
         shutil.copytree(data / "runbook", again / "runbook")
         if (data / "journal.jsonl").exists():
             shutil.copy2(data / "journal.jsonl", again)
