@@ -165,14 +165,14 @@ def report(
         incident = load_or_create(_reports(reports), incident_id or None, title)
         _make_run(incident, scenario, store, runbook, bounds, given)
         return
-    unsaid = _unsaid(log_tz, date_order, max_unpacked)
+    hints = _hints(log_tz, date_order, max_unpacked)
     unusable = []
     with ExitStack() as stack:
         found = Given()
         try:
-            found = stack.enter_context(as_given(logs, unsaid, _say))
+            found = stack.enter_context(as_given(logs, hints, _say))
             if found.logs:
-                check_logs(found.logs, *bounds, unsaid)  # before an incident's folder is made for logs that cannot be used
+                check_logs(found.logs, *bounds, hints)  # before an incident's folder is made for logs that cannot be used
         except LogFileError as error:
             if log or not live:
                 raise
@@ -187,7 +187,7 @@ def report(
             env_file=env_file,
             budget_s=budget,
             told=_say,
-            unsaid=unsaid,
+            hints=hints,
             whole=whole,
             hide_ip_addresses=settings.hide_ip_addresses,
         )
@@ -245,7 +245,7 @@ def triage(
 
     settings = configuration.load()
     runbook = runbook or settings.runbook
-    book, bounds, unsaid, whole = load(runbook), _bounds(since, until, tz), _unsaid(log_tz, date_order, max_unpacked), _whole(preserve, False)
+    book, bounds, hints, whole = load(runbook), _bounds(since, until, tz), _hints(log_tz, date_order, max_unpacked), _whole(preserve, False)
     if evidence and (log or live):
         raise InputError("give either log files (-l LOG) and --live, or --evidence DIR.")
     _check_live(live, env_file)
@@ -262,9 +262,9 @@ def triage(
     with ExitStack() as stack:
         found = Given()
         try:
-            found = stack.enter_context(as_given(logs, unsaid, _say))
+            found = stack.enter_context(as_given(logs, hints, _say))
             if found.logs:
-                check_logs(found.logs, *bounds, unsaid)
+                check_logs(found.logs, *bounds, hints)
         except LogFileError as error:
             if log or not live:
                 raise
@@ -272,7 +272,7 @@ def triage(
         _say_all(found)
         incident = replace(load_or_create(_reports(reports), incident_id or None, book.title("triage")), limit_bytes=max_evidence)
         ranking = collect_and_rank(
-            incident, book, found.logs, *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, unsaid=unsaid, whole=whole,
+            incident, book, found.logs, *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, hints=hints, whole=whole,
             hide_ip_addresses=settings.hide_ip_addresses, unusable=unusable, say=_say,
             first=lambda ranked: None if as_json else _print_ranking("From the logs alone:", ranked),
         )  # fmt: skip
@@ -394,13 +394,13 @@ def parse(
         raise InputError(f"--to takes {', '.join(FORMS)}, not {to!r}.")
     if to == "parquet" and sys.stdout.isatty():
         raise InputError("Parquet is no text for a terminal: write it to a file, with > records.parquet.")
-    unsaid = _unsaid(log_tz, date_order, max_unpacked)
-    with as_given(files, unsaid, _say) as found:
-        readable_logs = readable(found, unsaid)
+    hints = _hints(log_tz, date_order, max_unpacked)
+    with as_given(files, hints, _say) as found:
+        readable_logs = readable(found, hints)
         _say_all(found)
         with as_it_is(sys.stdout):  # the export has its own escapes
             accounts = export(
-                readable_logs, sys.stdout, to, _bounds(since, until, tz), load(runbook).dependencies, unsaid,
+                readable_logs, sys.stdout, to, _bounds(since, until, tz), load(runbook).dependencies, hints,
                 lambda count: _control(f"\r{count:,} records"), Redaction(ip_addresses=configuration.load().hide_ip_addresses), raw,
         )  # fmt: skip
     _control("\r\033[K")
@@ -586,18 +586,18 @@ def _bounds(since: str, until: str, zone: str) -> tuple[datetime | None, datetim
     return start, end
 
 
-def _unsaid(zone: str, date_order: str, max_unpacked: int) -> Any:
+def _hints(zone: str, date_order: str, max_unpacked: int) -> Any:
     """What logs leave unsaid: as given, else as configured."""
     from incident_kit.config import settings as configuration
     from incident_kit.logs.times import DATE_ORDERS
-    from incident_kit.model.source import Unsaid
+    from incident_kit.model.source import Hints
     from incident_kit.model.times import named_zone
 
     settings = configuration.load()
     if date_order and date_order not in DATE_ORDERS:
         raise InputError(f"--date-order takes {', '.join(DATE_ORDERS)}, not {date_order!r}.")
     named_zone(zone or settings.log_zone)
-    return Unsaid(zone or settings.log_zone, date_order or settings.date_order, settings.formats, max_unpacked)
+    return Hints(zone or settings.log_zone, date_order or settings.date_order, settings.formats, max_unpacked)
 
 
 def _say_all(found: Any) -> None:

@@ -79,7 +79,7 @@ def test_importing_every_module_changes_nothing_in_the_process():
     assert said(MODULES, others)[0] == "changed: [] []"
 
 
-@pytest.mark.parametrize("module", ["report.lab", "report.notebook", "report.run", "investigation", "cli"])
+@pytest.mark.parametrize("module", ["running.lab", "running.notebook", "app.report", "app.investigation", "cli"])
 def test_after_an_import_the_checks_of_formats_can_be_imported(module):
     code = f"import incident_kit.{module}, isoduration, rfc3986_validator; print('fine')"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout == "fine\n"

@@ -14,23 +14,19 @@ PACKAGE = ROOT / "incident_kit"
 # What each room may import, besides itself.
 BELOW = {
     "errors": set(),
-    "places": set(),
     "model": {"errors"},
-    "evidence": {"model", "errors", "places"},
-    "diagnostics": {"model", "errors"},
+    "evidence": {"model", "errors"},
+    "config": {"logs", "model", "errors"},
+    "live": {"config", "evidence", "model", "errors"},
     "logs": {"model", "errors"},
     "analysis": {"logs", "model", "errors"},
     "timeline": {"analysis", "logs", "evidence", "model", "errors"},
-    "runbook": {"timeline", "analysis", "logs", "evidence", "model", "errors"},
-    "report": {"runbook", "timeline", "analysis", "logs", "evidence", "model", "errors", "places"},
-    "collect": {"asking", "configuration", "logs", "evidence", "model", "errors"},
-    "triage": {"collect", "asking", "configuration", "runbook", "logs", "evidence", "model", "errors"},
-    "investigation": {"collect", "configuration", "report", "timeline", "evidence", "model", "errors"},
-    "configuration": {"logs", "model", "errors"},
-    "doctor": {"collect", "asking", "configuration", "runbook", "evidence", "model", "errors"},
-    "asking": {"diagnostics", "evidence", "configuration", "model", "errors"},
+    "runbook": {"timeline", "analysis", "logs", "config", "evidence", "model", "errors"},
+    "view": {"runbook", "timeline", "analysis", "logs", "config", "evidence", "model", "errors"},
+    "running": {"view", "runbook", "timeline", "analysis", "logs", "config", "evidence", "model", "errors"},
+    "app": {"running", "view", "runbook", "timeline", "analysis", "logs", "live", "config", "evidence", "model", "errors"},
 }
-# What talks to a system; only diagnostics may.
+# What talks to a system; only live may.
 CLIENTS = {"psycopg", "redis", "httpx", "psutil", "simple_salesforce"}
 
 
@@ -55,14 +51,14 @@ def test_imports_point_downwards(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_only_diagnostics_import_what_talks_to_a_system(path: Path) -> None:
+def test_only_live_imports_what_talks_to_a_system(path: Path) -> None:
     imported = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             imported |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             imported.add(node.module.split(".")[0])
-    assert path.relative_to(PACKAGE).parts[0] == "diagnostics" or not imported & CLIENTS
+    assert path.relative_to(PACKAGE).parts[0] == "live" or not imported & CLIENTS
 
 
 def test_importing_the_package_imports_nothing_else() -> None:

@@ -64,11 +64,11 @@ def judge(folder: Path) -> Judged:
     book, stored = runbook.load(), open_evidence(folder)
     window = stored.window()
     with logs.read(stored.sources(), window, dependencies=book.dependencies) as records:
-        ground = runbook.ground(book, stored, records, window)
-        ranked = runbook.triage(book, ground)
-        course = ground.course
-    begun = course.onset.began.at if course.onset else min((one.first_affected for one in ranked[0].confirmed if one.first_affected), default=None)
-    cause = course.first_cause
+        case = runbook.case_of(book, stored, records, window)
+        ranked = runbook.triage(book, case)
+        impact = case.impact
+    begun = impact.onset.began.at if impact.onset else min((one.first_affected for one in ranked[0].confirmed if one.first_affected), default=None)
+    cause = impact.first_cause
     return Judged(folder.name, json.loads((folder / "truth.json").read_text(encoding="utf-8")), ranked, begun, cause.suspect.name if cause else None)
 
 

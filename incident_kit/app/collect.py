@@ -25,11 +25,11 @@ from incident_kit.evidence.item import ARCHIVE, Item
 from incident_kit.evidence.store import Evidence, Incoming
 from incident_kit.live.ask import BUDGET_S, Asked, ask_live
 from incident_kit.logs.archives import untouched
-from incident_kit.logs.inputs import LogFile, Unusable
+from incident_kit.logs.inputs import LogFile, UnusableLog
 from incident_kit.logs.inputs import given as given  # for notebooks, which ask this room only
 from incident_kit.logs.reading import read as records_of
-from incident_kit.logs.slices import MARGIN, NOTHING_TOLD, OpenLog, Span, open_log
-from incident_kit.model.source import Source, Unsaid
+from incident_kit.logs.slices import MARGIN, NO_HINTS, ByteRange, OpenLog, open_log
+from incident_kit.model.source import Hints, Source
 from incident_kit.model.times import Window, iso
 from incident_kit.model.visible import visible
 
@@ -52,7 +52,7 @@ class Collected:
 def collect(
     incident: Incident, logs: Sequence[LogFile | Path], since: datetime | None = None, until: datetime | None = None, *,
     live: Configuration | None = None, env_file: Path | None = None, budget_s: float = BUDGET_S, told: Callable[[str], None] = lambda line: None,
-    unsaid: Unsaid = NOTHING_TOLD, hide_ip_addresses: bool = False, whole: bool = False,
+    hints: Hints = NO_HINTS, hide_ip_addresses: bool = False, whole: bool = False,
 ) -> Collected:  # fmt: skip
     """Ask the live systems, if `live` says where they are, and preserve the window of each log; the journal says who did so.
 
@@ -74,7 +74,7 @@ def collect(
     logs_kept = None
     if logs:
         try:
-            logs_kept = collect_logs(evidence, logs, since, until, unsaid, whole)
+            logs_kept = collect_logs(evidence, logs, since, until, hints, whole)
         except EvidenceError as error:
             if not live:
                 raise
@@ -98,7 +98,7 @@ def collect(
 
 
 def collect_logs(
-    evidence: Evidence, logs: Sequence[LogFile | Path], since: datetime | None = None, until: datetime | None = None, unsaid: Unsaid = NOTHING_TOLD, whole: bool = False
+    evidence: Evidence, logs: Sequence[LogFile | Path], since: datetime | None = None, until: datetime | None = None, hints: Hints = NO_HINTS, whole: bool = False
 ) -> Collected:  # fmt: skip
     """Preserve the window of each log, or the `whole` of it. Without `since`: the last two hours before the newest dated record.
 
@@ -107,8 +107,8 @@ def collect_logs(
     A log that is empty, or that we have no right to read, does not hold up the others. Raises LogFileError before anything is
     stored if one of the files cannot be used in another way or none is left, ParameterError for a window that ends before it begins.
     """
-    unusable = Unusable()
-    known, old = _times_of(logs, None if whole else since, unsaid, unusable)
+    unusable = UnusableLog()
+    known, old = _times_of(logs, None if whole else since, hints, unusable)
     window, notes = choose_window(known, since, until)
     notes += [f"{log.origin}: not opened, it was last written at {iso(written)}, before the window" for log, written in old.items()]
     items, archives, lost = list[Item](), dict[Path, str](), unusable.lost
@@ -121,7 +121,7 @@ def collect_logs(
                 archives[log.archive] = hashlib.file_digest(file, "sha256").hexdigest()
             if whole:
                 items.append(preserve_archive(evidence, log.archive, log.origin.removesuffix(f"!{visible(log.member)}")))
-        items.append(preserve(evidence, log, window, unsaid, whole, archives[log.archive] if log.archive else ""))
+        items.append(preserve(evidence, log, window, hints, whole, archives[log.archive] if log.archive else ""))
         if damage := items[-1].details.get("damage"):
             lost.append(f"{log.origin}: {damage}")
     return Collected(window, tuple(items), (*unusable.notes, *notes), tuple(lost), empty=tuple(unusable.notes))
@@ -136,15 +136,15 @@ def preserve_archive(evidence: Evidence, path: Path, origin: str) -> Item:
         )  # fmt: skip
 
 
-def check_logs(logs: Sequence[LogFile | Path], since: datetime | None = None, until: datetime | None = None, unsaid: Unsaid = NOTHING_TOLD) -> None:
+def check_logs(logs: Sequence[LogFile | Path], since: datetime | None = None, until: datetime | None = None, hints: Hints = NO_HINTS) -> None:
     """Raise what `collect_logs` would raise for these files and this window, and store nothing."""
-    choose_window(_times_of(logs, since, unsaid, Unusable())[0], since, until)
+    choose_window(_times_of(logs, since, hints, UnusableLog())[0], since, until)
 
 
 Times = dict[LogFile, tuple[datetime, datetime] | None]
 
 
-def _times_of(logs: Sequence[LogFile | Path], since: datetime | None, unsaid: Unsaid, unusable: Unusable) -> tuple[Times, dict[LogFile, datetime]]:
+def _times_of(logs: Sequence[LogFile | Path], since: datetime | None, hints: Hints, unusable: UnusableLog) -> tuple[Times, dict[LogFile, datetime]]:
     """Times of the first and last dated record of each log, and when the others were last written. `unusable` gets those without either.
 
     Of several logs those that were last written before the window need not be opened: of a rotated set, most.
@@ -156,10 +156,10 @@ def _times_of(logs: Sequence[LogFile | Path], since: datetime | None, unsaid: Un
         if since and written and written < since - MARGIN and len(logs) > 1:
             old[log] = written
             continue
-        with unusable.noted(), open_log(log.path, unsaid, log.origin) as file:
+        with unusable.noted(), open_log(log.path, hints, log.origin) as file:
             known[log] = file.times()
     if not known and old:  # then the window is wrong, or the times of the files are: their records decide
-        return _times_of(list(old), None, unsaid, unusable)[0], {}
+        return _times_of(list(old), None, hints, unusable)[0], {}
     if not known:
         raise unusable.refuse()
     return known, old
@@ -191,15 +191,15 @@ def choose_window(known: Times, since: datetime | None, until: datetime | None) 
     return Window(since, until), notes
 
 
-def preserve(evidence: Evidence, log: LogFile, window: Window, unsaid: Unsaid = NOTHING_TOLD, whole: bool = False, archive_sha256: str = "") -> Item:
+def preserve(evidence: Evidence, log: LogFile, window: Window, hints: Hints = NO_HINTS, whole: bool = False, archive_sha256: str = "") -> Item:
     """Store the slice of one log for the window, or the `whole` of it. Of a member of an archive the slice is of the member."""
     asked_at, begun = datetime.now(UTC), time.monotonic()
-    with open_log(log.path, unsaid, log.origin) as file:
+    with open_log(log.path, hints, log.origin) as file:
         margin = MARGIN
         while True:
-            span = Span(0, file.size, file.size) if whole else span_of(file, window, margin)
+            span = ByteRange(0, file.size, file.size) if whole else span_of(file, window, margin)
             incoming = evidence.receive(file_blocks(file, span))
-            lateness, damage = lateness_of(incoming, file.recognition.zones.written, unsaid)
+            lateness, damage = lateness_of(incoming, file.recognition.zones.written, hints)
             all_of_it = span.start == 0 and span.end == span.size
             if all_of_it or lateness <= margin / 2:
                 break
@@ -207,7 +207,7 @@ def preserve(evidence: Evidence, log: LogFile, window: Window, unsaid: Unsaid = 
             margin *= 2
         status = os.fstat(file.descriptor)
         notes = []
-        unsaid = replace(unsaid, date_order=file.recognition.zones.date_order)  # the slice alone may not show it
+        hints = replace(hints, date_order=file.recognition.zones.date_order)  # the slice alone may not show it
         if incoming.size_bytes < span.end - span.start:
             notes.append("the file shrank while it was read (truncated or rotated by copying): what could be read is kept")
         if status.st_size > span.size:
@@ -217,7 +217,7 @@ def preserve(evidence: Evidence, log: LogFile, window: Window, unsaid: Unsaid = 
             "modified_at": iso(datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC)),
             "before_bytes": span.start, "after_bytes": span.size - span.start - incoming.size_bytes, "whole": all_of_it,
             "packing": file.packing, "window": window.to_json(), "margin_s": margin.total_seconds(),
-            "lateness_ms": lateness / timedelta(milliseconds=1), "notes": notes, "unsaid": unsaid.to_json(),
+            "lateness_ms": lateness / timedelta(milliseconds=1), "notes": notes, "unsaid": hints.to_json(),
         }  # fmt: skip
         if log.missing:
             details["missing"] = log.missing
@@ -254,15 +254,15 @@ def path_of(item: Item) -> Path | None:
     return path if path.is_absolute() else None
 
 
-def span_of(file: OpenLog, window: Window, margin: timedelta) -> Span:
+def span_of(file: OpenLog, window: Window, margin: timedelta) -> ByteRange:
     """Where the window lies in a log: all of it for an archive, and where no line is dated."""
     if file.must_be_read_whole:
-        return Span(0, file.size, file.size)
+        return ByteRange(0, file.size, file.size)
     span = file.find(window, margin)
-    return Span(0, file.size, file.size) if span.start == span.end == file.size and file.times() is None else span
+    return ByteRange(0, file.size, file.size) if span.start == span.end == file.size and file.times() is None else span
 
 
-def file_blocks(file: OpenLog, span: Span) -> Iterator[bytes]:
+def file_blocks(file: OpenLog, span: ByteRange) -> Iterator[bytes]:
     """The bytes of a span, read in blocks; fewer if the file has shrunk."""
     offset = span.start
     while offset < span.end and (block := file.read(offset, min(BLOCK_BYTES, span.end - offset))):
@@ -270,10 +270,10 @@ def file_blocks(file: OpenLog, span: Span) -> Iterator[bytes]:
         yield block
 
 
-def lateness_of(incoming: Incoming, written: datetime | None, unsaid: Unsaid) -> tuple[timedelta, str]:
+def lateness_of(incoming: Incoming, written: datetime | None, hints: Hints) -> tuple[timedelta, str]:
     """How far records of a received slice, of a log last written then, stand behind newer ones before them; and what of it cannot be read."""
     if not incoming.size_bytes:
         return timedelta(0), ""
-    with records_of([Source("incoming", incoming.content, "incoming", written=written, unsaid=unsaid)], only=("ts",)) as records:
+    with records_of([Source("incoming", incoming.content, "incoming", written=written, hints=hints)], only=("ts",)) as records:
         [damage] = records.damages()
         return timedelta(microseconds=int(records.query("lateness")[0]["lateness_us"])), damage

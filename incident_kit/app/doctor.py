@@ -15,7 +15,7 @@ from incident_kit.errors import IncidentKitError, RunbookError
 from incident_kit.evidence.store import FREE_DISK_FLOOR_BYTES
 from incident_kit.live.ask import ask, systems
 from incident_kit.model.answer import Answer, Status
-from incident_kit.model.source import Unsaid
+from incident_kit.model.source import Hints
 from incident_kit.model.visible import visible
 from incident_kit.runbook.data import load
 
@@ -99,7 +99,7 @@ def _logs(configuration: Configuration) -> Iterator[Look]:
     written = [path for path in log_files if path.stat().st_size]  # an empty one may have been rotated a moment ago, and is no mistake
     try:
         if written:
-            check_logs(written, unsaid=Unsaid(configuration.log_zone, configuration.date_order, configuration.formats))
+            check_logs(written, hints=Hints(configuration.log_zone, configuration.date_order, configuration.formats))
     except IncidentKitError as error:
         yield Look("log files", "not ready", str(error))
     else:

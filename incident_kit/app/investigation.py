@@ -74,7 +74,7 @@ class Investigation:
             return _not_here("collected")
         from incident_kit.app.collect import collect, given
         from incident_kit.config import settings as configuration
-        from incident_kit.model.source import Unsaid
+        from incident_kit.model.source import Hints
         from incident_kit.model.times import named_zone
         from incident_kit.view import page
 
@@ -83,10 +83,10 @@ class Investigation:
         paths = [Path(name) for pattern in patterns for name in sorted(glob(pattern)) or [pattern]]  # what is not there is named by `collect`
         zone = named_zone(settings.zone)
         bounds = [parse_time(text, datetime.now(UTC), zone) if text else None for text in (since, until)]
-        unsaid = Unsaid(settings.log_zone, settings.date_order, settings.formats)
-        with given(paths, unsaid, print) as found:
+        hints = Hints(settings.log_zone, settings.date_order, settings.formats)
+        with given(paths, hints, print) as found:
             collected = collect(
-                self.incident, found.logs, *bounds, live=settings if live else None, env_file=Path(env_file) if env_file else None, told=print, unsaid=unsaid,
+                self.incident, found.logs, *bounds, live=settings if live else None, env_file=Path(env_file) if env_file else None, told=print, hints=hints,
                 hide_ip_addresses=settings.hide_ip_addresses,
             )  # fmt: skip
         listed = "".join(f"<li><code>{item.id}</code> {escape(item.origin)}, {item.size_bytes:,} bytes</li>" for item in collected.items)

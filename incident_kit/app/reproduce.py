@@ -8,13 +8,13 @@ from pathlib import Path
 
 from incident_kit.app.report import OUR_PARAMETERS
 from incident_kit.errors import EvidenceError, NotReproduced
+from incident_kit.evidence.run_folder import COMPARED
 from incident_kit.evidence.store import Evidence, open_evidence
 from incident_kit.evidence.untrusted import Unusable
 from incident_kit.evidence.verify import read_facts, verify
 from incident_kit.logs.prepare import check_sources
 from incident_kit.model import places
 from incident_kit.running.notebook import booting_kernel, cells_digest, execute, read_notebook
-from incident_kit.running.results import COMPARED
 from incident_kit.view import gate
 
 

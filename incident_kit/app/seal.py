@@ -13,13 +13,13 @@ from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident, load
 from incident_kit.evidence.item import Item
 from incident_kit.evidence.journal import entries
+from incident_kit.evidence.run_folder import COMPARED
 from incident_kit.evidence.store import RECORDED, Evidence, open_evidence
 from incident_kit.evidence.untrusted import FOLDER, Fields, Unusable, kind_of, parse_json, read_plain
 from incident_kit.model.times import iso, parse_iso
 from incident_kit.runbook.data import load as load_runbook
 from incident_kit.running.executed import doubts, session_of
 from incident_kit.running.notebook import cells_digest, defaults_of, read_notebook
-from incident_kit.running.results import COMPARED
 from incident_kit.timeline.merge import BOOKKEEPING
 
 FINDINGS = "findings.json"

@@ -21,12 +21,12 @@ from incident_kit.live.ask import BUDGET_S
 from incident_kit.logs.columns import TYPES
 from incident_kit.logs.inputs import LogFile
 from incident_kit.logs.inputs import given as as_given
-from incident_kit.logs.slices import NOTHING_TOLD
-from incident_kit.model.answer import Status, Told
+from incident_kit.logs.slices import NO_HINTS
+from incident_kit.model.answer import Status, StoredAnswer
 from incident_kit.model.finding import Finding
-from incident_kit.model.source import Unsaid
+from incident_kit.model.source import Hints
 from incident_kit.model.times import Window
-from incident_kit.runbook import Ground, Runbook
+from incident_kit.runbook import Case, Runbook
 from incident_kit.runbook.ranking import Ranked, triage
 
 # Columns of a record that no check looks at.
@@ -58,7 +58,7 @@ def rank_evidence(book: Runbook, stored: Evidence, window: Window, only: Sequenc
 
 def collect_and_rank(
     incident: Incident, book: Runbook, given: Sequence[LogFile | Path], since: datetime | None, until: datetime | None, *, live: Configuration | None, env_file: Path | None,
-    budget_s: float = BUDGET_S, unsaid: Unsaid = NOTHING_TOLD, whole: bool = False, hide_ip_addresses: bool = False, unusable: Sequence[str] = (), say: Say,
+    budget_s: float = BUDGET_S, hints: Hints = NO_HINTS, whole: bool = False, hide_ip_addresses: bool = False, unusable: Sequence[str] = (), say: Say,
     first: Callable[[Ranking], None] = lambda ranking: None,
 ) -> Ranking:  # fmt: skip
     """Preserve the logs and rank by them (`first` gets that ranking), then ask the live systems, if `live` says where they are, and rank by everything.
@@ -72,7 +72,7 @@ def collect_and_rank(
     for line in unusable:
         say(line)
     if given:
-        collected = collect(incident, given, since, until, told=say, unsaid=unsaid, whole=whole, hide_ip_addresses=hide_ip_addresses)
+        collected = collect(incident, given, since, until, told=say, hints=hints, whole=whole, hide_ip_addresses=hide_ip_addresses)
         window, slices, lost = collected.window, tuple(item for item in collected.items if item.kind == "slice"), (*lost, *collected.lost)
         ranking = _rank(book, incident.evidence, slices, (), window, lost)
         if live:
@@ -104,8 +104,8 @@ def recheck(incident: Incident, book: Runbook, settings: Configuration, say: Say
     env_file = asked["environment"].data.get("file") if "environment" in asked else None
     now = datetime.now(UTC)
     since = max((Window.from_json(item.details["window"]).until for item in slices), default=now - timedelta(minutes=5))
-    unsaid = slices[-1].source(stored.redaction()).unsaid if slices else NOTHING_TOLD
-    with as_given(paths if since < now else (), unsaid, say) as given:
+    hints = slices[-1].source(stored.redaction()).hints if slices else NO_HINTS
+    with as_given(paths if since < now else (), hints, say) as given:
         after = collect_and_rank(
             incident,
             book,
@@ -114,20 +114,20 @@ def recheck(incident: Incident, book: Runbook, settings: Configuration, say: Say
             now,
             live=settings if asked else None,
             env_file=Path(env_file) if env_file else None,
-            unsaid=unsaid,
+            hints=hints,
             say=say,
         )
     found = {(ranked.scenario.id, finding.symptom): finding for ranked in after.ranked for finding in ranked.findings}
     return [(finding, found[ranked.scenario.id, finding.symptom]) for ranked in before.ranked for finding in ranked.findings], after
 
 
-def _rank(book: Runbook, stored: Evidence, slices: Sequence[Item], answers: Sequence[Told], window: Window, lost: Sequence[str]) -> Ranking:
+def _rank(book: Runbook, stored: Evidence, slices: Sequence[Item], answers: Sequence[StoredAnswer], window: Window, lost: Sequence[str]) -> Ranking:
     redaction = stored.redaction()
     with logs.read([item.source(redaction) for item in slices], window, dependencies=book.dependencies, only=TYPES.keys() - NOT_LOOKED_AT) as records:
-        ground = Ground(records, window, stored.journal(), answers, book.signs, book.features, book.sigma_rules)
-        return Ranking(tuple(triage(book, ground)), window, tuple(lost))
+        case = Case(records, window, stored.journal(), answers, book.signs, book.features, book.sigma_rules)
+        return Ranking(tuple(triage(book, case)), window, tuple(lost))
 
 
-def _told(stored: Evidence, items: Sequence[Item]) -> list[Told]:
+def _told(stored: Evidence, items: Sequence[Item]) -> list[StoredAnswer]:
     wanted = {item.id for item in items}
     return [told for told in stored.told() if told.item in wanted]

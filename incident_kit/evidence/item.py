@@ -30,7 +30,7 @@ from incident_kit.evidence.untrusted import (
 )
 from incident_kit.model.answer import Answer, Fault, ServerClock, Status
 from incident_kit.model.redaction import REDACTION, Redaction
-from incident_kit.model.source import UNPACKED_LIMIT_BYTES, Source, Unsaid
+from incident_kit.model.source import UNPACKED_LIMIT_BYTES, Hints, Source
 from incident_kit.model.times import parse_iso
 from incident_kit.model.visible import visible
 
@@ -90,7 +90,7 @@ class Item:
             visible(self.origin),
             int(self.details.get("before_bytes", 0)),
             written,
-            Unsaid.from_json(self.details.get("unsaid", {})),
+            Hints.from_json(self.details.get("unsaid", {})),
             redaction,
             visible(self.details.get("missing", "")),
         )
@@ -227,11 +227,11 @@ def _check_slice(details: Fields) -> None:
         details.text(name, "")
     if details.data.get("modified_at"):
         details.moment("modified_at")
-    unsaid = details.fields("unsaid", {})
-    unsaid.zone("zone", "UTC")
-    unsaid.one_of("date_order", DATE_ORDERS, "")
-    unsaid.list_of_fields("formats")
-    unsaid.size("unpacked_limit_bytes", UNPACKED_LIMIT_BYTES)
+    hints = details.fields("unsaid", {})
+    hints.zone("zone", "UTC")
+    hints.one_of("date_order", DATE_ORDERS, "")
+    hints.list_of_fields("formats")
+    hints.size("unpacked_limit_bytes", UNPACKED_LIMIT_BYTES)
 
 
 def _answered(fields: Fields) -> tuple[str, Status, str, Fault | None, ServerClock | None, tuple[str, ...]]:

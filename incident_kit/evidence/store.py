@@ -28,7 +28,7 @@ from incident_kit.evidence.item import ANSWER, CONTENT, DESCRIPTION, ITEM_NAME, 
 from incident_kit.evidence.journal import Entry, entries
 from incident_kit.evidence.untrusted import FILE, FOLDER, LINK, Unusable, kind_of
 from incident_kit.model import places
-from incident_kit.model.answer import ServerClock, Told
+from incident_kit.model.answer import ServerClock, StoredAnswer
 from incident_kit.model.markup import Html, escape, table, time
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import Source
@@ -92,9 +92,9 @@ class Evidence:
         """The items that are answers of live systems."""
         return [item for item in self.items() if item.kind == ANSWER]
 
-    def told(self) -> list[Told]:
+    def told(self) -> list[StoredAnswer]:
         """What live systems answered, in the order they were asked."""
-        return [Told(item.id, item.answer()) for item in self.answers()]
+        return [StoredAnswer(item.id, item.answer()) for item in self.answers()]
 
     def sources(self) -> list[Source]:
         """The slices as things to read."""

@@ -18,7 +18,7 @@ from incident_kit.config.settings import Configuration
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.item import Item
 from incident_kit.evidence.store import Evidence
-from incident_kit.live.session import MOST_RECEIVED_BYTES, Budget, Conversation, NoAnswer
+from incident_kit.live.session import MOST_RECEIVED_BYTES, Budget, NoAnswer, Session
 from incident_kit.model.answer import Answer, Fault
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.times import iso
@@ -39,7 +39,7 @@ class System:
     name: str
     target: str
     allowance_s: float
-    ask: Callable[[Conversation], Iterator[Answer]]
+    ask: Callable[[Session], Iterator[Answer]]
 
 
 @dataclass
@@ -129,21 +129,23 @@ class Running:
     def __init__(self, system: System, budget_s: float, arrived: queue.SimpleQueue[tuple[Running, Answer | None]], redaction: Redaction) -> None:
         self.system, self._arrived = system, arrived
         self.budget = Budget(min(system.allowance_s, budget_s))
-        self.talk = Conversation(system.name, system.target, self.budget, redaction)
+        self.session = Session(system.name, system.target, self.budget, redaction)
         self.ended = self.given_up = False
         self._grace_ends = 0.0
         threading.Thread(target=self._run, daemon=True, name=f"ask {system.name}").start()
 
     def _run(self) -> None:
         try:
-            for answer in self.system.ask(self.talk):
+            for answer in self.system.ask(self.session):
                 self._arrived.put((self, answer))
         except NoAnswer as failure:  # before any question
-            self._arrived.put((self, self.talk.failed(str(failure), failure.fault)))
+            self._arrived.put((self, self.session.failed(str(failure), failure.fault)))
         except ImportError as error:
-            self._arrived.put((self, self.talk.failed(f"what asks {self.system.name} is not installed here ({error}); install incident-kit again", Fault.OURS)))
+            self._arrived.put(
+                (self, self.session.failed(f"what asks {self.system.name} is not installed here ({error}); install incident-kit again", Fault.OURS))
+            )
         except Exception as error:  # a fault of ours in one diagnostic is a failed answer and must not cost the others theirs
-            self._arrived.put((self, self.talk.failed(f"our own fault: {type(error).__name__}: {error}", Fault.OURS)))
+            self._arrived.put((self, self.session.failed(f"our own fault: {type(error).__name__}: {error}", Fault.OURS)))
         finally:
             self._arrived.put((self, None))
 
@@ -156,7 +158,7 @@ class Running:
         now = time.monotonic()
         if self._grace_ends and now >= self._grace_ends:
             self.ended = self.given_up = True
-            return self.talk.failed(self.budget.words(), Fault.OURS)
+            return self.session.failed(self.budget.words(), Fault.OURS)
         if not self._grace_ends and (self.budget.spent or self.budget.flooded):
             self.budget.cut("" if self.budget.spent else f"it sent more than {MOST_RECEIVED_BYTES >> 20} MiB for a question; it was stopped")
             self._grace_ends = now + GRACE_S
@@ -172,51 +174,51 @@ def systems(configuration: Configuration, environment: Mapping[str, str], env_fi
     path = env_file or (Path(configuration.env_file) if configuration.env_file else None)
     values = {**_of_file(path), **environment}
 
-    def redis(talk: Conversation) -> Iterator[Answer]:
+    def redis(session: Session) -> Iterator[Answer]:
         from incident_kit.live import redis as diagnostic
 
-        return diagnostic.ask(values[targets.redis], talk)
+        return diagnostic.ask(values[targets.redis], session)
 
-    def postgres(talk: Conversation) -> Iterator[Answer]:
+    def postgres(session: Session) -> Iterator[Answer]:
         from incident_kit.live import postgres as diagnostic
 
-        return diagnostic.ask(values[targets.postgres], talk)
+        return diagnostic.ask(values[targets.postgres], session)
 
-    def health(talk: Conversation) -> Iterator[Answer]:
+    def health(session: Session) -> Iterator[Answer]:
         from incident_kit.live import health as diagnostic
 
         if not configuration.health_url:
-            return iter([talk.not_checked("health", "Anything of the BFF's health", "the configuration names no health check")])
-        return diagnostic.ask(configuration.health_url, talk)
+            return iter([session.not_checked("health", "Anything of the BFF's health", "the configuration names no health check")])
+        return diagnostic.ask(configuration.health_url, session)
 
-    def whmcs(talk: Conversation) -> Iterator[Answer]:
+    def whmcs(session: Session) -> Iterator[Answer]:
         from incident_kit.live import whmcs as diagnostic
 
-        return diagnostic.ask(values[targets.whmcs], values.get(targets.whmcs_identifier, ""), values.get(targets.whmcs_secret, ""), talk)
+        return diagnostic.ask(values[targets.whmcs], values.get(targets.whmcs_identifier, ""), values.get(targets.whmcs_secret, ""), session)
 
-    def salesforce(talk: Conversation) -> Iterator[Answer]:
+    def salesforce(session: Session) -> Iterator[Answer]:
         from incident_kit.live import salesforce as diagnostic
 
         names = (targets.salesforce, targets.salesforce_client_id, targets.salesforce_username, targets.salesforce_key_file)
         if unset := [name for name in names if not values.get(name)]:
-            return iter([talk.not_checked("salesforce", "Anything of Salesforce", f"{', '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set")])
-        return diagnostic.ask(diagnostic.Access(*(values[name] for name in names)), talk)
+            return iter([session.not_checked("salesforce", "Anything of Salesforce", f"{', '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set")])
+        return diagnostic.ask(diagnostic.Access(*(values[name] for name in names)), session)
 
-    def process(talk: Conversation) -> Iterator[Answer]:
+    def process(session: Session) -> Iterator[Answer]:
         from incident_kit.live import process as diagnostic
 
         if not configuration.process:
-            return iter([talk.not_checked("process", "Anything of the BFF's process", "the configuration names no process")])
-        return diagnostic.ask(configuration.process, talk)
+            return iter([session.not_checked("process", "Anything of the BFF's process", "the configuration names no process")])
+        return diagnostic.ask(configuration.process, session)
 
-    def settings(talk: Conversation) -> Iterator[Answer]:
+    def settings(session: Session) -> Iterator[Answer]:
         from incident_kit.live import environment as diagnostic
 
         if path is None:
             return iter(
-                [talk.not_checked("environment", "Anything of the BFF's settings", "no environment file is named with --env-file or in the configuration")]
+                [session.not_checked("environment", "Anything of the BFF's settings", "no environment file is named with --env-file or in the configuration")]
             )
-        return diagnostic.ask(path, configuration.process, talk)
+        return diagnostic.ask(path, configuration.process, session)
 
     return [
         named(System("redis", targets.redis, 15, redis), values),
@@ -246,4 +248,6 @@ def named(system: System, values: Mapping[str, str]) -> System:
     if values.get(system.target):
         return system
     reason = f"{system.target} is set neither in this environment nor in an env file named with --env-file"
-    return System(system.name, system.target, system.allowance_s, lambda talk: iter([talk.not_checked(system.name, f"Anything of {system.name}", reason)]))
+    return System(
+        system.name, system.target, system.allowance_s, lambda session: iter([session.not_checked(system.name, f"Anything of {system.name}", reason)])
+    )

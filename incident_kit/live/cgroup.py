@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from incident_kit.live.session import Conversation, NoAnswer
+from incident_kit.live.session import NoAnswer, Session
 
 PROCESSES, GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 MOST_S = 3.0
@@ -60,23 +60,23 @@ def warnings(pid: int, found: dict[str, Any]) -> list[str]:
     return told
 
 
-def restarts(pid: int, talk: Conversation) -> dict[str, Any]:
+def restarts(pid: int, session: Session) -> dict[str, Any]:
     """How often a process was started again, by whoever counts that; `count` is None where nobody tells."""
     group = " ".join(_groups(pid).values())
     if container := CONTAINER.search(group):
-        return _counted("Docker", ["docker", "inspect", "--format", "{{.RestartCount}}", container[0]], talk)
+        return _counted("Docker", ["docker", "inspect", "--format", "{{.RestartCount}}", container[0]], session)
     if unit := UNIT.search(group):
-        return _counted("systemd", ["systemctl", "show", "--property=NRestarts", "--value", unit[1]], talk)
+        return _counted("systemd", ["systemctl", "show", "--property=NRestarts", "--value", unit[1]], session)
     return {"count": None, "by": None, "note": "nobody who counts restarts is known of this process; its start time tells of the last one"}
 
 
-def _counted(by: str, command: list[str], talk: Conversation) -> dict[str, Any]:
+def _counted(by: str, command: list[str], session: Session) -> dict[str, Any]:
     program = shutil.which(command[0])
     if program is None:
         return {"count": None, "by": by, "note": f"{command[0]} is not here"}
     try:
-        with talk.sending(f"(run {' '.join(command)})"):
-            told = subprocess.run([program, *command[1:]], capture_output=True, text=True, timeout=talk.budget.left_s(MOST_S), check=False)  # noqa: S603 - fixed programs, and an id of digits and letters
+        with session.sending(f"(run {' '.join(command)})"):
+            told = subprocess.run([program, *command[1:]], capture_output=True, text=True, timeout=session.budget.left_s(MOST_S), check=False)  # noqa: S603 - fixed programs, and an id of digits and letters
     except (OSError, subprocess.TimeoutExpired, NoAnswer) as error:
         return {"count": None, "by": by, "note": f"{command[0]} did not answer: {type(error).__name__}"}
     count = told.stdout.strip()

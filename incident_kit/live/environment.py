@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from incident_kit.live import network, process
-from incident_kit.live.session import Conversation, NoAnswer, Reply
+from incident_kit.live.session import NoAnswer, Reply, Session
 from incident_kit.model.answer import Answer, Fault
 from incident_kit.model.redaction import kind_of_name
 from incident_kit.model.times import iso
@@ -84,15 +84,15 @@ def entries(text: str) -> Iterator[tuple[str, str, str]]:
         yield found["name"], value, "has a quote within its value" if value[-1:] in ("'", '"') else ""
 
 
-def ask(path: Path, pattern: str, talk: Conversation) -> Iterator[Answer]:
+def ask(path: Path, pattern: str, session: Session) -> Iterator[Answer]:
     """What this file says; `pattern` finds the BFF's process, to tell whether the file changed since its start."""
-    yield talk.answer("environment", "Which settings of the BFF are set in its environment file?", lambda: environment(path, pattern, talk))
+    yield session.answer("environment", "Which settings of the BFF are set in its environment file?", lambda: environment(path, pattern, session))
 
 
-def environment(path: Path, pattern: str, talk: Conversation) -> Reply:
-    with talk.sending(f"(read {path})"):
+def environment(path: Path, pattern: str, session: Session) -> Reply:
+    with session.sending(f"(read {path})"):
         found = read(path)
-    talk.secrets = [value for name, value in found.values.items() if name in SECRETS or kind_of_name(name) == "secret"]
+    session.secrets = [value for name, value in found.values.items() if name in SECRETS or kind_of_name(name) == "secret"]
     started = [one.started_at for one in process.found(pattern)] if pattern else []
     holds = found.modified_at < min(started) if started else None
     data: dict[str, Any] = {

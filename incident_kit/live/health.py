@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from incident_kit.live import http
-from incident_kit.live.session import Conversation, Reply
+from incident_kit.live.session import Reply, Session
 from incident_kit.model.answer import Answer, Fault
 
 UP = {"ok", "up", "healthy", "pass", "passing", "connected", "true", "ready"}
@@ -18,13 +18,13 @@ DOWN = {"fail", "failed", "down", "error", "unhealthy", "disconnected", "critica
 MOST_TEXT, MOST_BODY_BYTES = 500, 65_536
 
 
-def ask(url: str, talk: Conversation) -> Iterator[Answer]:
+def ask(url: str, session: Session) -> Iterator[Answer]:
     """The answer of the health check at this address."""
-    yield talk.answer("health", "What does the BFF say of itself, its cache and its database?", lambda: health(url, talk))
+    yield session.answer("health", "What does the BFF say of itself, its cache and its database?", lambda: health(url, session))
 
 
-def health(url: str, talk: Conversation) -> Reply:
-    response = http.request(talk, "GET", url, follow=True)
+def health(url: str, session: Session) -> Reply:
+    response = http.request(session, "GET", url, follow=True)
     body, why_not = response.data()
     shape, states = reading(body)
     data = {

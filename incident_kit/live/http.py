@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from incident_kit.live import network
-from incident_kit.live.session import Conversation, NoAnswer
+from incident_kit.live.session import NoAnswer, Session
 from incident_kit.model.answer import Fault, ServerClock
 
 AGENT = "incident_kit"
@@ -65,13 +65,13 @@ class Response:
         return ServerClock.compared(server.astimezone(UTC), self.asked_at, self.duration_ms, resolution_ms=1000)
 
 
-def request(talk: Conversation, method: str, url: str, form: Mapping[str, str] | None = None, shown_form: str = "", follow: bool = False, headers: Mapping[str, str] | None = None) -> Response:  # fmt: skip
+def request(session: Session, method: str, url: str, form: Mapping[str, str] | None = None, shown_form: str = "", follow: bool = False, headers: Mapping[str, str] | None = None) -> Response:  # fmt: skip
     """Send one request; `shown_form` is what the ledger says of the form. Redirects are followed only for a GET that may. Raises NoAnswer."""
     parts = place(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    talk.secrets = [*talk.secrets, *(unquote(one) for one in (parts.password, parts.username) if one)]
+    session.secrets = [*session.secrets, *(unquote(one) for one in (parts.password, parts.username) if one)]
     where = network.shown_place(host, port)
-    network.addresses(host, port, talk.budget)
+    network.addresses(host, port, session.budget)
     shown = f"{method} {shown_url(url)}" + (f" {shown_form}" if shown_form else "")
     redirects, taken = 0, False
     with ExitStack() as stack:
@@ -81,7 +81,7 @@ def request(talk: Conversation, method: str, url: str, form: Mapping[str, str] |
             nonlocal taken
             if event == "connection.connect_tcp.complete":
                 taken = True
-                stack.enter_context(talk.budget.holding(info["return_value"].get_extra_info("socket").fileno()))
+                stack.enter_context(session.budget.holding(info["return_value"].get_extra_info("socket").fileno()))
 
         # A proxy of the environment is for the world outside, not for this machine.
         outside = not local(host)
@@ -91,13 +91,13 @@ def request(talk: Conversation, method: str, url: str, form: Mapping[str, str] |
             )
         )  # fmt: skip
         while True:
-            talk.budget.left_s()
+            session.budget.left_s()
             asked_at, begun = datetime.now(UTC), perf_counter()
-            note = talk.note(shown)
+            note = session.note(shown)
             try:
                 with client.stream(method, url, data=form, headers=headers, extensions={"trace": held}) as response:
                     first_ms = (perf_counter() - begun) * 1000
-                    body, cut = limited(response, talk)
+                    body, cut = limited(response, session)
             except httpx.TimeoutException as error:
                 note.done(type(error).__name__)
                 if isinstance(error, httpx.ConnectTimeout) and not taken:
@@ -132,7 +132,7 @@ def request(talk: Conversation, method: str, url: str, form: Mapping[str, str] |
             shown = f"{method} {shown_url(url)}"
 
 
-def limited(response: httpx.Response, talk: Conversation) -> tuple[bytes, str]:
+def limited(response: httpx.Response, session: Session) -> tuple[bytes, str]:
     """The body as far as MOST_BYTES, and why it is not all of it."""
     body = bytearray()
     try:
@@ -143,7 +143,7 @@ def limited(response: httpx.Response, talk: Conversation) -> tuple[bytes, str]:
     except httpx.TimeoutException:
         return bytes(body), f"nothing more came for {SILENCE_S:g} s"
     except httpx.HTTPError as error:
-        return bytes(body), talk.budget.words() if talk.budget.spent else f"the connection ended before it was complete ({type(error).__name__})"
+        return bytes(body), session.budget.words() if session.budget.spent else f"the connection ended before it was complete ({type(error).__name__})"
     return bytes(body), ""
 
 

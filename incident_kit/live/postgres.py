@@ -25,7 +25,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
 from incident_kit.live import network
-from incident_kit.live.session import Conversation, NoAnswer, Reply
+from incident_kit.live.session import NoAnswer, Reply, Session
 from incident_kit.model.answer import Answer, Fault, ServerClock
 from incident_kit.model.redaction import without_literals
 from incident_kit.model.times import iso
@@ -61,17 +61,17 @@ IN_ORDER = (
 )  # fmt: skip
 
 
-def ask(url: str, talk: Conversation) -> Iterator[Answer]:
+def ask(url: str, session: Session) -> Iterator[Answer]:
     """The answers of the PostgreSQL at this address."""
     with ExitStack() as stack:
-        line = Line(url, talk, stack)
-        yield talk.answer("ping", title("ping"), partial(ping, line))
+        line = Line(url, session, stack)
+        yield session.answer("ping", title("ping"), partial(ping, line))
         for name in IN_ORDER:
-            if talk.closed:
+            if session.closed:
                 return
-            yield talk.answer(name, title(name), partial(question, line, name))
-        if line.counts_statements and not talk.closed:
-            yield talk.answer(STATEMENT_COUNTS, title(STATEMENT_COUNTS), partial(question, line, STATEMENT_COUNTS))
+            yield session.answer(name, title(name), partial(question, line, name))
+        if line.counts_statements and not session.closed:
+            yield session.answer(STATEMENT_COUNTS, title(STATEMENT_COUNTS), partial(question, line, STATEMENT_COUNTS))
 
 
 def title(name: str) -> str:
@@ -93,7 +93,7 @@ def beginning() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class PostgresAddress:
     """A PostgreSQL address taken apart: hosts with their ports (a host that begins with / is the folder of a socket), and what else libpq needs."""
 
     places: tuple[tuple[str, int], ...]
@@ -110,7 +110,7 @@ class Address:
 NOT_AN_ADDRESS = "the value is not an address such as postgresql://user@host:5432/database"
 
 
-def address(url: str) -> tuple[Address, list[str]]:
+def address(url: str) -> tuple[PostgresAddress, list[str]]:
     """The parts of an address as libpq reads them, without what only Prisma and node-postgres know; and the values that must never be shown. Raises NoAnswer."""
     scheme = url.strip().strip("\"'").partition("://")[0].lower()
     if scheme.startswith("prisma"):
@@ -149,7 +149,7 @@ def address(url: str) -> tuple[Address, list[str]]:
     if len(numbers) != len(hosts) or not all(0 < port < 65_536 for port in numbers):
         raise unusable(f"{NOT_AN_ADDRESS}: it does not give each host one port")
     places = tuple(zip((host or "localhost" for host in hosts), numbers, strict=True))  # no host is this machine, as node-postgres and Prisma have it
-    return Address(places, options.pop("dbname", ""), options, {name: query[name] for name in POOL if name in query}), secrets
+    return PostgresAddress(places, options.pop("dbname", ""), options, {name: query[name] for name in POOL if name in query}), secrets
 
 
 def unusable(reason: str) -> NoAnswer:
@@ -160,17 +160,17 @@ def unusable(reason: str) -> NoAnswer:
 class Line:
     """A connection to one PostgreSQL, and what its answers have told so far."""
 
-    def __init__(self, url: str, talk: Conversation, stack: ExitStack) -> None:
-        self._url, self._talk, self._stack = url, talk, stack
+    def __init__(self, url: str, session: Session, stack: ExitStack) -> None:
+        self._url, self._session, self._stack = url, session, stack
         self._connection: psycopg.Connection[dict[str, Any]] | None = None
-        self.address = Address((), "", {}, {})
+        self.address = PostgresAddress((), "", {}, {})
         self.place: tuple[str, int] | None = None  # the one of several that took the connection
         self.sees_all_sessions, self.counts_statements = True, False
         self.asked_at, self.round_trip_ms = datetime.now(UTC), 0.0  # of the last statement
 
     def connect(self) -> None:
         """Connect and sign in. Raises NoAnswer."""
-        self.address, self._talk.secrets = address(self._url)
+        self.address, self._session.secrets = address(self._url)
         hosts, numeric, ports = self._resolved()
         options: dict[str, Any] = {
             "gssencmode": "disable",
@@ -181,21 +181,23 @@ class Line:
         }
         if self.address.database:
             options["dbname"] = self.address.database
-        with self._talk.sending(f"(connect to {self.address.shown()})"):
+        with self._session.sending(f"(connect to {self.address.shown()})"):
             try:
                 connection: psycopg.Connection[dict[str, Any]] = psycopg.connect(
                     # `options` empty: what PGOPTIONS has for somebody's psql is not for a pooler.
                     **options, options="", connect_timeout=CONNECT_S, application_name=NAME, autocommit=True, prepare_threshold=None, row_factory=dict_row,
                 )  # fmt: skip
             except psycopg.errors.ConnectionTimeout as error:
-                taken = [network.reachable(address, int(port), self._talk.budget.left_s(1.0)) for address, port in zip(numeric, ports, strict=True) if address]
+                taken = [
+                    network.reachable(address, int(port), self._session.budget.left_s(1.0)) for address, port in zip(numeric, ports, strict=True) if address
+                ]
                 if taken and not any(taken):
                     raise network.never_connected(self.address.shown(), CONNECT_S) from error
                 raise refusal(error, self.address.shown(), True) from error
             except psycopg.Error as error:
                 raise refusal(error, self.address.shown(), True) from error
         self._stack.callback(connection.close)
-        self._stack.enter_context(self._talk.budget.holding(connection.fileno()))
+        self._stack.enter_context(self._session.budget.holding(connection.fileno()))
         self._connection = connection
         self.place = (connection.info.host, connection.info.port)
         if (connection.info.parameter_status("server_version") or "").endswith("/bouncer"):
@@ -207,7 +209,7 @@ class Line:
         failure: NoAnswer | None = None
         for host, port in self.address.places:
             try:
-                found = [""] if host.startswith(("/", "@")) else network.addresses(host, port, self._talk.budget)[:MOST_ADDRESSES]
+                found = [""] if host.startswith(("/", "@")) else network.addresses(host, port, self._session.budget)[:MOST_ADDRESSES]
             except NoAnswer as unknown:
                 failure = unknown
                 continue
@@ -234,8 +236,8 @@ class Line:
         connection = self._connection
         if connection is None:
             raise NoAnswer("there is no connection", final=True)
-        self._talk.budget.left_s()
-        with self._talk.sending(statement):
+        self._session.budget.left_s()
+        with self._session.sending(statement):
 
             def fetch() -> list[dict[str, Any]]:
                 cursor = connection.execute(statement)

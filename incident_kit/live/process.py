@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from incident_kit.live import cgroup
-from incident_kit.live.session import Conversation, NoAnswer, Reply
+from incident_kit.live.session import NoAnswer, Reply, Session
 from incident_kit.model.answer import Answer, Fault
 from incident_kit.model.times import iso
 
@@ -45,13 +45,15 @@ def found(pattern: str) -> list[Found]:
     return sorted(fits, key=lambda one: one.started_at)
 
 
-def ask(pattern: str, talk: Conversation) -> Iterator[Answer]:
+def ask(pattern: str, session: Session) -> Iterator[Answer]:
     """What the BFF's processes take."""
-    yield talk.answer("process", "How much CPU, memory, threads and files does the BFF take, and since when does it run?", lambda: processes(pattern, talk))
+    yield session.answer(
+        "process", "How much CPU, memory, threads and files does the BFF take, and since when does it run?", lambda: processes(pattern, session)
+    )
 
 
-def processes(pattern: str, talk: Conversation) -> Reply:
-    with talk.sending("(read the list of processes of this machine)"):
+def processes(pattern: str, session: Session) -> Reply:
+    with session.sending("(read the list of processes of this machine)"):
         fits = found(pattern)[:MOST_PROCESSES]
     if not fits:
         raise NoAnswer(
@@ -60,10 +62,10 @@ def processes(pattern: str, talk: Conversation) -> Reply:
         )
     before = [cpu_s(one.process) for one in fits]
     begun = time.perf_counter()
-    time.sleep(talk.budget.left_s(SAMPLE_S))
+    time.sleep(session.budget.left_s(SAMPLE_S))
     elapsed_s = time.perf_counter() - begun
     rows = [
-        {**described(one, cpu, elapsed_s), "restarts": cgroup.restarts(one.process.pid, talk), "limits": cgroup.limits(one.process.pid)}
+        {**described(one, cpu, elapsed_s), "restarts": cgroup.restarts(one.process.pid, session), "limits": cgroup.limits(one.process.pid)}
         for one, cpu in zip(fits, before, strict=True)
     ]
     hidden = [row["pid"] for row in rows if row["not_visible"]]

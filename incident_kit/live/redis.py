@@ -22,7 +22,7 @@ import redis
 from redis.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
 
 from incident_kit.live import network
-from incident_kit.live.session import Conversation, NoAnswer, Note, Reply
+from incident_kit.live.session import NoAnswer, Note, Reply, Session
 from incident_kit.model.answer import Answer, Fault, ServerClock
 from incident_kit.model.times import iso
 
@@ -53,15 +53,15 @@ QUEUE_KEY = re.compile(rf"bull:(?P<name>[A-Za-z][\w.-]{{0,63}}):(?P<state>{'|'.j
 WORD = re.compile(r"[A-Za-z][A-Za-z_-]{0,31}")
 
 
-def ask(url: str, talk: Conversation) -> Iterator[Answer]:
+def ask(url: str, session: Session) -> Iterator[Answer]:
     """The answers of the Redis at this address."""
     with ExitStack() as stack:
-        line = Line(url, talk, stack)
-        yield talk.answer("ping", "Does it answer, and what time has it?", lambda: ping(line))
+        line = Line(url, session, stack)
+        yield session.answer("ping", "Does it answer, and what time has it?", lambda: ping(line))
         for name, asked, question in QUESTIONS:
-            if talk.closed or line.is_sentinel:
+            if session.closed or line.is_sentinel:
                 return
-            yield talk.answer(name, asked, partial(allowed, question, line))
+            yield session.answer(name, asked, partial(allowed, question, line))
 
 
 def allowed(question: Callable[[Line], Reply], line: Line) -> Reply:
@@ -75,7 +75,7 @@ def allowed(question: Callable[[Line], Reply], line: Line) -> Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class RedisAddress:
     """A Redis address taken apart; `socket` is the path of a socket of this machine, or empty."""
 
     host: str
@@ -103,7 +103,7 @@ OF_A_SOCKET = ("unix", "redis+unix", "rediss+unix", "redis-socket", "redis+socke
 NOT_AN_ADDRESS = "the value is not an address such as redis://host:6379/0"
 
 
-def address(url: str) -> tuple[Address, list[str]]:
+def address(url: str) -> tuple[RedisAddress, list[str]]:
     """The parts of an address as clients of Redis take it, and the values in it that must never be shown. Raises NoAnswer."""
     scheme = url.strip().strip("\"'").partition("://")[0].lower()
     if "sentinel" in scheme:
@@ -136,8 +136,8 @@ def address(url: str) -> tuple[Address, list[str]]:
         path = unquote(parts.place + parts.path)
         if not path.startswith("/"):
             raise unusable("the value is not an address such as unix:///run/redis.sock: the path of the socket does not begin with /")
-        return Address("", 0, database, user, password, False, path), secrets
-    return Address(unquote(host) or "localhost", number, database, user, password, scheme == "rediss"), secrets
+        return RedisAddress("", 0, database, user, password, False, path), secrets
+    return RedisAddress(unquote(host) or "localhost", number, database, user, password, scheme == "rediss"), secrets
 
 
 def unusable(reason: str) -> NoAnswer:
@@ -148,21 +148,21 @@ def unusable(reason: str) -> NoAnswer:
 class Recorded(AbstractConnection):
     """What is common to our connections: they send only what COMMANDS allows, and write all of it in the ledger."""
 
-    def __init__(self, *, talk: Conversation, stack: ExitStack, **options: Any) -> None:
+    def __init__(self, *, session: Session, stack: ExitStack, **options: Any) -> None:
         super().__init__(protocol=2, driver_info=None, socket_connect_timeout=CONNECT_S, socket_timeout=REPLY_S, **options)
-        self._talk, self._stack = talk, stack
+        self._session, self._stack = session, stack
         self._note: Note | None = None
         self.taken = False  # whether the other side took the connection
 
     def _connect(self) -> Any:
         connection = super()._connect()  # type: ignore[safe-super]  # that of the driver's own class
         self.taken = True
-        self._stack.enter_context(self._talk.budget.holding(connection.fileno()))
+        self._stack.enter_context(self._session.budget.holding(connection.fileno()))
         return connection
 
     def send_command(self, *arguments: Any, **options: Any) -> None:
-        self._talk.budget.left_s()
-        self._note = self._talk.note(permitted(arguments))
+        self._session.budget.left_s()
+        self._note = self._session.note(permitted(arguments))
         super().send_command(*arguments, **options)
 
     def read_response(self, *arguments: Any, **options: Any) -> Any:
@@ -203,10 +203,10 @@ def permitted(arguments: Sequence[Any]) -> str:
 class Line:
     """A connection to one Redis, and what its answers have told so far: INFO's fields, and the keys of replay positions and queues that were met."""
 
-    def __init__(self, url: str, talk: Conversation, stack: ExitStack) -> None:
-        self._url, self._talk, self._stack = url, talk, stack
+    def __init__(self, url: str, session: Session, stack: ExitStack) -> None:
+        self._url, self._session, self._stack = url, session, stack
         self._connection: Recorded | None = None
-        self.address = Address("", 0, 0, "", "", False)
+        self.address = RedisAddress("", 0, 0, "", "", False)
         self.info: dict[str, Any] = {}
         self.replay_keys: set[bytes] = set()
         self.queue_keys: dict[str, set[str]] = {}
@@ -216,19 +216,19 @@ class Line:
 
     def connect(self) -> None:
         """Connect, sign in and choose the database. Raises NoAnswer."""
-        self.address, self._talk.secrets = address(self._url)
+        self.address, self._session.secrets = address(self._url)
         place = self.address
         common: dict[str, Any] = {
-            "talk": self._talk, "stack": self._stack, "db": place.database, "username": place.user or None, "password": place.password or None,
+            "talk": self._session, "stack": self._stack, "db": place.database, "username": place.user or None, "password": place.password or None,
         }  # fmt: skip
         if place.socket:
             connection: Recorded = RecordedOnSocket(path=place.socket, **common)  # type: ignore[abstract]  # the driver leaves out a host, which a socket has not
         else:
-            network.addresses(place.host, place.port, self._talk.budget)  # a resolver that hangs is met here, where it is bounded
+            network.addresses(place.host, place.port, self._session.budget)  # a resolver that hangs is met here, where it is bounded
             connection = (RecordedOverTls if place.tls else RecordedOverTcp)(host=place.host, port=place.port, **common)
         self._stack.callback(connection.disconnect)
         self._connection = connection
-        with self._talk.sending(f"(connect to {place.shown})"):
+        with self._session.sending(f"(connect to {place.shown})"):
             self._translated(connection.connect)
         self.may("CLIENT", "SETNAME", NAME)  # a courtesy to whoever reads CLIENT LIST
 

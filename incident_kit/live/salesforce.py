@@ -16,7 +16,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from incident_kit.live import http
-from incident_kit.live.session import Conversation, NoAnswer, Reply
+from incident_kit.live.session import NoAnswer, Reply, Session
 from incident_kit.model.answer import Answer, Fault, ServerClock
 
 OWN_HOSTS = (".salesforce.com", ".force.com")
@@ -45,20 +45,20 @@ class Access:
     key_file: str
 
 
-def ask(access: Access, talk: Conversation) -> Iterator[Answer]:
+def ask(access: Access, session: Session) -> Iterator[Answer]:
     """The answers of Salesforce for this user."""
-    talk.secrets = [access.client_id, access.username]
-    session = Session(access.url, talk)  # raises NoAnswer for what is no address
-    yield talk.answer("login", "Does it let the portal's user in?", lambda: login(access, session))
-    if not talk.closed:
-        yield talk.answer("limits", "How much of its limits is left?", lambda: limits(session))
+    session.secrets = [access.client_id, access.username]
+    client = Client(access.url, session)  # raises NoAnswer for what is no address
+    yield session.answer("login", "Does it let the portal's user in?", lambda: login(access, client))
+    if not session.closed:
+        yield session.answer("limits", "How much of its limits is left?", lambda: limits(client))
 
 
-class Session:
+class Client:
     """What simple-salesforce takes for a session of `requests`: it sends by `http.request`, and says what a refusal means."""
 
-    def __init__(self, url: str, talk: Conversation) -> None:
-        self._base, self._talk = http.place(url), talk
+    def __init__(self, url: str, session: Session) -> None:
+        self._base, self._session = http.place(url), session
         self.proxies: dict[str, str] = {}
         self.token, self.instance = "", ""
         self.clock: ServerClock | None = None
@@ -73,7 +73,7 @@ class Session:
         return self._sent("GET", url, headers=headers)
 
     def _sent(self, method: str, url: str, **more: Any) -> Any:
-        response = http.request(self._talk, method, self._led(url), **more)
+        response = http.request(self._session, method, self._led(url), **more)
         self.clock, self.response_ms = response.clock(), response.duration_ms
         data, why_not = response.data()
         if response.status != 200:
@@ -89,7 +89,7 @@ class Session:
         return str(urlunsplit((self._base.scheme, self._base.netloc, *urlsplit(url)[2:])))
 
 
-def login(access: Access, session: Session) -> Reply:
+def login(access: Access, client: Client) -> Reply:
     try:
         from jwt.exceptions import PyJWTError
         from simple_salesforce.login import SalesforceLogin
@@ -105,28 +105,28 @@ def login(access: Access, session: Session) -> Reply:
         ) from None
     audience = domain if domain in ("login", "test") else "test" if ".sandbox." in host else "login"
     try:
-        session.token, session.instance = SalesforceLogin(
-            username=access.username, consumer_key=access.client_id, privatekey=key, session=cast(Any, session), domain=audience, instance_url=domain
+        client.token, client.instance = SalesforceLogin(
+            username=access.username, consumer_key=access.client_id, privatekey=key, session=cast(Any, client), domain=audience, instance_url=domain
         )
     except (PyJWTError, ValueError, TypeError, AttributeError) as error:  # what the key is put through, and an answer without a token
         raise NoAnswer(
             f"no assertion could be made, or no token was given: {type(error).__name__}: is the private key whole?", final=True, fault=Fault.OURS
         ) from None
-    session._talk.secrets = [*session._talk.secrets, session.token]
-    return Reply({"instance": session.instance, "response_ms": round(session.response_ms, 3)}, session.clock)
+    client._session.secrets = [*client._session.secrets, client.token]
+    return Reply({"instance": client.instance, "response_ms": round(client.response_ms, 3)}, client.clock)
 
 
-def limits(session: Session) -> Reply:
+def limits(client: Client) -> Reply:
     from simple_salesforce.api import Salesforce
 
-    found = Salesforce(session_id=session.token, instance=session.instance, session=cast(Any, session)).limits()
+    found = Salesforce(session_id=client.token, instance=client.instance, session=cast(Any, client)).limits()
     rows = {
         name: {"max": one["Max"], "remaining": one["Remaining"]}
         for name, one in sorted(found.items())
         if isinstance(one, dict) and {"Max", "Remaining"} <= set(one)
     }
     low = [f"{name}: {one['remaining']:,} of {one['max']:,} are left" for name, one in rows.items() if one["max"] and one["remaining"] < LOW_SHARE * one["max"]]
-    return Reply({"limits": rows, "response_ms": round(session.response_ms, 3)}, warnings=tuple(low))
+    return Reply({"limits": rows, "response_ms": round(client.response_ms, 3)}, warnings=tuple(low))
 
 
 # Codes of an error that say that the org itself is not served. https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_calls_concepts_core_data_objects.htm

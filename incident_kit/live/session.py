@@ -130,7 +130,7 @@ class Note:
 
 
 @dataclass
-class Conversation:
+class Session:
     """The questions to one system: who is asked, how long they may take, what was sent, which values never to repeat."""
 
     system: str

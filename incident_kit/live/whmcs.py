@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from incident_kit.live import http
-from incident_kit.live.session import Conversation, Reply
+from incident_kit.live.session import Reply, Session
 from incident_kit.model.answer import Answer, Fault
 
 # All that may be asked for: actions that read, each with the smallest page it can give.
@@ -22,19 +22,19 @@ MOST_TEXT = 200
 TITLE = re.compile(r"<title[^>]{0,200}>([^<]{0,200})", re.I)
 
 
-def ask(url: str, identifier: str, secret: str, talk: Conversation) -> Iterator[Answer]:
+def ask(url: str, identifier: str, secret: str, session: Session) -> Iterator[Answer]:
     """The answer of the WHMCS at this address; without identifier and secret it is asked as nobody, which tells whether it is there."""
-    talk.secrets = [identifier, secret]
-    yield talk.answer("whmcs", "Is it reachable, does it let us in, does it answer in JSON, and how fast?", lambda: whmcs(url, identifier, secret, talk))
+    session.secrets = [identifier, secret]
+    yield session.answer("whmcs", "Is it reachable, does it let us in, does it answer in JSON, and how fast?", lambda: whmcs(url, identifier, secret, session))
 
 
-def whmcs(url: str, identifier: str, secret: str, talk: Conversation) -> Reply:
+def whmcs(url: str, identifier: str, secret: str, session: Session) -> Reply:
     action = "GetClients"
     form = {"action": action, **ACTIONS[action], "responsetype": "json"}
     shown = " ".join(f"{name}={value}" for name, value in form.items())
     known = bool(identifier and secret)
     credentials = {"identifier": identifier, "secret": secret} if known else {}
-    response = http.request(talk, "POST", url, {**form, **credentials}, shown + (" (with identifier and secret)" if known else ""))
+    response = http.request(session, "POST", url, {**form, **credentials}, shown + (" (with identifier and secret)" if known else ""))
     body, why_not = response.data()
     data: dict[str, Any] = {
         "url": http.shown_url(url), "http_status": response.status, "response_ms": round(response.duration_ms, 3), "content_type": response.kind,

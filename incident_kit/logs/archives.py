@@ -45,7 +45,7 @@ class TextReader:
     @classmethod
     def of(cls, source: Source) -> TextReader:
         """The text of a source, as much of it as may be unpacked there."""
-        return cls(source.path, source.unsaid.unpacked_limit_bytes)
+        return cls(source.path, source.hints.unpacked_limit_bytes)
 
     def blocks(self) -> Iterator[bytes]:
         with open(self.path, "rb", opener=untouched) as raw:

@@ -178,7 +178,7 @@ def sql_type(kind: Any) -> str:
     return "STRUCT(" + ", ".join(f"{quoted_name(name)} {sql_type(inner)}" for name, inner in kind.items()) + ")" if isinstance(kind, dict) else str(kind)
 
 
-def laid_select(recognition: Recognition, lines: str, dependencies: Sequence[Dependency], needed: Set[str]) -> str:
+def normalised_select(recognition: Recognition, lines: str, dependencies: Sequence[Dependency], needed: Set[str]) -> str:
     """The SELECT that reads the working copy of a log that was laid out (see `layout`)."""
     fields = sorted(FIELDS - {"inner", "partial", "stream", "priority"})
     first = {

@@ -19,7 +19,7 @@ from incident_kit.logs.inputs import LogFile
 from incident_kit.logs.reading import read
 from incident_kit.logs.sql import quoted_name
 from incident_kit.model.redaction import REDACTION, Redaction
-from incident_kit.model.source import Source, Unsaid
+from incident_kit.model.source import Hints, Source
 from incident_kit.model.spreadsheet import defused
 from incident_kit.model.times import Window, iso
 from incident_kit.model.visible import visible_json
@@ -30,7 +30,7 @@ EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=
 
 
 def export(
-    logs: Sequence[LogFile], out: TextIO, form: str, bounds: tuple[datetime | None, datetime | None], dependencies: Sequence[Dependency], unsaid: Unsaid,
+    logs: Sequence[LogFile], out: TextIO, form: str, bounds: tuple[datetime | None, datetime | None], dependencies: Sequence[Dependency], hints: Hints,
     progress: Callable[[int], None] = lambda count: None, redaction: Redaction = REDACTION, raw: bool = False,
 ) -> list[Account]:  # fmt: skip
     """Write the records of the logs within `bounds` to `out` in one of FORMS; return what became of every line.
@@ -38,7 +38,7 @@ def export(
     `progress` is told now and then how many have been written. CSV is made for spreadsheets, which would run some cells, unless it is `raw`.
     """
     window = Window(bounds[0] or EARLIEST, bounds[1] or LATEST) if any(bounds) else None
-    sources = [Source(str(number), log.path, log.origin, unsaid=unsaid, redaction=redaction, missing=log.missing) for number, log in enumerate(logs)]
+    sources = [Source(str(number), log.path, log.origin, hints=hints, redaction=redaction, missing=log.missing) for number, log in enumerate(logs)]
     with read(sources, window, dependencies=dependencies) as records:
         try:
             (RAW_FORMS if raw else FORMS)[form](_counted(records.rows(), progress), out)

@@ -23,7 +23,7 @@ from incident_kit.errors import EmptyLog, LogFileError, LogForbidden
 from incident_kit.logs.archives import BLOCK_BYTES, STANDARD_INPUT, Damage, TextReader, untouched
 from incident_kit.logs.members import Member, is_tar, is_zip, tar_members, zip_members
 from incident_kit.logs.slices import looks_binary, open_log
-from incident_kit.model.source import Unsaid
+from incident_kit.model.source import Hints
 from incident_kit.model.visible import visible
 
 MOST_MEMBERS = 1000
@@ -60,7 +60,7 @@ class Given:
     lost: list[str] = field(default_factory=list)
 
 
-class Unusable:
+class UnusableLog:
     """Logs that cannot be read and do not hold up the others: empty ones, and those we have no right to read."""
 
     def __init__(self) -> None:
@@ -82,11 +82,11 @@ class Unusable:
         return LogFileError("\n".join([*self.lost, *self.notes]))
 
 
-def readable(found: Given, unsaid: Unsaid) -> list[LogFile]:
+def readable(found: Given, hints: Hints) -> list[LogFile]:
     """Those of the logs that can be read; the others are noted in `found`. Raises LogFileError if there is none."""
-    logs, unusable = list[LogFile](), Unusable()
+    logs, unusable = list[LogFile](), UnusableLog()
     for log in found.logs:
-        with unusable.noted(), open_log(log.path, unsaid, log.origin):
+        with unusable.noted(), open_log(log.path, hints, log.origin):
             logs.append(log)
     if not logs:
         raise unusable.refuse()
@@ -96,13 +96,13 @@ def readable(found: Given, unsaid: Unsaid) -> list[LogFile]:
 
 
 @contextmanager
-def given(paths: Sequence[Path], unsaid: Unsaid, say: Callable[[str], None]) -> Iterator[Given]:
+def given(paths: Sequence[Path], hints: Hints, say: Callable[[str], None]) -> Iterator[Given]:
     """The logs at these paths; `-` is standard input. `say` is told what is waited for.
 
     Raises LogFileError for what is no file and no pipe, for an archive without a log, and where there is no room.
     """
     with tempfile.TemporaryDirectory(prefix="incident-kit-") as folder:
-        found, spool = Given(), _Spool(Path(folder), unsaid.unpacked_limit_bytes)
+        found, spool = Given(), _Spool(Path(folder), hints.unpacked_limit_bytes)
         pipes: dict[object, LogFile] = {}
         for path in paths:
             log = LogFile.of(path)

@@ -16,7 +16,7 @@ from incident_kit.logs.archives import TextReader, packing_of, whole_lines
 from incident_kit.logs.columns import ANSI_ESCAPE
 from incident_kit.logs.containers import ALL_AT_ONCE
 from incident_kit.logs.formats import Format, own_formats
-from incident_kit.logs.layout import lay_out
+from incident_kit.logs.normalise import normalise
 from incident_kit.logs.recognise import Recognition, recognise
 from incident_kit.logs.scan import Scan, at_once, clean, clean_lines, sample_of, scan
 from incident_kit.logs.sql import quoted
@@ -32,17 +32,17 @@ BUFFER_BYTES = 32 << 20  # DuckDB would take sixteen times the longest line
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Readable:
+class PreparedSource:
     """A source made ready: what is known of it, and the address of what DuckDB reads: the source itself or a working copy."""
 
     source: Source
     scan: Scan
     recognition: Recognition
     address: str
-    laid_out: bool
+    normalised: bool
     cleaned: Mapping[str, int]
 
-    def reads_like(self, other: Readable) -> bool:
+    def reads_like(self, other: PreparedSource) -> bool:
         """Whether what was read by this one is what the other one would have read."""
         mine, theirs = self.scan, other.scan
         return (self.address, self.recognition, mine.has_escapes) == (other.address, other.recognition, theirs.has_escapes)
@@ -57,7 +57,7 @@ class Readable:
     @property
     def lines_are_raw(self) -> bool:
         """Whether `lines` has them just as they stand in the source."""
-        return not self.laid_out and self._text == "raw"
+        return not self.normalised and self._text == "raw"
 
     @property
     def damage(self) -> str:
@@ -76,12 +76,12 @@ class Readable:
 
     @property
     def _text(self) -> str:
-        text = f"regexp_replace(raw, {quoted(ANSI_ESCAPE)}, '', 'g')" if self.scan.has_escapes and not self.laid_out else "raw"
+        text = f"regexp_replace(raw, {quoted(ANSI_ESCAPE)}, '', 'g')" if self.scan.has_escapes and not self.normalised else "raw"
         return f"rtrim({text})" if "carriage_return" in self.cleaned else text
 
     @property
     def _file(self) -> str:
-        longest = self.scan.longest_line_bytes * (3 if self.laid_out else 1)
+        longest = self.scan.longest_line_bytes * (3 if self.normalised else 1)
         return (
             f"read_csv({quoted(self.address)}, "
             "columns = {'raw': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false, auto_detect = false, new_line = '\\n', "
@@ -95,7 +95,7 @@ class Readable:
         return f"read_ndjson({quoted(self.address)}, ignore_errors = true, columns = {{COLUMNS}}, maximum_object_size = {longest}, compression = 'none')"
 
 
-def make_ready(source: Source, scratch: Path, files: EvidenceFiles) -> Readable:
+def prepare(source: Source, scratch: Path, files: EvidenceFiles) -> PreparedSource:
     """Scan and recognise a source, and write a working copy into the folder `scratch` if it cannot be read in place.
 
     `files` learns of what is to be read.
@@ -106,7 +106,7 @@ def make_ready(source: Source, scratch: Path, files: EvidenceFiles) -> Readable:
     plain = plain and not (found.formats and not found.formats[0].is_json and seen.sample[0].startswith(codecs.BOM_UTF8))
     if plain and seen.clean and not seen.damage:
         address = files.add(source.path, seen.text_bytes if seen.packing else None)
-        return Readable(source, seen, found, address, False, {})
+        return PreparedSource(source, seen, found, address, False, {})
     counts: Counter[str] = Counter()
     copy = scratch / f"{len(list(scratch.iterdir()))}.log"
     reader = TextReader.of(source)
@@ -122,7 +122,7 @@ def make_ready(source: Source, scratch: Path, files: EvidenceFiles) -> Readable:
                 out.writelines(pieces)
             else:
                 ends = b" " if any(line.endswith(b"\r") for line in seen.sample) else b""  # what cleaning made of CR LF
-                lay_out((line.removesuffix(ends) for line in single_lines(pieces)), found, out)
+                normalise((line.removesuffix(ends) for line in single_lines(pieces)), found, out)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
@@ -131,10 +131,10 @@ def make_ready(source: Source, scratch: Path, files: EvidenceFiles) -> Readable:
             "Free disk space, or name another folder in TMPDIR."
         ) from None
     seen = replace(seen, damage=seen.damage or reader.damage)
-    return Readable(source, seen, found, files.add(copy), not plain, dict(sorted(counts.items())))
+    return PreparedSource(source, seen, found, files.add(copy), not plain, dict(sorted(counts.items())))
 
 
-def glance(source: Source, files: EvidenceFiles) -> Readable | None:
+def glance(source: Source, files: EvidenceFiles) -> PreparedSource | None:
     """A source as its look from afar promises: plain, clean, of one format. None if not even that.
 
     Reading may begin with it while `make_ready` looks at every byte.
@@ -146,7 +146,7 @@ def glance(source: Source, files: EvidenceFiles) -> Readable | None:
         lines = sample_of(file.fileno(), size)
     found = recognise(lines, zones_of(source), formats_of(source))
     seen = Scan("", size, size, LONGEST_LINE_BYTES, has_escapes=any(b"\x1b" in line for line in lines), ends_with_newline=True, clean=True, sample=tuple(lines))
-    return Readable(source, seen, found, files.add(source.path), False, {}) if found.is_plain else None
+    return PreparedSource(source, seen, found, files.add(source.path), False, {}) if found.is_plain else None
 
 
 def check_sources(sources: Iterable[Source]) -> None:
@@ -157,13 +157,13 @@ def check_sources(sources: Iterable[Source]) -> None:
 
 def formats_of(source: Source) -> tuple[Format, ...]:
     """The formats of its own that a source comes with."""
-    return own_formats(source.unsaid.formats, f"{visible(source.origin)} (item {source.id}): formats")
+    return own_formats(source.hints.formats, f"{visible(source.origin)} (item {source.id}): formats")
 
 
 def zones_of(source: Source) -> Zones:
     """What its times leave unsaid."""
     written = source.written or datetime.fromtimestamp(source.path.stat().st_mtime, UTC)
-    return Zones(source.unsaid.zone, source.unsaid.date_order, written)
+    return Zones(source.hints.zone, source.hints.date_order, written)
 
 
 def single_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Any
 
 from incident_kit.logs.accounting import Account, Accounting, silences
 from incident_kit.logs.archives import TextReader
-from incident_kit.logs.columns import COLUMNS, PLACE, TYPES, Dependency, in_place_select, is_line_of, is_whole, laid_select, no_format_select
+from incident_kit.logs.columns import COLUMNS, PLACE, TYPES, Dependency, in_place_select, is_line_of, is_whole, no_format_select, normalised_select
 from incident_kit.logs.formats import all_formats, as_object
-from incident_kit.logs.prepare import Readable, glance, make_ready, single_lines
+from incident_kit.logs.prepare import PreparedSource, glance, prepare, single_lines
 from incident_kit.logs.raw import RawLines
 from incident_kit.logs.recognise import decoded, unwrap
-from incident_kit.logs.redacted import Shown
+from incident_kit.logs.redacted import Redactor
 from incident_kit.logs.scan import HEAD_LINES, clean_lines, line_offsets
 from incident_kit.logs.sql import quoted
 from incident_kit.logs.times import hours_twice
@@ -69,7 +69,7 @@ class Records:
         self.window = window
         self._dependencies = dependencies
         self._only = only
-        self._shown = Shown(sources[0].redaction if sources else REDACTION)
+        self._shown = Redactor(sources[0].redaction if sources else REDACTION)
         self._scratch = tempfile.TemporaryDirectory(prefix="incident-kit-")
         scratch = Path(self._scratch.name)
         self._files = EvidenceFiles()
@@ -77,10 +77,10 @@ class Records:
         few = len(self.sources) <= MOST_READ_IN_PLACE
         first = [glance(source, self._files) if large and few else None for source in self.sources]
         self._looking = ThreadPoolExecutor(1)
-        self._promised: dict[int, Future[Readable]] = {
-            number: self._looking.submit(make_ready, self.sources[number], scratch, self._files) for number, readable in enumerate(first) if readable
+        self._promised: dict[int, Future[PreparedSource]] = {
+            number: self._looking.submit(prepare, self.sources[number], scratch, self._files) for number, readable in enumerate(first) if readable
         }
-        self._readable = [readable or make_ready(self.sources[number], scratch, self._files) for number, readable in enumerate(first)]
+        self._readable = [readable or prepare(self.sources[number], scratch, self._files) for number, readable in enumerate(first)]
         self._connection = connect(self._files, scratch)
         self._small = not few or sum(readable.scan.text_bytes for readable in self._readable) <= IN_MEMORY_BYTES
         self._accounts: Accounting | None = None
@@ -249,7 +249,7 @@ class Records:
             undated_reason=readable.recognition.undecided if row.get("undated") else "", repeated=row.get("repeated", 0),
             unfinished=bool(lines) and not seen.ends_with_newline and last_unparsed == lines,
             first=row.get("first"), last=row.get("last"), silences=silences(row.get("minutes") or ()), zones=zones,
-            hours_twice=tuple(hours_twice(source.unsaid.zone, row["first"], row["last"])) if any(zone != "explicit" for zone in zones) else (),
+            hours_twice=tuple(hours_twice(source.hints.zone, row["first"], row["last"])) if any(zone != "explicit" for zone in zones) else (),
             cleaned=cleaned, damage=readable.damage, unparsed_examples=tuple(examples),
         )  # fmt: skip
 
@@ -367,7 +367,7 @@ class Records:
         alike: dict[tuple[object, ...], list[int]] = {}
         for number, readable in enumerate(self._readable):
             found = readable.recognition
-            alike.setdefault((found.formats, found.wrappers, replace(found.zones, written=None), readable.laid_out), []).append(number)
+            alike.setdefault((found.formats, found.wrappers, replace(found.zones, written=None), readable.normalised), []).append(number)
         for table, numbers in enumerate(alike.values()):
             self._connection.execute(f"CREATE TEMP TABLE raw_{table} (source INTEGER, line BIGINT, raw VARCHAR, next VARCHAR)")
             for number in numbers:
@@ -388,15 +388,15 @@ class Records:
         if self._small:
             lines, objects = f"SELECT {PLACE}, line, raw, next FROM raw_{self._alike.index(numbers)} JOIN places USING (source)", ""
         else:
-            source, asks = readable.source, only_requests and not readable.laid_out and bool(formats)
+            source, asks = readable.source, only_requests and not readable.normalised and bool(formats)
             first = 0 if asks else self._first_lines[numbers[0]]
             place = f"{numbers[0]} AS source, {quoted(source.id)} AS item, {quoted(source.origin)} AS file, {first} AS first_record"
             lines = f"SELECT {place}, line, raw, next FROM ({readable.unnumbered if asks else readable.lines})"
             # The names of a format's keys stand in its SQL as names of columns, so only formats of ours are read so.
             by_object = asks and formats[0].request_has and formats[0] in all_formats() and formats[0].is_json and not readable.scan.packing
             objects = f"SELECT {place}, j FROM {readable.objects} AS j" if by_object else ""
-        if readable.laid_out:
-            return laid_select(readable.recognition, lines, self._dependencies, needed)
+        if readable.normalised:
+            return normalised_select(readable.recognition, lines, self._dependencies, needed)
         if not formats:
             return no_format_select(lines)
         return in_place_select(readable.recognition, lines, objects, self._dependencies, needed)
@@ -404,7 +404,7 @@ class Records:
     def _first_record_line(self, number: int) -> int:
         """The first line that is a record: lines before it go on from nothing."""
         readable = self._readable[number]
-        if not readable.recognition.formats or readable.laid_out:
+        if not readable.recognition.formats or readable.normalised:
             return 0
         for place, line in enumerate(readable.scan.sample[:HEAD_LINES], start=1):  # mostly the very first, which spares a query
             text = unwrap(decoded(line), (), ()).text

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MOST_REMEMBERED = 1 << 16
 
 
-class Shown:
+class Redactor:
     """Makes values fit to be seen, with one redaction."""
 
     def __init__(self, redaction: Redaction) -> None:

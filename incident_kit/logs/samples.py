@@ -11,18 +11,18 @@ from typing import Any
 from incident_kit.errors import ParameterError
 from incident_kit.logs.formats import own_formats
 from incident_kit.logs.reading import read
-from incident_kit.model.source import Source, Unsaid
+from incident_kit.model.source import Hints, Source
 from incident_kit.model.times import iso
 
 WRITTEN = datetime(2026, 12, 1, tzinfo=UTC)  # for samples that leave out their year
 
 
-def first_record(line: str, unsaid: Unsaid) -> dict[str, Any] | None:
+def first_record(line: str, hints: Hints) -> dict[str, Any] | None:
     """The first record of a sample's text, in canonical columns with its time as ISO 8601."""
     with tempfile.TemporaryDirectory(prefix="incident-kit-") as folder:
         path = Path(folder) / "sample.log"
         path.write_text(line + "\n", encoding="utf-8")
-        with read([Source("sample", path, "sample.log", written=WRITTEN, unsaid=unsaid)]) as records:
+        with read([Source("sample", path, "sample.log", written=WRITTEN, hints=hints)]) as records:
             found = next(iter(records.rows()), None)
     if found:
         found["ts"] = iso(found["ts"]) if found["ts"] else None
@@ -31,13 +31,13 @@ def first_record(line: str, unsaid: Unsaid) -> dict[str, Any] | None:
 
 def check(formats: Sequence[Mapping[str, Any]], where: str) -> None:
     """Raise ParameterError for the first sample that is not read as its format says."""
-    unsaid = Unsaid(formats=tuple(formats))
+    hints = Hints(formats=tuple(formats))
     for place, form in enumerate(own_formats(formats, where)):
         for number, sample in enumerate(form.samples):
             at = f"{where}[{place}] ({form.name}), sample {number}"
             if not isinstance(sample.get("line"), str) or not isinstance(sample.get("expected"), dict):
                 raise ParameterError(f"{at}: a sample has a `line` and what is `expected` of it.")
-            found = first_record(sample["line"], unsaid)
+            found = first_record(sample["line"], hints)
             if found is None:
                 raise ParameterError(f"{at}: the line is not read as a record. Is the pattern, or what it is recognised by, right?")
             for name, value in sample["expected"].items():

@@ -25,7 +25,7 @@ class Sign:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class SignCount:
     """A sign in one minute on one route (empty where records name none): in how many records, from when to when, and the first of them."""
 
     sign: str
@@ -37,7 +37,7 @@ class Shown:
     lines: tuple[Line, ...]
 
 
-def shown(records: Records, signs: Sequence[Sign]) -> list[Shown]:
+def shown(records: Records, signs: Sequence[Sign]) -> list[SignCount]:
     """The signs that records show, in the order of time. None without signs."""
     if not signs:
         return []
@@ -45,7 +45,7 @@ def shown(records: Records, signs: Sequence[Sign]) -> list[Shown]:
     cases = " ".join(f"WHEN regexp_matches(said, {quoted(pattern)}) THEN {quoted(sign.name)}" for sign, pattern in zip(signs, patterns, strict=True))
     rows = records.query_with("signs", {"SIGN_OF_IT": f"CASE {cases} END", "ANY_OF_THEM": quoted("|".join(f"(?:{pattern})" for pattern in patterns))})
     return [
-        Shown(
+        SignCount(
             row["sign"], row["route"], row["start"], row["n"], row["first"], row["last"], tuple(Line(place["item"], place["line"]) for place in row["places"])
         )
         for row in rows

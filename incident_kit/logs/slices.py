@@ -23,7 +23,7 @@ from incident_kit.logs.reading import read
 from incident_kit.logs.recognise import Recognition, recognise
 from incident_kit.logs.scan import HEAD_LINES, MOST_LINE_BYTES, sample_of
 from incident_kit.logs.times import Zones, hours_twice
-from incident_kit.model.source import Source, Unsaid
+from incident_kit.model.source import Hints, Source
 from incident_kit.model.times import Window
 from incident_kit.model.visible import visible
 
@@ -32,11 +32,11 @@ BLOCK_BYTES = 1 << 14
 PLACES, PLACE_BYTES = 16, 1 << 12  # at which a log is asked whether its times only go forward
 HEAD_BYTES = 1 << 16
 TEXT_BLOCK_BYTES = 1 << 20
-NOTHING_TOLD = Unsaid()
+NO_HINTS = Hints()
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ByteRange:
     """The bytes [start, end) of a file of `size` bytes (as it was when opened)."""
 
     start: int
@@ -56,7 +56,7 @@ class OpenLog:
     size: int
     packing: str
     recognition: Recognition
-    unsaid: Unsaid
+    hints: Hints
     begins_at: int = 0  # behind what copytruncate leaves: NULs, maybe many more than there is text
     endless: list[tuple[int, int]] = field(default_factory=list)  # stretches without a line end that were read through once
 
@@ -89,7 +89,7 @@ class OpenLog:
         moments = self._times_here_and_there()
         hour = timedelta(hours=1)
         return any(before - after > margin for before, after in pairwise(moments)) or bool(
-            hours_twice(self.unsaid.zone, window.since - margin - hour, window.until + margin + hour)
+            hours_twice(self.hints.zone, window.since - margin - hour, window.until + margin + hour)
         )
 
     def _newest_time(self) -> datetime | None:
@@ -107,25 +107,25 @@ class OpenLog:
 
     def _times_of_all(self) -> tuple[datetime, datetime] | None:
         """Both times of an archive or a container, as far as it is whole."""
-        with read([Source("whole", self.path, str(self.path), unsaid=self.unsaid)]) as records:
+        with read([Source("whole", self.path, str(self.path), hints=self.hints)]) as records:
             [row] = records.query("extent")
         return (row["first"], row["last"]) if row["first"] else None
 
-    def find(self, window: Window, margin: timedelta = MARGIN) -> Span:
+    def find(self, window: Window, margin: timedelta = MARGIN) -> ByteRange:
         """The bytes of the records from `since - margin` to `until + margin`, in whole records: by bisection, if times allow it."""
         if self.has_times_going_back(window, margin):
             return self._find_by_reading(window, margin)
         start = self.first_record_at(window.since - margin, self.begins_at)
-        return Span(start, self.first_record_at(window.until + margin, start), self.size)
+        return ByteRange(start, self.first_record_at(window.until + margin, start), self.size)
 
-    def _find_by_reading(self, window: Window, margin: timedelta) -> Span:
+    def _find_by_reading(self, window: Window, margin: timedelta) -> ByteRange:
         start = end = self.size
         for offset, moment in self.dated_lines(self.begins_at):
             if window.since - margin <= moment < window.until + margin:
                 start, end = min(start, offset), self.size
             elif end == self.size and start < offset:
                 end = offset
-        return Span(start, end, self.size)
+        return ByteRange(start, end, self.size)
 
     def first_record_at(self, moment: datetime, low: int) -> int:
         """The offset of the first record from `low` on that is not before `moment`, or the size, by bisection."""
@@ -173,7 +173,7 @@ class OpenLog:
 
 
 @contextmanager
-def open_log(path: Path, unsaid: Unsaid = NOTHING_TOLD, origin: str = "") -> Iterator[OpenLog]:
+def open_log(path: Path, hints: Hints = NO_HINTS, origin: str = "") -> Iterator[OpenLog]:
     """A log opened for reading only; `origin` is what people call it. Raises LogFileError that names what is wrong with it and what to do."""
     name = origin or visible(path)
     try:
@@ -193,28 +193,28 @@ def open_log(path: Path, unsaid: Unsaid = NOTHING_TOLD, origin: str = "") -> Ite
         if size == 0:
             raise EmptyLog(f"{name}: the file is empty. Was the log rotated? Look for {name}.1 or {name}.1.gz beside it.")
         packing = packing_of_head(os.pread(descriptor, 8, 0))
-        begins_at, head = _text_begins(path, descriptor, size, packing, unsaid)
+        begins_at, head = _text_begins(path, descriptor, size, packing, hints)
         if not head:
             raise EmptyLog(f"{name}: the file holds nothing but NULs and line ends, so it is as good as empty.")
         if not packing and looks_binary(head):
             raise LogFileError(f"{name}: not a text log (binary bytes at its beginning). Give a log file: plain, gzip, zstd, bzip2 or xz.")
         written = datetime.fromtimestamp(os.fstat(descriptor).st_mtime, UTC)
-        zones, own = Zones(unsaid.zone, unsaid.date_order, written), own_formats(unsaid.formats)
+        zones, own = Zones(hints.zone, hints.date_order, written), own_formats(hints.formats)
         recognition = recognise(head.split(b"\n")[:HEAD_LINES], zones, own)
         # A banner, a long stack; a date that may be November or December: then it is worth reading more.
         if not packing and (not (recognition.formats or recognition.wrappers) or recognition.undecided):
             recognition = recognise(sample_of(descriptor, size, begins_at), zones, own)
-        yield OpenLog(path, descriptor, size, packing, recognition, unsaid, 0 if packing else begins_at)
+        yield OpenLog(path, descriptor, size, packing, recognition, hints, 0 if packing else begins_at)
     finally:
         os.close(descriptor)
 
 
-def _text_begins(path: Path, descriptor: int, size: int, packing: str, unsaid: Unsaid) -> tuple[int, bytes]:
+def _text_begins(path: Path, descriptor: int, size: int, packing: str, hints: Hints) -> tuple[int, bytes]:
     """Where, behind NULs and line ends, the text of a log begins, and its first bytes; nothing if it has none.
 
     Of an archive that is damaged before any text came, these are its own: it is not empty.
     """
-    reader = TextReader(path, unsaid.unpacked_limit_bytes)
+    reader = TextReader(path, hints.unpacked_limit_bytes)
     offset = 0
     for block in reader.blocks() if packing else _plain_blocks(descriptor, size):
         if begun := block.lstrip(b"\x00\r\n"):

@@ -168,7 +168,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StoredAnswer:
     """An answer and the item that holds it."""
 
     item: str

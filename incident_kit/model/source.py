@@ -15,7 +15,7 @@ UNPACKED_LIMIT_BYTES = 16 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Unsaid:
+class Hints:
     """What a log does not say and people tell: the zone of its times, the order of day and month, formats of their own.
 
     `unpacked_limit_bytes` is how much text an archive may hold. `date_order` is `mdy`, `dmy`, `ymd` or empty: as the log itself shows. `formats` are formats as data (see `logs.formats`).
@@ -31,7 +31,7 @@ class Unsaid:
         return told | ({"unpacked_limit_bytes": self.unpacked_limit_bytes} if self.unpacked_limit_bytes != UNPACKED_LIMIT_BYTES else {})
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Unsaid:
+    def from_json(cls, data: Mapping[str, Any]) -> Hints:
         limit_bytes = int(data.get("unpacked_limit_bytes", UNPACKED_LIMIT_BYTES))
         return cls(data.get("zone", "UTC"), data.get("date_order", ""), tuple(data.get("formats", ())), limit_bytes)
 
@@ -49,6 +49,6 @@ class Source:
     origin: str
     offset_bytes: int = 0
     written: datetime | None = None
-    unsaid: Unsaid = Unsaid()
+    hints: Hints = Hints()
     redaction: Redaction = REDACTION
     missing: str = ""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from incident_kit.model.answer import Status
 from incident_kit.model.finding import Citation, Finding, Verdict
-from incident_kit.runbook.case import Ground
+from incident_kit.runbook.case import Case
 
 if TYPE_CHECKING:
     from incident_kit.runbook.data import Scenario, Step
@@ -50,22 +50,22 @@ class Advice:
         return bool(self.facts) and all(fact.settled for fact in self.facts)
 
 
-def advise(scenario: Scenario, ground: Ground, findings: Sequence[Finding]) -> list[Advice]:
+def advise(scenario: Scenario, case: Case, findings: Sequence[Finding]) -> list[Advice]:
     """The scenario's steps, each with what the evidence says for it."""
     found = {finding.symptom: finding for finding in findings}
-    return [Advice(step, tuple(fact for named in step.facts for fact in _facts(named, ground, found))) for step in scenario.steps]
+    return [Advice(step, tuple(fact for named in step.facts for fact in _facts(named, case, found))) for step in scenario.steps]
 
 
-def _facts(named: str, ground: Ground, findings: Findings) -> Sequence[Fact]:
+def _facts(named: str, case: Case, findings: Findings) -> Sequence[Fact]:
     name, _, about = named.partition(" ")
-    known: Sequence[Fact] = globals()[name](ground, findings, about)
+    known: Sequence[Fact] = globals()[name](case, findings, about)
     return known
 
 
-def setting(ground: Ground, findings: Findings, about: str) -> list[Fact]:
+def setting(case: Case, findings: Findings, about: str) -> list[Fact]:
     """A setting of the BFF's environment file: `NAME`, or `NAME=value` where the step asks for that value."""
     name, _, wanted = about.partition("=")
-    told = ground.last("environment")
+    told = case.last("environment")
     if told is None or told.answer.status is Status.NOT_CHECKED:
         return [Fact(f"{name} is not known: no environment file was read (--env-file)")]
     if told.answer.status is Status.FAILED:
@@ -86,9 +86,9 @@ def setting(ground: Ground, findings: Findings, about: str) -> list[Fact]:
     return [Fact(f"{name} {said} in {data['file']}{age}", (told.at(f"/data/settings/{name}"),), ok)]
 
 
-def answer(ground: Ground, findings: Findings, about: str) -> list[Fact]:
+def answer(case: Case, findings: Findings, about: str) -> list[Fact]:
     """How a system answered a question."""
-    told = ground.last(about)
+    told = case.last(about)
     if told is None:
         return [Fact(f"{about} was not asked")]
     given = told.answer
@@ -103,7 +103,7 @@ def answer(ground: Ground, findings: Findings, about: str) -> list[Fact]:
     ]
 
 
-def finding(ground: Ground, findings: Findings, about: str) -> list[Fact]:
+def finding(case: Case, findings: Findings, about: str) -> list[Fact]:
     """What was found of a symptom of the same scenario."""
     found = findings.get(about)
     if found is None:
@@ -112,9 +112,9 @@ def finding(ground: Ground, findings: Findings, about: str) -> list[Fact]:
     return [Fact(f"{found.verdict.value.replace('_', ' ')}: {found.title}. {found.statement}{because}", found.citations, found.verdict is Verdict.RULED_OUT)]
 
 
-def redis_memory(ground: Ground, findings: Findings, about: str) -> list[Fact]:
+def redis_memory(case: Case, findings: Findings, about: str) -> list[Fact]:
     """How much memory Redis uses of how much, and what it does when it is full."""
-    told = ground.last("redis.info")
+    told = case.last("redis.info")
     memory = told.answer.data.get("memory", {}) if told else {}
     if told is None or "used_memory" not in memory:
         return [Fact("Redis was not asked for its memory")]
@@ -127,9 +127,9 @@ def redis_memory(ground: Ground, findings: Findings, about: str) -> list[Fact]:
     return [Fact(text, (told.at("/data/memory"),), settled=not limit or memory["used_memory"] < 0.8 * limit)]
 
 
-def flush_loss(ground: Ground, findings: Findings, about: str) -> list[Fact]:
+def flush_loss(case: Case, findings: Findings, about: str) -> list[Fact]:
     """What FLUSHDB would delete besides the cache."""
-    told = ground.last("redis.keys")
+    told = case.last("redis.keys")
     lost = told.answer.data.get("flushdb_would_delete") if told else None
     if told is None or not lost:
         return [Fact("FLUSHDB deletes everything in the database, not only the cache; what lives in it was not looked at")]
@@ -141,9 +141,9 @@ def flush_loss(ground: Ground, findings: Findings, about: str) -> list[Fact]:
     return [Fact(text, (told.at("/data/flushdb_would_delete"),))]
 
 
-def retention(ground: Ground, findings: Findings, about: str) -> list[Fact]:
+def retention(case: Case, findings: Findings, about: str) -> list[Fact]:
     """How long the events since the oldest replay position can still be had."""
-    told = ground.last("redis.replay")
+    told = case.last("redis.replay")
     positions = told.answer.data.get("positions", []) if told else []
     idle_s = [one["idle_s"] for one in positions if one["idle_s"] is not None]
     if told is None or not idle_s:
@@ -158,10 +158,10 @@ def retention(ground: Ground, findings: Findings, about: str) -> list[Fact]:
     return [Fact(text, (told.at("/data/positions"),))]
 
 
-def pool(ground: Ground, findings: Findings, about: str) -> list[Fact]:
+def pool(case: Case, findings: Findings, about: str) -> list[Fact]:
     """How many connections the BFF may open, and how many PostgreSQL allows."""
-    told = ground.last("postgres.limits")
-    facts = setting(ground, findings, "DATABASE_CONNECTION_LIMIT")
+    told = case.last("postgres.limits")
+    facts = setting(case, findings, "DATABASE_CONNECTION_LIMIT")
     rows = told.answer.data.get("rows", []) if told else []
     if told is None or not rows:
         return [Fact("PostgreSQL was not asked, or did not tell, how many connections are used"), *facts]
@@ -169,14 +169,14 @@ def pool(ground: Ground, findings: Findings, about: str) -> list[Fact]:
     return [Fact(f"{rows[0]['used']} of {rows[0]['usable']} connections are used; the address of one process has {limits}", (told.at("/data/rows/0"),)), *facts]
 
 
-def suspects(ground: Ground, findings: Findings, about: str) -> list[Fact]:
+def suspects(case: Case, findings: Findings, about: str) -> list[Fact]:
     """Who changed at the onset; `about` are kinds of suspects with commas between, or nothing for all."""
-    if not ground.items:
+    if not case.items:
         return [Fact("without logs nobody can be suspected")]
-    onset = ground.course.onset
+    onset = case.impact.onset
     if onset is None:
         return [Fact("no onset was found: nothing departs from what was normal before")]
-    named = [one for one in ground.course.suspicions if not about or one.suspect.kind in about.split(",")]
+    named = [one for one in case.impact.suspicions if not about or one.suspect.kind in about.split(",")]
     facts = [
         Fact(f"{one.suspect.role} ({one.suspect.sure}): {one.suspect.kind} {one.suspect.name}. {one.suspect.why}", (one.citation,))
         for one in named[:MOST_SUSPECTS]
@@ -184,9 +184,9 @@ def suspects(ground: Ground, findings: Findings, about: str) -> list[Fact]:
     return facts or [Fact(f"since {_time(onset.began.at)}; no {about.replace(',', ' or ') or 'suspect'} stands out", settled=True)]
 
 
-def process(ground: Ground, findings: Findings, about: str) -> list[Fact]:
+def process(case: Case, findings: Findings, about: str) -> list[Fact]:
     """What the BFF's processes take."""
-    told = ground.last("process")
+    told = case.last("process")
     rows: Sequence[Mapping[str, Any]] = told.answer.data.get("processes", []) if told else []
     if told is None or not rows:
         return [Fact(f"the BFF's process was not seen{f': {told.answer.reason}' if told else ''}")]
@@ -201,9 +201,9 @@ def process(ground: Ground, findings: Findings, about: str) -> list[Fact]:
     return [*facts, Fact(machine, (told.at("/data/load_1m"),), settled=free)]
 
 
-def limits_set(ground: Ground, findings: Findings, about: str) -> list[Fact]:
+def limits_set(case: Case, findings: Findings, about: str) -> list[Fact]:
     """Timeouts and breakers as the environment file sets them, and whether a breaker was open."""
-    told = ground.last("environment")
+    told = case.last("environment")
     facts = []
     if told and "limits" in told.answer.data:
         limits = told.answer.data["limits"]
@@ -211,7 +211,7 @@ def limits_set(ground: Ground, findings: Findings, about: str) -> list[Fact]:
         facts.append(Fact(f"timeouts, retries and breakers in {told.answer.data['file']}: {shown}", (told.at("/data/limits"),)))
     else:
         facts.append(Fact("timeouts and breakers are not known: no environment file was read (--env-file)"))
-    opened = ground.signs(("breaker.",))
+    opened = case.signs(("breaker.",))
     n = sum(one.n for one in opened)
     facts.append(
         Fact(
@@ -222,9 +222,9 @@ def limits_set(ground: Ground, findings: Findings, about: str) -> list[Fact]:
     return facts
 
 
-def preserved(ground: Ground, findings: Findings, about: str) -> list[Fact]:
+def preserved(case: Case, findings: Findings, about: str) -> list[Fact]:
     """Which logs are in the evidence."""
-    return [Fact(f"preserved as item {one.item}: {one.origin}, {one.bytes:,} bytes") for one in ground.accounts] or [Fact("no log is preserved yet")]
+    return [Fact(f"preserved as item {one.item}: {one.origin}, {one.bytes:,} bytes") for one in case.accounts] or [Fact("no log is preserved yet")]
 
 
 def _time(at: datetime) -> str:

@@ -12,13 +12,13 @@ from incident_kit.evidence.journal import Entry
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.rates import Bucket, calls_by_bucket, requests_by_bucket
 from incident_kit.logs.reading import Records
-from incident_kit.logs.signs import Shown, Sign, shown
-from incident_kit.model.answer import Told
+from incident_kit.logs.signs import Sign, SignCount, shown
+from incident_kit.model.answer import StoredAnswer
 from incident_kit.model.finding import Finding
 from incident_kit.model.patterns import compiled
 from incident_kit.model.times import Window
 from incident_kit.runbook.sigma_rules import Rule
-from incident_kit.timeline.impact import Course, course_of
+from incident_kit.timeline.impact import Impact, impact_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,11 @@ class Answered:
         return self.status is None or self.status >= 500
 
 
-class Ground:
+class Case:
     """Records, the window, the journal, answers of live systems, and the runbook's signs, features and Sigma rules. What several checks ask is asked once."""
 
     def __init__(
-        self, records: Records, window: Window, journal: Sequence[Entry] = (), answers: Sequence[Told] = (), signs: Sequence[Sign] = (), features: Sequence[Feature] = (),
+        self, records: Records, window: Window, journal: Sequence[Entry] = (), answers: Sequence[StoredAnswer] = (), signs: Sequence[Sign] = (), features: Sequence[Feature] = (),
         sigma_rules: Sequence[Rule] = (),
     ) -> None:  # fmt: skip
         self.records, self.window, self.journal, self.answers, self.features = records, window, journal, answers, features
@@ -78,7 +78,7 @@ class Ground:
         return [Answered(**row) for row in self.records.query("statuses")]
 
     @cached_property
-    def shown(self) -> list[Shown]:
+    def shown(self) -> list[SignCount]:
         """What records show of all signs, in the order of time."""
         return shown(self.records, self._signs)
 
@@ -88,17 +88,17 @@ class Ground:
         return self.records.query("spoken")[0]
 
     @cached_property
-    def course(self) -> Course:
+    def impact(self) -> Impact:
         """Since when, until when and who is suspected, as the requests say."""
-        return course_of(self.records, self.window)
+        return impact_of(self.records, self.window)
 
-    def course_told_by(self, findings: Sequence[Finding]) -> Course:
+    def impact_with(self, findings: Sequence[Finding]) -> Impact:
         """The same, of which findings tell what is too young to be an onset."""
-        if self.course.onset is None:
-            self.course = course_of(self.records, self.window, findings)
-        return self.course
+        if self.impact.onset is None:
+            self.impact = impact_of(self.records, self.window, findings)
+        return self.impact
 
-    def signs(self, names: Sequence[str], feature: str = "") -> list[Shown]:
+    def signs(self, names: Sequence[str], feature: str = "") -> list[SignCount]:
         """What records show of these signs (`redis.` are all that begin so), on the routes of a feature or everywhere."""
         return [one for one in self.shown if stands_for(one.sign, names) and (not feature or self.belongs(one.route, feature))]
 
@@ -113,11 +113,11 @@ class Ground:
         """The routes of a feature that were asked for."""
         return tuple(sorted({one.route for one in self.statuses if self.belongs(one.route, feature)}))
 
-    def told(self, question: str) -> list[Told]:
+    def told(self, question: str) -> list[StoredAnswer]:
         """The answers to this question, in the order of time."""
         return [one for one in self.answers if one.answer.question == question]
 
-    def last(self, question: str) -> Told | None:
+    def last(self, question: str) -> StoredAnswer | None:
         """The last answer to this question; None if it was never asked."""
         return next(iter(reversed(self.told(question))), None)
 

@@ -7,17 +7,17 @@ from incident_kit.logs.reading import Records
 from incident_kit.model.finding import Findings
 from incident_kit.model.times import Window
 from incident_kit.runbook import checks
-from incident_kit.runbook.case import Ground
+from incident_kit.runbook.case import Case
 from incident_kit.runbook.data import Runbook, Scenario
 
-__all__ = ["Ground", "examine", "ground"]
+__all__ = ["Case", "case_of", "examine"]
 
 
-def ground(book: Runbook, stored: Evidence, records: Records, window: Window) -> Ground:
+def case_of(book: Runbook, stored: Evidence, records: Records, window: Window) -> Case:
     """What the checks of this runbook may look at: the records, and the journal and the answers beside them."""
-    return Ground(records, window, stored.journal(), stored.told(), book.signs, book.features, book.sigma_rules)
+    return Case(records, window, stored.journal(), stored.told(), book.signs, book.features, book.sigma_rules)
 
 
-def examine(scenario: Scenario, ground: Ground) -> Findings:
+def examine(scenario: Scenario, case: Case) -> Findings:
     """A finding for each symptom of the scenario, in the runbook's order."""
-    return Findings(getattr(checks, symptom.check)(ground, symptom, **symptom.parameters) for symptom in scenario.symptoms)
+    return Findings(getattr(checks, symptom.check)(case, symptom, **symptom.parameters) for symptom in scenario.symptoms)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from incident_kit.model.finding import Finding, Findings, Verdict
-from incident_kit.runbook.case import Ground
+from incident_kit.runbook.case import Case
 from incident_kit.runbook.data import Runbook, Scenario
 from incident_kit.runbook.examine import examine
 
@@ -46,9 +46,9 @@ class Ranked:
         return {"scenario": self.scenario.id, "title": self.scenario.title, "severity": self.scenario.severity, "symptoms": found}
 
 
-def triage(book: Runbook, ground: Ground) -> list[Ranked]:
+def triage(book: Runbook, case: Case) -> list[Ranked]:
     """Every scenario of the runbook on the same ground, the likeliest first."""
-    return rank([Ranked(scenario, examine(scenario, ground)) for scenario in book.scenarios])
+    return rank([Ranked(scenario, examine(scenario, case)) for scenario in book.scenarios])
 
 
 def rank(examined: Sequence[Ranked]) -> list[Ranked]:

@@ -65,14 +65,14 @@ def digest(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class KernelSession:
     """What one kernel ran: the digest of each cell's text by its number, and when it last ran one (seconds since the epoch)."""
 
     ran: Mapping[int, str]
     ended: float
 
 
-def session_of(notebook: Any, folder: Path) -> Session:
+def session_of(notebook: Any, folder: Path) -> KernelSession:
     """The session of a kernel in which most cells of the notebook, as they stand, were last run; an empty one if there is none."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     sessions = []
@@ -81,13 +81,13 @@ def session_of(notebook: Any, folder: Path) -> Session:
             ran = {int(number): str(text) for number, text in Fields(read_json(path)).data.items()}
         except ValueError as error:
             raise EvidenceError(f"{path}: not what a kernel kept ({error}). Move the file away; the report says then that it was not kept.") from None
-        sessions.append(Session(ran, path.stat().st_mtime))
+        sessions.append(KernelSession(ran, path.stat().st_mtime))
 
-    def agreeing(session: Session) -> int:
+    def agreeing(session: KernelSession) -> int:
         return sum(session.ran.get(cell.get("execution_count")) == digest(cell.source) for cell in cells)
 
-    best = max(reversed(sessions), key=agreeing, default=Session({}, 0.0))
-    return best if agreeing(best) else Session({}, 0.0)
+    best = max(reversed(sessions), key=agreeing, default=KernelSession({}, 0.0))
+    return best if agreeing(best) else KernelSession({}, 0.0)
 
 
 def doubts(notebook: Any, ran: Mapping[int, str]) -> list[str]:

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from incident_kit.evidence.run_folder import as_json, as_json_line
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.rates import Bucket
 from incident_kit.model.finding import Event, Finding
 from incident_kit.model.redaction import REDACTION
 from incident_kit.model.spreadsheet import defused
 from incident_kit.model.times import iso
-from incident_kit.timeline.impact import Course
-
-COMPARED = ("onset.json", "findings.json", "timeline.jsonl", "accounting.json", "series/*.csv")
+from incident_kit.timeline.impact import Impact
 
 
-def save(output: str, course: Course, findings: Sequence[Finding], events: Sequence[Event], accounts: Sequence[Account], series: dict[str, Sequence[Bucket]]) -> str:  # fmt: skip
+def save(output: str, impact: Impact, findings: Sequence[Finding], events: Sequence[Event], accounts: Sequence[Account], series: dict[str, Sequence[Bucket]]) -> str:  # fmt: skip
     """Write the results below the folder `output` (none if it is empty) and say so in a sentence."""
     if not output:
         return "Nothing was written: the parameter output is empty."
     folder = Path(output)
     (folder / "series").mkdir(parents=True, exist_ok=True)
-    _write(folder / "onset.json", as_json(at_rest(course.to_json())))
+    _write(folder / "onset.json", as_json(at_rest(impact.to_json())))
     _write(folder / "findings.json", as_json(at_rest([finding.to_json() for finding in findings])))
     _write(folder / "timeline.jsonl", "".join(as_json_line(at_rest(event.to_json())) for event in events))
     _write(folder / "accounting.json", as_json(at_rest([account.to_json() for account in accounts])))
@@ -55,16 +53,6 @@ def at_rest(data: Any) -> Any:
     if isinstance(data, dict):
         return {name: at_rest(part) for name, part in data.items()}
     return [at_rest(part) for part in data] if isinstance(data, list) else data
-
-
-def as_json(data: Any) -> str:
-    """A result as a file of JSON holds it: the same bytes for the same data."""
-    return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def as_json_line(data: Any) -> str:
-    """A result as a line of JSON Lines."""
-    return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _write(path: Path, text: str) -> None:

@@ -47,7 +47,7 @@ class Suspicion:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Impact:
     """What the requests say about an incident. Without an onset, `absence` says over what was looked for one (None: over nothing).
 
     `last` is when the last request ended that was seen: an incident without recovery was not over then. `by_limits`: the
@@ -92,16 +92,16 @@ class Course:
         }  # fmt: skip
 
 
-def course_of(records: Records, window: Window, findings: Sequence[Finding] = ()) -> Course:
+def impact_of(records: Records, window: Window, findings: Sequence[Finding] = ()) -> Impact:
     """The course of the incident in these records. What is too young to be an onset is told by findings: when the first request was affected."""
     seen = records.query("matching_requests")[0]
     if not seen["n"]:
-        return Course(None, None, None, None, (), None, None)
+        return Impact(None, None, None, None, (), None, None)
     onset = onset_of(records)
     found = onset or _by_limits(records, findings, seen["first"])
     if found is None:
         absence = Absence(_items(records), window, seen["n"], "requests_by_bucket")
-        return Course(None, None, None, None, (), absence, seen["last"], too_short=seen["last"] - seen["first"] < LEAST)
+        return Impact(None, None, None, None, (), absence, seen["last"], too_short=seen["last"] - seen["first"] < LEAST)
     sides, slow = sides_of(found, seen["last"]), found.measure != "errors"
     # Those that suffered while it lasted, however long that was; `sides` end after an hour.
     asked = {
@@ -113,7 +113,7 @@ def course_of(records: Records, window: Window, findings: Sequence[Finding] = ()
         Figure(_items(records), "affected_requests", hit["affected"], tuple(Line(end["item"], end["line"]) for end in hit[ends] or ()), _plain(asked))
         for ends in ("first", "last")
     )
-    return Course(
+    return Impact(
         found, began, recovered if found.recovered else None, Affected(hit["affected"], hit["n"], hit["clients"], hit["users"], found.routes),
         _suspicions(records, suspects(records, found), {**sides, "slow": slow}), None, seen["last"], by_limits=onset is None,
     )  # fmt: skip
@@ -139,15 +139,15 @@ def _by_limits(records: Records, findings: Sequence[Finding], first: datetime) -
     return replace(guess, before=(everything.median_us_before or 0) / 1000, after=(everything.median_us_after or 0) / 1000)
 
 
-def course_events(course: Course) -> list[Event]:
+def impact_events(impact: Impact) -> list[Event]:
     """Onset and recovery as events of the timeline."""
     events: list[Event] = []
-    if course.by_limits:
+    if impact.by_limits:
         return events  # they are the symptoms' own
-    if course.onset and course.began:
-        events.append(Event(course.onset.began.at, "onset", f"{change_in_words(course.onset)}; {between(course.onset.began)}", "onset", course.began))
-        if course.onset.recovered and course.recovered:
-            events.append(Event(course.onset.recovered.at, "recovery", f"as before; {between(course.onset.recovered)}", "onset", course.recovered))
+    if impact.onset and impact.began:
+        events.append(Event(impact.onset.began.at, "onset", f"{change_in_words(impact.onset)}; {between(impact.onset.began)}", "onset", impact.began))
+        if impact.onset.recovered and impact.recovered:
+            events.append(Event(impact.onset.recovered.at, "recovery", f"as before; {between(impact.onset.recovered)}", "onset", impact.recovered))
     return events
 
 

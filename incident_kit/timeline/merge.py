@@ -11,7 +11,7 @@ from incident_kit.logs.reading import Records
 from incident_kit.model.answer import ServerClock
 from incident_kit.model.finding import Event, Figure, Finding, Line, Pointer, Timeline, Verdict
 from incident_kit.model.times import iso, parse_iso
-from incident_kit.timeline.impact import Course, course_events
+from incident_kit.timeline.impact import Impact, impact_events
 
 SILENCE = timedelta(minutes=2)
 CLOCK_MATTERS_MS = 1000  # beyond the error bound; logs of several machines are seldom closer
@@ -20,10 +20,10 @@ BOOKKEEPING = ("custody",)
 
 
 def merge(
-    course: Course, findings: Iterable[Finding], records: Records, journal: Iterable[Entry] = (), clocks: Iterable[tuple[Item, ServerClock]] = ()
+    impact: Impact, findings: Iterable[Finding], records: Records, journal: Iterable[Entry] = (), clocks: Iterable[tuple[Item, ServerClock]] = ()
 ) -> Timeline:
     """All events in time order; ties in a fixed order, so that the same evidence gives the same timeline."""
-    events = [*course_events(course), *finding_events(findings), *record_events(records), *journal_events(journal), *clock_events(clocks)]
+    events = [*impact_events(impact), *finding_events(findings), *record_events(records), *journal_events(journal), *clock_events(clocks)]
     return Timeline(sorted(events, key=lambda event: (event.at, event.lane, event.meaning, event.message)))
 
 

@@ -19,8 +19,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from incident_kit.evidence.run_folder import COMPARED, as_json, as_json_line
 from incident_kit.model.redaction import REDACTION, Redaction
-from incident_kit.running.results import COMPARED, as_json, as_json_line
 
 PAGE, NOTEBOOK = "report.html", "notebook.ipynb"
 MOST_NAMED = 20

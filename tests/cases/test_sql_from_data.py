@@ -18,7 +18,7 @@ from incident_kit.logs.engine import EvidenceFiles, connect
 from incident_kit.logs.formats import own_formats
 from incident_kit.logs.reading import read
 from incident_kit.logs.signs import Sign, shown
-from incident_kit.model.source import Source, Unsaid
+from incident_kit.model.source import Hints, Source
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
 QUICK = {"split": " ", "when": "true", "parts": {"stolen": "(SELECT content FROM read_text('private.txt'))"}, "fields": {"ts": "p[1]", "message": "stolen"}}
@@ -31,11 +31,11 @@ FORMAT = {
 def strangers_evidence(folder: Path, form: dict[str, object]) -> Path:
     """An evidence folder as somebody else may hand it over: one slice, and the log format it is to be read by."""
     content = "".join(f"2026-11-25T09:{n // 60:02}:{n % 60:02}Z AUDIT kim signed in\n" for n in range(300)).encode()
-    unsaid = {"zone": "UTC", "date_order": "", "formats": [form]}
+    hints = {"zone": "UTC", "date_order": "", "formats": [form]}
     window = {"since": "2026-11-25T09:00:00.000Z", "until": "2026-11-25T09:05:00.000Z"}
     item = {
         "kind": "slice", "origin": "audit.log", "asked": "the bytes of the log", "asked_at": "2026-11-25T10:00:00.000Z", "duration_ms": 1.0,
-        "sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content), "details": {"path": "/var/log/audit.log", "notes": [], "window": window, "unsaid": unsaid},
+        "sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content), "details": {"path": "/var/log/audit.log", "notes": [], "window": window, "unsaid": hints},
     }  # fmt: skip
     text = json.dumps(item).encode()
     target = folder / "evidence" / hashlib.sha256(text).hexdigest()[:10]
@@ -110,9 +110,9 @@ def test_what_stands_in_a_formats_texts_is_never_sql(tmp_path: Path) -> None:
     }  # fmt: skip
     line = {"at": "2026-11-25T09:00:00Z", odd: "RIGHT", "lvl": odd, "st": 500, "took": 3, "u": "/a?b=';--"}
     path = write(tmp_path / "odd'; DROP TABLE lines; --.log", [json.dumps(line)] * 3)
-    odd_zone = Unsaid(zone="Asia/Tokyo", formats=(form,))
+    odd_zone = Hints(zone="Asia/Tokyo", formats=(form,))
     dependency = Dependency("odd' --", "title", message="RIGHT'|\"")
-    with read([Source("it's", path, str(path), unsaid=odd_zone)], dependencies=[dependency]) as records:
+    with read([Source("it's", path, str(path), hints=odd_zone)], dependencies=[dependency]) as records:
         rows = list(records.rows())
         found = shown(records, [Sign("s'; --", "title", "RIGHT|'; SELECT 1 --")])
     assert [(row["message"], row["level"], row["status"], row["file"]) for row in rows] == [("RIGHT", "error", 500, str(path))] * 3
@@ -124,7 +124,7 @@ def test_a_pattern_that_would_take_for_ever_takes_no_time(kit: Kit, tmp_path: Pa
     form = {**FORMAT, "pattern": r"^(?P<ts>\S+) AUDIT (?P<message>(?:a+)+)$"}
     stranger = strangers_evidence(tmp_path / "stranger", form)
     log = write(tmp_path / "in.log", ["2026-11-25T09:00:00Z AUDIT " + "a" * 5000 + "!"] * 50)
-    with read([Source("a", log, "in.log", unsaid=Unsaid(formats=(form,)))]) as records:
+    with read([Source("a", log, "in.log", hints=Hints(formats=(form,)))]) as records:
         assert records.accounting()[0].lines == 50
     assert kit("triage", "--evidence", stranger, "--reports", tmp_path / "out", cwd=tmp_path).returncode in (0, 3)
 

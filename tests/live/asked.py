@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from incident_kit.live.ask import System, ask
-from incident_kit.live.session import Conversation
+from incident_kit.live.session import Session
 from incident_kit.model.answer import Answer, Sent, Status
 
 # Far above what any fault may take and far below what a hang would.
@@ -16,7 +16,7 @@ BUDGET_S = 8.0
 
 
 @dataclass
-class Told:
+class StoredAnswer:
     """What was answered: by question, and the whole ledger in the order of sending."""
 
     answers: dict[str, Answer]
@@ -36,7 +36,7 @@ class Told:
         return all(answer.status is Status.OK and not answer.warnings for answer in self.answers.values())
 
 
-def asked(name: str, questions: Callable[[Conversation], Iterator[Answer]], budget_s: float = BUDGET_S, target: str = "TARGET") -> Told:
+def asked(name: str, questions: Callable[[Session], Iterator[Answer]], budget_s: float = BUDGET_S, target: str = "TARGET") -> StoredAnswer:
     """Ask one system and wait for its end. Fails if it takes longer than its budget, or leaves a thread behind."""
     heard: list[Answer] = []
     begun = time.monotonic()
@@ -45,4 +45,4 @@ def asked(name: str, questions: Callable[[Conversation], Iterator[Answer]], budg
     assert took_s < budget_s + 2, f"{name} took {took_s:.1f} s of {budget_s} s"
     left = [thread.name for thread in threading.enumerate() if thread.name.startswith("ask ")]
     assert left == [], "a diagnostic is still running"
-    return Told({answer.question: answer for answer in heard}, took_s)
+    return StoredAnswer({answer.question: answer for answer in heard}, took_s)

@@ -157,14 +157,14 @@ def test_where_a_setting_leads_is_shown_as_it_is_asked(url: str, shown: str) -> 
 
 
 def test_an_at_sign_in_the_query_leads_to_the_same_server(server: servers.PostgresServer) -> None:
-    told = asked("postgres", lambda talk: postgres.ask(f"{url_at(server, 'watcher')}&application_name=bff@node1&user=watcher", talk))
+    told = asked("postgres", lambda session: postgres.ask(f"{url_at(server, 'watcher')}&application_name=bff@node1&user=watcher", session))
     assert told.answers["postgres.ping"].status is Status.OK, told.words
     assert told.answers["postgres.ping"].data["address"] == f"postgresql://127.0.0.1:{server.port}/portal"
 
 
 def test_of_several_hosts_the_one_that_answers_is_named(server: servers.PostgresServer) -> None:
     places = f"no-such-host.invalid:5432,127.0.0.1:{servers.free_port()},127.0.0.1:{server.port}"
-    told = asked("postgres", lambda talk: postgres.ask(f"postgresql://watcher:{PASSWORD}@{places}/portal", talk))
+    told = asked("postgres", lambda session: postgres.ask(f"postgresql://watcher:{PASSWORD}@{places}/portal", session))
     assert told.answers["postgres.ping"].data["address"] == f"postgresql://127.0.0.1:{server.port}/portal", told.words
 
 
@@ -173,7 +173,7 @@ def test_pgoptions_and_the_portals_own_options_do_not_keep_a_pooler_from_answeri
     try:
         with pooled(("pool_mode = transaction",)) as pooler:
             url = f"{pooled_at(pooler)}&options=-c%20search_path%3Dportal&statement_timeout=5000"
-            told = asked("postgres", lambda talk: postgres.ask(url, talk))
+            told = asked("postgres", lambda session: postgres.ask(url, session))
     except servers.ServerUnavailable as reason:
         pytest.skip(str(reason))
     assert told.complete, told.words
@@ -185,8 +185,8 @@ def test_a_socket_of_this_machine(tmp_path: Path) -> None:
     folder.chmod(0o777)
     try:
         with portal(config=(f"unix_socket_directories = '{folder}'",)) as server, servers.redis(config=[f"unixsocket {folder}/redis.sock"]) as cache:
-            of_postgres = asked("postgres", lambda talk: postgres.ask(f"postgresql://watcher:{PASSWORD}@/portal?host={folder}&port={server.port}", talk))
-            of_redis = asked("redis", lambda talk: redis.ask(f"unix://{folder}/redis.sock", talk))
+            of_postgres = asked("postgres", lambda session: postgres.ask(f"postgresql://watcher:{PASSWORD}@/portal?host={folder}&port={server.port}", session))
+            of_redis = asked("redis", lambda session: redis.ask(f"unix://{folder}/redis.sock", session))
             assert cache.process.poll() is None
             with psycopg.connect(server.dsn):
                 pass

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from incident_kit.live import cgroup
-from incident_kit.live.session import Budget, Conversation
+from incident_kit.live.session import Budget, Session
 
 CONTAINER = "4f" * 32
 
@@ -31,8 +31,8 @@ def in_group(machine: Path, lines: str, pid: int = 7) -> None:
     written(machine / "proc" / str(pid), cgroup=lines)
 
 
-def talk() -> Conversation:
-    return Conversation("process", "process", Budget(5))
+def session() -> Session:
+    return Session("process", "process", Budget(5))
 
 
 def test_this_machines_own_groups_can_be_read() -> None:
@@ -79,7 +79,7 @@ def test_from_inside_a_container_its_group_is_the_root(machine: Path) -> None:
 
 def test_what_cannot_be_seen_is_said_and_not_guessed(machine: Path) -> None:
     assert "cannot be seen" in cgroup.limits(7)["note"]
-    assert cgroup.restarts(7, talk()) == {
+    assert cgroup.restarts(7, session()) == {
         "count": None,
         "by": None,
         "note": "nobody who counts restarts is known of this process; its start time tells of the last one",
@@ -108,6 +108,6 @@ def test_restarts_are_told_by_who_counts_them(
         (machine / "bin" / program).chmod(0o700)
     monkeypatch.setenv("PATH", str(machine / "bin"))
     monkeypatch.setattr(cgroup, "MOST_S", 0.5)
-    assert cgroup.restarts(7, talk()) == expected
+    assert cgroup.restarts(7, session()) == expected
     if program == "docker":
         assert (machine / "asked").read_text() == "inspect --format {{.RestartCount}} " + CONTAINER + "\n"

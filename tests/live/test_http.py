@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 import pytest
 import wire
-from asked import Told, asked
+from asked import StoredAnswer, asked
 
 from incident_kit.live import health, whmcs
 from incident_kit.model.answer import Answer, Status
@@ -24,8 +24,8 @@ TERMINUS = {
 }  # fmt: skip
 
 
-def ask_health(port: int, budget_s: float = 8.0, scheme: str = "http") -> Told:
-    return asked("health", lambda talk: health.ask(f"{scheme}://127.0.0.1:{port}/health", talk), budget_s, "health_url")
+def ask_health(port: int, budget_s: float = 8.0, scheme: str = "http") -> StoredAnswer:
+    return asked("health", lambda session: health.ask(f"{scheme}://127.0.0.1:{port}/health", session), budget_s, "health_url")
 
 
 def of_health(behave: Callable[[socket.socket], None], budget_s: float = 8.0) -> Answer:
@@ -35,7 +35,7 @@ def of_health(behave: Callable[[socket.socket], None], budget_s: float = 8.0) ->
 
 def of_whmcs(behave: Callable[[socket.socket], None], identifier: str = IDENTIFIER, secret: str = SECRET) -> Answer:
     with wire.serving(behave) as port:
-        return asked("whmcs", lambda talk: whmcs.ask(f"http://127.0.0.1:{port}/includes/api.php", identifier, secret, talk)).answers["whmcs"]
+        return asked("whmcs", lambda session: whmcs.ask(f"http://127.0.0.1:{port}/includes/api.php", identifier, secret, session)).answers["whmcs"]
 
 
 def answering(data: object, status: str = "200 OK", *headers: str) -> Callable[[socket.socket], None]:

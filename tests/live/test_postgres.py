@@ -14,18 +14,18 @@ import psycopg
 import pytest
 import servers
 import wire
-from asked import Told, asked
+from asked import StoredAnswer, asked
 from faults import PASSWORD, portal, url_at
 
 from incident_kit.live import postgres as diagnostic
-from incident_kit.live.session import Budget, Conversation
+from incident_kit.live.session import Budget, Session
 from incident_kit.model.answer import Status
 
 QUESTIONS = ["ping", *diagnostic.IN_ORDER]
 
 
-def ask(url: str, budget_s: float = 8.0) -> Told:
-    return asked("postgres", lambda talk: diagnostic.ask(url, talk), budget_s)
+def ask(url: str, budget_s: float = 8.0) -> StoredAnswer:
+    return asked("postgres", lambda session: diagnostic.ask(url, session), budget_s)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_a_lock_queue_names_who_waits_for_whom_and_keeps_no_values(server: serve
 
 
 def test_a_lock_on_the_catalogue_is_an_answer_and_the_other_questions_are_asked(server: servers.PostgresServer) -> None:
-    answers = diagnostic.ask(url_at(server, "watcher"), Conversation("postgres", "TARGET", Budget(20)))
+    answers = diagnostic.ask(url_at(server, "watcher"), Session("postgres", "TARGET", Budget(20)))
     assert next(answers).status is Status.OK
     with psycopg.connect(server.dsn) as admin:
         admin.execute("LOCK TABLE pg_authid IN ACCESS EXCLUSIVE MODE")
@@ -112,7 +112,7 @@ def test_a_lock_on_the_catalogue_is_an_answer_and_the_other_questions_are_asked(
 def test_a_statement_that_takes_too_long_is_stopped_by_the_server(server: servers.PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnostic, "STATEMENT_MS", 200)
     monkeypatch.setattr(diagnostic, "LOCK_MS", 60_000)
-    answers = diagnostic.ask(url_at(server, "watcher"), Conversation("postgres", "TARGET", Budget(20)))
+    answers = diagnostic.ask(url_at(server, "watcher"), Session("postgres", "TARGET", Budget(20)))
     next(answers)
     with psycopg.connect(server.dsn) as admin:
         admin.execute("LOCK TABLE pg_authid IN ACCESS EXCLUSIVE MODE")
@@ -133,8 +133,8 @@ def test_frozen_in_the_middle_of_a_question_is_cut_at_the_end_of_the_budget(serv
     with psycopg.connect(server.dsn, autocommit=True) as admin, wire.proxy(server.port) as line:
         admin.execute("SELECT 1")
 
-        def questions(talk: Conversation) -> Iterator[object]:
-            for number, answer in enumerate(diagnostic.ask(url_at(server, "watcher", port=line.port), talk)):
+        def questions(session: Session) -> Iterator[object]:
+            for number, answer in enumerate(diagnostic.ask(url_at(server, "watcher", port=line.port), session)):
                 if number == 1:
                     found = admin.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'incident_kit'").fetchone()
                     assert found is not None
@@ -155,7 +155,7 @@ def test_frozen_in_the_middle_of_a_question_is_cut_at_the_end_of_the_budget(serv
 
 def test_cut_in_the_middle(server: servers.PostgresServer) -> None:
     with wire.proxy(server.port) as line:
-        answers = diagnostic.ask(url_at(server, "watcher", port=line.port), Conversation("postgres", "TARGET", Budget(8)))
+        answers = diagnostic.ask(url_at(server, "watcher", port=line.port), Session("postgres", "TARGET", Budget(8)))
         assert next(answers).status is Status.OK
         line.cut()
         assert "the server ended the connection" in next(answers).reason

@@ -72,7 +72,7 @@ def test_the_ledger_is_what_postgresql_logged_and_nothing_was_written(bin_dir: P
     with portal(bin_dir, config=("log_statement = all", "log_line_prefix = '%a|'")) as server:
         with psycopg.connect(server.dsn, autocommit=True) as admin:
             before = state_of(admin)
-            told = asked("postgres", lambda talk: postgres.ask(url_at(server, "watcher"), talk))
+            told = asked("postgres", lambda session: postgres.ask(url_at(server, "watcher"), session))
             after = state_of(admin)
         logged = statements_of(server.log(), "incident_kit")
     assert told.complete, told.words
@@ -118,7 +118,7 @@ def test_the_ledger_is_what_redis_saw_and_nothing_was_changed(binary: Path) -> N
         before = there.execute_command("DEBUG", "DIGEST"), there.dbsize()
         there.config_resetstat()
         there.echo("BEGIN")
-        told = asked("redis", lambda talk: redis_diagnostic.ask(f"redis://:{password}@127.0.0.1:{server.port}/1", talk))
+        told = asked("redis", lambda session: redis_diagnostic.ask(f"redis://:{password}@127.0.0.1:{server.port}/1", session))
         there.echo("END")
         calls = {name.removeprefix("cmdstat_"): counted["calls"] for name, counted in there.info("commandstats").items()}
         commands = between(seen, "ECHO BEGIN", "ECHO END")

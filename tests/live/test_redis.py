@@ -10,7 +10,7 @@ import pytest
 import redis
 import servers
 import wire
-from asked import Told, asked
+from asked import StoredAnswer, asked
 
 from incident_kit.live import redis as diagnostic
 from incident_kit.model.answer import Status
@@ -18,8 +18,8 @@ from incident_kit.model.answer import Status
 PASSWORD = "never-t0-be-shown"
 
 
-def ask(url: str, budget_s: float = 8.0) -> Told:
-    return asked("redis", lambda talk: diagnostic.ask(url, talk), budget_s)
+def ask(url: str, budget_s: float = 8.0) -> StoredAnswer:
+    return asked("redis", lambda session: diagnostic.ask(url, session), budget_s)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import jwt
 import pytest
 import wire
-from asked import Told, asked
+from asked import StoredAnswer, asked
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -57,13 +57,13 @@ class StandIn:
 
 
 @contextmanager
-def standing_in() -> Iterator[tuple[StandIn, Callable[[Path], Told]]]:
+def standing_in() -> Iterator[tuple[StandIn, Callable[[Path], StoredAnswer]]]:
     stand_in = StandIn()
     with wire.serving(stand_in.behave) as port:
 
-        def ask(key: Path) -> Told:
+        def ask(key: Path) -> StoredAnswer:
             access = salesforce.Access(f"http://127.0.0.1:{port}", CLIENT_ID, USER, str(key))
-            return asked("salesforce", lambda talk: salesforce.ask(access, talk))
+            return asked("salesforce", lambda session: salesforce.ask(access, session))
 
         yield stand_in, ask
 
@@ -141,8 +141,8 @@ def test_where_something_is_not_named_nothing_is_asked() -> None:
 
 
 def test_only_reading_requests_can_be_sent() -> None:
-    from incident_kit.live.session import Budget, Conversation
+    from incident_kit.live.session import Budget, Session
 
-    session = salesforce.Session("https://login.salesforce.com", Conversation("salesforce", "T", Budget(1)))
+    session = salesforce.Session("https://login.salesforce.com", Session("salesforce", "T", Budget(1)))
     with pytest.raises(ValueError, match="DELETE: not a method"):
         session.request("DELETE", "https://login.salesforce.com/x", {})

@@ -13,7 +13,7 @@ import wire
 from asked import asked
 
 from incident_kit.live import environment, network, postgres, process, redis, salesforce
-from incident_kit.live.session import Budget, Conversation, NoAnswer
+from incident_kit.live.session import Budget, NoAnswer, Session
 from incident_kit.model.answer import Fault, Status
 
 SYSTEM, NETWORK, CREDENTIALS, OURS = Fault.SYSTEM, Fault.NETWORK, Fault.CREDENTIALS, Fault.OURS
@@ -126,7 +126,7 @@ def test_an_error_of_redis_by_its_prefix(reply: str, whose: Fault) -> None:
             connection.sendall(f"-{reply}\r\n".encode())
 
     with wire.serving(says) as port:
-        told = asked("redis", lambda talk: redis.ask(f"redis://127.0.0.1:{port}", talk))
+        told = asked("redis", lambda session: redis.ask(f"redis://127.0.0.1:{port}", session))
     ping = told.answers["redis.ping"]
     assert (ping.status, ping.fault) == (Status.FAILED, whose), ping.reason
 
@@ -151,11 +151,11 @@ def test_what_is_missing_on_this_machine_is_no_fault_of_the_portal(tmp_path: Pat
     with pytest.raises(NoAnswer) as no_file:
         environment.read(tmp_path / "none.env")
     assert no_file.value.fault is OURS
-    told = asked("process", lambda talk: process.ask("no-such-process-anywhere-9", talk))
+    told = asked("process", lambda session: process.ask("no-such-process-anywhere-9", session))
     assert told.answers["process"].fault is OURS
-    key = asked("salesforce", lambda talk: salesforce.ask(salesforce.Access("https://login.example", "id", "user", str(tmp_path / "none.pem")), talk))
+    key = asked("salesforce", lambda session: salesforce.ask(salesforce.Access("https://login.example", "id", "user", str(tmp_path / "none.pem")), session))
     assert key.answers["salesforce.login"].fault is OURS
-    address = asked("salesforce", lambda talk: salesforce.ask(salesforce.Access("login.example", "id", "user", "key.pem"), talk))
+    address = asked("salesforce", lambda session: salesforce.ask(salesforce.Access("login.example", "id", "user", "key.pem"), session))
     assert address.answers["salesforce"].fault is OURS
     budget = Budget(0.0)
-    assert Conversation("one", "TARGET", budget).answer("a", "?", lambda: pytest.fail("was asked")).fault is OURS
+    assert Session("one", "TARGET", budget).answer("a", "?", lambda: pytest.fail("was asked")).fault is OURS

@@ -9,7 +9,7 @@ import pytest
 
 from incident_kit.evidence.store import Evidence
 from incident_kit.logs import read
-from incident_kit.model.source import Source, Unsaid
+from incident_kit.model.source import Hints, Source
 from incident_kit.model.times import iso
 
 # What Node's toLocaleString writes for 23 November 2026, 16:43:33, and for 5 December.
@@ -29,7 +29,7 @@ def nest(*times: str) -> str:
 
 def readings(path: Path, text: str, **how: str) -> tuple[list[str | None], str]:
     path.write_text(text, encoding="utf-8")
-    with read([Source("a", path, "app.log", unsaid=Unsaid(**how))]) as records:
+    with read([Source("a", path, "app.log", hints=Hints(**how))]) as records:
         return [iso(row["ts"]) if row["ts"] else None for row in records.rows()], records.accounting()[0].sentence()
 
 

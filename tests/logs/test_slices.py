@@ -18,7 +18,7 @@ from incident_kit.errors import LogFileError
 from incident_kit.evidence.store import Evidence
 from incident_kit.logs.reading import read
 from incident_kit.logs.slices import open_log
-from incident_kit.model.source import Source, Unsaid
+from incident_kit.model.source import Hints, Source
 from incident_kit.model.times import Window
 
 BEGIN = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
@@ -110,7 +110,7 @@ def test_the_newest_record_may_stand_in_the_middle(tmp_path):
 
 def test_an_hour_that_comes_twice_is_kept_both_times(tmp_path):
     """Clocks in Berlin are put back at 03:00 on 25 October 2026: a log without zones has 02:00 to 03:00 twice."""
-    berlin = Unsaid(zone="Europe/Berlin")
+    berlin = Hints(zone="Europe/Berlin")
     begin = datetime(2026, 10, 24, 22, 0, tzinfo=UTC)
     local = [(begin + timedelta(seconds=30 * n)).astimezone(ZoneInfo("Europe/Berlin")) for n in range(600)]
     path = tmp_path / "app.log"

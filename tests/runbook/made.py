@@ -10,7 +10,7 @@ from typing import Any
 
 from incident_kit import logs, runbook
 from incident_kit.evidence.journal import Entry
-from incident_kit.model.answer import Answer, Fault, Status, Told
+from incident_kit.model.answer import Answer, Fault, Status, StoredAnswer
 from incident_kit.model.finding import Finding
 from incident_kit.model.source import Source
 from incident_kit.model.times import Window
@@ -57,23 +57,25 @@ def healthy(minutes: int, per_minute: int = 30, since: int = 0) -> list[str]:
 def told(
     question: str, data: dict[str, Any] | None = None, status: Status = Status.OK, reason: str = "", warnings: Sequence[str] = (), minute: float = 20,
     fault: Fault | None = None,
-) -> Told:  # fmt: skip
+) -> StoredAnswer:  # fmt: skip
     """A stored answer."""
     answer = Answer(question, "?", "TARGET", at(minute), 12.0, status, reason, data or {}, None, tuple(warnings), fault=fault)
-    return Told(f"a{abs(hash((question, minute))) % 10**9:09}", answer)
+    return StoredAnswer(f"a{abs(hash((question, minute))) % 10**9:09}", answer)
 
 
-def finding(path: Path, symptom: str, lines: Iterable[str] = (), answers: Sequence[Told] = (), minutes: float = 20, journal: Sequence[Entry] = ()) -> Finding:
+def finding(
+    path: Path, symptom: str, lines: Iterable[str] = (), answers: Sequence[StoredAnswer] = (), minutes: float = 20, journal: Sequence[Entry] = ()
+) -> Finding:
     """What the check of this symptom (`scenario.symptom`) finds in these lines and answers, over so many minutes."""
     scenario_id, _, symptom_id = symptom.partition(".")
-    with ground(path, lines, answers, minutes, journal) as made:
+    with case(path, lines, answers, minutes, journal) as made:
         return next(one for one in runbook.examine(BOOK.scenario(scenario_id), made) if one.symptom == symptom_id)
 
 
-class ground:  # noqa: N801  # a function that is used in a `with`
+class case:  # noqa: N801  # a function that is used in a `with`
     """The ground that these lines and answers are; a log that is not given is not there."""
 
-    def __init__(self, path: Path, lines: Iterable[str] = (), answers: Sequence[Told] = (), minutes: float = 20, journal: Sequence[Entry] = (), book: runbook.Runbook = BOOK) -> None:  # fmt: skip
+    def __init__(self, path: Path, lines: Iterable[str] = (), answers: Sequence[StoredAnswer] = (), minutes: float = 20, journal: Sequence[Entry] = (), book: runbook.Runbook = BOOK) -> None:  # fmt: skip
         ordered = sorted(lines, key=lambda line: json.loads(line)["time"])
         sources = []
         if ordered:
@@ -81,10 +83,10 @@ class ground:  # noqa: N801  # a function that is used in a `with`
             sources = [Source("0123456789", path, "made.log")]
         self.window = Window(START, at(minutes)) if ordered else Window(min(one.moment.since for one in answers), max(one.moment.until for one in answers))
         self.records = logs.read(sources, self.window, dependencies=book.dependencies)
-        self.ground = runbook.Ground(self.records, self.window, journal, answers, book.signs, book.features, book.sigma_rules)
+        self.case = runbook.Case(self.records, self.window, journal, answers, book.signs, book.features, book.sigma_rules)
 
-    def __enter__(self) -> runbook.Ground:
-        return self.ground
+    def __enter__(self) -> runbook.Case:
+        return self.case
 
     def __exit__(self, *_: object) -> None:
         self.records.close()

@@ -42,5 +42,5 @@ def examined(path: Path, lines: Iterable[str], buckets: int, book: runbook.Runbo
     book = book or runbook.load()
     window = Window(since, START + buckets * BUCKET)
     with logs.read([Source("0123456789", path, "made.log")], window, dependencies=book.dependencies) as records:
-        found = runbook.examine(book.scenario("high_error_rate"), runbook.Ground(records, window))
+        found = runbook.examine(book.scenario("high_error_rate"), runbook.Case(records, window))
     return {finding.symptom: finding for finding in found}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from made import asked, at, finding, healthy, said, told
 
-from incident_kit.model.answer import Status, Told
+from incident_kit.model.answer import Status, StoredAnswer
 from incident_kit.model.finding import Verdict
 
 OOM = "OOM command not allowed when used memory > 'maxmemory'."
@@ -19,11 +19,11 @@ def redis(error: str, since: float = 10, until: float = 20, per_minute: int = 20
     return [said(since + place / per_minute, "CacheService", "Redis connection error", error) for place in range(int((until - since) * per_minute))]
 
 
-def counters(hits: int, misses: int, minute: float) -> Told:
+def counters(hits: int, misses: int, minute: float) -> StoredAnswer:
     return told("redis.info", {"stats": {"keyspace_hits": hits, "keyspace_misses": misses}}, minute=minute)
 
 
-def environment(value: str | None) -> Told:
+def environment(value: str | None) -> StoredAnswer:
     found = {"set": True, "value": value} if value else {"set": False}
     return told("environment", {"file": "/srv/bff/.env", "settings": {"AUTH_BLACKLIST_FAIL_CLOSED": found}})
 
@@ -156,7 +156,9 @@ def test_streams_that_cannot_be_opened_drop_too(tmp_path: Path) -> None:
         (None, [DOWN], redis(GONE), Verdict.INCONCLUSIVE),
     ],
 )
-def test_an_open_blacklist_is_a_finding_while_redis_fails(tmp_path: Path, value: str | None, answers: list[Told], lines: list[str], verdict: Verdict) -> None:
+def test_an_open_blacklist_is_a_finding_while_redis_fails(
+    tmp_path: Path, value: str | None, answers: list[StoredAnswer], lines: list[str], verdict: Verdict
+) -> None:
     found = finding(tmp_path / "log", "redis_failures.blacklist_open", [*healthy(20), *lines], [environment(value), *answers])
     assert found.verdict is verdict
 

@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from made import BOOK, asked, ground, healthy, told
+from made import BOOK, asked, case, healthy, told
 
 from incident_kit import runbook
-from incident_kit.model.answer import Status, Told
+from incident_kit.model.answer import Status, StoredAnswer
 from incident_kit.model.finding import Pointer
 from incident_kit.runbook.advice import Advice
 
 
-def advice(path: Path, scenario_id: str, step: int, answers: Sequence[Told] = (), lines: Sequence[str] = ()) -> Advice:
+def advice(path: Path, scenario_id: str, step: int, answers: Sequence[StoredAnswer] = (), lines: Sequence[str] = ()) -> Advice:
     """The step of this number, from 1."""
     scenario = BOOK.scenario(scenario_id)
-    with ground(path, lines or healthy(20), answers) as made:
+    with case(path, lines or healthy(20), answers) as made:
         return runbook.advise(scenario, made, runbook.examine(scenario, made))[step - 1]
 
 
-def environment(unchanged: bool | None = True, **settings: Any) -> Told:
+def environment(unchanged: bool | None = True, **settings: Any) -> StoredAnswer:
     known = {name: {"set": True, "value": value} for name, value in settings.items()}
     named = {name: known.get(name, {"set": False}) for name in ("SF_EVENTS_ENABLED", "SF_EVENTS_REPLAY", "REDIS_URL", "AUTH_BLACKLIST_FAIL_CLOSED")}
     data = {
@@ -109,6 +109,6 @@ def test_a_ruled_out_symptom_settles_its_step_and_a_failed_answer_does_not(tmp_p
 
 def test_every_scenario_advises_without_any_log(tmp_path: Path) -> None:
     for scenario in BOOK.scenarios:
-        with ground(tmp_path / "log", answers=[told("redis.ping")]) as made:
+        with case(tmp_path / "log", answers=[told("redis.ping")]) as made:
             found = runbook.advise(scenario, made, runbook.examine(scenario, made))
         assert len(found) == len(scenario.steps)

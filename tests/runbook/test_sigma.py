@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from made import BOOK, asked, at, ground, healthy
+from made import BOOK, asked, at, case, healthy
 
 from incident_kit import logs, runbook
 from incident_kit.app.report import snapshot
@@ -65,7 +65,7 @@ def book(tmp_path: Path, *rules: str) -> runbook.Runbook:
 
 
 def found(tmp_path: Path, of: runbook.Runbook, lines: list[str], minutes: float = 20) -> Finding:
-    with ground(tmp_path / "log", lines, minutes=minutes, book=of) as made:
+    with case(tmp_path / "log", lines, minutes=minutes, book=of) as made:
         return next(one for one in runbook.examine(of.scenario("security_incident"), made) if one.symptom == "sigma_rules")
 
 
@@ -171,7 +171,7 @@ def test_triage_says_the_same_of_every_field(tmp_path: Path) -> None:
     fields = "cs-method: POST\n    c-uri|contains: auth\n    cs-uri-stem|endswith: /login\n    cs-uri-query: null\n    sc-status: 401\n    c-ip|exists: true"
     of, stored = book(tmp_path, a_rule(fields)), open_evidence(Path(__file__).parents[1] / "recorded" / "credential_stuffing")
     with logs.read(stored.sources(), stored.window(), dependencies=of.dependencies) as records:
-        reported = next(one for one in runbook.examine(of.scenario("security_incident"), runbook.ground(of, stored, records, stored.window())) if one.symptom == "sigma_rules")  # fmt: skip
+        reported = next(one for one in runbook.examine(of.scenario("security_incident"), runbook.case_of(of, stored, records, stored.window())) if one.symptom == "sigma_rules")  # fmt: skip
     assert reported.verdict is Verdict.CONFIRMED
     ranked = rank_evidence(of, stored, stored.window()).ranked
     assert reported in [finding for one in ranked for finding in one.findings]

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
-from incident_kit.logs.signs import Shown
+from incident_kit.logs.signs import SignCount
 from incident_kit.model.answer import Status
 from incident_kit.model.finding import Absence, Citation, Finding, Line, Symptom, Verdict
 from incident_kit.model.times import Window
-from incident_kit.runbook.case import Answered, Ground
+from incident_kit.runbook.case import Answered, Case
 from incident_kit.runbook.checks.parts import (
     cannot_speak,
     confirmed,
@@ -31,11 +31,11 @@ TOO_MANY = 429
 REFUSED = (401, 403)
 
 
-def authentication_failing(ground: Ground, symptom: Symptom, *, feature: str, share: float, min_requests: int, in_a_row: int, named: Sequence[str]) -> Finding:
+def authentication_failing(case: Case, symptom: Symptom, *, feature: str, share: float, min_requests: int, in_a_row: int, named: Sequence[str]) -> Finding:
     """Whether more than `share` of requests are refused (401, 403) beyond what is usual, or sign-ins fail (5xx), in minutes in a row."""
-    if not ground.items:
+    if not case.items:
         return not_checked(symptom, "no log is in the evidence")
-    everything, sign_ins = _by_minute(ground.statuses), _by_minute([one for one in ground.statuses if ground.belongs(one.route, feature)])
+    everything, sign_ins = _by_minute(case.statuses), _by_minute([one for one in case.statuses if case.belongs(one.route, feature)])
     refused = {start: _share(rows, lambda one: one.status in REFUSED) for start, rows in everything.items() if _n(rows) >= min_requests}
     failed = {start: _share(rows, lambda one: one.bad) for start, rows in sign_ins.items() if _n(rows) >= min(min_requests, 3)}
     usual = median(refused.values()) if refused else 0.0
@@ -52,53 +52,51 @@ def authentication_failing(ground: Ground, symptom: Symptom, *, feature: str, sh
             "sign-ins fail",
             failed,
             tuple(range(500, 600)),
-            ground.routes(feature),
+            case.routes(feature),
         ),
     ]
     parts = []
     for minutes, what, shares, statuses, routes in stretches:
         if minutes:
             worst = max(shares[start] for start in minutes)
-            lines = _lines(ground, minutes, statuses, routes)
+            lines = _lines(case, minutes, statuses, routes)
             n = sum(_n(everything[start]) for start in minutes)
             usually = f" (usually {usual:.0%})" if statuses == REFUSED else ""
             parts.append(confirmed(
                 symptom, f"Up to {worst:.0%} of {what}{usually}, from {minutes[0]:%H:%M} to {minutes[-1] + MINUTE:%H:%M} UTC.",
-                [figure(ground, "statuses", n, lines, routes=list(routes))], minutes[0], recovered_at(ground, minutes[-1] + MINUTE), worst_share=worst,
+                [figure(case, "statuses", n, lines, routes=list(routes))], minutes[0], recovered_at(case, minutes[-1] + MINUTE), worst_share=worst,
             ))  # fmt: skip
     if parts:
-        return named_by(ground, together(ground, symptom, parts), named)
+        return named_by(case, together(case, symptom, parts), named)
     n = sum(_n(rows) for rows in everything.values())
     if not refused:
         return inconclusive(symptom, f"{n} requests in the window.", f"no minute holds {min_requests} requests: too few to judge")
     worst = max(refused.values())
-    return not_in_logs(
-        ground, symptom, f"At most {worst:.0%} of requests were refused (usually {usual:.0%}), and sign-ins did not fail in a row.", n, "statuses"
-    )
+    return not_in_logs(case, symptom, f"At most {worst:.0%} of requests were refused (usually {usual:.0%}), and sign-ins did not fail in a row.", n, "statuses")
 
 
 def cache_misses(
-    ground: Ground, symptom: Symptom, *, share: float, least: int, signs: Sequence[str], hits: Sequence[str], misses: Sequence[str], bucket: timedelta
+    case: Case, symptom: Symptom, *, share: float, least: int, signs: Sequence[str], hits: Sequence[str], misses: Sequence[str], bucket: timedelta
 ) -> Finding:
     """Whether nearly every read misses the cache: by Redis's own counters between two answers, by the log's words, or because Redis fails."""
-    parts = [_counters(ground, symptom, share, least), _words(ground, symptom, share, least, hits, misses)]
-    down = answered(ground, symptom, "redis.ping")
+    parts = [_counters(case, symptom, share, least), _words(case, symptom, share, least, hits, misses)]
+    down = answered(case, symptom, "redis.ping")
     if down.verdict is Verdict.CONFIRMED:
         parts.append(confirmed(symptom, f"Nothing can be read: {down.statement}", down.citations, down.first_affected))
-    found = ground.signs(signs)
+    found = case.signs(signs)
     dense: dict[datetime, int] = defaultdict(int)
     for one in found:
         dense[one.start] += one.n
     if dense and max(dense.values()) >= least / (bucket / MINUTE):
         parts.append(confirmed(
-            symptom, f"Reads failed, so nothing came from the cache: {in_words(ground, found)}.", of_signs(ground, found), found[0].first,
-            recovered_at(ground, max(one.last for one in found)),
+            symptom, f"Reads failed, so nothing came from the cache: {in_words(case, found)}.", of_signs(case, found), found[0].first,
+            recovered_at(case, max(one.last for one in found)),
         ))  # fmt: skip
-    return together(ground, symptom, parts)
+    return together(case, symptom, parts)
 
 
-def _counters(ground: Ground, symptom: Symptom, share: float, least: int) -> Finding:
-    told = [one for one in ground.told("redis.info") if one.answer.status in (Status.OK, Status.PARTIAL)]
+def _counters(case: Case, symptom: Symptom, share: float, least: int) -> Finding:
+    told = [one for one in case.told("redis.info") if one.answer.status in (Status.OK, Status.PARTIAL)]
     counts = [one.answer.data.get("stats", {}) for one in told]
     if not told or "keyspace_misses" not in counts[-1]:
         return not_checked(symptom, "Redis was not asked for its counters")
@@ -125,11 +123,11 @@ def _counters(ground: Ground, symptom: Symptom, share: float, least: int) -> Fin
     return Finding(symptom.id, symptom.title, Verdict.RULED_OUT, statement, (absence,))
 
 
-def _words(ground: Ground, symptom: Symptom, share: float, least: int, hits: Sequence[str], misses: Sequence[str]) -> Finding:
+def _words(case: Case, symptom: Symptom, share: float, least: int, hits: Sequence[str], misses: Sequence[str]) -> Finding:
     """What the log itself says of hits and misses, where it says both."""
-    if reason := cannot_speak(ground):
+    if reason := cannot_speak(case):
         return not_checked(symptom, reason)
-    found, missed = ground.signs(hits), ground.signs(misses)
+    found, missed = case.signs(hits), case.signs(misses)
     n, bad = sum(one.n for one in (*found, *missed)), sum(one.n for one in missed)
     if not n:
         return not_checked(symptom, "the logs do not speak of hits and misses")
@@ -138,22 +136,22 @@ def _words(ground: Ground, symptom: Symptom, share: float, least: int, hits: Seq
         return confirmed(
             symptom,
             f"In a minute {worst[1]:,} of {sum(worst):,} reads missed.",
-            of_signs(ground, missed),
+            of_signs(case, missed),
             missed[0].first,
-            recovered_at(ground, missed[-1].last),
+            recovered_at(case, missed[-1].last),
         )
-    return not_in_logs(ground, symptom, f"{bad:,} of {n:,} reads missed.", n, "signs")
+    return not_in_logs(case, symptom, f"{bad:,} of {n:,} reads missed.", n, "signs")
 
 
-def rate_limit_gone(ground: Ground, symptom: Symptom, *, signs: Sequence[str], failing: Sequence[str], least: int) -> Finding:
+def rate_limit_gone(case: Case, symptom: Symptom, *, signs: Sequence[str], failing: Sequence[str], least: int) -> Finding:
     """Whether nobody is limited any more: errors of the throttler, or 429s that stopped under the same load while `failing` signs show."""
-    if reason := cannot_speak(ground):
+    if reason := cannot_speak(case):
         return not_checked(symptom, reason)
-    errors = ground.signs(signs)
+    errors = case.signs(signs)
     if sum(one.n for one in errors) >= least:
-        statement = f"The rate limiter fails: {in_words(ground, errors)}."
-        return confirmed(symptom, statement, of_signs(ground, errors), errors[0].first, recovered_at(ground, errors[-1].last))
-    limited = [one for one in ground.statuses if one.status == TOO_MANY]
+        statement = f"The rate limiter fails: {in_words(case, errors)}."
+        return confirmed(symptom, statement, of_signs(case, errors), errors[0].first, recovered_at(case, errors[-1].last))
+    limited = [one for one in case.statuses if one.status == TOO_MANY]
     n = sum(one.n for one in limited)
     if not limited:
         return inconclusive(
@@ -161,35 +159,35 @@ def rate_limit_gone(ground: Ground, symptom: Symptom, *, signs: Sequence[str], f
             "No request was answered with 429.",
             "either nobody asked too much, or nobody is limited: without a 429 before there is nothing to compare with",
         )
-    trouble = ground.signs(failing)
+    trouble = case.signs(failing)
     since = min((one.first for one in trouble), default=None)
-    before, after = ([one for one in ground.statuses if since and (one.start >= since) is later] for later in (False, True))
+    before, after = ([one for one in case.statuses if since and (one.start >= since) is later] for later in (False, True))
     limited_before, limited_after = (sum(one.n for one in part if one.status == TOO_MANY) for part in (before, after))
     due = limited_before * (_n(after) / _n(before)) if before else 0.0
-    lines = _lines(ground, [limited[0].start], (TOO_MANY,), ())
+    lines = _lines(case, [limited[0].start], (TOO_MANY,), ())
     if since and not limited_after and due >= least:
         statement = f"{limited_before} requests were limited before {since:%H:%M:%S} UTC, when Redis began to fail, and none after it, when {due:.0f} were due."
-        return confirmed(symptom, statement, [figure(ground, "statuses", n, lines, status=TOO_MANY), *of_signs(ground, trouble)], since)
+        return confirmed(symptom, statement, [figure(case, "statuses", n, lines, status=TOO_MANY), *of_signs(case, trouble)], since)
     if since and not limited_after:
         return inconclusive(
             symptom,
             f"{n} requests were limited, none since Redis began to fail.",
             "too few before to expect one",
-            [figure(ground, "statuses", n, lines, status=TOO_MANY)],
+            [figure(case, "statuses", n, lines, status=TOO_MANY)],
         )
-    return not_in_logs(ground, symptom, f"{n} requests were limited with 429, so it works.", _n(ground.statuses), "statuses")
+    return not_in_logs(case, symptom, f"{n} requests were limited with 429, so it works.", _n(case.statuses), "statuses")
 
 
-def streams_dropping(ground: Ground, symptom: Symptom, *, feature: str, times: float, least: int, signs: Sequence[str], named: Sequence[str]) -> Finding:
+def streams_dropping(case: Case, symptom: Symptom, *, feature: str, times: float, least: int, signs: Sequence[str], named: Sequence[str]) -> Finding:
     """Whether event streams end `times` as often a minute as usual and after less than half of their usual life, or cannot be opened."""
-    return named_by(ground, _streams(ground, symptom, feature, times, least, signs), named)
+    return named_by(case, _streams(case, symptom, feature, times, least, signs), named)
 
 
-def _streams(ground: Ground, symptom: Symptom, feature: str, times: float, least: int, signs: Sequence[str]) -> Finding:
-    if not ground.items:
+def _streams(case: Case, symptom: Symptom, feature: str, times: float, least: int, signs: Sequence[str]) -> Finding:
+    if not case.items:
         return not_checked(symptom, "no log is in the evidence")
-    rows = ground.records.query("streams_by_minute")
-    errors, refused = ground.signs(signs), [one for one in ground.statuses if one.bad and one.status and ground.belongs(one.route, feature)]
+    rows = case.records.query("streams_by_minute")
+    errors, refused = case.signs(signs), [one for one in case.statuses if one.bad and one.status and case.belongs(one.route, feature)]
     ended = sum(row["n"] for row in rows)
     if not ended and not errors and not refused:
         return inconclusive(symptom, "No event stream ended in the window.", "streams leave a line only when they end: none may be open, or all of them")
@@ -207,23 +205,23 @@ def _streams(ground: Ground, symptom: Symptom, feature: str, times: float, least
         return confirmed(
             symptom,
             statement,
-            [figure(ground, "streams_by_minute", ended, lines)],
+            [figure(case, "streams_by_minute", ended, lines)],
             min(row["first"] for row in bad),
-            recovered_at(ground, max(row["last"] for row in bad)),
+            recovered_at(case, max(row["last"] for row in bad)),
         )
     if _n(refused) >= least:
         minutes, statuses = sorted({one.start for one in refused}), sorted({one.status for one in refused if one.status})
-        cited = figure(ground, "statuses", _n(refused), _lines(ground, minutes, statuses, ground.routes(feature)), feature=feature)
+        cited = figure(case, "statuses", _n(refused), _lines(case, minutes, statuses, case.routes(feature)), feature=feature)
         statement = f"{_n(refused)} event streams could not be opened (5xx) from {refused[0].first:%H:%M:%S} UTC on."
-        return confirmed(symptom, statement, [cited], refused[0].first, recovered_at(ground, max(one.last for one in refused)))
+        return confirmed(symptom, statement, [cited], refused[0].first, recovered_at(case, max(one.last for one in refused)))
     if sum(one.n for one in errors) >= least:
-        return confirmed(symptom, f"{in_words(ground, errors)}.", of_signs(ground, errors), errors[0].first, recovered_at(ground, errors[-1].last))
-    return not_in_logs(ground, symptom, f"{ended} streams ended, half of them after {usual_s:.0f} s or more, evenly over time.", ended, "streams_by_minute")
+        return confirmed(symptom, f"{in_words(case, errors)}.", of_signs(case, errors), errors[0].first, recovered_at(case, errors[-1].last))
+    return not_in_logs(case, symptom, f"{ended} streams ended, half of them after {usual_s:.0f} s or more, evenly over time.", ended, "streams_by_minute")
 
 
-def blacklist_open(ground: Ground, symptom: Symptom, *, setting: str, failing: Sequence[str], least: int) -> Finding:
+def blacklist_open(case: Case, symptom: Symptom, *, setting: str, failing: Sequence[str], least: int) -> Finding:
     """Whether revoked tokens are let in: the setting says to let in what cannot be checked, and Redis fails."""
-    told = ground.last("environment")
+    told = case.last("environment")
     if told is None or told.answer.status in (Status.NOT_CHECKED, Status.FAILED):
         return not_checked(symptom, f"{setting} is not known: name the BFF's environment file with --env-file")
     found = told.answer.data["settings"].get(setting, {"set": False})
@@ -231,16 +229,16 @@ def blacklist_open(ground: Ground, symptom: Symptom, *, setting: str, failing: S
     if not found["set"]:
         return inconclusive(symptom, f"{setting} is not set.", "its default is the portal's own, which is not known here", [cited])
     if str(found.get("value", "")).lower() != "false":
-        absence = Absence((told.item,), ground.window, 1, "environment")
+        absence = Absence((told.item,), case.window, 1, "environment")
         return Finding(symptom.id, symptom.title, Verdict.RULED_OUT, f"{setting} is {found.get('value')}: what cannot be checked is refused.", (absence,))
-    trouble = ground.signs(failing)
-    down = answered(ground, symptom, "redis.ping")
+    trouble = case.signs(failing)
+    down = answered(case, symptom, "redis.ping")
     statement = f"{setting} is false in {told.answer.data['file']}"
     if sum(one.n for one in trouble) >= least or down.verdict is Verdict.CONFIRMED:
         first = min([one.first for one in trouble] + ([down.first_affected] if down.first_affected else []))
-        last = recovered_at(ground, max(one.last for one in trouble)) if trouble and down.verdict is not Verdict.CONFIRMED else None
+        last = recovered_at(case, max(one.last for one in trouble)) if trouble and down.verdict is not Verdict.CONFIRMED else None
         return confirmed(
-            symptom, f"{statement}, and Redis failed: revoked tokens were let in meanwhile.", [cited, *of_signs(ground, trouble), *down.citations], first, last
+            symptom, f"{statement}, and Redis failed: revoked tokens were let in meanwhile.", [cited, *of_signs(case, trouble), *down.citations], first, last
         )
     return inconclusive(symptom, f"{statement}.", "it lets revoked tokens in while Redis fails, which was not seen here", [cited])
 
@@ -252,7 +250,7 @@ def _by_minute(rows: Sequence[Answered]) -> dict[datetime, list[Answered]]:
     return minutes
 
 
-def _signs_by_minute(*groups: Sequence[Shown]) -> dict[datetime, tuple[int, int]]:
+def _signs_by_minute(*groups: Sequence[SignCount]) -> dict[datetime, tuple[int, int]]:
     counts: dict[datetime, list[int]] = defaultdict(lambda: [0, 0])
     for place, group in enumerate(groups):
         for one in group:
@@ -279,8 +277,8 @@ def _in_a_row(minutes: set[datetime], least: int) -> list[datetime]:
     return [minute for run in runs if len(run) >= least for minute in run]
 
 
-def _lines(ground: Ground, minutes: Sequence[datetime], statuses: Sequence[int], routes: Sequence[str]) -> list[Line]:
+def _lines(case: Case, minutes: Sequence[datetime], statuses: Sequence[int], routes: Sequence[str]) -> list[Line]:
     since, until = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (minutes[0], minutes[-1] + MINUTE))
     return [
-        Line(row["item"], row["line"]) for row in ground.records.query("requests_with", since=since, until=until, statuses=list(statuses), routes=list(routes))
+        Line(row["item"], row["line"]) for row in case.records.query("requests_with", since=since, until=until, statuses=list(statuses), routes=list(routes))
     ]

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from incident_kit.logs.signs import Shown
-from incident_kit.model.answer import Told
+from incident_kit.logs.signs import SignCount
+from incident_kit.model.answer import StoredAnswer
 from incident_kit.model.finding import Absence, Citation, Figure, Finding, Line, Pointer, Symptom, Verdict
 from incident_kit.model.times import Window
-from incident_kit.runbook.case import Ground
+from incident_kit.runbook.case import Case
 
 EXEMPLARS = 5
 # The edge of the evidence may miss the edge of the window by this much and still cover it.
@@ -37,20 +37,20 @@ def confirmed(
     return Finding(symptom.id, symptom.title, Verdict.CONFIRMED, statement, tuple(citations), first_affected=first, recovered=recovered, measures=measures)
 
 
-def not_in_logs(ground: Ground, symptom: Symptom, statement: str, examined: int, query: str) -> Finding:
+def not_in_logs(case: Case, symptom: Symptom, statement: str, examined: int, query: str) -> Finding:
     """Ruled out by the logs, if they cover the window."""
-    if gap := uncovered(ground):
+    if gap := uncovered(case):
         return inconclusive(symptom, "Not seen in what there is.", gap)
-    return Finding(symptom.id, symptom.title, Verdict.RULED_OUT, statement, (Absence(ground.items, ground.window, examined, query),))
+    return Finding(symptom.id, symptom.title, Verdict.RULED_OUT, statement, (Absence(case.items, case.window, examined, query),))
 
 
-def not_when_asked(symptom: Symptom, told: Told, statement: str) -> Finding:
+def not_when_asked(symptom: Symptom, told: StoredAnswer, statement: str) -> Finding:
     """Ruled out by an answer, for the moment it was given."""
     when = f"{statement} when asked at {told.answer.asked_at:%H:%M:%S} UTC."
     return Finding(symptom.id, symptom.title, Verdict.RULED_OUT, when, (Absence((told.item,), told.moment, 1, told.answer.question),))
 
 
-def together(ground: Ground, symptom: Symptom, parts: Iterable[Finding]) -> Finding:
+def together(case: Case, symptom: Symptom, parts: Iterable[Finding]) -> Finding:
     """One finding from what each kind of evidence says: what one has seen, no other can undo."""
     by_verdict: dict[Verdict, list[Finding]] = {verdict: [] for verdict in Verdict}
     for part in parts:
@@ -65,7 +65,7 @@ def together(ground: Ground, symptom: Symptom, parts: Iterable[Finding]) -> Find
         return inconclusive(symptom, statement, _joined(unclear), citations)
     if absent:
         absences = [citation for citation in citations if isinstance(citation, Absence)]
-        if gap := _not_covered(ground.window, absences):
+        if gap := _not_covered(case.window, absences):
             return inconclusive(symptom, statement, _joined([*unasked], gap), citations)
         return Finding(symptom.id, symptom.title, Verdict.RULED_OUT, statement, citations)
     return not_checked(symptom, _joined(unasked))
@@ -105,47 +105,47 @@ def _not_covered(window: Window, absences: Sequence[Absence]) -> str:
     return f"nothing tells of the time after {reached:%H:%M:%S} UTC"
 
 
-def uncovered(ground: Ground) -> str:
+def uncovered(case: Case) -> str:
     """Why the logs do not cover the window; empty if they do. Nothing can be ruled out over what was not seen."""
-    dated = [account for account in ground.accounts if account.first and account.last]
+    dated = [account for account in case.accounts if account.first and account.last]
     if not dated:
         return "the evidence holds no dated record in the window"
     first = min(account.first for account in dated if account.first)
     last = max(account.last for account in dated if account.last)
-    if first - ground.window.since > EDGE_TOLERANCE:
-        return f"the evidence begins at {first:%H:%M:%S} UTC, after the window does ({ground.window.since:%H:%M:%S})"
-    if ground.window.until - last > EDGE_TOLERANCE:
-        return f"the evidence ends at {last:%H:%M:%S} UTC, before the window does ({ground.window.until:%H:%M:%S})"
+    if first - case.window.since > EDGE_TOLERANCE:
+        return f"the evidence begins at {first:%H:%M:%S} UTC, after the window does ({case.window.since:%H:%M:%S})"
+    if case.window.until - last > EDGE_TOLERANCE:
+        return f"the evidence ends at {last:%H:%M:%S} UTC, before the window does ({case.window.until:%H:%M:%S})"
     return next((f"{account.origin}: {account.damage}" for account in dated if account.damage), "")
 
 
-def cannot_speak(ground: Ground) -> str:
+def cannot_speak(case: Case) -> str:
     """Why the logs could not say what goes on inside the portal, whatever happened; empty if they could."""
-    if not ground.items:
+    if not case.items:
         return "no log is in the evidence"
-    if not ground.spoken["records"]:
+    if not case.spoken["records"]:
         return "the evidence holds no dated record in the window"
-    if not ground.spoken["spoken"]:
+    if not case.spoken["spoken"]:
         return "the logs hold only completed requests, and say nothing of what goes on inside the portal"
     return ""
 
 
-def recovered_at(ground: Ground, last: datetime) -> datetime | None:
+def recovered_at(case: Case, last: datetime) -> datetime | None:
     """When it ended: at its last sign, if records were seen for long enough after it."""
-    end = ground.spoken["last"]
+    end = case.spoken["last"]
     return last if end is not None and end - last >= WELL_AGAIN else None
 
 
-def figure(ground: Ground, query: str, n: int, lines: Iterable[Line], **parameters: object) -> Figure:
-    return Figure(ground.items, query, n, tuple(dict.fromkeys(lines))[:EXEMPLARS], parameters)
+def figure(case: Case, query: str, n: int, lines: Iterable[Line], **parameters: object) -> Figure:
+    return Figure(case.items, query, n, tuple(dict.fromkeys(lines))[:EXEMPLARS], parameters)
 
 
-def of_signs(ground: Ground, found: Sequence[Shown]) -> tuple[Figure, ...]:
+def of_signs(case: Case, found: Sequence[SignCount]) -> tuple[Figure, ...]:
     """A figure for each sign that is shown, the most frequent first."""
-    return tuple(figure(ground, "signs", n, (line for one in found if one.sign == sign for line in one.lines), sign=sign) for sign, n in counted(found))
+    return tuple(figure(case, "signs", n, (line for one in found if one.sign == sign for line in one.lines), sign=sign) for sign, n in counted(found))
 
 
-def counted(found: Iterable[Shown]) -> list[tuple[str, int]]:
+def counted(found: Iterable[SignCount]) -> list[tuple[str, int]]:
     """How often each sign is shown, the most frequent first."""
     counts: dict[str, int] = {}
     for one in found:
@@ -153,6 +153,6 @@ def counted(found: Iterable[Shown]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-def in_words(ground: Ground, found: Sequence[Shown]) -> str:
+def in_words(case: Case, found: Sequence[SignCount]) -> str:
     """The signs with their counts: `30 × Redis is out of memory, 2 × ...`."""
-    return ", ".join(f"{n:,} × {ground.title(sign)}" for sign, n in counted(found))
+    return ", ".join(f"{n:,} × {case.title(sign)}" for sign, n in counted(found))

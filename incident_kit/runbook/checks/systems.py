@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from incident_kit.logs.signs import Shown
-from incident_kit.model.answer import Fault, Status, Told
+from incident_kit.logs.signs import SignCount
+from incident_kit.model.answer import Fault, Status, StoredAnswer
 from incident_kit.model.finding import Finding, Symptom, Verdict
-from incident_kit.runbook.case import Ground
+from incident_kit.runbook.case import Case
 from incident_kit.runbook.checks.parts import (
     cannot_speak,
     confirmed,
@@ -39,32 +39,32 @@ AROUND = timedelta(minutes=2)
 
 
 def trouble(
-    ground: Ground, symptom: Symptom, *, signs: Sequence[str], feature: str, calls: str, share: float, least: int, bucket: timedelta, answers: Sequence[str], health: str
+    case: Case, symptom: Symptom, *, signs: Sequence[str], feature: str, calls: str, share: float, least: int, bucket: timedelta, answers: Sequence[str], health: str
 ) -> Finding:  # fmt: skip
     """Whether a system fails: its signs in the logs (on the routes of a feature, if one is named), its own answers, the health check.
 
     `least` records with one of the `signs` within a `bucket` confirm it; if calls to the dependency `calls` are timed, so many
     of them also have to be more than `share` of all. Fewer are inconclusive. `health` is the name of a health check, as a pattern.
     """
-    parts = [_in_logs(ground, symptom, signs, feature, calls, share, least, bucket)] if signs else []
-    parts += [answered(ground, symptom, question) for question in answers]
-    parts += [_health(ground, symptom, health)] if health else []
-    return together(ground, symptom, parts)
+    parts = [_in_logs(case, symptom, signs, feature, calls, share, least, bucket)] if signs else []
+    parts += [answered(case, symptom, question) for question in answers]
+    parts += [_health(case, symptom, health)] if health else []
+    return together(case, symptom, parts)
 
 
-def _in_logs(ground: Ground, symptom: Symptom, signs: Sequence[str], feature: str, calls: str, share: float, least: int, bucket: timedelta) -> Finding:
-    if reason := cannot_speak(ground):
+def _in_logs(case: Case, symptom: Symptom, signs: Sequence[str], feature: str, calls: str, share: float, least: int, bucket: timedelta) -> Finding:
+    if reason := cannot_speak(case):
         return not_checked(symptom, reason)
-    found = ground.signs(signs, feature)
+    found = case.signs(signs, feature)
     if not found:
-        elsewhere = ", but elsewhere" if feature and ground.signs(signs) else ""
+        elsewhere = ", but elsewhere" if feature and case.signs(signs) else ""
         return not_in_logs(
-            ground, symptom, f"No sign of it in the logs{f' on routes of {feature}' if feature else ''}{elsewhere}.", ground.spoken["spoken"], "signs"
+            case, symptom, f"No sign of it in the logs{f' on routes of {feature}' if feature else ''}{elsewhere}.", case.spoken["spoken"], "signs"
         )
-    buckets: dict[datetime, list[Shown]] = defaultdict(list)
+    buckets: dict[datetime, list[SignCount]] = defaultdict(list)
     for one in found:
         buckets[_floor(one.start, bucket)].append(one)
-    all_calls = _calls(ground, calls, bucket) if calls and not feature else {}
+    all_calls = _calls(case, calls, bucket) if calls and not feature else {}
     many = {start: rows for start, rows in buckets.items() if sum(row.n for row in rows) >= least}
     enough = [start for start, rows in many.items() if sum(row.n for row in rows) > share * all_calls.get(start, 0)]
     n = sum(one.n for one in found)
@@ -75,25 +75,25 @@ def _in_logs(ground: Ground, symptom: Symptom, signs: Sequence[str], feature: st
             if many and all_calls
             else f"fewer than {least} within {_minutes(bucket)}, which may be chance"
         )
-        return inconclusive(symptom, f"{in_words(ground, found)}.", reason, [figure(ground, "signs", n, [first] if first else [], sign=found[0].sign)])
+        return inconclusive(symptom, f"{in_words(case, found)}.", reason, [figure(case, "signs", n, [first] if first else [], sign=found[0].sign)])
     seen = [row for start in sorted(enough) for row in buckets[start]]
     last = max(row.last for row in seen)
-    statement = f"{in_words(ground, seen)}, from {seen[0].first:%H:%M:%S} to {last:%H:%M:%S} UTC."
-    return confirmed(symptom, statement, of_signs(ground, seen), min(row.first for row in seen), recovered_at(ground, last), records=sum(row.n for row in seen))
+    statement = f"{in_words(case, seen)}, from {seen[0].first:%H:%M:%S} to {last:%H:%M:%S} UTC."
+    return confirmed(symptom, statement, of_signs(case, seen), min(row.first for row in seen), recovered_at(case, last), records=sum(row.n for row in seen))
 
 
-def _calls(ground: Ground, system: str, bucket: timedelta) -> dict[datetime, int]:
+def _calls(case: Case, system: str, bucket: timedelta) -> dict[datetime, int]:
     """Timed calls to a system by bucket."""
     sums: dict[datetime, int] = defaultdict(int)
-    for one in ground.calls:
+    for one in case.calls:
         if one.name == system:
             sums[_floor(one.start, bucket)] += one.n
     return sums
 
 
-def answered(ground: Ground, symptom: Symptom, question: str) -> Finding:
+def answered(case: Case, symptom: Symptom, question: str) -> Finding:
     """What the last answer to a question says: a failure that is the system's own, or a warning, is trouble; a failure of ours tells nothing."""
-    told = ground.last(question)
+    told = case.last(question)
     if told is None:
         return not_checked(symptom, f"{question} was not asked")
     answer = told.answer
@@ -109,28 +109,28 @@ def answered(ground: Ground, symptom: Symptom, question: str) -> Finding:
     return confirmed(symptom, f"{_system(told)}, asked at {answer.asked_at:%H:%M:%S} UTC: {said}.", cited, answer.asked_at)
 
 
-def named_by(ground: Ground, found: Finding, named: Sequence[str]) -> Finding:
+def named_by(case: Case, found: Finding, named: Sequence[str]) -> Finding:
     """The finding, if something names the system at that time: one of the signs `named`, or a failing answer of it. Else it is inconclusive.
 
     A customer sees the same whatever is behind it; without a name for that it is nothing of this scenario yet.
     """
     if found.verdict is not Verdict.CONFIRMED or not named or found.first_affected is None:
         return found
-    since, until = found.first_affected - AROUND, (found.recovered or ground.window.until) + AROUND
-    signs = [one for one in ground.signs(named) if since <= one.last and one.first <= until]
+    since, until = found.first_affected - AROUND, (found.recovered or case.window.until) + AROUND
+    signs = [one for one in case.signs(named) if since <= one.last and one.first <= until]
     if signs:
-        return replace(found, statement=f"{found.statement} At that time: {in_words(ground, signs)}.", citations=(*found.citations, *of_signs(ground, signs)))
+        return replace(found, statement=f"{found.statement} At that time: {in_words(case, signs)}.", citations=(*found.citations, *of_signs(case, signs)))
     symptom = Symptom(found.symptom, found.title, "", {})
     for question in (question for name in named for question in ASKED_OF.get(name, ())):
-        told = answered(ground, symptom, question)
+        told = answered(case, symptom, question)
         if told.verdict is Verdict.CONFIRMED:
             return replace(found, statement=f"{found.statement} {told.statement}", citations=(*found.citations, *told.citations))
     reason = f"nothing at that time names {' or '.join(name.rstrip('.') for name in named)}: something else may be behind it"
     return inconclusive(symptom, found.statement, reason, found.citations)
 
 
-def _health(ground: Ground, symptom: Symptom, name: str) -> Finding:
-    told = ground.last("health")
+def _health(case: Case, symptom: Symptom, name: str) -> Finding:
+    told = case.last("health")
     if told is None:
         return not_checked(symptom, "the health check was not asked")
     if told.answer.status in (Status.NOT_CHECKED, Status.FAILED):
@@ -151,7 +151,7 @@ def _health(ground: Ground, symptom: Symptom, name: str) -> Finding:
     return inconclusive(symptom, "The health check answered.", reason, [told.at("/data")])
 
 
-def _system(told: Told) -> str:
+def _system(told: StoredAnswer) -> str:
     names = {"redis": "Redis", "postgres": "PostgreSQL", "whmcs": "WHMCS", "salesforce": "Salesforce", "health": "The health check"}
     return names.get(told.answer.system, told.answer.system)
 

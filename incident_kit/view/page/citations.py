@@ -8,7 +8,7 @@ from typing import Any
 
 from incident_kit.logs.reading import QUERIES, Records, question, question_title
 from incident_kit.model.finding import Absence, Citation, Event, Figure, Finding, Line, Pointer
-from incident_kit.timeline.impact import Course
+from incident_kit.timeline.impact import Impact
 from incident_kit.view.page.words import Html, count, escape, ms
 
 MOST_EVENTS = 200
@@ -50,9 +50,9 @@ def _link(citation: Citation, most: int) -> str:
     return f"<a href='#{_anchor(citation)}'>line {citation.line:,}</a>"
 
 
-def cited_lines(course: Course, found: Sequence[Finding], events: Sequence[Event], records: Records) -> Html:
+def cited_lines(impact: Impact, found: Sequence[Finding], events: Sequence[Event], records: Records) -> Html:
     """The lines behind the figures as they stand in the evidence (redacted), each with what was read around it, and the queries behind the figures."""
-    cited: list[Citation] = [*course.figures, *([course.absence] if course.absence else [])]
+    cited: list[Citation] = [*impact.figures, *([impact.absence] if impact.absence else [])]
     cited += [citation for finding in found for citation in finding.citations] + [event.citation for event in events[:MOST_EVENTS]]
     lines = sorted({line for citation in cited for line in _lines_of(citation)}, key=lambda line: (line.item, line.line))
     placed = records.placed_lines(lines)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from incident_kit.logs.rates import Bucket
 from incident_kit.model.finding import Event
 from incident_kit.model.times import Window
-from incident_kit.timeline.impact import Course
+from incident_kit.timeline.impact import Impact
 from incident_kit.view.page.citations import note
 from incident_kit.view.page.words import Html, escape
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from incident_kit.view.charts import Chart
 
 
-def chart(minutes: Sequence[Bucket], events: Sequence[Event], course: Course, window: Window) -> Html:
+def chart(minutes: Sequence[Bucket], events: Sequence[Event], impact: Impact, window: Window) -> Html:
     """The timeline chart: rate, failures, durations and events on one time axis, onset and recovery in each."""
     from incident_kit.view import charts  # matplotlib takes a third of a second to import; only a chart needs it
 
@@ -25,14 +25,14 @@ def chart(minutes: Sequence[Bucket], events: Sequence[Event], course: Course, wi
     if not overall:
         lanes = _figure(charts.lanes(events, window), "accounting") if events else ""
         return Html(f"<p>No finished request is in the evidence, so there is no rate, no failure and no duration to draw.</p>{lanes}")
-    return _figure(charts.timeline(overall, events, window, course.onset), "requests_by_bucket")
+    return _figure(charts.timeline(overall, events, window, impact.onset), "requests_by_bucket")
 
 
-def small_multiples(buckets: Sequence[Bucket], course: Course, window: Window, query: str) -> Html:
+def small_multiples(buckets: Sequence[Bucket], impact: Impact, window: Window, query: str) -> Html:
     """Each route or outside system in a small chart of its own, the most changed first."""
     from incident_kit.view import charts
 
-    return _figure(charts.small_multiples(buckets, window, course.onset), query) if buckets else Html("")
+    return _figure(charts.small_multiples(buckets, window, impact.onset), query) if buckets else Html("")
 
 
 def drawings(shown: str) -> list[str]:

@@ -9,7 +9,7 @@ from incident_kit.evidence.store import Evidence
 from incident_kit.model.answer import Status
 from incident_kit.model.finding import Verdict
 from incident_kit.runbook.advice import Advice
-from incident_kit.runbook.case import Ground
+from incident_kit.runbook.case import Case
 from incident_kit.runbook.data import Runbook, Scenario
 from incident_kit.runbook.ranking import Ranked
 from incident_kit.view.page.citations import citations, note
@@ -18,22 +18,22 @@ from incident_kit.view.page.stored_answers import STATUS_WORDS
 from incident_kit.view.page.words import Html, escape, table
 
 
-def diagnoses(scenario: Scenario, ground: Ground) -> Html:
+def diagnoses(scenario: Scenario, case: Case) -> Html:
     """Each line of the runbook's diagnosis, with what answers it here and how it was answered."""
     rows = []
     for diagnosis in scenario.diagnoses:
         said = []
         for question in diagnosis.answers:
-            told = ground.last(question)
+            told = case.last(question)
             status = STATUS_WORDS[told.answer.status] if told else STATUS_WORDS[Status.NOT_CHECKED]
             reason = f": {escape(told.answer.reason)}" if told and told.answer.reason else ""
             said.append(f"<code>{escape(question)}</code> {status}{reason}{citations([told.at('/data')]) if told else ''}")
         if diagnosis.signs:
             counts = Counter[str]()
-            for one in ground.signs(diagnosis.signs):
+            for one in case.signs(diagnosis.signs):
                 counts[one.sign] += one.n
-            listed = ", ".join(f"{n:,} × {escape(ground.title(sign))}" for sign, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
-            nothing = "nothing of it in the logs" if ground.items else "no log is in the evidence"
+            listed = ", ".join(f"{n:,} × {escape(case.title(sign))}" for sign, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+            nothing = "nothing of it in the logs" if case.items else "no log is in the evidence"
             said.append(f"logs: {listed or nothing}{note('signs')}")
         rows.append(f"<tr><th scope='row'>{escape(diagnosis.text)}</th><td>{'<br>'.join(said) or 'see the tables above'}</td></tr>")
     return table(["Question", "What answers it"], rows)

@@ -12,7 +12,7 @@ from incident_kit.logs.rates import Bucket, by_name
 from incident_kit.logs.reading import Records
 from incident_kit.model.finding import Event, Finding, Verdict
 from incident_kit.model.times import Window
-from incident_kit.timeline.impact import Course, change_in_words, duration
+from incident_kit.timeline.impact import Impact, change_in_words, duration
 from incident_kit.view.page.citations import MOST_EVENTS, citations, note
 from incident_kit.view.page.words import Html, count, escape, framed, ms, period, table, time
 
@@ -37,16 +37,16 @@ def findings(found: Sequence[Finding]) -> Html:
     return table(["Symptom", "Verdict", "What was found"], rows, attributes=" class='stacked'")
 
 
-def suspects(course: Course) -> Html:
+def suspects(impact: Impact) -> Html:
     """Who changed at the onset, causes first, before and after side by side."""
-    if course.onset is None:
-        why = "there was no onset to compare before and after of" if course.absence else "no finished request is in the evidence"
+    if impact.onset is None:
+        why = "there was no onset to compare before and after of" if impact.absence else "no finished request is in the evidence"
         return Html(f"<p>Nobody is suspected: {why}.</p>")
-    changed = f"<p>What changed: {escape(change_in_words(course.onset))}. Compared with {period(course.onset.normal.since, course.onset.normal.until)}.</p>"
-    if not course.suspicions:
+    changed = f"<p>What changed: {escape(change_in_words(impact.onset))}. Compared with {period(impact.onset.normal.since, impact.onset.normal.until)}.</p>"
+    if not impact.suspicions:
         return Html(f"{changed}<p><strong>No clear suspect</strong>: no route, outside system, host, client, error or start stands out.</p>")
     rows = []
-    for each in course.suspicions:
+    for each in impact.suspicions:
         suspect = each.suspect
         mark = "●" if suspect.role == "cause" else "→"
         rows.append(
@@ -72,11 +72,11 @@ def _side(side: Side) -> str:
     return f"<td class='n'>{side.per_minute:,.1f}</td><td class='n'>{share}</td><td class='n'>{duration(side.median_ms) if side.median_ms is not None else '–'}</td>"
 
 
-def phases(parts: Sequence[Bucket], course: Course, window: Window) -> Html:
+def phases(parts: Sequence[Bucket], impact: Impact, window: Window) -> Html:
     """All requests before, during and after: how many, how many failed, how long they took."""
     if not parts:
         return Html("<p>No finished request is in the evidence.</p>")
-    spans = _spans(course, window)
+    spans = _spans(impact, window)
     overall = {bucket.start: bucket for bucket in parts if bucket.name is None}
     found = [(minutes, overall.get(start)) for start, minutes in spans.items()]
     rows = [
@@ -89,7 +89,7 @@ def phases(parts: Sequence[Bucket], course: Course, window: Window) -> Html:
         _measure("Requests in all", [f"{bucket.n:,}" if bucket else "0" for _, bucket in found]),
     ]
     columns = ["All requests", *_phase_names(spans)]
-    return table(columns, rows, f"By when requests were asked.{_bounds(course)}{note('requests_between')}", columns[1:], " class='narrow'")
+    return table(columns, rows, f"By when requests were asked.{_bounds(impact)}{note('requests_between')}", columns[1:], " class='narrow'")
 
 
 def _measure(name: str, values: Sequence[str]) -> str:
@@ -97,11 +97,11 @@ def _measure(name: str, values: Sequence[str]) -> str:
     return f"<tr><th scope='row'>{name}</th>{cells}</tr>"
 
 
-def before_and_during(parts: Sequence[Bucket], course: Course, window: Window, what: str, query: str) -> Html:
+def before_and_during(parts: Sequence[Bucket], impact: Impact, window: Window, what: str, query: str) -> Html:
     """Each route or outside system before, during and after, the most changed first."""
     if not parts:
         return Html(f"<p>None was seen: no record in the evidence tells of one that was timed.{note(query)}</p>")
-    spans = _spans(course, window)
+    spans = _spans(impact, window)
     rows = []
     for name, group in by_name(parts).items():
         if name is not None:
@@ -112,13 +112,13 @@ def before_and_during(parts: Sequence[Bucket], course: Course, window: Window, w
     groups = "".join(f"<th scope='colgroup' colspan='3' class='group'>{name}</th>" for name in _phase_names(spans))
     columns = "<th scope='col' class='n'>per min</th><th scope='col' class='n'>median</th><th scope='col' class='n'>bad</th>" * len(spans)
     head = f"<thead><tr><th scope='col' rowspan='2'>{what}</th>{groups}</tr><tr>{columns}</tr></thead>"
-    caption = f"By when they were asked. Bad: failed (for calls: any error) or aborted.{_bounds(course)}{note(query)}"
+    caption = f"By when they were asked. Bad: failed (for calls: any error) or aborted.{_bounds(impact)}{note(query)}"
     return framed(f"{head}<tbody>{''.join(ordered)}</tbody>", caption)
 
 
-def _spans(course: Course, window: Window) -> Mapping[datetime, float]:
+def _spans(impact: Impact, window: Window) -> Mapping[datetime, float]:
     """The beginning of each part of the window, and its length in minutes."""
-    edges = [*course.edges(window), window.until]
+    edges = [*impact.edges(window), window.until]
     return {since: max((until - since) / timedelta(minutes=1), 1 / 60) for since, until in pairwise(edges)}
 
 
@@ -126,12 +126,12 @@ def _phase_names(spans: Mapping[datetime, float]) -> list[str]:
     return [name.capitalize() for name, _ in zip(PHASES, spans, strict=False)] if len(spans) > 1 else ["Whole window"]
 
 
-def _bounds(course: Course) -> str:
-    if course.onset is None:
+def _bounds(impact: Impact) -> str:
+    if impact.onset is None:
         return " No onset was found, so there is no before and after."
-    if course.onset.recovered is None:
-        return f" During: {time(course.onset.began.at)} to the end of the evidence."
-    return f" During: {period(course.onset.began.at, course.onset.recovered.at)}."
+    if impact.onset.recovered is None:
+        return f" During: {time(impact.onset.began.at)} to the end of the evidence."
+    return f" During: {period(impact.onset.began.at, impact.onset.recovered.at)}."
 
 
 def _worsening(parts: Sequence[Bucket | None]) -> float:

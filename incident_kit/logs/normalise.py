@@ -35,7 +35,7 @@ JSON_TAIL = re.compile(r'^(?P<message>.*?)\s*(?:- )?(?P<tail>\{".*\})(?: \+\d+ms
 
 
 @dataclass(slots=True)
-class Entry:
+class Message:
     """One message with the physical line it begins on; `fields` where its container has told them already."""
 
     line: int
@@ -53,7 +53,7 @@ class Draft:
     more: list[str] = field(default_factory=list)
 
 
-class Paper:
+class NormalisedCopy:
     """Where the lines of the copy are written: each in its place, as soon as no earlier one can still change.
 
     A line that nothing was put on goes on from the record before; before the first record it belongs to nothing.
@@ -79,13 +79,13 @@ class Paper:
             self._next += 1
 
 
-def lay_out(lines: Iterable[bytes], recognition: Recognition, out: IO[bytes]) -> None:
+def normalise(lines: Iterable[bytes], recognition: Recognition, out: IO[bytes]) -> None:
     """Write the working copy. `lines` are the log's, without their line ends and in valid UTF-8."""
-    paper = Paper(out)
+    paper = NormalisedCopy(out)
     drafts: dict[tuple[str | None, ...], Draft] = {}
     latest: Draft | None = None
     counted = Lines(lines)
-    for entry, after in pairwise(chain(_entries(counted, recognition), [Entry(sys.maxsize, Unwrapped(""))])):
+    for entry, after in pairwise(chain(_entries(counted, recognition), [Message(sys.maxsize, Unwrapped(""))])):
         who = tuple(entry.inside.outer(name) for name in ("host", "logger", "pid"))
         first, *more = entry.inside.text.split("\n") if entry.found is None else [entry.inside.text]
         found = entry.found or recognition.of(first, more[0] if more else after.inside.text)
@@ -111,7 +111,7 @@ def lay_out(lines: Iterable[bytes], recognition: Recognition, out: IO[bytes]) ->
     paper.advance(counted.count + 1)
 
 
-def _begins(entry: Entry, found: tuple[Format, dict[str, Any]] | None, first: str, before: Draft | None, recognition: Recognition) -> bool:
+def _begins(entry: Message, found: tuple[Format, dict[str, Any]] | None, first: str, before: Draft | None, recognition: Recognition) -> bool:
     """Whether an entry is a record of its own."""
     if found:
         return True
@@ -124,7 +124,7 @@ def _begins(entry: Entry, found: tuple[Format, dict[str, Any]] | None, first: st
     return per_message or not recognition.formats
 
 
-def _finish(draft: Draft, recognition: Recognition, paper: Paper) -> None:
+def _finish(draft: Draft, recognition: Recognition, paper: NormalisedCopy) -> None:
     """Put a record on its line: its fields, from its first line, the lines after it and what was around it."""
     form, fields = draft.found or (None, {"message": draft.inside.text})
     fields = dict(fields)
@@ -200,7 +200,7 @@ def _look_for_error(fields: dict[str, Any], more: list[str]) -> None:
         fields["error_type"], fields["error_message"] = match[2] or match[1], match[3]
 
 
-def _entries(lines: Lines, recognition: Recognition) -> Iterator[Entry]:
+def _entries(lines: Lines, recognition: Recognition) -> Iterator[Message]:
     """The messages of a log."""
     container = recognition.container
     if container is None:
@@ -208,17 +208,17 @@ def _entries(lines: Lines, recognition: Recognition) -> Iterator[Entry]:
         return
     for line, fields in CONTAINERS[container.spread](lines, container):
         if fields is None:
-            yield Entry(line, Unwrapped(""))
+            yield Message(line, Unwrapped(""))
         elif container.wraps:
             inner = recognition.unwrap(message_text(fields.get("inner", "")))
-            yield Entry(line, Unwrapped(inner.text, ((container, fields), *inner.around)))
+            yield Message(line, Unwrapped(inner.text, ((container, fields), *inner.around)))
         else:
-            yield Entry(line, Unwrapped(""), (container, fields))
+            yield Message(line, Unwrapped(""), (container, fields))
 
 
-def _lines(lines: Lines, recognition: Recognition) -> Iterator[Entry]:
+def _lines(lines: Lines, recognition: Recognition) -> Iterator[Message]:
     """One entry a line; a message that Docker or CRI has cut into parts is put together, each stream for itself."""
-    parts: dict[str, Entry] = {}
+    parts: dict[str, Message] = {}
     for raw in lines:
         for silent in [stream for stream, part in parts.items() if lines.count - part.line > MOST_KEPT_LINES]:
             yield parts.pop(silent)
@@ -228,13 +228,13 @@ def _lines(lines: Lines, recognition: Recognition) -> Iterator[Entry]:
         held = parts.pop(stream, None) if stream else None
         if held:
             inside = Unwrapped((held.inside.text + inside.text)[:MOST_PART_CHARACTERS], inside.around, inside.unfinished)
-        entry = Entry(held.line if held else lines.count, inside)
+        entry = Message(held.line if held else lines.count, inside)
         if stream and inside.unfinished:
             parts[stream] = entry
             lines.waiting[stream] = entry.line
         elif held:
             again = recognition.unwrap(inside.text)
-            yield Entry(entry.line, Unwrapped(again.text, (*inside.around, *again.around)))
+            yield Message(entry.line, Unwrapped(again.text, (*inside.around, *again.around)))
         else:
             yield entry
     yield from parts.values()

@@ -21,7 +21,7 @@ from incident_kit.config.settings import Configuration
 from incident_kit.evidence.item import item_faults
 from incident_kit.evidence.store import Evidence
 from incident_kit.live.ask import System, ask, ask_live, store
-from incident_kit.live.session import Conversation, NoAnswer, Reply
+from incident_kit.live.session import NoAnswer, Reply, Session
 from incident_kit.model.answer import Answer, Fault, Status
 from incident_kit.model.times import iso
 
@@ -35,10 +35,10 @@ def _no_targets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def answering(name: str, reply: Reply | None = None) -> System:
-    def questions(talk: Conversation) -> Iterator[Answer]:
-        with talk.sending("hello"):
+    def questions(session: Session) -> Iterator[Answer]:
+        with session.sending("hello"):
             pass
-        yield talk.answer("first", "is it there?", lambda: reply or Reply({"a": 1}))
+        yield session.answer("first", "is it there?", lambda: reply or Reply({"a": 1}))
 
     return System(name, "TARGET", 10, questions)
 
@@ -61,8 +61,8 @@ def test_an_answer_is_an_item_with_its_ledger_and_both_are_verified(tmp_path: Pa
 def test_whose_fault_an_answer_is_is_kept_with_it(tmp_path: Path) -> None:
     for whose in Fault:
 
-        def questions(talk: Conversation, whose: Fault = whose) -> Iterator[Answer]:
-            yield talk.failed("it says no", whose)
+        def questions(session: Session, whose: Fault = whose) -> Iterator[Answer]:
+            yield session.failed("it says no", whose)
 
         heard: list[Answer] = []
         ask([System("one", "TARGET", 5, questions)], 5, heard.append)
@@ -72,10 +72,10 @@ def test_whose_fault_an_answer_is_is_kept_with_it(tmp_path: Path) -> None:
 
 
 def test_a_system_that_hangs_does_not_hold_up_the_others() -> None:
-    def hangs(talk: Conversation) -> Iterator[Answer]:
-        with talk.sending("are you there"):
+    def hangs(session: Session) -> Iterator[Answer]:
+        with session.sending("are you there"):
             released.wait(30)
-        yield talk.answer("late", "too late?", lambda: Reply({}))
+        yield session.answer("late", "too late?", lambda: Reply({}))
 
     released = threading.Event()
     heard: list[tuple[float, Answer]] = []
@@ -92,8 +92,8 @@ def test_a_system_that_hangs_does_not_hold_up_the_others() -> None:
 
 
 def test_a_fault_of_ours_in_one_system_is_its_failed_answer() -> None:
-    def broken(talk: Conversation) -> Iterator[Answer]:
-        yield talk.answer("first", "is it there?", lambda: Reply({}))
+    def broken(session: Session) -> Iterator[Answer]:
+        yield session.answer("first", "is it there?", lambda: Reply({}))
         raise ZeroDivisionError("by us")
 
     heard: list[Answer] = []
@@ -104,7 +104,7 @@ def test_a_fault_of_ours_in_one_system_is_its_failed_answer() -> None:
 
 @pytest.mark.parametrize(("error", "words"), [(ImportError("no driver"), "not installed"), (NoAnswer("no address", fault=Fault.OURS), "no address")])
 def test_what_keeps_a_diagnostic_from_its_first_question_is_our_fault(error: Exception, words: str) -> None:
-    def broken(talk: Conversation) -> Iterator[Answer]:
+    def broken(session: Session) -> Iterator[Answer]:
         raise error
         yield
 
@@ -115,11 +115,11 @@ def test_what_keeps_a_diagnostic_from_its_first_question_is_our_fault(error: Exc
 
 
 def test_what_a_system_says_is_kept_to_a_bound_and_shown_on_one_line() -> None:
-    def endless(talk: Conversation) -> Iterator[Answer]:
+    def endless(session: Session) -> Iterator[Answer]:
         def refuse() -> Reply:
             raise NoAnswer("\x1b[31mno" + "o" * 1_000_000)
 
-        yield talk.answer("first", "is it there?", refuse)
+        yield session.answer("first", "is it there?", refuse)
 
     heard: list[Answer] = []
     ask([System("long", "TARGET", 5, endless)], 5, heard.append)
@@ -136,12 +136,12 @@ def test_no_rows_are_said_to_be_none_of_that_moment() -> None:
 
 
 def test_a_failure_is_an_answer_with_its_reason_and_stops_the_line() -> None:
-    def questions(talk: Conversation) -> Iterator[Answer]:
+    def questions(session: Session) -> Iterator[Answer]:
         def refuse() -> Reply:
             raise NoAnswer("it says no", final=True, fault=Fault.CREDENTIALS)
 
-        yield talk.answer("first", "is it there?", refuse)
-        assert talk.closed
+        yield session.answer("first", "is it there?", refuse)
+        assert session.closed
 
     heard: list[Answer] = []
     ask([System("one", "TARGET", 5, questions)], 5, heard.append)

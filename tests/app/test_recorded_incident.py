@@ -19,7 +19,7 @@ def findings(demo_run: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def course(demo_run: Path) -> dict[str, Any]:
+def impact(demo_run: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((demo_run / "data" / "onset.json").read_text(encoding="utf-8"))
     return found
 
@@ -49,27 +49,27 @@ def test_recovery_is_within_a_minute_of_the_truth(findings: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize(("moment", "truth"), [("began", "from"), ("recovered", "to")])
-def test_onset_and_recovery_are_within_a_minute_of_the_truth(course: dict[str, Any], moment: str, truth: str) -> None:
+def test_onset_and_recovery_are_within_a_minute_of_the_truth(impact: dict[str, Any], moment: str, truth: str) -> None:
     at = datetime.fromisoformat(TRUTH[truth])
-    found = {name: datetime.fromisoformat(value) for name, value in course["onset"][moment].items()}
+    found = {name: datetime.fromisoformat(value) for name, value in impact["onset"][moment].items()}
     assert abs(found["at"] - at) <= timedelta(seconds=60)
     assert found["earliest"] - timedelta(seconds=1) <= at <= found["latest"] + timedelta(seconds=1)
 
 
-def test_the_suspect_is_the_first_and_the_only_cause(course: dict[str, Any]) -> None:
-    assert [(suspect["kind"], suspect["name"]) for suspect in course["suspects"] if suspect["role"] == "cause"] == [("dependency", TRUTH["suspect"])]
-    assert course["suspects"][0]["role"] == "cause"
+def test_the_suspect_is_the_first_and_the_only_cause(impact: dict[str, Any]) -> None:
+    assert [(suspect["kind"], suspect["name"]) for suspect in impact["suspects"] if suspect["role"] == "cause"] == [("dependency", TRUTH["suspect"])]
+    assert impact["suspects"][0]["role"] == "cause"
 
 
-def test_the_affected_are_about_as_many_as_in_truth(course: dict[str, Any]) -> None:
-    assert abs(course["affected"]["n"] - TRUTH["affected_requests"]) <= 0.1 * TRUTH["affected_requests"]
+def test_the_affected_are_about_as_many_as_in_truth(impact: dict[str, Any]) -> None:
+    assert abs(impact["affected"]["n"] - TRUTH["affected_requests"]) <= 0.1 * TRUTH["affected_requests"]
 
 
-def test_onset_and_recovery_are_events_of_the_timeline(demo_run: Path, course: dict[str, Any]) -> None:
+def test_onset_and_recovery_are_events_of_the_timeline(demo_run: Path, impact: dict[str, Any]) -> None:
     events = [json.loads(line) for line in (demo_run / "data" / "timeline.jsonl").read_text(encoding="utf-8").splitlines()]
     mine = {event["timestamp_desc"]: event for event in events if event["lane"] == "onset"}
     assert list(mine) == ["onset", "recovery"]
-    assert datetime.fromisoformat(mine["onset"]["datetime"]) == datetime.fromisoformat(course["onset"]["began"]["at"])
+    assert datetime.fromisoformat(mine["onset"]["datetime"]) == datetime.fromisoformat(impact["onset"]["began"]["at"])
     assert mine["onset"]["citation"]["exemplars"]
 
 
