@@ -61,7 +61,21 @@ def command_line(command: str, arguments: list[str]) -> list[str]:
     python = str(BIN / "python")
     if command == "test":
         # loadfile keeps the tests that share a sealed run in one worker, so that it is made once.
-        return [python, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-rs", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"), *arguments]
+        return [
+            python,
+            "-m",
+            "pytest",
+            "-n",
+            "2",
+            "--dist",
+            "loadfile",
+            "-rs",
+            "--rootdir",
+            str(ROOT),
+            "-c",
+            str(ROOT / "pyproject.toml"),
+            *arguments,
+        ]
     if command == "lint":
         steps = f"'{BIN}/ruff' check . && '{BIN}/ruff' format --check . && '{BIN}/mypy'"
         return ["/bin/sh", "-c", f"cd '{ROOT}' && {steps}"]
@@ -141,14 +155,20 @@ def find_pip() -> list[str]:
         helper = VENV / "pip"
         venv.create(helper, with_pip=True, symlinks=True)
         return [str(helper / "bin" / "python"), "-m", "pip"]
-    raise SetupFailed("this Python has neither pip nor ensurepip. Install one (Debian: apt install python3-venv), or put uv on the PATH.")
+    raise SetupFailed(
+        "this Python has neither pip nor ensurepip. Install one (Debian: apt install python3-venv), or put uv on the PATH."
+    )
 
 
 def install(uv: list[str], *arguments: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "CONDA_PREFIX")}
     environment.setdefault("UV_SYSTEM_CERTS", "1")
     environment["UV_PYTHON"] = str(BIN / "python")  # a version manager's shims break uv's own search
-    run_or_fail([*uv, "pip", arguments[0], "--quiet", "--python", str(BIN / "python"), *arguments[1:]], "the packages could not be installed", environment)
+    run_or_fail(
+        [*uv, "pip", arguments[0], "--quiet", "--python", str(BIN / "python"), *arguments[1:]],
+        "the packages could not be installed",
+        environment,
+    )
 
 
 def run_or_fail(command: list[str], what: str, environment: dict[str, str] | None = None) -> None:

@@ -25,24 +25,50 @@ app = typer.Typer(
     help="Evidence, timelines and sealed, reproducible reports for production incidents.",
 )  # fmt: skip
 
-Reports = Annotated[Path | None, typer.Option("--reports", help="Where incidents live [INCIDENT_KIT_REPORTS, else as configured, else ./reports].")]
+Reports = Annotated[
+    Path | None,
+    typer.Option("--reports", help="Where incidents live [INCIDENT_KIT_REPORTS, else as configured, else ./reports]."),
+]
 RunbookFolder = Annotated[str, typer.Option("--runbook", help="A folder of your own runbook data.")]
-LogZone = Annotated[str, typer.Option("--log-tz", help="The zone of times in logs that name none, such as Asia/Tokyo [log_zone of the configuration].")]
-MaxUnpacked = Annotated[int, typer.Option("--max-unpacked", help="Most bytes of text that one archive or pipe may hold.", min=1)]
+LogZone = Annotated[
+    str,
+    typer.Option(
+        "--log-tz", help="The zone of times in logs that name none, such as Asia/Tokyo [log_zone of the configuration]."
+    ),
+]
+MaxUnpacked = Annotated[
+    int, typer.Option("--max-unpacked", help="Most bytes of text that one archive or pipe may hold.", min=1)
+]
 DateOrder = Annotated[str, typer.Option("--date-order", help="mdy, dmy or ymd, where a log's own dates do not tell.")]
 Log = Annotated[
     list[Path] | None,
-    typer.Option("--log", "-l", help="A log file, plain or packed, or a tar or zip of them; - is standard input. Repeatable [as configured]."),
+    typer.Option(
+        "--log",
+        "-l",
+        help="A log file, plain or packed, or a tar or zip of them; - is standard input. Repeatable [as configured].",
+    ),
 ]
 Since = Annotated[str, typer.Option("--since", help="Start of the window: -30m, 14:05 or ISO 8601.")]
 Until = Annotated[str, typer.Option("--until", help="End of the window.")]
-EvidenceFolder = Annotated[Path | None, typer.Option("--evidence", help="Evidence that was collected before: an incident, a run, a folder.")]
+EvidenceFolder = Annotated[
+    Path | None, typer.Option("--evidence", help="Evidence that was collected before: an incident, a run, a folder.")
+]
 Live = Annotated[bool, typer.Option("--live", help="Ask the live systems too, read-only.")]
-EnvFile = Annotated[Path | None, typer.Option("--env-file", help="The BFF's environment file: which settings are set, and where its systems are.")]
+EnvFile = Annotated[
+    Path | None,
+    typer.Option("--env-file", help="The BFF's environment file: which settings are set, and where its systems are."),
+]
 BudgetS = Annotated[float, typer.Option("--budget", help="Seconds that asking the live systems may take.", min=1)]
-Preserve = Annotated[str, typer.Option("--preserve", help="How much of a log is kept: its window, or the whole of it [as the scenario says].")]
+Preserve = Annotated[
+    str,
+    typer.Option(
+        "--preserve", help="How much of a log is kept: its window, or the whole of it [as the scenario says]."
+    ),
+]
 MaxEvidence = Annotated[int, typer.Option("--max-evidence", help="Most bytes of evidence an incident may hold.")]
-Zone = Annotated[str, typer.Option("--tz", help="The zone of times you type without an offset [as configured, else UTC].")]
+Zone = Annotated[
+    str, typer.Option("--tz", help="The zone of times you type without an offset [as configured, else UTC].")
+]
 
 
 @app.command()
@@ -60,7 +86,9 @@ def demo(reports: Reports = None) -> None:
 
 
 @app.command()
-def init(path: Annotated[Path, typer.Argument(metavar="[FILE]", help="Where to write it.")] = Path("incident-kit.toml")) -> None:
+def init(
+    path: Annotated[Path, typer.Argument(metavar="[FILE]", help="Where to write it.")] = Path("incident-kit.toml"),
+) -> None:
     """A configuration file with every setting and its default, for a team to edit.
 
     Example: incident-kit init
@@ -87,7 +115,14 @@ def doctor(
     from incident_kit.config import settings as configuration
 
     settings = configuration.load()
-    ready = look(settings, _reports(reports), runbook or settings.runbook, os.environ, env_file, lambda one: print(visible(one.sentence()), flush=True))
+    ready = look(
+        settings,
+        _reports(reports),
+        runbook or settings.runbook,
+        os.environ,
+        env_file,
+        lambda one: print(visible(one.sentence()), flush=True),
+    )
     if not ready:
         raise typer.Exit(INCOMPLETE)
 
@@ -117,7 +152,9 @@ def report(
     live: Live = False,
     env_file: EnvFile = None,
     budget: BudgetS = 20,
-    parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE, a further parameter of the notebook.")] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE, a further parameter of the notebook.")
+    ] = None,
     preserve: Preserve = "",
     max_evidence: MaxEvidence = 2 << 30,
     reports: Reports = None,
@@ -154,7 +191,11 @@ def report(
         raise InputError(
             "give either log files (-l LOG, repeatable), --live or both, or --evidence DIR. "
             "Example: incident-kit report high_error_rate -l combined.log --since -30m --live"
-            + (f" Without -l the configured logs are taken, and none is there: {', '.join(settings.logs) or '(none configured)'}." if not evidence else "")
+            + (
+                f" Without -l the configured logs are taken, and none is there: {', '.join(settings.logs) or '(none configured)'}."
+                if not evidence
+                else ""
+            )
         )
     if logs and not log:
         _say(f"Logs, as configured: {', '.join(map(str, logs))}")
@@ -172,11 +213,16 @@ def report(
         try:
             found = stack.enter_context(as_given(logs, hints, _say))
             if found.logs:
-                check_logs(found.logs, *bounds, hints)  # before an incident's folder is made for logs that cannot be used
+                check_logs(
+                    found.logs, *bounds, hints
+                )  # before an incident's folder is made for logs that cannot be used
         except LogFileError as error:
             if log or not live:
                 raise
-            unusable, found.logs = [f"the configured logs could not be preserved: {error}"], []  # nobody named them, and the systems can be asked all the same
+            unusable, found.logs = (
+                [f"the configured logs could not be preserved: {error}"],
+                [],
+            )  # nobody named them, and the systems can be asked all the same
         _say_all(found)
         incident = replace(load_or_create(_reports(reports), incident_id or None, title), limit_bytes=max_evidence)
         collected = collect(
@@ -245,7 +291,12 @@ def triage(
 
     settings = configuration.load()
     runbook = runbook or settings.runbook
-    book, bounds, hints, whole = load(runbook), _bounds(since, until, tz), _hints(log_tz, date_order, max_unpacked), _whole(preserve, False)
+    book, bounds, hints, whole = (
+        load(runbook),
+        _bounds(since, until, tz),
+        _hints(log_tz, date_order, max_unpacked),
+        _whole(preserve, False),
+    )
     if evidence and (log or live):
         raise InputError("give either log files (-l LOG) and --live, or --evidence DIR.")
     _check_live(live, env_file)
@@ -257,7 +308,11 @@ def triage(
         return
     logs = log or (settings.log_files() if live else _configured_logs(settings))
     if not log:
-        _say(f"Logs, as configured: {', '.join(map(str, logs))}" if logs else f"No log, as configured: {', '.join(settings.logs)} names none here.")
+        _say(
+            f"Logs, as configured: {', '.join(map(str, logs))}"
+            if logs
+            else f"No log, as configured: {', '.join(settings.logs)} names none here."
+        )
     unusable = []
     with ExitStack() as stack:
         found = Given()
@@ -270,7 +325,9 @@ def triage(
                 raise
             unusable, found.logs = [f"the configured logs could not be preserved: {error}"], []  # as in `report`
         _say_all(found)
-        incident = replace(load_or_create(_reports(reports), incident_id or None, book.title("triage")), limit_bytes=max_evidence)
+        incident = replace(
+            load_or_create(_reports(reports), incident_id or None, book.title("triage")), limit_bytes=max_evidence
+        )
         ranking = collect_and_rank(
             incident, book, found.logs, *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, hints=hints, whole=whole,
             hide_ip_addresses=settings.hide_ip_addresses, unusable=unusable, say=_say,
@@ -304,8 +361,14 @@ def recheck(
 
     settings = configuration.load()
     base = _reports(reports)
-    incident, book = load(base / incident_id) if incident_id else newest(base), load_runbook(runbook or settings.runbook)
-    apart_s, ends = parse_duration(every).total_seconds() if every else 0.0, time.monotonic() + parse_duration(within).total_seconds()
+    incident, book = (
+        load(base / incident_id) if incident_id else newest(base),
+        load_runbook(runbook or settings.runbook),
+    )
+    apart_s, ends = (
+        parse_duration(every).total_seconds() if every else 0.0,
+        time.monotonic() + parse_duration(within).total_seconds(),
+    )
     while True:
         changes, ranking = ask_again(incident, book, settings, _say)
         _show_changes(changes, as_json)
@@ -317,7 +380,14 @@ def recheck(
 
 
 @app.command()
-def seal(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A work folder with a notebook worked on by hand, such as reports/<id>/work.")]) -> None:
+def seal(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="A work folder with a notebook worked on by hand, such as reports/<id>/work."
+        ),
+    ],
+) -> None:
     """A sealed run of a notebook worked on by hand.
 
     Example: incident-kit seal reports/20261123-a1b2/work
@@ -330,7 +400,12 @@ def seal(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A work fold
 @app.command()
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A sealed run.")],
-    digest: Annotated[str, typer.Option("--digest", help="The digest that was told when the run was sealed, for a run that was handed over.")] = "",
+    digest: Annotated[
+        str,
+        typer.Option(
+            "--digest", help="The digest that was told when the run was sealed, for a run that was handed over."
+        ),
+    ] = "",
 ) -> None:
     """Whether a sealed run is as it was sealed; names every fault (exit code 1). Its digest is compared with the incident's journal too.
 
@@ -343,13 +418,17 @@ def verify(
     if found.compared:
         _say(f"That is the digest noted at sealing, by {found.compared}.")
     else:
-        _say("No journal lies beside it that noted the digest at sealing: compare it with the one you were told, or give that with --digest.")
+        _say(
+            "No journal lies beside it that noted the digest at sealing: compare it with the one you were told, or give that with --digest."
+        )
 
 
 @app.command()
 def reproduce(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A sealed run.")],
-    trust_notebook: Annotated[bool, typer.Option("--trust-notebook", help="Run the code of the run's own notebook. Look at it first.")] = False,
+    trust_notebook: Annotated[
+        bool, typer.Option("--trust-notebook", help="Run the code of the run's own notebook. Look at it first.")
+    ] = False,
 ) -> None:
     """Make a run's results again from its own evidence, and compare them byte for byte.
 
@@ -364,7 +443,11 @@ def reproduce(
 @app.command()
 def parse(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Log files, plain or packed (gzip, zstd, bzip2, xz), or a tar or zip of them; - is standard input.")
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="Log files, plain or packed (gzip, zstd, bzip2, xz), or a tar or zip of them; - is standard input.",
+        ),
     ],
     to: Annotated[str, typer.Option("--to", help="jsonl, csv or parquet.")] = "jsonl",
     since: Annotated[str, typer.Option(help="Start of the window: -30m, 14:05 or ISO 8601.")] = "",
@@ -374,7 +457,13 @@ def parse(
     log_tz: LogZone = "",
     date_order: DateOrder = "",
     max_unpacked: MaxUnpacked = 16 << 30,
-    raw: Annotated[bool, typer.Option("--raw", help="CSV for programs: cells that a spreadsheet would run, and control characters, stay as they are.")] = False,
+    raw: Annotated[
+        bool,
+        typer.Option(
+            "--raw",
+            help="CSV for programs: cells that a spreadsheet would run, and control characters, stay as they are.",
+        ),
+    ] = False,
 ) -> None:
     """The records of log files in canonical columns on stdout, redacted; what became of every line on stderr.
 
@@ -415,9 +504,19 @@ def parse(
 
 @app.command()
 def redact(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A text, plain or packed (gzip, zstd, bzip2, xz); - is standard input.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where the redacted text goes: a new file; - is standard output.")] = Path("-"),
-    ip_addresses: Annotated[bool, typer.Option("--ip-addresses", help="IP addresses too [hide_ip_addresses of the configuration].")] = False,
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="A text, plain or packed (gzip, zstd, bzip2, xz); - is standard input."),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where the redacted text goes: a new file; - is standard output."
+        ),
+    ] = Path("-"),
+    ip_addresses: Annotated[
+        bool, typer.Option("--ip-addresses", help="IP addresses too [hide_ip_addresses of the configuration].")
+    ] = False,
     max_unpacked: MaxUnpacked = 16 << 30,
 ) -> None:
     """A text without its secrets and personal data, unpacked and as it streams by: a log to hand on, or a pipe.
@@ -431,7 +530,9 @@ def redact(
     from incident_kit.model.redaction import Redaction
     from incident_kit.model.visible import visible
 
-    damage = redact_file(file, output, Redaction(ip_addresses=ip_addresses or configuration.load().hide_ip_addresses), max_unpacked, _say)
+    damage = redact_file(
+        file, output, Redaction(ip_addresses=ip_addresses or configuration.load().hide_ip_addresses), max_unpacked, _say
+    )
     if damage:
         _say(f"{visible(file)}: {damage}. What came before was written.")
         raise typer.Exit(INCOMPLETE)
@@ -440,10 +541,14 @@ def redact(
 @app.command()
 def lab(
     incident_id: Annotated[str, typer.Argument(metavar="[ID]", help="The incident [the recorded one].")] = "",
-    prepare: Annotated[bool, typer.Option("--prepare", help="Make the copies and print their folder, for another Jupyter or VS Code.")] = False,
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="Make the copies and print their folder, for another Jupyter or VS Code.")
+    ] = False,
     reports: Reports = None,
     runbook: RunbookFolder = "",
-    arguments: Annotated[list[str] | None, typer.Option("--option", help="A further option for jupyter lab. Repeatable.")] = None,
+    arguments: Annotated[
+        list[str] | None, typer.Option("--option", help="A further option for jupyter lab. Repeatable.")
+    ] = None,
 ) -> None:
     """JupyterLab on copies of the notebooks in the incident's work folder, with their parameters filled in.
 
@@ -458,7 +563,9 @@ def lab(
 
     settings, base = configuration.load(), _reports(reports)
     if incident_id and not (base / incident_id).is_dir():
-        raise InputError(f"{base / incident_id}: no such incident. Make one with `incident-kit report`, or leave the id away for the recorded one.")
+        raise InputError(
+            f"{base / incident_id}: no such incident. Make one with `incident-kit report`, or leave the id away for the recorded one."
+        )
     incident = load_or_create(base, incident_id or "demo", "Freebit slows down, then fails")
     folder = prepare_work(incident, recorded=not incident_id, runbook=runbook or settings.runbook, told=_say)
     if prepare:
@@ -508,7 +615,9 @@ def _show_changes(changes: Any, as_json: bool) -> None:
     from incident_kit.view.terminal import change_lines
 
     if as_json:
-        _print_json([{"id": before.symptom, "before": before.to_json(), "after": after.to_json()} for before, after in changes])
+        _print_json(
+            [{"id": before.symptom, "before": before.to_json(), "after": after.to_json()} for before, after in changes]
+        )
         return
     print("\n".join([f"Again at {datetime.now(UTC):%H:%M:%S} UTC:", *change_lines(changes)]), flush=True)
 
@@ -523,7 +632,9 @@ def _configured_logs(settings: Any) -> list[Path]:
     """The logs of the configuration that are there. Raises InputError without any."""
     found: list[Path] = settings.log_files()
     if not found:
-        raise InputError(f"no log: {', '.join(settings.logs)} names none here. Give them with -l LOG, ask --live, or name them in incident-kit.toml.")
+        raise InputError(
+            f"no log: {', '.join(settings.logs)} names none here. Give them with -l LOG, ask --live, or name them in incident-kit.toml."
+        )
     return found
 
 
@@ -644,6 +755,8 @@ def main() -> None:
     except Exception as error:  # the last line of defence: a person at 3 a.m. gets a sentence, we get the traceback
         with tempfile.NamedTemporaryFile("w", prefix="incident-kit-", suffix=".txt", delete=False) as file:
             traceback.print_exc(file=file)
-        _say(f"incident-kit: our own fault: {type(error).__name__}. Nothing was changed; the details are in {file.name}.")
+        _say(
+            f"incident-kit: our own fault: {type(error).__name__}. Nothing was changed; the details are in {file.name}."
+        )
         sys.exit(IncidentKitError.exit_code)
     sys.exit(code if isinstance(code, int) else DONE)

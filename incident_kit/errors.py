@@ -74,7 +74,10 @@ class VerificationFailed(IncidentKitError):
 
     def __init__(self, folder: str, faults: Sequence[str]) -> None:
         self.faults = list(faults)
-        self._lines = [f"{folder}: not as it was sealed, {len(self.faults)} fault(s):", *(f"  - {fault}" for fault in self.faults)]
+        self._lines = [
+            f"{folder}: not as it was sealed, {len(self.faults)} fault(s):",
+            *(f"  - {fault}" for fault in self.faults),
+        ]
         super().__init__("\n".join(self._lines))
 
     @property

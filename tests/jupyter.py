@@ -45,10 +45,15 @@ class Lab:
 def running_lab(folder: Path, *arguments: str) -> Iterator[Lab]:
     """The command `lab` in this folder, with a home of Jupyter's own."""
     home = {name: str(folder / "jupyter") for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR")}
-    home |= {"JUPYTERLAB_WORKSPACES_DIR": str(folder / "jupyter" / "workspaces"), "JUPYTERLAB_SETTINGS_DIR": str(folder / "jupyter" / "settings")}
+    home |= {
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "jupyter" / "workspaces"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "jupyter" / "settings"),
+    }
     options = ["--option=--no-browser", *(["--option=--allow-root"] if os.geteuid() == 0 else [])]
     with (folder / "lab.log").open("wb") as log:
-        process = subprocess.Popen([str(COMMAND), "lab", *arguments, *options], cwd=folder, env={**os.environ, **home}, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [str(COMMAND), "lab", *arguments, *options], cwd=folder, env={**os.environ, **home}, stdout=log, stderr=log
+        )
     try:
         # The server says in this file where it listens, and for whom.
         facts = _wait_for(folder / "jupyter" / f"jpserver-{process.pid}.json", process, folder / "lab.log")
@@ -108,7 +113,9 @@ class Screen:
         self.notebook.locator("a", has_text=title).click()
         self.notebook.locator("h1", has_text=title).wait_for()
         # What is run before the notebook has found its kernel is run nowhere.
-        self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
+        self.page.locator(
+            ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator[data-status='idle']"
+        ).wait_for()
 
     def menu(self, name: str, entry: str) -> None:
         self.page.locator(".lm-MenuBar-itemLabel", has_text=name).first.click()
@@ -122,7 +129,9 @@ class Screen:
     def cell(self, source: str) -> Locator:
         """The code cell with this text in it, which stays the one when its text is changed, or cells come and go above it."""
         mark = f"cell-{uuid4().hex}"
-        self.notebook.locator(".jp-CodeCell").filter(has_text=source).first.evaluate("(element, mark) => element.classList.add(mark)", mark)
+        self.notebook.locator(".jp-CodeCell").filter(has_text=source).first.evaluate(
+            "(element, mark) => element.classList.add(mark)", mark
+        )
         return self.notebook.locator(f".{mark}")
 
     @property

@@ -28,21 +28,36 @@ def main() -> int:
     with ExitStack() as stack:
         cache = stack.enter_context(servers.redis(config=["maxmemory-policy noeviction"]))
         database = stack.enter_context(servers.postgres())
-        health = stack.enter_context(wire.serving(wire.http("503 Service Unavailable", SICK, "Content-Type: application/json")))
+        health = stack.enter_context(
+            wire.serving(wire.http("503 Service Unavailable", SICK, "Content-Type: application/json"))
+        )
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="incident-kit-")))
         fill(cache)
         hold_up(database, stack)
         settings = folder / "bff.env"
         settings.write_text(
-            f"REDIS_URL={cache.url}\nDATABASE_URL={watcher(database)}\nSF_EVENTS_ENABLED=true\nAUTH_BLACKLIST_FAIL_CLOSED=false\n", encoding="utf-8"
+            f"REDIS_URL={cache.url}\nDATABASE_URL={watcher(database)}\nSF_EVENTS_ENABLED=true\nAUTH_BLACKLIST_FAIL_CLOSED=false\n",
+            encoding="utf-8",
         )
-        (folder / "incident-kit.toml").write_text(f'health_url = "http://127.0.0.1:{health}/health"\nprocess = ""\n', encoding="utf-8")
+        (folder / "incident-kit.toml").write_text(
+            f'health_url = "http://127.0.0.1:{health}/health"\nprocess = ""\n', encoding="utf-8"
+        )
         (folder / "combined.log").write_text("".join(request(number) for number in range(60)), encoding="utf-8")
         environment = {**os.environ, "INCIDENT_KIT_CONFIG": str(folder / "incident-kit.toml")}
         for name in ("REDIS_URL", "DATABASE_URL", "WHMCS_API_URL"):
             environment.pop(name, None)
         reports = Path(os.environ.get("INCIDENT_KIT_REPORTS") or "reports").absolute()
-        command = [str(COMMAND), "report", "high_error_rate", "live", "--live", "--env-file", str(settings), "-l", str(folder / "combined.log")]
+        command = [
+            str(COMMAND),
+            "report",
+            "high_error_rate",
+            "live",
+            "--live",
+            "--env-file",
+            str(settings),
+            "-l",
+            str(folder / "combined.log"),
+        ]
         return subprocess.run([*command, "--reports", str(reports)], env=environment, check=False).returncode
 
 
@@ -63,7 +78,9 @@ def watcher(database: servers.PostgresServer) -> str:
 
 def hold_up(database: servers.PostgresServer, stack: ExitStack) -> None:
     """One session that changed an order and went away in thought, and two that wait for it."""
-    sessions = [stack.enter_context(psycopg.connect(database.dsn, application_name=f"bff-{number}")) for number in range(3)]
+    sessions = [
+        stack.enter_context(psycopg.connect(database.dsn, application_name=f"bff-{number}")) for number in range(3)
+    ]
     sessions[0].execute("CREATE TABLE orders (id int PRIMARY KEY, status text)")
     sessions[0].execute("INSERT INTO orders VALUES (1, 'Pending Review')")
     sessions[0].commit()

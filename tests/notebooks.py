@@ -28,7 +28,12 @@ def written(book: runbook.Runbook) -> dict[str, str]:
     template = json.loads((NOTEBOOKS / "_template.ipynb").read_text(encoding="utf-8"))
     made = {
         scenario.notebook: filled(
-            template, {"TITLE OF THE SCENARIO": scenario.title, "QUESTION OF THE SCENARIO": scenario.question, "SCENARIO_ID": scenario.id}
+            template,
+            {
+                "TITLE OF THE SCENARIO": scenario.title,
+                "QUESTION OF THE SCENARIO": scenario.question,
+                "SCENARIO_ID": scenario.id,
+            },
         )
         for scenario in book.scenarios
     }

@@ -49,7 +49,9 @@ def report(browser: Browser, address: str) -> None:
     dark = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme="dark")
     dark.goto(address)
     dark.locator("table.timeline tr[data-lane='onset'] a[href^='#l-']").first.click()
-    dark.get_by_role("heading", name="In which order did things happen?").evaluate("heading => heading.scrollIntoView()")
+    dark.get_by_role("heading", name="In which order did things happen?").evaluate(
+        "heading => heading.scrollIntoView()"
+    )
     dark.screenshot(path=FOLDER / "report-dark.png")
 
 
@@ -61,10 +63,14 @@ def lab(browser: Browser) -> None:
         screen.open("High error rate or slow responses")
         page.keyboard.press("Control+B")  # without the list of files
         screen.run_all()
-        lines = screen.run(screen.cell("near.lines("), "near.lines(\"dependency = 'freebit' AND status >= 500\", most=3)")
+        lines = screen.run(
+            screen.cell("near.lines("), "near.lines(\"dependency = 'freebit' AND status >= 500\", most=3)"
+        )
         expect(lines).to_contain_text("Freebit API call failed")
         screen.save()
-        screen.notebook.get_by_role("heading", name="What does it look like from near?").evaluate("heading => heading.scrollIntoView()")
+        screen.notebook.get_by_role("heading", name="What does it look like from near?").evaluate(
+            "heading => heading.scrollIntoView()"
+        )
         page.keyboard.press("Escape")
         page.wait_for_timeout(1000)  # what scrolled into view is drawn
         page.screenshot(path=FOLDER / "jupyterlab.png")

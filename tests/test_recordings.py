@@ -21,11 +21,20 @@ ROOT = Path(__file__).parent
 RECORDED = sorted(path.parent for path in (ROOT / "recorded").glob("*/truth.json"))
 # Made before each recording had a machine of its own, and without live systems.
 EARLIER = "freebit_slow"
-SCENARIOS = {"platform_events", "whmcs_unavailable", "redis_failures", "database_issues", "high_error_rate", "security_incident"}
+SCENARIOS = {
+    "platform_events",
+    "whmcs_unavailable",
+    "redis_failures",
+    "database_issues",
+    "high_error_rate",
+    "security_incident",
+}
 MOST_BYTES = 6_000_000
 
 each = pytest.mark.parametrize("folder", RECORDED, ids=lambda folder: folder.name)
-each_with_answers = pytest.mark.parametrize("folder", [one for one in RECORDED if one.name != EARLIER], ids=lambda folder: folder.name)
+each_with_answers = pytest.mark.parametrize(
+    "folder", [one for one in RECORDED if one.name != EARLIER], ids=lambda folder: folder.name
+)
 
 
 def truth_of(folder: Path) -> dict[str, Any]:
@@ -51,7 +60,9 @@ def damages(evidence: Evidence) -> list[str]:
 
 
 def test_every_plan_was_recorded() -> None:
-    assert [folder.name for folder in RECORDED] == sorted(path.stem for path in (ROOT / "portal" / "plans").glob("*.json"))
+    assert [folder.name for folder in RECORDED] == sorted(
+        path.stem for path in (ROOT / "portal" / "plans").glob("*.json")
+    )
 
 
 def test_all_of_them_stay_small() -> None:
@@ -80,7 +91,10 @@ def test_the_truth_is_well_formed(folder: Path) -> None:
     assert truth["fault"]
     assert set(truth["also"]) <= SCENARIOS - {truth["scenario"]}
     window = time_in(truth["window"]["since"]), time_in(truth["window"]["until"])
-    assert sum(count for outcomes in truth["outcomes_by_route"].values() for count in outcomes.values()) == truth["requests"]
+    assert (
+        sum(count for outcomes in truth["outcomes_by_route"].values() for count in outcomes.values())
+        == truth["requests"]
+    )
     if truth["scenario"] is None:
         assert (truth["from"], truth["to"], truth["suspect"], truth["also"]) == (None, None, None, [])
         return
@@ -121,7 +135,10 @@ def test_the_live_systems_were_asked_while_it_lasted(folder: Path) -> None:
         "redis", "postgres", "health", "whmcs", "salesforce", "environment", "process",
     }  # fmt: skip
     if truth["scenario"]:
-        assert all(time_in(truth["fault_injected"]) < time_in(answer.asked_at) < time_in(truth["fault_removed"]) for answer in answers)
+        assert all(
+            time_in(truth["fault_injected"]) < time_in(answer.asked_at) < time_in(truth["fault_removed"])
+            for answer in answers
+        )
 
 
 @each_with_answers

@@ -24,7 +24,19 @@ BELOW = {
     "runbook": {"timeline", "analysis", "logs", "config", "evidence", "model", "errors"},
     "view": {"runbook", "timeline", "analysis", "logs", "config", "evidence", "model", "errors"},
     "running": {"view", "runbook", "timeline", "analysis", "logs", "config", "evidence", "model", "errors"},
-    "app": {"running", "view", "runbook", "timeline", "analysis", "logs", "live", "config", "evidence", "model", "errors"},
+    "app": {
+        "running",
+        "view",
+        "runbook",
+        "timeline",
+        "analysis",
+        "logs",
+        "live",
+        "config",
+        "evidence",
+        "model",
+        "errors",
+    },
 }
 # What talks to a system; only live may.
 CLIENTS = {"psycopg", "redis", "httpx", "psutil", "simple_salesforce"}
@@ -38,7 +50,11 @@ def rooms_imported(path: Path) -> set[str]:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        found |= {name.split(".")[1] for name in names if name.startswith("incident_kit.") and not name.endswith("__version__")}
+        found |= {
+            name.split(".")[1]
+            for name in names
+            if name.startswith("incident_kit.") and not name.endswith("__version__")
+        }
     return found
 
 
@@ -72,7 +88,11 @@ def test_no_package_index_is_named_in_a_tracked_file() -> None:
     if listed.returncode:
         pytest.skip("not a git checkout")
     hosts = re.compile(rb"(pypi|pythonhosted|npmjs|debian)" + rb"\.org/")
-    named = [name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file() and hosts.search((ROOT / name).read_bytes())]
+    named = [
+        name
+        for name in listed.stdout.decode().split("\0")
+        if name and (ROOT / name).is_file() and hosts.search((ROOT / name).read_bytes())
+    ]
     assert named == []
 
 

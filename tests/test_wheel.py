@@ -53,8 +53,15 @@ def installed(elsewhere: Path, tmp_path: Path) -> Run:
 
 
 def environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV", "INCIDENT_KIT"))}
-    return {**kept, **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), NOWHERE)}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "VIRTUAL_ENV", "INCIDENT_KIT"))
+    }
+    return {
+        **kept,
+        **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), NOWHERE),
+    }
 
 
 def installer(python: Path) -> list[str]:
@@ -68,19 +75,28 @@ def installer(python: Path) -> list[str]:
 def test_wheel_holds_the_package_and_what_travels_with_it(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    assert {name.split("/")[0] for name in names} == {"incident_kit", f"incident_kit-{importlib.metadata.version('incident-kit')}.dist-info"}
-    listed = {path.relative_to(ROOT).as_posix() for path in (ROOT / "incident_kit").rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    assert {name.split("/")[0] for name in names} == {
+        "incident_kit",
+        f"incident_kit-{importlib.metadata.version('incident-kit')}.dist-info",
+    }
+    listed = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "incident_kit").rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
     listed |= {f"incident_kit/_notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
     recorded = ROOT / "tests/recorded/freebit_slow"
-    listed |= {f"incident_kit/_recorded/{path.relative_to(recorded).as_posix()}" for path in recorded.rglob("*") if path.is_file()}
+    listed |= {
+        f"incident_kit/_recorded/{path.relative_to(recorded).as_posix()}"
+        for path in recorded.rglob("*")
+        if path.is_file()
+    }
     assert {name for name in names if name.startswith("incident_kit/")} == listed
 
 
 def test_the_checkout_is_out_of_reach(installed: Run, elsewhere: Path) -> None:
     """Else the tests below would prove nothing."""
-    code = (
-        "import sys, incident_kit, importlib.metadata as m; print(incident_kit.__file__, m.distribution('incident-kit').locate_file(''), *sys.path, sep='\\n')"
-    )
+    code = "import sys, incident_kit, importlib.metadata as m; print(incident_kit.__file__, m.distribution('incident-kit').locate_file(''), *sys.path, sep='\\n')"
     finished = installed("python", "-c", code)
     assert finished.returncode == 0, finished.stderr
     package, metadata, *searched = finished.stdout.splitlines()

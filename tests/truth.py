@@ -49,12 +49,23 @@ class Judged:
     @property
     def false(self) -> list[str]:
         right = {self.truth["scenario"], *self.truth["also"]}
-        return [f"{one.scenario.id}.{finding.symptom}" for one in self.ranked if one.scenario.id not in right for finding in one.confirmed]
+        return [
+            f"{one.scenario.id}.{finding.symptom}"
+            for one in self.ranked
+            if one.scenario.id not in right
+            for finding in one.confirmed
+        ]
 
     def row(self) -> list[str]:
         wrong = "" if self.named_first == self.wanted else f" (wrong: {self.wanted})"
         suspect = self.truth["suspect"]
-        named = "–" if suspect is None else "yes" if self.suspect == suspect else f"no: {self.suspect or 'nobody'} ({suspect})"
+        named = (
+            "–"
+            if suspect is None
+            else "yes"
+            if self.suspect == suspect
+            else f"no: {self.suspect or 'nobody'} ({suspect})"
+        )
         error = "–" if self.onset_error_s is None else f"{round(self.onset_error_s, 1) + 0.0:+.1f}"
         return [self.name, self.named_first + wrong, error, named, ", ".join(self.false) or "0"]
 
@@ -67,9 +78,19 @@ def judge(folder: Path) -> Judged:
         case = runbook.case_of(book, stored, records, window)
         ranked = runbook.triage(book, case)
         impact = case.impact
-    begun = impact.onset.began.at if impact.onset else min((one.first_affected for one in ranked[0].confirmed if one.first_affected), default=None)
+    begun = (
+        impact.onset.began.at
+        if impact.onset
+        else min((one.first_affected for one in ranked[0].confirmed if one.first_affected), default=None)
+    )
     cause = impact.first_cause
-    return Judged(folder.name, json.loads((folder / "truth.json").read_text(encoding="utf-8")), ranked, begun, cause.suspect.name if cause else None)
+    return Judged(
+        folder.name,
+        json.loads((folder / "truth.json").read_text(encoding="utf-8")),
+        ranked,
+        begun,
+        cause.suspect.name if cause else None,
+    )
 
 
 def recordings(base: Path = RECORDED) -> list[Path]:
@@ -77,7 +98,9 @@ def recordings(base: Path = RECORDED) -> list[Path]:
 
 
 def main(base: str = str(RECORDED)) -> None:
-    print("| recording | named first | onset error [s] | first suspect right | false confirmations |\n|---|---|--:|---|---|")
+    print(
+        "| recording | named first | onset error [s] | first suspect right | false confirmations |\n|---|---|--:|---|---|"
+    )
     for folder in recordings(Path(base)):
         print(f"| {' | '.join(judge(folder).row())} |", flush=True)
 

@@ -130,7 +130,10 @@ class Change:
 
     def spread(self) -> float:
         """The part of the excess that is spread over routes as requests are: 1 if all suffer alike, near 0 if one suffers alone."""
-        routes = [(route.n_after, self.excess_of(route.n_before, route.affected_before, route.n_after, route.affected_after)) for route in self.of("route")]
+        routes = [
+            (route.n_after, self.excess_of(route.n_before, route.affected_before, route.n_after, route.affected_after))
+            for route in self.of("route")
+        ]
         n, excess = sum(count for count, _ in routes), sum(max(more, 0.0) for _, more in routes)
         return sum(min(max(more, 0.0) / excess, count / n) for count, more in routes) if n and excess else 0.0
 
@@ -158,7 +161,12 @@ def change_at(records: Records, onset: Onset) -> Change | None:
 def sides_of(onset: Onset, last: datetime) -> dict[str, datetime]:
     """What is compared with what, as the questions `change_by_...` ask it: the normal window, and what followed the onset."""
     until = min(onset.began.at + AFTER, onset.recovered.at if onset.recovered else last + timedelta(milliseconds=1))
-    bounds = {"normal_since": onset.normal.since, "normal_until": onset.normal.until, "since": onset.began.at, "until": until}
+    bounds = {
+        "normal_since": onset.normal.since,
+        "normal_until": onset.normal.until,
+        "since": onset.began.at,
+        "until": until,
+    }
     return {name: _naive(bound) for name, bound in bounds.items()}
 
 

@@ -45,7 +45,11 @@ def refined(records: Records, found: Onset) -> Onset:
     )  # fmt: skip
     seconds = [_Second(**row) for row in rows]
     before = _share(seconds, found.normal.since, found.normal.until)
-    after = _share(seconds, found.began.latest, min(found.began.latest + AFTERWARDS, found.recovered.earliest if found.recovered else until))
+    after = _share(
+        seconds,
+        found.began.latest,
+        min(found.began.latest + AFTERWARDS, found.recovered.earliest if found.recovered else until),
+    )
     if not before < after:
         return found
     began = _first(_near(seconds, found.began), before, after)
@@ -64,7 +68,9 @@ class _Second:
     last_ended: datetime | None
 
     def gain(self, before: float, after: float) -> float:
-        return self.affected * math.log(after / before) + (self.n - self.affected) * math.log((1 - after) / (1 - before))
+        return self.affected * math.log(after / before) + (self.n - self.affected) * math.log(
+            (1 - after) / (1 - before)
+        )
 
 
 def _share(seconds: Sequence[_Second], since: datetime, until: datetime) -> float:
@@ -84,7 +90,11 @@ def _first(seconds: Sequence[_Second], before: float, after: float) -> Moment | 
         return None
     latest, at, earliest = (len(seconds) - 1 - place for place in reach)
     started = next((second.first_started for second in seconds[at:] if second.first_started), None)
-    return Moment(started, min(started, seconds[max(earliest - 1, 0)].start), max(started, seconds[latest].start + SECOND)) if started else None
+    return (
+        Moment(started, min(started, seconds[max(earliest - 1, 0)].start), max(started, seconds[latest].start + SECOND))
+        if started
+        else None
+    )
 
 
 def _last(seconds: Sequence[_Second], before: float, after: float) -> Moment | None:
@@ -94,7 +104,11 @@ def _last(seconds: Sequence[_Second], before: float, after: float) -> Moment | N
         return None
     ends = [[second.last_ended for second in seconds[: place + 1] if second.last_ended] for place in reach]
     ended, latest = max(ends[1], default=None), max(ends[2], default=None)
-    return Moment(ended, min(ended, seconds[reach[0]].start), max(latest, seconds[reach[2]].start + SECOND)) if ended and latest else None
+    return (
+        Moment(ended, min(ended, seconds[reach[0]].start), max(latest, seconds[reach[2]].start + SECOND))
+        if ended and latest
+        else None
+    )
 
 
 def _reach(seconds: Sequence[_Second], before: float, after: float) -> tuple[int, int, int] | None:

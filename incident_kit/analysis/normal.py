@@ -83,7 +83,11 @@ def judgeable(measure: Measure, series: Sequence[Bucket]) -> list[Bucket]:
     """The buckets of a series that hold enough to speak of this measure."""
     if measure == "errors":
         return [bucket for bucket in series if bucket.n]
-    return [bucket for bucket in series if bucket.timed >= LEAST_TIMED[measure] and _quantile_us(measure, bucket) is not None]
+    return [
+        bucket
+        for bucket in series
+        if bucket.timed >= LEAST_TIMED[measure] and _quantile_us(measure, bucket) is not None
+    ]
 
 
 class NormalErrors:
@@ -116,7 +120,11 @@ class NormalErrors:
         n, n_bad = sum(bucket.n for bucket in kept), sum(map(bad, kept))
         if len(stretch) < 2 * self._blip + LEAST_LEFT and n_bad < SEVERE * n:
             return None
-        if n_bad - n * self.level < LEAST_BAD or not self.is_worse(n_bad / n, self.level) or n_bad / n <= self._worst_share(len(stretch)):
+        if (
+            n_bad - n * self.level < LEAST_BAD
+            or not self.is_worse(n_bad / n, self.level)
+            or n_bad / n <= self._worst_share(len(stretch))
+        ):
             return None
         apart = log_likelihood(n_bad, n) + log_likelihood(self._bad, self._n)
         score = (apart - log_likelihood(n_bad + self._bad, n + self._n)) / self._dispersion
@@ -143,7 +151,10 @@ class NormalErrors:
         """Of any stretch before that was as long."""
         count = min(length, len(self._before))
         stretches = ((place, place + count) for place in range(len(self._before) - count + 1))
-        return max((self._sums_bad[end] - self._sums_bad[start]) / (self._sums_n[end] - self._sums_n[start]) for start, end in stretches)
+        return max(
+            (self._sums_bad[end] - self._sums_bad[start]) / (self._sums_n[end] - self._sums_n[start])
+            for start, end in stretches
+        )
 
 
 class NormalLatency:
@@ -161,7 +172,9 @@ class NormalLatency:
         values = [self._log(bucket) for bucket in before]
         self._middle = median(values)
         self._mean_ms = median(bucket.average_ms for bucket in before)
-        usual = [self._log(bucket) for bucket in without_worst(before, blip, self._log)] if len(before) >= FEW else values
+        usual = (
+            [self._log(bucket) for bucket in without_worst(before, blip, self._log)] if len(before) >= FEW else values
+        )
         self._most = max(usual)
         # What the highest of so many normal values is expected to be (Blom 1958).
         expected = NormalDist().inv_cdf((len(usual) - 0.375) / (len(usual) + 0.25))
@@ -187,7 +200,14 @@ class NormalLatency:
             return None
         if median(bucket.average_ms for bucket in kept) < MEAN_RATIO[self._measure] * self._mean_ms:
             return None
-        score = (math.log(level / self.level) / self._scale) ** 2 / 2 * len(kept) / (1 + len(kept) / self._count) * 2 / math.pi
+        score = (
+            (math.log(level / self.level) / self._scale) ** 2
+            / 2
+            * len(kept)
+            / (1 + len(kept) / self._count)
+            * 2
+            / math.pi
+        )
         return (score, level) if score >= ENOUGH else None
 
     def gain(self, bucket: Bucket, level: float) -> float:
@@ -206,7 +226,12 @@ class NormalLatency:
         """Of the quantile's logarithm if the bucket's durations are lognormal: a few requests have an uncertain median."""
         if not bucket.p50_us or not bucket.p95_us:
             return 0.0
-        return QUANTILE_ERROR[self._measure] * math.log(bucket.p95_us / bucket.p50_us) / P95_DEVIATIONS / math.sqrt(bucket.timed)
+        return (
+            QUANTILE_ERROR[self._measure]
+            * math.log(bucket.p95_us / bucket.p50_us)
+            / P95_DEVIATIONS
+            / math.sqrt(bucket.timed)
+        )
 
     def _log(self, bucket: Bucket) -> float:
         return math.log(max(_quantile_us(self._measure, bucket) or 0, LEAST_US))

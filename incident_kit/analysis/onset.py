@@ -145,7 +145,9 @@ def like_for_like(buckets: Iterable[Bucket]) -> list[Bucket]:
     timed = sum(bucket.timed for route in series.values() for bucket in route)
     if not timed:
         return []
-    level_us = math.fsum(math.exp(usual[name]) * bucket.timed for name, route in series.items() for bucket in route) / timed
+    level_us = (
+        math.fsum(math.exp(usual[name]) * bucket.timed for name, route in series.items() for bucket in route) / timed
+    )
     at: dict[datetime, list[Bucket]] = {}
     for route in series.values():
         for bucket in route:
@@ -153,7 +155,10 @@ def like_for_like(buckets: Iterable[Bucket]) -> list[Bucket]:
     found = []
     for start, together in sorted(at.items()):
         n, count = sum(bucket.n for bucket in together), sum(bucket.timed for bucket in together)
-        ratio = math.exp(math.fsum(bucket.timed * (math.log(max(bucket.p50_us or 0, 1)) - usual[bucket.name]) for bucket in together) / count)
+        ratio = math.exp(
+            math.fsum(bucket.timed * (math.log(max(bucket.p50_us or 0, 1)) - usual[bucket.name]) for bucket in together)
+            / count
+        )
         p50 = round(level_us * ratio)
         found.append(Bucket(start, None, n, 0, 0, 0, p50 * count, count, p50, None, None))
     return found
@@ -171,7 +176,11 @@ def _sweep(series: Sequence[Bucket], measure: Measure, width: timedelta) -> list
         before = well[oldest:]
         if len(before) < LEAST_BEFORE:
             normal = None
-        elif normal is None or len(well) - learnt > len(before) // 5 or (learnt < len(well) and normal.stands_out(series[place])):
+        elif (
+            normal is None
+            or len(well) - learnt > len(before) // 5
+            or (learnt < len(well) and normal.stands_out(series[place]))
+        ):
             normal, learnt = learn(measure, before, blip), len(well)
         judged = _judge(series, place, normal) if normal else None
         if normal is None or judged is None:
@@ -186,7 +195,19 @@ def _sweep(series: Sequence[Bucket], measure: Measure, width: timedelta) -> list
         window = Window(before[0].start, before[-1].start + width)
         n, after = sum(bucket.n for bucket in series[at : last + 1]), normal.level_of(series[at : last + 1])
         affected = round(n * {"errors": after - normal.level, "p50": 0.5, "p95": 0.05}[measure])
-        found.append(Onset(series[at].name, measure, began, recovered, round(normal.level, 6), round(after, 6), window, round(strength, 3), affected))
+        found.append(
+            Onset(
+                series[at].name,
+                measure,
+                began,
+                recovered,
+                round(normal.level, 6),
+                round(after, 6),
+                window,
+                round(strength, 3),
+                affected,
+            )
+        )
         if recovered is None:
             well, oldest = [], 0  # whatever came to stay is what later changes are compared with
         place = end
@@ -224,7 +245,9 @@ def _so_yesterday(series: Sequence[Bucket], place: int, judged: tuple[int, float
     return len(then) >= LEAST_BEFORE and not normal.is_worse(level, normal.level_of(then))
 
 
-def _recovery(series: Sequence[Bucket], normal: Normal, level: float, first: int, last: int, width: timedelta) -> tuple[int, Moment | None]:
+def _recovery(
+    series: Sequence[Bucket], normal: Normal, level: float, first: int, last: int, width: timedelta
+) -> tuple[int, Moment | None]:
     """The place from which all is well again, and when that was; the place to go on from, and None, if it was not seen."""
     sums: list[float] = []
     highest = -math.inf

@@ -93,7 +93,14 @@ def suspects(records: Records, onset: Onset) -> list[Suspect]:
     change = change_at(records, onset)
     if change is None or change.excess < LEAST_EXCESS or change.excess < CHANCE * math.sqrt(change.expected):
         return []
-    found = [*_hosts(change), *_groups(change, "client"), *_groups(change, "route"), *_dependencies(change), *_untimed(change), *_errors(change)]
+    found = [
+        *_hosts(change),
+        *_groups(change, "client"),
+        *_groups(change, "route"),
+        *_dependencies(change),
+        *_untimed(change),
+        *_errors(change),
+    ]
     for look in (_deploys, _traffic, _shared):  # these depend on what else stands out
         found += look(change, found)
     return _ranked(found)
@@ -105,7 +112,10 @@ def _ranked(found: Sequence[Suspect]) -> list[Suspect]:
     if not ordered or ordered[0].role == "consequence":
         return ordered
     first = ordered[0]
-    return sorted((each if each is first or not _owed(each, first) else replace(each, role="consequence") for each in ordered), key=_order)
+    return sorted(
+        (each if each is first or not _owed(each, first) else replace(each, role="consequence") for each in ordered),
+        key=_order,
+    )
 
 
 def _order(suspect: Suspect) -> tuple[bool, float, str, str]:
@@ -125,13 +135,29 @@ def _groups(change: Change, kind: Kind) -> list[Suspect]:
     for group in change.of(kind):
         excess = _excess(change, group)
         share, rest = change.share(excess), change.rest(group.n_after, excess)
-        if excess < LEAST_EXCESS or share < LEAST_SHARE or not rest or excess / group.n_after < CONTRAST * rest or _by_chance(change, group):
+        if (
+            excess < LEAST_EXCESS
+            or share < LEAST_SHARE
+            or not rest
+            or excess / group.n_after < CONTRAST * rest
+            or _by_chance(change, group)
+        ):
             continue
         why = (
             f"{group.affected_after} of {group.n_after} requests {_of(kind, group.name)} {_what(change)} ({_percent(group.affected_after, group.n_after)}, "
             f"before {_percent(group.affected_before, group.n_before)}); that is {share:.0%} of what is worse than before, and {_others(change, group, kind)}."
         )
-        found.append(Suspect(kind, group.name, "cause", _sure(excess, share, excess / group.n_after / rest), share, *_sides(change, group), why))
+        found.append(
+            Suspect(
+                kind,
+                group.name,
+                "cause",
+                _sure(excess, share, excess / group.n_after / rest),
+                share,
+                *_sides(change, group),
+                why,
+            )
+        )
     return found
 
 
@@ -148,15 +174,34 @@ def _dependencies(change: Change) -> list[Suspect]:
     for calls in change.calls:
         if calls.name is None or not calls.calls_after:
             continue
-        rise = calls.affected_calls_after / calls.calls_after - (calls.affected_calls_before + 0.05) / (calls.calls_before + 1)
+        rise = calls.affected_calls_after / calls.calls_after - (calls.affected_calls_before + 0.05) / (
+            calls.calls_before + 1
+        )
         linked = calls.n_after > 0
-        excess = change.excess_of(calls.n_before, calls.explained_before, calls.n_after, calls.explained_after) if linked else rise * calls.calls_after
-        touched = change.excess_of(calls.n_before, calls.affected_before, calls.n_after, calls.affected_after) if linked else excess
+        excess = (
+            change.excess_of(calls.n_before, calls.explained_before, calls.n_after, calls.explained_after)
+            if linked
+            else rise * calls.calls_after
+        )
+        touched = (
+            change.excess_of(calls.n_before, calls.affected_before, calls.n_after, calls.affected_after)
+            if linked
+            else excess
+        )
         share, rest = change.share(excess), change.rest(calls.n_after, touched)
-        if excess < LEAST_EXCESS or share < LEAST_SHARE or rise <= 0 or (linked and rest and touched / calls.n_after < CONTRAST_OF_CALLERS * rest):
+        if (
+            excess < LEAST_EXCESS
+            or share < LEAST_SHARE
+            or rise <= 0
+            or (linked and rest and touched / calls.n_after < CONTRAST_OF_CALLERS * rest)
+        ):
             continue
         failed = "failed" if change.onset.measure == "errors" else "were slow or failed"
-        how = f"in which a call to it {failed.replace('were', 'was')}" if linked else "(its calls name no request: counted, not matched)"
+        how = (
+            f"in which a call to it {failed.replace('were', 'was')}"
+            if linked
+            else "(its calls name no request: counted, not matched)"
+        )
         why = (
             f"{calls.affected_calls_after} of {calls.calls_after} calls {failed} ({_percent(calls.affected_calls_after, calls.calls_after)}, before "
             f"{_percent(calls.affected_calls_before, calls.calls_before)}; median {_ms(calls.median_us_before)} before, {_ms(calls.median_us_after)} after). "
@@ -174,14 +219,25 @@ def _untimed(change: Change) -> list[Suspect]:
     for name in sorted({errors.dependency for errors in change.errors} - timed - {""}):
         mine = [errors for errors in change.errors if errors.dependency == name]
         n_before, n_after = sum(errors.n_before for errors in mine), sum(errors.n_after for errors in mine)
-        requests_before, requests_after = sum(errors.requests_before for errors in mine), sum(errors.requests_after for errors in mine)
+        requests_before, requests_after = (
+            sum(errors.requests_before for errors in mine),
+            sum(errors.requests_after for errors in mine),
+        )
         per_minute = (n_before + 0.5) / change.minutes_before, n_after / change.minutes_after
         linked = requests_after > 0
-        excess = requests_after - change.everything.n_after * requests_before / change.everything.n_before if linked else float(n_after - n_before)
+        excess = (
+            requests_after - change.everything.n_after * requests_before / change.everything.n_before
+            if linked
+            else float(n_after - n_before)
+        )
         share = change.share(excess)
         if per_minute[1] < MORE_ERRORS * per_minute[0] or excess < LEAST_EXCESS or share < LEAST_SHARE:
             continue
-        told = f"in {requests_after} requests: {share:.0%} of what is worse than before" if linked else "in records that name no request: counted, not matched"
+        told = (
+            f"in {requests_after} requests: {share:.0%} of what is worse than before"
+            if linked
+            else "in records that name no request: counted, not matched"
+        )
         why = f"{n_after} errors of it after, {n_before} before ({per_minute[1]:.1f} a minute after), {told}. Its calls are not timed."
         before = Side(n_before, requests_before, n_before, None, n_before / change.minutes_before)
         after = Side(n_after, requests_after, n_after, None, per_minute[1])
@@ -202,22 +258,36 @@ def _deploys(change: Change, found: Sequence[Suspect]) -> list[Suspect]:
     deploys = _deploy(change, deploy, any(each.kind == "dependency" and each.sure == "high" for each in found))
     if later:
         why = f"{_count(len(later), 'start', 'starts')} of the application after the onset, the first at {later[0].at:%H:%M:%S} UTC: a remedy, or a symptom."
-        deploys.append(Suspect("deploy", iso(later[0].at), "consequence", "low", 0.0, *_sides(change, change.everything), why))
+        deploys.append(
+            Suspect("deploy", iso(later[0].at), "consequence", "low", 0.0, *_sides(change, change.everything), why)
+        )
     return deploys
 
 
 def _deploy(change: Change, starts: Sequence[Start], explained: bool) -> list[Suspect]:
     """The starts as a suspect; `explained`: an outside system explains the excess, and only the times speak for a deploy."""
     started = {start.process for start in starts}
-    new = [group for group in change.of("process") if group.name in started and group.n_after and not _was_well(change, group)]
+    new = [
+        group
+        for group in change.of("process")
+        if group.name in started and group.n_after and not _was_well(change, group)
+    ]
     if not new:
         return []
     excess, n_after = math.fsum(_excess(change, group) for group in new), sum(group.n_after for group in new)
-    share, rest, compared = change.share(excess), change.rest(n_after, excess), change.everything.n_after - n_after >= ENOUGH_OTHERS
+    share, rest, compared = (
+        change.share(excess),
+        change.rest(n_after, excess),
+        change.everything.n_after - n_after >= ENOUGH_OTHERS,
+    )
     if excess < LEAST_EXCESS or share < LEAST_SHARE or (compared and excess / n_after < CONTRAST * rest):
         return []
     affected = sum(group.affected_after for group in new)
-    others = f"of older processes' requests {rest:.0%} more than before" if compared else "no older process was left to compare with"
+    others = (
+        f"of older processes' requests {rest:.0%} more than before"
+        if compared
+        else "no older process was left to compare with"
+    )
     why = (
         f"{_count(len(new), 'process', 'processes')} started at {starts[0].at:%H:%M:%S} UTC, right before the onset; {affected} of {n_after} requests of theirs {_what(change)} "
         f"({_percent(affected, n_after)}, of all requests before {_percent(change.everything.affected_before, change.everything.n_before)}); {others}."
@@ -233,19 +303,34 @@ def _errors(change: Change) -> list[Suspect]:
         per_minute = (errors.n_before + 0.5) / change.minutes_before, errors.n_after / change.minutes_after
         excess = errors.requests_after - change.everything.n_after * errors.requests_before / change.everything.n_before
         share = change.share(excess)
-        if per_minute[1] < MORE_ERRORS * per_minute[0] or errors.n_after < LEAST_EXCESS or (errors.requests_after and share < LEAST_SHARE):
+        if (
+            per_minute[1] < MORE_ERRORS * per_minute[0]
+            or errors.n_after < LEAST_EXCESS
+            or (errors.requests_after and share < LEAST_SHARE)
+        ):
             continue
         where = "calls to " + errors.dependency if errors.dependency else errors.place or "the log"
-        why = f"{errors.n_after} times in {where} after, {errors.n_before} times before ({per_minute[1]:.1f} a minute after)" + (
-            f", in {errors.requests_after} requests: {share:.0%} of what is worse than before."
-            if errors.requests_after
-            else "; it names no request, so it explains none."
+        why = (
+            f"{errors.n_after} times in {where} after, {errors.n_before} times before ({per_minute[1]:.1f} a minute after)"
+            + (
+                f", in {errors.requests_after} requests: {share:.0%} of what is worse than before."
+                if errors.requests_after
+                else "; it names no request, so it explains none."
+            )
         )
-        before = Side(errors.n_before, errors.requests_before, errors.n_before, None, errors.n_before / change.minutes_before)
+        before = Side(
+            errors.n_before, errors.requests_before, errors.n_before, None, errors.n_before / change.minutes_before
+        )
         after = Side(errors.n_after, errors.requests_after, errors.n_after, None, per_minute[1])
-        sure = _sure(excess, share, per_minute[1] / per_minute[0]) if errors.requests_after and not errors.dependency else "low"
+        sure = (
+            _sure(excess, share, per_minute[1] / per_minute[0])
+            if errors.requests_after and not errors.dependency
+            else "low"
+        )
         name = ": ".join(part for part in (errors.kind, errors.pattern) if part)
-        found.append(Suspect("error", name, "consequence" if errors.dependency else "cause", sure, share, before, after, why))
+        found.append(
+            Suspect("error", name, "consequence" if errors.dependency else "cause", sure, share, before, after, why)
+        )
     return found
 
 
@@ -256,10 +341,21 @@ def _traffic(change: Change, found: Sequence[Suspect]) -> list[Suspect]:
     if after.per_minute < SPIKE * before.per_minute:
         return []
     spread = change.spread()
-    alike = spread >= ALIKE and not any(each.role == "cause" and each.share_of_excess >= EXPLAINED for each in found if each.kind in BEHIND)
+    alike = spread >= ALIKE and not any(
+        each.role == "cause" and each.share_of_excess >= EXPLAINED for each in found if each.kind in BEHIND
+    )
     why = f"{after.per_minute:.0f} requests a minute, before {before.per_minute:.0f}; {spread:.0%} of what is worse than before is spread over the routes as requests are."
     sure: Sure = "high" if alike and after.per_minute >= 1.5 * SPIKE * before.per_minute else "moderate"
-    traffic = Suspect("traffic", "all requests", "cause" if alike else "consequence", sure if alike else "low", spread, before, after, why)
+    traffic = Suspect(
+        "traffic",
+        "all requests",
+        "cause" if alike else "consequence",
+        sure if alike else "low",
+        spread,
+        before,
+        after,
+        why,
+    )
     for client in change.of("client"):
         of_more = (client.n_after - client.n_before / change.minutes_before * change.minutes_after) / more
         if of_more >= FLOOD and alike and len(change.of("client")) > 1:
@@ -267,14 +363,21 @@ def _traffic(change: Change, found: Sequence[Suspect]) -> list[Suspect]:
                 f"{client.n_after} requests in {change.minutes_after:.0f} min, before {client.n_before} in {change.minutes_before:.0f} min: "
                 f"{of_more:.0%} of the additional traffic comes from it, and all routes are slow or fail alike ({spread:.0%} of what is worse than before)."
             )
-            return [Suspect("client", client.name, "cause", sure, spread, *_sides(change, client), why), replace(traffic, role="consequence")]
+            return [
+                Suspect("client", client.name, "cause", sure, spread, *_sides(change, client), why),
+                replace(traffic, role="consequence"),
+            ]
     return [traffic]
 
 
 def _shared(change: Change, found: Sequence[Suspect]) -> list[Suspect]:
     """The process, or what all processes share, if all routes suffer alike and nothing else explains it."""
     busy = [route for route in change.of("route") if route.n_after >= ENOUGH_OTHERS]
-    if len(busy) < LEAST_ROUTES or change.spread() < ALIKE or any(each.role == "cause" and each.share_of_excess >= EXPLAINED for each in found):
+    if (
+        len(busy) < LEAST_ROUTES
+        or change.spread() < ALIKE
+        or any(each.role == "cause" and each.share_of_excess >= EXPLAINED for each in found)
+    ):
         return []
     processes = [group.name for group in change.of("process") if group.n_after]
     name = processes[0] if len(processes) == 1 else f"all {len(processes)} processes" if processes else "all processes"
@@ -282,14 +385,27 @@ def _shared(change: Change, found: Sequence[Suspect]) -> list[Suspect]:
         f"All routes suffer alike: {change.spread():.0%} of what is worse than before is spread over them as requests are{_without_calls(change)}, and neither traffic, "
         f"nor a host, client or outside system stands out. Look at what they share: the process and its machine{'' if len(processes) == 1 else ', the database, the network'}."
     )
-    return [Suspect("process", name, "cause", "moderate" if len(processes) == 1 else "low", change.spread(), *_sides(change, change.everything), why)]
+    return [
+        Suspect(
+            "process",
+            name,
+            "cause",
+            "moderate" if len(processes) == 1 else "low",
+            change.spread(),
+            *_sides(change, change.everything),
+            why,
+        )
+    ]
 
 
 def _was_well(change: Change, group: Group) -> bool:
     """Whether it had served enough requests before the onset, and better than after it: then its start is not what changed."""
     if group.n_before < ENOUGH_OTHERS:
         return False
-    return group.affected_before / group.n_before - change.usual < (group.affected_after / group.n_after - change.usual) / 2
+    return (
+        group.affected_before / group.n_before - change.usual
+        < (group.affected_after / group.n_after - change.usual) / 2
+    )
 
 
 def _by_chance(change: Change, group: Group) -> bool:
@@ -310,16 +426,36 @@ def _sure(excess: float, share: float, contrast: float) -> Sure:
 
 
 def _sides(change: Change, group: Group) -> tuple[Side, Side]:
-    before = Side(group.n_before, group.affected_before, group.bad_before, _in_ms(group.median_us_before), group.n_before / change.minutes_before)
-    return before, Side(group.n_after, group.affected_after, group.bad_after, _in_ms(group.median_us_after), group.n_after / change.minutes_after)
+    before = Side(
+        group.n_before,
+        group.affected_before,
+        group.bad_before,
+        _in_ms(group.median_us_before),
+        group.n_before / change.minutes_before,
+    )
+    return before, Side(
+        group.n_after,
+        group.affected_after,
+        group.bad_after,
+        _in_ms(group.median_us_after),
+        group.n_after / change.minutes_after,
+    )
 
 
 def _call_sides(change: Change, calls: Calls) -> tuple[Side, Side]:
     before = Side(
-        calls.calls_before, calls.affected_calls_before, calls.failed_before, _in_ms(calls.median_us_before), calls.calls_before / change.minutes_before
+        calls.calls_before,
+        calls.affected_calls_before,
+        calls.failed_before,
+        _in_ms(calls.median_us_before),
+        calls.calls_before / change.minutes_before,
     )
     return before, Side(
-        calls.calls_after, calls.affected_calls_after, calls.failed_after, _in_ms(calls.median_us_after), calls.calls_after / change.minutes_after
+        calls.calls_after,
+        calls.affected_calls_after,
+        calls.failed_after,
+        _in_ms(calls.median_us_after),
+        calls.calls_after / change.minutes_after,
     )
 
 

@@ -30,7 +30,9 @@ class Exceedance:
         return self.buckets[-1].start + self.width
 
 
-def exceedances(buckets: Sequence[Bucket], measure: Measure, limit: float, min_requests: int, width: timedelta) -> list[Exceedance]:
+def exceedances(
+    buckets: Sequence[Bucket], measure: Measure, limit: float, min_requests: int, width: timedelta
+) -> list[Exceedance]:
     """The stretches of neighbouring buckets of one name in which `measure` is above `limit`.
 
     Buckets with fewer than `min_requests` are too few to judge: they are never above, and they end a stretch.
@@ -46,7 +48,9 @@ def exceedances(buckets: Sequence[Bucket], measure: Measure, limit: float, min_r
     return [Exceedance(stretch[0].name, tuple(stretch), max(stretch, key=measure), width) for stretch in stretches]
 
 
-def stretch_above(buckets: Sequence[Bucket], measure: Measure, limit: float, within: Exceedance) -> tuple[datetime, datetime] | None:
+def stretch_above(
+    buckets: Sequence[Bucket], measure: Measure, limit: float, within: Exceedance
+) -> tuple[datetime, datetime] | None:
     """From the first to the end of the last fine bucket above the limit, no earlier than the bucket before the exceedance.
 
     `buckets` are finer ones of the same name; None if none of them is above.

@@ -69,7 +69,9 @@ def collect(
     asked = ask_live(evidence, live, env_file, budget_s, lambda answer: told(answer.sentence())) if live else Asked()
     if live:
         stored = ", ".join(f"{item.origin} as item {item.id}" for item in asked.items)
-        journal.append(incident.journal, "custody", f"asked the live systems, and stored what they answered: {stored or 'nothing'}")
+        journal.append(
+            incident.journal, "custody", f"asked the live systems, and stored what they answered: {stored or 'nothing'}"
+        )
     lost += asked.notes
     logs_kept = None
     if logs:
@@ -88,13 +90,23 @@ def collect(
         begun = min((answer.asked_at for answer in asked.answers), default=datetime.now(UTC) - timedelta(seconds=1))
         logs_kept = Collected(Window(since or begun, until or datetime.now(UTC)), (), ())
     for item in logs_kept.items:
-        journal.append(incident.journal, "custody", f"preserved item {item.id}: {item.size_bytes} bytes of {item.origin}, sha256 {item.sha256}")
+        journal.append(
+            incident.journal,
+            "custody",
+            f"preserved item {item.id}: {item.size_bytes} bytes of {item.origin}, sha256 {item.sha256}",
+        )
     for log in logs_kept.empty:
         journal.append(incident.journal, "custody", f"nothing to preserve: {log}")
     lost += logs_kept.lost
-    for line in (*logs_kept.notes, *(f"{item.origin}: {remark}" for item in logs_kept.items for remark in item.details.get("notes", ())), *lost):
+    for line in (
+        *logs_kept.notes,
+        *(f"{item.origin}: {remark}" for item in logs_kept.items for remark in item.details.get("notes", ())),
+        *lost,
+    ):
         told(line)
-    return Collected(logs_kept.window, (*asked.items, *logs_kept.items), logs_kept.notes, tuple(lost), asked.interrupted)
+    return Collected(
+        logs_kept.window, (*asked.items, *logs_kept.items), logs_kept.notes, tuple(lost), asked.interrupted
+    )
 
 
 def collect_logs(
@@ -110,17 +122,24 @@ def collect_logs(
     unusable = UnusableLog()
     known, old = _times_of(logs, None if whole else since, hints, unusable)
     window, notes = choose_window(known, since, until)
-    notes += [f"{log.origin}: not opened, it was last written at {iso(written)}, before the window" for log, written in old.items()]
+    notes += [
+        f"{log.origin}: not opened, it was last written at {iso(written)}, before the window"
+        for log, written in old.items()
+    ]
     items, archives, lost = list[Item](), dict[Path, str](), unusable.lost
     for log, times in known.items():
         if times and not whole and (times[1] < window.since - MARGIN or times[0] > window.until + MARGIN):
-            notes.append(f"{log.origin}: not preserved, its records ({iso(times[0])} to {iso(times[1])}) lie outside the window")
+            notes.append(
+                f"{log.origin}: not preserved, its records ({iso(times[0])} to {iso(times[1])}) lie outside the window"
+            )
             continue
         if log.archive and log.archive not in archives:
             with open(log.archive, "rb", opener=untouched) as file:
                 archives[log.archive] = hashlib.file_digest(file, "sha256").hexdigest()
             if whole:
-                items.append(preserve_archive(evidence, log.archive, log.origin.removesuffix(f"!{visible(log.member)}")))
+                items.append(
+                    preserve_archive(evidence, log.archive, log.origin.removesuffix(f"!{visible(log.member)}"))
+                )
         items.append(preserve(evidence, log, window, hints, whole, archives[log.archive] if log.archive else ""))
         if damage := items[-1].details.get("damage"):
             lost.append(f"{log.origin}: {damage}")
@@ -136,7 +155,12 @@ def preserve_archive(evidence: Evidence, path: Path, origin: str) -> Item:
         )  # fmt: skip
 
 
-def check_logs(logs: Sequence[LogFile | Path], since: datetime | None = None, until: datetime | None = None, hints: Hints = NO_HINTS) -> None:
+def check_logs(
+    logs: Sequence[LogFile | Path],
+    since: datetime | None = None,
+    until: datetime | None = None,
+    hints: Hints = NO_HINTS,
+) -> None:
     """Raise what `collect_logs` would raise for these files and this window, and store nothing."""
     choose_window(_times_of(logs, since, hints, UnusableLog())[0], since, until)
 
@@ -144,7 +168,9 @@ def check_logs(logs: Sequence[LogFile | Path], since: datetime | None = None, un
 Times = dict[LogFile, tuple[datetime, datetime] | None]
 
 
-def _times_of(logs: Sequence[LogFile | Path], since: datetime | None, hints: Hints, unusable: UnusableLog) -> tuple[Times, dict[LogFile, datetime]]:
+def _times_of(
+    logs: Sequence[LogFile | Path], since: datetime | None, hints: Hints, unusable: UnusableLog
+) -> tuple[Times, dict[LogFile, datetime]]:
     """Times of the first and last dated record of each log, and when the others were last written. `unusable` gets those without either.
 
     Of several logs those that were last written before the window need not be opened: of a rotated set, most.
@@ -187,11 +213,20 @@ def choose_window(known: Times, since: datetime | None, until: datetime | None) 
     if since is None:
         oldest = min((oldest for oldest, _ in dated), default=until - DEFAULT_SPAN)
         since = max(until - DEFAULT_SPAN, min(oldest, until - timedelta(milliseconds=1)))
-        notes.append(f"no --since was given: the window is {iso(since)} to {iso(until)}, at most the two hours before the newest dated record")
+        notes.append(
+            f"no --since was given: the window is {iso(since)} to {iso(until)}, at most the two hours before the newest dated record"
+        )
     return Window(since, until), notes
 
 
-def preserve(evidence: Evidence, log: LogFile, window: Window, hints: Hints = NO_HINTS, whole: bool = False, archive_sha256: str = "") -> Item:
+def preserve(
+    evidence: Evidence,
+    log: LogFile,
+    window: Window,
+    hints: Hints = NO_HINTS,
+    whole: bool = False,
+    archive_sha256: str = "",
+) -> Item:
     """Store the slice of one log for the window, or the `whole` of it. Of a member of an archive the slice is of the member."""
     asked_at, begun = datetime.now(UTC), time.monotonic()
     with open_log(log.path, hints, log.origin) as file:
@@ -209,9 +244,13 @@ def preserve(evidence: Evidence, log: LogFile, window: Window, hints: Hints = NO
         notes = []
         hints = replace(hints, date_order=file.recognition.zones.date_order)  # the slice alone may not show it
         if incoming.size_bytes < span.end - span.start:
-            notes.append("the file shrank while it was read (truncated or rotated by copying): what could be read is kept")
+            notes.append(
+                "the file shrank while it was read (truncated or rotated by copying): what could be read is kept"
+            )
         if status.st_size > span.size:
-            notes.append(f"the file grew by {status.st_size - span.size} bytes while it was read: these belong to a later question")
+            notes.append(
+                f"the file grew by {status.st_size - span.size} bytes while it was read: these belong to a later question"
+            )
         details = {
             **named(log, archive_sha256), "size_bytes": span.size, "inode": status.st_ino if log.path == log.named else None,
             "modified_at": iso(datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC)),
@@ -274,6 +313,8 @@ def lateness_of(incoming: Incoming, written: datetime | None, hints: Hints) -> t
     """How far records of a received slice, of a log last written then, stand behind newer ones before them; and what of it cannot be read."""
     if not incoming.size_bytes:
         return timedelta(0), ""
-    with records_of([Source("incoming", incoming.content, "incoming", written=written, hints=hints)], only=("ts",)) as records:
+    with records_of(
+        [Source("incoming", incoming.content, "incoming", written=written, hints=hints)], only=("ts",)
+    ) as records:
         [damage] = records.damages()
         return timedelta(microseconds=int(records.query("lateness")[0]["lateness_us"])), damage

@@ -46,13 +46,23 @@ def look(configuration: Configuration, reports: Path, runbook: str, environment:
         looks.append(one)
         told(one)
 
-    tell(Look("configuration", "ready", str(configuration.file) if configuration.file else "no incident-kit.toml is found; the defaults apply"))
+    tell(
+        Look(
+            "configuration",
+            "ready",
+            str(configuration.file) if configuration.file else "no incident-kit.toml is found; the defaults apply",
+        )
+    )
     tell(_folder(reports))
     tell(_runbook(runbook))
     for one in _logs(configuration):
         tell(one)
     answers: dict[str, list[Answer]] = {}
-    ask(systems(configuration, environment, env_file), BUDGET_S, lambda answer: answers.setdefault(answer.system, []).append(answer))
+    ask(
+        systems(configuration, environment, env_file),
+        BUDGET_S,
+        lambda answer: answers.setdefault(answer.system, []).append(answer),
+    )
     for system, given in answers.items():
         tell(_system(system, given))
     return not any(one.bad for one in looks)
@@ -64,7 +74,11 @@ def _folder(reports: Path) -> Look:
         return Look("reports", "not ready", f"{reports} cannot be written; name another place with --reports")
     free = shutil.disk_usage(existing).free
     if free <= FREE_DISK_FLOOR_BYTES:
-        return Look("reports", "not ready", f"only {free >> 20:,} MiB are free where {reports} lies; {FREE_DISK_FLOOR_BYTES >> 20:,} MiB are kept free always")
+        return Look(
+            "reports",
+            "not ready",
+            f"only {free >> 20:,} MiB are free where {reports} lies; {FREE_DISK_FLOOR_BYTES >> 20:,} MiB are kept free always",
+        )
     return Look("reports", "ready", f"{reports}, {free >> 20:,} MiB free")
 
 
@@ -82,7 +96,11 @@ def _logs(configuration: Configuration) -> Iterator[Look]:
     folders = sorted({path for pattern in configuration.logs for path in glob.glob(pattern) if os.path.isdir(path)})
     for folder in folders:
         instead = os.path.join(folder, "*")
-        yield Look(os.path.abspath(folder), "not ready", f"it is a folder, and `logs` in incident-kit.toml names files: nothing in it is read; write {instead}")
+        yield Look(
+            os.path.abspath(folder),
+            "not ready",
+            f"it is a folder, and `logs` in incident-kit.toml names files: nothing in it is read; write {instead}",
+        )
     if not log_files and not folders:
         yield Look(
             ", ".join(configuration.logs) or "log files",
@@ -93,10 +111,16 @@ def _logs(configuration: Configuration) -> Iterator[Look]:
         return
     closed = [path for path in log_files if not os.access(path, os.R_OK)]
     for path in closed:
-        yield Look(os.path.abspath(path), "not ready", "it may not be read by this user; ask for read access, such as through the group of the log")
+        yield Look(
+            os.path.abspath(path),
+            "not ready",
+            "it may not be read by this user; ask for read access, such as through the group of the log",
+        )
     if closed:
         return
-    written = [path for path in log_files if path.stat().st_size]  # an empty one may have been rotated a moment ago, and is no mistake
+    written = [
+        path for path in log_files if path.stat().st_size
+    ]  # an empty one may have been rotated a moment ago, and is no mistake
     try:
         if written:
             check_logs(written, hints=Hints(configuration.log_zone, configuration.date_order, configuration.formats))
@@ -109,7 +133,9 @@ def _logs(configuration: Configuration) -> Iterator[Look]:
 def _system(system: str, answers: list[Answer]) -> Look:
     if all(answer.status is Status.NOT_CHECKED for answer in answers):
         return Look(system, "not named", answers[0].reason)
-    troubles = [f"{answer.question}: {answer.reason}" for answer in answers if answer.status in (Status.FAILED, Status.PARTIAL)]
+    troubles = [
+        f"{answer.question}: {answer.reason}" for answer in answers if answer.status in (Status.FAILED, Status.PARTIAL)
+    ]
     troubles += [f"WARNING {answer.question}: {warning}" for answer in answers for warning in answer.warnings]
     took = f"{len(answers)} answer(s) in {sum(answer.duration_ms for answer in answers):,.0f} ms"
     return Look(system, "not ready" if troubles else "ready", "; ".join(dict.fromkeys(troubles)) or took)

@@ -51,18 +51,26 @@ class Investigation:
         if self.incident is None:
             return _not_here("noted")
         if not text.strip():
-            raise ParameterError("a note needs a text, such as incident.note('Restarted the BFF', kind='action', at='09:58').")
+            raise ParameterError(
+                "a note needs a text, such as incident.note('Restarted the BFF', kind='action', at='09:58')."
+            )
         if kind in BOOKKEEPING:
-            raise ParameterError(f"{kind!r} is what the tool itself writes. Choose another kind, such as note or action.")
+            raise ParameterError(
+                f"{kind!r} is what the tool itself writes. Choose another kind, such as note or action."
+            )
         happened = _moment(at, self.incident) if isinstance(at, str) and at else at or None
         for entry in journal.entries(self.incident.journal):
             if (entry.kind, entry.text) == (kind, redact(text)) and happened in (None, entry.at):
                 return Html(f"<p>Noted already, as line {entry.line} of the journal, for {time(entry.at)}.</p>")
         journal.append(self.incident.journal, kind, text, happened)
         entry = journal.entries(self.incident.journal)[-1]
-        return Html(f"<p>Noted as line {entry.line} of the journal, for {time(entry.at)}: {escape(entry.kind)}: {escape(entry.text)}</p>")
+        return Html(
+            f"<p>Noted as line {entry.line} of the journal, for {time(entry.at)}: {escape(entry.kind)}: {escape(entry.text)}</p>"
+        )
 
-    def collect(self, *logs: str | Path, since: str = "", until: str = "", live: bool = False, env_file: str | Path = "") -> Html:
+    def collect(
+        self, *logs: str | Path, since: str = "", until: str = "", live: bool = False, env_file: str | Path = ""
+    ) -> Html:
         """Preserve the window of more logs (patterns such as /var/log/bff/*.log too; none: as configured), and with `live` ask the systems.
 
         Nothing of a system is changed. Keep such a cell tagged `collect`: then only a person runs it. Times are as on the command
@@ -80,7 +88,9 @@ class Investigation:
 
         settings = configuration.load()
         patterns = [str(log) for log in logs] or ([] if live else list(settings.logs))
-        paths = [Path(name) for pattern in patterns for name in sorted(glob(pattern)) or [pattern]]  # what is not there is named by `collect`
+        paths = [
+            Path(name) for pattern in patterns for name in sorted(glob(pattern)) or [pattern]
+        ]  # what is not there is named by `collect`
         zone = named_zone(settings.zone)
         bounds = [parse_time(text, datetime.now(UTC), zone) if text else None for text in (since, until)]
         hints = Hints(settings.log_zone, settings.date_order, settings.formats)
@@ -89,7 +99,10 @@ class Investigation:
                 self.incident, found.logs, *bounds, live=settings if live else None, env_file=Path(env_file) if env_file else None, told=print, hints=hints,
                 hide_ip_addresses=settings.hide_ip_addresses,
             )  # fmt: skip
-        listed = "".join(f"<li><code>{item.id}</code> {escape(item.origin)}, {item.size_bytes:,} bytes</li>" for item in collected.items)
+        listed = "".join(
+            f"<li><code>{item.id}</code> {escape(item.origin)}, {item.size_bytes:,} bytes</li>"
+            for item in collected.items
+        )
         window = period(collected.window.since, collected.window.until)
         told = f"<p>{len(collected.items)} item(s) more, for {window}. Run the notebook from its top to have them in it.</p><ul>{listed}</ul>"
         told += "".join(f"<p>{escape(remark)}</p>" for remark in (*found.notes, *found.lost))
@@ -106,8 +119,14 @@ class Investigation:
 
         run = seal_work(self.incident.folder / WORK, _own_name(self.incident.folder / WORK))
         doubted = "".join(f"<li>{escape(doubt)}</li>" for doubt in run.doubts)
-        told = f"<p>The report says of this notebook:</p><ul>{doubted}</ul>" if doubted else "<p>Every cell was run in order, as it stands.</p>"
-        return Html(f"<p><strong>Sealed</strong>: <code>{escape(run.report)}</code><br>Digest: <code>{run.digest}</code></p>{told}")
+        told = (
+            f"<p>The report says of this notebook:</p><ul>{doubted}</ul>"
+            if doubted
+            else "<p>Every cell was run in order, as it stands.</p>"
+        )
+        return Html(
+            f"<p><strong>Sealed</strong>: <code>{escape(run.report)}</code><br>Digest: <code>{run.digest}</code></p>{told}"
+        )
 
     def _repr_html_(self) -> str:
         if self.incident is None:
@@ -131,7 +150,9 @@ def _moment(text: str, incident: Incident) -> datetime:
 
 
 def _not_here(done: str) -> Html:
-    return Html(f"<p>Not {done}: this notebook does not lie in an incident's work folder. <code>incident-kit lab</code> makes one.</p>")
+    return Html(
+        f"<p>Not {done}: this notebook does not lie in an incident's work folder. <code>incident-kit lab</code> makes one.</p>"
+    )
 
 
 def _own_name(folder: Path) -> str:
@@ -140,4 +161,11 @@ def _own_name(folder: Path) -> str:
 
     shell = get_ipython()
     names = [os.environ.get("JPY_SESSION_NAME", ""), str(shell.user_ns.get("__vsc_ipynb_file__", "")) if shell else ""]
-    return next((path.name for path in map(Path, filter(None, names)) if path.resolve().parent == folder.resolve() and path.is_file()), "")
+    return next(
+        (
+            path.name
+            for path in map(Path, filter(None, names))
+            if path.resolve().parent == folder.resolve() and path.is_file()
+        ),
+        "",
+    )

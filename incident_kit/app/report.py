@@ -28,7 +28,14 @@ from incident_kit.model.answer import Status
 from incident_kit.model.times import Window, iso
 from incident_kit.model.visible import visible
 from incident_kit.runbook.data import Runbook
-from incident_kit.running.notebook import booting_kernel, cells_digest, check_parameters, execute, notebook_of, read_notebook
+from incident_kit.running.notebook import (
+    booting_kernel,
+    cells_digest,
+    check_parameters,
+    execute,
+    notebook_of,
+    read_notebook,
+)
 
 OUR_PARAMETERS = {"evidence": ".", "output": ".", "runbook_folder": "runbook"}
 # What the results are made with; their versions stand in run.json.
@@ -51,8 +58,14 @@ class Run:
     def lost(self) -> bool:
         """Whether evidence is missing or to be doubted (damage, a source without one record, an answer that failed or has a warning), or something was masked."""
         answers = Evidence(self.folder / "data" / "evidence").answers()
-        doubted = any(item.details["status"] in (Status.FAILED, Status.PARTIAL) or item.details["warnings"] for item in answers)
-        return doubted or bool(self.masked) or any(account["damage"] or not account["records"] for account in self._results("accounting.json"))
+        doubted = any(
+            item.details["status"] in (Status.FAILED, Status.PARTIAL) or item.details["warnings"] for item in answers
+        )
+        return (
+            doubted
+            or bool(self.masked)
+            or any(account["damage"] or not account["records"] for account in self._results("accounting.json"))
+        )
 
     @property
     def doubts(self) -> list[str]:
@@ -67,7 +80,8 @@ class Run:
     def headlines(self) -> list[str]:
         """The verdicts, a line each, for a terminal."""
         return [
-            f"{finding['verdict']:>12}  {finding['title']}. {finding['statement']}" + (f" Because {finding['reason']}." if finding["reason"] else "")
+            f"{finding['verdict']:>12}  {finding['title']}. {finding['statement']}"
+            + (f" Because {finding['reason']}." if finding["reason"] else "")
             for finding in self._results("findings.json")
         ]
 
@@ -95,7 +109,9 @@ def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequenc
     with booting_kernel(data) as kernel:
         try:
             Evidence(data / "evidence").adopt(items)
-        except EvidenceError:  # damaged since it was looked at, or no room: then nothing was made yet that anybody could want
+        except (
+            EvidenceError
+        ):  # damaged since it was looked at, or no room: then nothing was made yet that anybody could want
             shutil.rmtree(partial)
             raise
         snapshot(incident, book, data)
@@ -113,7 +129,9 @@ def begin(incident: Incident, scenario_id: str) -> Path:
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}_{scenario_id}"
     partial = incident.runs / f"{name}.partial"
     if (incident.runs / name).exists() or partial.exists():
-        raise EvidenceError(f"{incident.runs / name}: exists already. A sealed run is never changed; try again in a second.")
+        raise EvidenceError(
+            f"{incident.runs / name}: exists already. A sealed run is never changed; try again in a second."
+        )
     (partial / "data").mkdir(mode=0o700, parents=True)
     return partial
 
@@ -152,7 +170,9 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
         described["masked"] = gate.in_words(found)
         write_page(incident, data, described)
         gate.mask(data, redaction, by_hand)
-    (data / "run.json").write_text(json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    (data / "run.json").write_text(
+        json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     digest = bag.write(partial, {
         "Bag-Software-Agent": f"incident_kit {__version__}", "Bagging-Date": sealed_at[:10], "External-Identifier": partial.name.removesuffix(".partial"),
         "External-Description": visible(redaction.sentence(f"Incident {incident.id}: {incident.title}")),
@@ -178,7 +198,12 @@ def write_page(incident: Incident, data: Path, facts: Mapping[str, Any]) -> None
     if by_hand:
         made += "; worked on by hand" + (", with doubts that stand at the end" if facts["cells_to_doubt"] else "")
     doubted = page.worked(facts["cells_to_doubt"]) if by_hand else ""
-    appendix = doubted + page.answers(Evidence(data / "evidence").answers()) + page.notes(facts["notes"]) + page.masked(facts.get("masked", ()))
+    appendix = (
+        doubted
+        + page.answers(Evidence(data / "evidence").answers())
+        + page.notes(facts["notes"])
+        + page.masked(facts.get("masked", ()))
+    )
     (data / "report.html").write_text(report_page.render(notebook, about, made, appendix, by_hand), encoding="utf-8")
     save_charts(notebook, data / "charts")
 
@@ -189,7 +214,9 @@ def shorten_paths(path: Path) -> None:
     written = notebook.get("metadata", {}).get("papermill")
     if not isinstance(written, dict):  # it was worked on by hand
         return
-    if paths := {name: Path(written[name]).name for name in ("input_path", "output_path") if isinstance(written.get(name), str)}:
+    if paths := {
+        name: Path(written[name]).name for name in ("input_path", "output_path") if isinstance(written.get(name), str)
+    }:
         written.update(paths)
         path.write_text(json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -198,7 +225,9 @@ def save_charts(notebook: Any, folder: Path) -> None:
     """Each chart of the notebook as a file of its own, for slides and tickets."""
     from incident_kit.view.page import drawings
 
-    shown = [output.get("data", {}).get("text/html", "") for cell in notebook.cells for output in cell.get("outputs", [])]
+    shown = [
+        output.get("data", {}).get("text/html", "") for cell in notebook.cells for output in cell.get("outputs", [])
+    ]
     for number, drawing in enumerate((drawing for text in shown for drawing in drawings(text)), start=1):
         folder.mkdir(exist_ok=True)
         (folder / f"{number:02}.svg").write_text(drawing + "\n", encoding="utf-8")

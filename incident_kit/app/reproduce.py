@@ -29,7 +29,9 @@ def reproduce(folder: Path, trust_notebook: bool = False) -> list[str]:
     try:
         facts = read_facts(data / "run.json")
     except Unusable as wrong:
-        raise EvidenceError(f"{data / 'run.json'}: {wrong}. Without it the run cannot be made again; take the run from where it was sealed.") from None
+        raise EvidenceError(
+            f"{data / 'run.json'}: {wrong}. Without it the run cannot be made again; take the run from where it was sealed."
+        ) from None
     theirs = data / "notebook.ipynb"
     ours, their_cells = places.notebooks() / Path(facts.notebook).name, cells_digest(read_notebook(theirs))
     if not trust_notebook and not (ours.is_file() and cells_digest(read_notebook(ours)) == their_cells):
@@ -46,18 +48,34 @@ def reproduce(folder: Path, trust_notebook: bool = False) -> list[str]:
         if (data / "journal.jsonl").exists():
             shutil.copy2(data / "journal.jsonl", again)
         with booting_kernel(again) as kernel:
-            error = execute(theirs if trust_notebook else ours, again / "notebook.ipynb", {**facts.parameters, **OUR_PARAMETERS}, again, kernel)
+            error = execute(
+                theirs if trust_notebook else ours,
+                again / "notebook.ipynb",
+                {**facts.parameters, **OUR_PARAMETERS},
+                again,
+                kernel,
+            )
         redaction = Evidence(again / "evidence").redaction()
         error = redaction.sentence(error)
         if error != facts.error:
-            raise NotReproduced(str(folder), [f"the notebook stopped with {error or 'no error'}; the run's with {facts.error or 'no error'}"])
+            raise NotReproduced(
+                str(folder),
+                [f"the notebook stopped with {error or 'no error'}; the run's with {facts.error or 'no error'}"],
+            )
         gate.mask(again, redaction, facts.by_hand)  # as before the seal
         return compare(data, again, str(folder))
 
 
 def compare(data: Path, again: Path, name: str) -> list[str]:
     """The compared files of two results, by name. Raises NotReproduced with all that differ."""
-    names = sorted({path.relative_to(base).as_posix() for base in (data, again) for pattern in COMPARED for path in base.glob(pattern)})
+    names = sorted(
+        {
+            path.relative_to(base).as_posix()
+            for base in (data, again)
+            for pattern in COMPARED
+            for path in base.glob(pattern)
+        }
+    )
     differences = [difference for file in names if (difference := _difference(data / file, again / file, file))]
     if differences:
         raise NotReproduced(name, differences)
@@ -70,5 +88,8 @@ def _difference(first: Path, second: Path, name: str) -> str:
     before, after = first.read_bytes().split(b"\n"), second.read_bytes().split(b"\n")
     if before == after:
         return ""
-    line = next((number for number, (old, new) in enumerate(zip(before, after, strict=False), start=1) if old != new), min(len(before), len(after)) + 1)
+    line = next(
+        (number for number, (old, new) in enumerate(zip(before, after, strict=False), start=1) if old != new),
+        min(len(before), len(after)) + 1,
+    )
     return f"{name}: differs from line {line} on"

@@ -33,9 +33,13 @@ def seal_work(folder: Path, name: str = "") -> Run:
     """
     folder = folder.resolve()  # of `.`, too, there is a folder above
     if (folder / "bagit.txt").is_file():
-        raise EvidenceError(f"{folder}: a sealed run already, and a seal is never broken. To work on, use the incident's work folder.")
+        raise EvidenceError(
+            f"{folder}: a sealed run already, and a seal is never broken. To work on, use the incident's work folder."
+        )
     if not (folder.parent / "incident.toml").is_file():
-        raise EvidenceError(f"{folder}: not a work folder of an incident. Give one such as reports/<id>/work, made by `incident-kit lab`.")
+        raise EvidenceError(
+            f"{folder}: not a work folder of an incident. Give one such as reports/<id>/work, made by `incident-kit lab`."
+        )
     incident = load(folder.parent)
     path, results = _worked_on(folder, name)
     notebook = read_notebook(path)
@@ -44,7 +48,9 @@ def seal_work(folder: Path, name: str = "") -> Run:
     if path.stat().st_mtime < max(written, session.ended):
         raise EvidenceError(f"{path}: not saved since it was last run. Save it (Ctrl+S), then seal again.")
     given = parameters_in(notebook)
-    items = open_evidence(RECORDED if given.get("evidence") == RECORDED else folder / str(given.get("evidence", ".."))).items()
+    items = open_evidence(
+        RECORDED if given.get("evidence") == RECORDED else folder / str(given.get("evidence", ".."))
+    ).items()
     read = [item for item in items if parse_iso(item.asked_at).timestamp() <= written]
     made = _results_in(results)
     partial = begin(incident, path.stem)
@@ -75,31 +81,53 @@ def _results_in(folder: Path) -> list[Path]:
             if kind_of(path.parent) != FOLDER:
                 raise Unusable(f"its folder is {kind_of(path.parent)}")
             text = read_plain(path)
-            for part in [text] if path.suffix == ".json" else text.removesuffix(b"\n").split(b"\n") if path.suffix == ".jsonl" and text else []:
+            for part in (
+                [text]
+                if path.suffix == ".json"
+                else text.removesuffix(b"\n").split(b"\n")
+                if path.suffix == ".jsonl" and text
+                else []
+            ):
                 parse_json(part)
             if path.name == FINDINGS:
                 for finding in Fields({"findings": parse_json(text)}).list_of_fields("findings"):
                     for field in ("verdict", "title", "statement", "reason"):
                         finding.text(field)
         except Unusable as error:
-            raise EvidenceError(f"{path}: not a result of a notebook ({error}). Run All, save, and seal again.") from None
+            raise EvidenceError(
+                f"{path}: not a result of a notebook ({error}). Run All, save, and seal again."
+            ) from None
     return found
 
 
 def _later(items: Sequence[Item], incident: Incident, written: float) -> list[str]:
     """What came after the results were written, and so is not in them."""
-    noted = [entry for entry in entries(incident.journal) if entry.kind not in BOOKKEEPING and entry.written.timestamp() > written]
+    noted = [
+        entry
+        for entry in entries(incident.journal)
+        if entry.kind not in BOOKKEEPING and entry.written.timestamp() > written
+    ]
     return [
-        *(f"item {item.id} ({item.origin}) was collected after the results were written: it is not part of this run" for item in items),
-        *(f"line {entry.line} of the journal was noted after the results were written: the timeline does not have it" for entry in noted),
+        *(
+            f"item {item.id} ({item.origin}) was collected after the results were written: it is not part of this run"
+            for item in items
+        ),
+        *(
+            f"line {entry.line} of the journal was noted after the results were written: the timeline does not have it"
+            for entry in noted
+        ),
     ]
 
 
 def _worked_on(folder: Path, name: str) -> tuple[Path, Path]:
     """The notebook to seal, and the folder its results were written to."""
-    notebooks = [path for path in folder.glob("*.ipynb") if (folder / path.stem / FINDINGS).is_file() and name in ("", path.name)]
+    notebooks = [
+        path for path in folder.glob("*.ipynb") if (folder / path.stem / FINDINGS).is_file() and name in ("", path.name)
+    ]
     if not notebooks:
-        raise EvidenceError(f"{folder / name}: {'it' if name else 'no notebook in it'} has not been run to its end. Run All, save, and seal again.")
+        raise EvidenceError(
+            f"{folder / name}: {'it' if name else 'no notebook in it'} has not been run to its end. Run All, save, and seal again."
+        )
     path = max(notebooks, key=lambda path: (folder / path.stem / FINDINGS).stat().st_mtime)
     return path, folder / path.stem
 

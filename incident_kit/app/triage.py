@@ -48,7 +48,9 @@ class Ranking:
         return self.ranked[0]
 
 
-def rank_evidence(book: Runbook, stored: Evidence, window: Window, only: Sequence[Item] | None = None, lost: Sequence[str] = ()) -> Ranking:
+def rank_evidence(
+    book: Runbook, stored: Evidence, window: Window, only: Sequence[Item] | None = None, lost: Sequence[str] = ()
+) -> Ranking:
     """The ranking on evidence that was collected before: all of it, or these items."""
     items = stored.items() if only is None else list(only)
     kept = {item.id for item in items}
@@ -72,31 +74,60 @@ def collect_and_rank(
     for line in unusable:
         say(line)
     if given:
-        collected = collect(incident, given, since, until, told=say, hints=hints, whole=whole, hide_ip_addresses=hide_ip_addresses)
-        window, slices, lost = collected.window, tuple(item for item in collected.items if item.kind == "slice"), (*lost, *collected.lost)
+        collected = collect(
+            incident, given, since, until, told=say, hints=hints, whole=whole, hide_ip_addresses=hide_ip_addresses
+        )
+        window, slices, lost = (
+            collected.window,
+            tuple(item for item in collected.items if item.kind == "slice"),
+            (*lost, *collected.lost),
+        )
         ranking = _rank(book, incident.evidence, slices, (), window, lost)
         if live:
             first(ranking)
     if live:
-        asked = collect(incident, (), since, until, live=live, env_file=env_file, budget_s=budget_s, told=say, hide_ip_addresses=hide_ip_addresses)
+        asked = collect(
+            incident,
+            (),
+            since,
+            until,
+            live=live,
+            env_file=env_file,
+            budget_s=budget_s,
+            told=say,
+            hide_ip_addresses=hide_ip_addresses,
+        )
         lost += (
             *asked.lost,
-            *(f"{told.answer.question}: {told.answer.reason}" for told in _told(incident.evidence, asked.items) if told.answer.status is Status.FAILED),
+            *(
+                f"{told.answer.question}: {told.answer.reason}"
+                for told in _told(incident.evidence, asked.items)
+                if told.answer.status is Status.FAILED
+            ),
         )
         # Earlier answers too: some things show only in the difference.
-        ranking = replace(_rank(book, incident.evidence, slices, incident.evidence.told(), window or asked.window, lost), interrupted=asked.interrupted)
+        ranking = replace(
+            _rank(book, incident.evidence, slices, incident.evidence.told(), window or asked.window, lost),
+            interrupted=asked.interrupted,
+        )
     if ranking is None:
-        raise EvidenceError("nothing to rank by: give logs (-l LOG), --live, or evidence collected before (--evidence DIR).")
+        raise EvidenceError(
+            "nothing to rank by: give logs (-l LOG), --live, or evidence collected before (--evidence DIR)."
+        )
     return ranking
 
 
-def recheck(incident: Incident, book: Runbook, settings: Configuration, say: Say) -> tuple[list[tuple[Finding, Finding]], Ranking]:
+def recheck(
+    incident: Incident, book: Runbook, settings: Configuration, say: Say
+) -> tuple[list[tuple[Finding, Finding]], Ranking]:
     """Ask again what this incident's evidence was made from: the same logs from where they ended, the same systems. Before and after, by symptom."""
     stored = incident.evidence
     stored.check()
     items = stored.items()
     if not items:
-        raise EvidenceError(f"{incident.folder}: no evidence in it yet, so there is nothing to compare with. Begin with incident-kit triage.")
+        raise EvidenceError(
+            f"{incident.folder}: no evidence in it yet, so there is nothing to compare with. Begin with incident-kit triage."
+        )
     slices = stored.slices()
     before = rank_evidence(book, stored, stored.window(), items)
     paths = [path for path in dict.fromkeys(map(path_of, slices)) if path and path.is_file()]
@@ -118,12 +149,26 @@ def recheck(incident: Incident, book: Runbook, settings: Configuration, say: Say
             say=say,
         )
     found = {(ranked.scenario.id, finding.symptom): finding for ranked in after.ranked for finding in ranked.findings}
-    return [(finding, found[ranked.scenario.id, finding.symptom]) for ranked in before.ranked for finding in ranked.findings], after
+    return [
+        (finding, found[ranked.scenario.id, finding.symptom]) for ranked in before.ranked for finding in ranked.findings
+    ], after
 
 
-def _rank(book: Runbook, stored: Evidence, slices: Sequence[Item], answers: Sequence[StoredAnswer], window: Window, lost: Sequence[str]) -> Ranking:
+def _rank(
+    book: Runbook,
+    stored: Evidence,
+    slices: Sequence[Item],
+    answers: Sequence[StoredAnswer],
+    window: Window,
+    lost: Sequence[str],
+) -> Ranking:
     redaction = stored.redaction()
-    with logs.read([item.source(redaction) for item in slices], window, dependencies=book.dependencies, only=TYPES.keys() - NOT_LOOKED_AT) as records:
+    with logs.read(
+        [item.source(redaction) for item in slices],
+        window,
+        dependencies=book.dependencies,
+        only=TYPES.keys() - NOT_LOOKED_AT,
+    ) as records:
         case = Case(records, window, stored.journal(), answers, book.signs, book.features, book.sigma_rules)
         return Ranking(tuple(triage(book, case)), window, tuple(lost))
 

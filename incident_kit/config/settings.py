@@ -134,7 +134,9 @@ def load(path: Path | None = None) -> Configuration:
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: not readable as TOML: {error}. Mend that line, or write a new file with `incident-kit init`.") from None
+        raise ConfigurationError(
+            f"{path}: not readable as TOML: {error}. Mend that line, or write a new file with `incident-kit init`."
+        ) from None
     return Configuration(path, **{name: _placed(path, name, value) for name, value in _checked(path, data).items()})
 
 
@@ -210,12 +212,16 @@ def _targets(path: Path, value: Any) -> Targets:
 def _refuse_unknown(path: Path, data: Mapping[str, Any], known: Mapping[str, Any], before: str) -> None:
     for name in data:
         if name not in known:
-            raise ConfigurationError(f"{path}: {before}{name}: no such field. Known: {', '.join(f'{before}{one}' for one in known)}.")
+            raise ConfigurationError(
+                f"{path}: {before}{name}: no such field. Known: {', '.join(f'{before}{one}' for one in known)}."
+            )
 
 
 def _text(path: Path, name: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise ConfigurationError(f'{path}: {name}: must be a text in quotes, such as {name} = "..."; found {type(value).__name__}.')
+        raise ConfigurationError(
+            f'{path}: {name}: must be a text in quotes, such as {name} = "..."; found {type(value).__name__}.'
+        )
     return value
 
 

@@ -64,14 +64,18 @@ class Table:
         try:
             compiled(value)
         except PatternError as error:
-            raise self.fail(field, f"a regular expression of RE2, without lookaround and references back ({error})") from None
+            raise self.fail(
+                field, f"a regular expression of RE2, without lookaround and references back ({error})"
+            ) from None
         return value
 
     def tables(self, field: str) -> list[Table]:
         value = self.data.get(field, [])
         if not isinstance(value, list):
             raise self.fail(field, f"a list of tables, written [[{field}]]")
-        return [Table(self.path, f"{self.where(field)}[{number}]", entry) for number, entry in enumerate(value, start=1)]
+        return [
+            Table(self.path, f"{self.where(field)}[{number}]", entry) for number, entry in enumerate(value, start=1)
+        ]
 
     def only(self, *fields: str) -> None:
         for field in self.data:

@@ -60,7 +60,9 @@ def payload_files(folder: Path) -> list[str]:
         if kind == FILE:
             found.append(f"data/{name}")
         elif kind != FOLDER:
-            raise EvidenceError(f"{folder}/data/{visible(name)}: {kind}, which cannot be sealed. Put a plain file in its place, and make the run again.")
+            raise EvidenceError(
+                f"{folder}/data/{visible(name)}: {kind}, which cannot be sealed. Put a plain file in its place, and make the run again."
+            )
     return sorted(found)
 
 
@@ -84,13 +86,23 @@ def read_manifest(path: Path) -> tuple[dict[str, str], list[str]]:
 def faults(folder: Path) -> list[str]:
     """Everything in which the folder differs from what was sealed: each thing by name. Nothing but a plain file is opened."""
     present = dict(walk(folder))
-    found = [f"{visible(name)}: {kind}, not the file that was sealed" for name, kind in present.items() if kind not in (FILE, FOLDER)]
+    found = [
+        f"{visible(name)}: {kind}, not the file that was sealed"
+        for name, kind in present.items()
+        if kind not in (FILE, FOLDER)
+    ]
     tags = [name for name in (*TAG_FILES, TAG_MANIFEST) if present.get(name) != FILE]
     if tags:
-        return [f"{name}: {present[name] + ', not the file that was sealed' if name in present else 'missing'}" for name in tags]
+        return [
+            f"{name}: {present[name] + ', not the file that was sealed' if name in present else 'missing'}"
+            for name in tags
+        ]
     if read_plain(folder / "bagit.txt") != DECLARATION:
         found.append("bagit.txt: not the declaration of a BagIt 1.0 bag")
-    for manifest, of in ((MANIFEST, [name for name, kind in present.items() if kind == FILE and name.startswith("data/")]), (TAG_MANIFEST, TAG_FILES)):
+    for manifest, of in (
+        (MANIFEST, [name for name, kind in present.items() if kind == FILE and name.startswith("data/")]),
+        (TAG_MANIFEST, TAG_FILES),
+    ):
         try:
             digests, own = read_manifest(folder / manifest)
         except Unusable as error:
@@ -100,21 +112,34 @@ def faults(folder: Path) -> list[str]:
         for name, digest in digests.items():
             found += [f"{visible(name)}: {fault}" for fault in _changed(folder, name, digest)]
         found += [
-            f"{visible(name)}: {'added after sealing' if manifest == MANIFEST else f'not listed in {TAG_MANIFEST}'}" for name in of if name not in digests
+            f"{visible(name)}: {'added after sealing' if manifest == MANIFEST else f'not listed in {TAG_MANIFEST}'}"
+            for name in of
+            if name not in digests
         ]
     known = {*TAG_FILES, TAG_MANIFEST, SIGNATURE, "data"}
-    found += [f"{visible(name)}: added after sealing" for name in present if "/" not in name and name not in known and present[name] == FILE]
+    found += [
+        f"{visible(name)}: added after sealing"
+        for name in present
+        if "/" not in name and name not in known and present[name] == FILE
+    ]
     if present.get("data") == FILE:
         found.append("data: a plain file, not the folder that was sealed")
     if present.get(SIGNATURE) == FOLDER:
         found.append(f"{SIGNATURE}: a folder, not a signature")
-    return found + [f"{visible(name)}: an empty folder, added after sealing" for name in _empty_folders(present) if name not in ("data", SIGNATURE)]
+    return found + [
+        f"{visible(name)}: an empty folder, added after sealing"
+        for name in _empty_folders(present)
+        if name not in ("data", SIGNATURE)
+    ]
 
 
 def _changed(folder: Path, name: str, digest: str) -> list[str]:
     """What is wrong with a file that a manifest lists. It is reached through plain folders only."""
     path = folder / name
-    if any(kind_of(parent) == LINK for parent in (folder.joinpath(*Path(name).parts[:depth]) for depth in range(1, len(Path(name).parts)))):
+    if any(
+        kind_of(parent) == LINK
+        for parent in (folder.joinpath(*Path(name).parts[:depth]) for depth in range(1, len(Path(name).parts)))
+    ):
         return []  # the link is named
     kind = kind_of(path)
     if not kind:
@@ -129,6 +154,12 @@ def _changed(folder: Path, name: str, digest: str) -> list[str]:
 
 def _empty_folders(present: Mapping[str, str]) -> list[str]:
     """The outermost folders that hold nothing but folders."""
-    filled = {name[:place] for name, kind in present.items() if kind != FOLDER for place in range(len(name)) if name[place] == "/"}
+    filled = {
+        name[:place]
+        for name, kind in present.items()
+        if kind != FOLDER
+        for place in range(len(name))
+        if name[place] == "/"
+    }
     empty = {name for name, kind in present.items() if kind == FOLDER and name not in filled}
     return [name for name in empty if name.rpartition("/")[0] not in empty]

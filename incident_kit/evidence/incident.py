@@ -69,7 +69,9 @@ def create(reports: Path, incident_id: str, title: str) -> Incident:
     try:
         folder.mkdir(mode=0o700, parents=True)
     except FileExistsError:
-        raise EvidenceError(f"{folder}: exists already. Choose another id, or use the incident that is there.") from None
+        raise EvidenceError(
+            f"{folder}: exists already. Choose another id, or use the incident that is there."
+        ) from None
     except OSError as error:
         raise EvidenceError(f"{folder}: cannot be made: {error.strerror}. Name another place with --reports.") from None
     # A TOML basic string is written as JSON writes strings.
@@ -82,7 +84,9 @@ def load(folder: Path) -> Incident:
     """An incident from its folder. Raises EvidenceError that names the file and the line that is wrong."""
     path = folder / "incident.toml"
     if not kind_of(path):
-        raise EvidenceError(f"{path}: missing, so {folder} is not an incident's folder. Give one that `incident-kit report` made.")
+        raise EvidenceError(
+            f"{path}: missing, so {folder} is not an incident's folder. Give one that `incident-kit report` made."
+        )
     try:
         described = read_description(path)
     except Unusable as error:
@@ -127,5 +131,7 @@ def newest(reports: Path) -> Incident:
     """The incident that was opened last. Raises EvidenceError where there is none."""
     found = [load(path.parent) for path in reports.glob("*/incident.toml")]
     if not found:
-        raise EvidenceError(f"{reports}: no incident in it. Begin with incident-kit triage, or name another place with --reports.")
+        raise EvidenceError(
+            f"{reports}: no incident in it. Begin with incident-kit triage, or name another place with --reports."
+        )
     return max(found, key=lambda incident: (incident.opened, incident.id))

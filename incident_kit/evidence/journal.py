@@ -90,9 +90,15 @@ def entries(path: Path, redaction: Redaction = REDACTION) -> list[Entry]:
         try:
             fields = Fields(without_halves(parse_json(raw)))
             text = redaction.text(fields.text("text"))
-            found.append(Entry(number, fields.text("kind"), text, fields.moment("at"), fields.moment("written"), fields.text("by")))
+            found.append(
+                Entry(
+                    number, fields.text("kind"), text, fields.moment("at"), fields.moment("written"), fields.text("by")
+                )
+            )
         except Unusable as error:
-            raise EvidenceError(f"{path}, line {number}: not a journal entry ({error}). Restore the file from a sealed run.") from None
+            raise EvidenceError(
+                f"{path}, line {number}: not a journal entry ({error}). Restore the file from a sealed run."
+            ) from None
     return found
 
 
@@ -115,7 +121,9 @@ def faults(path: Path) -> list[str]:
             found.append(f"{path.name}, line {number}: not a journal entry")
         else:
             if stated != previous or count != number:
-                found.append(f"{path.name}, line {number}: the chain is broken here (the line before was changed, added or removed)")
+                found.append(
+                    f"{path.name}, line {number}: the chain is broken here (the line before was changed, added or removed)"
+                )
         previous = digest(raw)
     return found
 

@@ -24,7 +24,19 @@ from typing import Any
 
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.copies import READ_ONLY, copy_files
-from incident_kit.evidence.item import ANSWER, CONTENT, DESCRIPTION, ITEM_NAME, LEDGER, REDACTION_KIND, REMEDY, SLICE, Item, item_faults, read_item
+from incident_kit.evidence.item import (
+    ANSWER,
+    CONTENT,
+    DESCRIPTION,
+    ITEM_NAME,
+    LEDGER,
+    REDACTION_KIND,
+    REMEDY,
+    SLICE,
+    Item,
+    item_faults,
+    read_item,
+)
 from incident_kit.evidence.journal import Entry, entries
 from incident_kit.evidence.untrusted import FILE, FOLDER, LINK, Unusable, kind_of
 from incident_kit.model import places
@@ -48,7 +60,9 @@ class Evidence:
     def __init__(self, folder: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
         self.folder = folder
         self.limit_bytes = limit_bytes
-        self._known: dict[str, tuple[Marks, Item]] = {}  # what was read or written before, so that no item is read for each one that is kept
+        self._known: dict[
+            str, tuple[Marks, Item]
+        ] = {}  # what was read or written before, so that no item is read for each one that is kept
 
     def items(self) -> list[Item]:
         """All items, in the order they were asked for. Raises EvidenceError for one that cannot be read."""
@@ -126,7 +140,9 @@ class Evidence:
         if not windows:
             windows = [told.moment for told in self.told()]
         if not windows and not (since and until):
-            raise EvidenceError(f"{self.folder}: no slice of a log and no answer in it. Collect some with `incident-kit report SCENARIO -l LOG --live`.")
+            raise EvidenceError(
+                f"{self.folder}: no slice of a log and no answer in it. Collect some with `incident-kit report SCENARIO -l LOG --live`."
+            )
         return Window(
             parse_iso(since) if since else min(window.since for window in windows),
             parse_iso(until) if until else max(window.until for window in windows),
@@ -152,17 +168,30 @@ class Evidence:
             f"<td class='time'>{time(parse_iso(item.asked_at))}</td><td class='n'>{item.size_bytes:,}</td><td><code>{escape(item.sha256[:16])}…</code></td></tr>"
             for item in self.items()
         ]
-        return self.notice() + table(["Item", "Kind", "How it was asked", "Asked at", "Bytes", "SHA-256"], rows, numbers=["Bytes"])
+        return self.notice() + table(
+            ["Item", "Kind", "How it was asked", "Asked at", "Bytes", "SHA-256"], rows, numbers=["Bytes"]
+        )
 
     def clocks(self) -> list[tuple[Item, ServerClock]]:
         """The clocks of the servers that told theirs, each compared with this machine's while it answered."""
-        return [(item, ServerClock.from_json(item.details["clock"])) for item in self.answers() if item.details.get("clock")]
+        return [
+            (item, ServerClock.from_json(item.details["clock"])) for item in self.answers() if item.details.get("clock")
+        ]
 
     def add(self, blocks: Iterable[bytes], *, kind: str, origin: str, asked: str, asked_at: str, duration_ms: float = 0.0, details: Mapping[str, Any] | None = None, ledger: bytes = b"") -> Item:  # fmt: skip
         """Store the bytes as a new item, with the ledger of what was sent for them, or return the item that already is exactly this."""
         incoming = self.receive(blocks)
         try:
-            return self.keep(incoming, kind=kind, origin=origin, asked=asked, asked_at=asked_at, duration_ms=duration_ms, details=details or {}, ledger=ledger)
+            return self.keep(
+                incoming,
+                kind=kind,
+                origin=origin,
+                asked=asked,
+                asked_at=asked_at,
+                duration_ms=duration_ms,
+                details=details or {},
+                ledger=ledger,
+            )
         finally:
             shutil.rmtree(incoming.folder, ignore_errors=True)
 
@@ -230,7 +259,11 @@ class Evidence:
         """
         items = list(items)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = [(item, self.folder / f".incoming-{secrets.token_hex(4)}") for item in items if not (self.folder / item.id).exists()]
+        new = [
+            (item, self.folder / f".incoming-{secrets.token_hex(4)}")
+            for item in items
+            if not (self.folder / item.id).exists()
+        ]
         try:
             for _, aside in new:
                 aside.mkdir(mode=0o700)
@@ -241,7 +274,9 @@ class Evidence:
                 flush_folder(aside)
                 os.rename(aside, self.folder / item.id)
         except Unusable as error:
-            raise EvidenceError(f"{self.folder}: an item could not be taken over: {error}. {REMEDY.capitalize()}.") from None
+            raise EvidenceError(
+                f"{self.folder}: an item could not be taken over: {error}. {REMEDY.capitalize()}."
+            ) from None
         except OSError as error:
             raise self._unwritable(error) from error
         finally:
@@ -251,7 +286,9 @@ class Evidence:
         return [self._item(self.folder / item.id) for item in items]
 
     def _unwritable(self, error: OSError) -> EvidenceError:
-        return EvidenceError(f"{self.folder}: cannot be written: {error.strerror}. Free disk space, or name another place with --reports.")
+        return EvidenceError(
+            f"{self.folder}: cannot be written: {error.strerror}. Free disk space, or name another place with --reports."
+        )
 
     def room_bytes(self) -> int:
         """How many more bytes may be stored: the smaller of the store's limit and what the disk can spare."""
@@ -304,7 +341,9 @@ def open_evidence(folder: str | Path) -> Evidence:
             return evidence
     if not base.exists():
         raise EvidenceError(f"{base}: no such folder. Give an incident's folder, a run, or a folder of evidence items.")
-    raise EvidenceError(f"{base}: no evidence in it (looked for evidence/<item>/item.json). Give an incident's folder, a run, or a folder of items.")
+    raise EvidenceError(
+        f"{base}: no evidence in it (looked for evidence/<item>/item.json). Give an incident's folder, a run, or a folder of items."
+    )
 
 
 def write_durably(path: Path, data: bytes) -> None:

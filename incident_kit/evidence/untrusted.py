@@ -192,7 +192,9 @@ class Fields:
         return str(self._taken(name, expected, lambda value: _is_text(value) and value in known, default))
 
     def texts(self, name: str, default: Sequence[str] | None = None) -> tuple[str, ...]:
-        return tuple(self._taken(name, "a list of texts", lambda value: _is_list(value) and all(map(_is_text, value)), default))
+        return tuple(
+            self._taken(name, "a list of texts", lambda value: _is_list(value) and all(map(_is_text, value)), default)
+        )
 
     def flag(self, name: str) -> bool:
         return bool(self._taken(name, "true or false", lambda value: isinstance(value, bool), None))
@@ -200,11 +202,17 @@ class Fields:
     def size(self, name: str, default: int | None = None) -> int:
         """A number of bytes or of things."""
         expected = "a whole number, not negative"
-        return int(self._taken(name, expected, lambda value: _is_number(value, int) and 0 <= value <= MOST_BYTES, default))
+        return int(
+            self._taken(name, expected, lambda value: _is_number(value, int) and 0 <= value <= MOST_BYTES, default)
+        )
 
     def number(self, name: str, least: float = 0.0) -> float:
         expected = "a number" + (", not negative" if least == 0 else "")
-        return float(self._taken(name, expected, lambda value: _is_number(value, int | float) and least <= value <= MOST_MS, None))
+        return float(
+            self._taken(
+                name, expected, lambda value: _is_number(value, int | float) and least <= value <= MOST_MS, None
+            )
+        )
 
     def digest(self, name: str, default: str | None = None) -> str:
         """A SHA-256 in hex, in lower case."""

@@ -37,11 +37,15 @@ def verify(folder: Path, digest: str = "") -> Verified:
     for what is no digest.
     """
     if digest and not DIGEST.fullmatch(digest):
-        raise ParameterError(f"not a digest: {digest!r}. Give the 64 hex digits that were noted when the run was sealed.")
+        raise ParameterError(
+            f"not a digest: {digest!r}. Give the 64 hex digits that were noted when the run was sealed."
+        )
     if not folder.is_dir():
         raise EvidenceError(f"{folder}: no such folder. Give a run, such as reports/<id>/runs/<time>_<scenario>.")
     if not kind_of(folder / "bagit.txt") and kind_of(folder / "data") != FOLDER:
-        raise EvidenceError(f"{folder}: not a sealed run (no bagit.txt and no data folder). Give a run, such as reports/<id>/runs/<time>_<scenario>.")
+        raise EvidenceError(
+            f"{folder}: not a sealed run (no bagit.txt and no data folder). Give a run, such as reports/<id>/runs/<time>_<scenario>."
+        )
     found = bag.faults(folder)
     if kind_of(folder / "data") == FOLDER:
         found += _faults_inside(folder / "data")

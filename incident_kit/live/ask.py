@@ -73,7 +73,9 @@ def ask_live(evidence: Evidence, configuration: Configuration, env_file: Path | 
         ask(systems(configuration, os.environ, env_file), budget_s, keep, evidence.redaction())
     except KeyboardInterrupt:
         asked.interrupted = True
-        asked.notes.append("the asking was interrupted by Ctrl-C: what is not among the answers was not asked or not waited for")
+        asked.notes.append(
+            "the asking was interrupted by Ctrl-C: what is not among the answers was not asked or not waited for"
+        )
     return asked
 
 
@@ -96,7 +98,9 @@ def ask(asked: Sequence[System], budget_s: float, heard: Heard, redaction: Redac
     try:
         while unfinished := [one for one in running if not one.ended]:
             try:
-                one, pending = arrived.get(timeout=max(0.0, min(LOOK_S, *(other.next_look_s() for other in unfinished))))
+                one, pending = arrived.get(
+                    timeout=max(0.0, min(LOOK_S, *(other.next_look_s() for other in unfinished)))
+                )
             except queue.Empty:
                 for other in unfinished:
                     if (late := other.look()) is not None:
@@ -126,7 +130,13 @@ def ask(asked: Sequence[System], budget_s: float, heard: Heard, redaction: Redac
 class Running:
     """One system being asked, in a thread of its own."""
 
-    def __init__(self, system: System, budget_s: float, arrived: queue.SimpleQueue[tuple[Running, Answer | None]], redaction: Redaction) -> None:
+    def __init__(
+        self,
+        system: System,
+        budget_s: float,
+        arrived: queue.SimpleQueue[tuple[Running, Answer | None]],
+        redaction: Redaction,
+    ) -> None:
         self.system, self._arrived = system, arrived
         self.budget = Budget(min(system.allowance_s, budget_s))
         self.session = Session(system.name, system.target, self.budget, redaction)
@@ -142,10 +152,20 @@ class Running:
             self._arrived.put((self, self.session.failed(str(failure), failure.fault)))
         except ImportError as error:
             self._arrived.put(
-                (self, self.session.failed(f"what asks {self.system.name} is not installed here ({error}); install incident-kit again", Fault.OURS))
+                (
+                    self,
+                    self.session.failed(
+                        f"what asks {self.system.name} is not installed here ({error}); install incident-kit again",
+                        Fault.OURS,
+                    ),
+                )
             )
-        except Exception as error:  # a fault of ours in one diagnostic is a failed answer and must not cost the others theirs
-            self._arrived.put((self, self.session.failed(f"our own fault: {type(error).__name__}: {error}", Fault.OURS)))
+        except (
+            Exception
+        ) as error:  # a fault of ours in one diagnostic is a failed answer and must not cost the others theirs
+            self._arrived.put(
+                (self, self.session.failed(f"our own fault: {type(error).__name__}: {error}", Fault.OURS))
+            )
         finally:
             self._arrived.put((self, None))
 
@@ -160,7 +180,11 @@ class Running:
             self.ended = self.given_up = True
             return self.session.failed(self.budget.words(), Fault.OURS)
         if not self._grace_ends and (self.budget.spent or self.budget.flooded):
-            self.budget.cut("" if self.budget.spent else f"it sent more than {MOST_RECEIVED_BYTES >> 20} MiB for a question; it was stopped")
+            self.budget.cut(
+                ""
+                if self.budget.spent
+                else f"it sent more than {MOST_RECEIVED_BYTES >> 20} MiB for a question; it was stopped"
+            )
             self._grace_ends = now + GRACE_S
         return None
 
@@ -188,27 +212,53 @@ def systems(configuration: Configuration, environment: Mapping[str, str], env_fi
         from incident_kit.live import health as diagnostic
 
         if not configuration.health_url:
-            return iter([session.not_checked("health", "Anything of the BFF's health", "the configuration names no health check")])
+            return iter(
+                [
+                    session.not_checked(
+                        "health", "Anything of the BFF's health", "the configuration names no health check"
+                    )
+                ]
+            )
         return diagnostic.ask(configuration.health_url, session)
 
     def whmcs(session: Session) -> Iterator[Answer]:
         from incident_kit.live import whmcs as diagnostic
 
-        return diagnostic.ask(values[targets.whmcs], values.get(targets.whmcs_identifier, ""), values.get(targets.whmcs_secret, ""), session)
+        return diagnostic.ask(
+            values[targets.whmcs],
+            values.get(targets.whmcs_identifier, ""),
+            values.get(targets.whmcs_secret, ""),
+            session,
+        )
 
     def salesforce(session: Session) -> Iterator[Answer]:
         from incident_kit.live import salesforce as diagnostic
 
-        names = (targets.salesforce, targets.salesforce_client_id, targets.salesforce_username, targets.salesforce_key_file)
+        names = (
+            targets.salesforce,
+            targets.salesforce_client_id,
+            targets.salesforce_username,
+            targets.salesforce_key_file,
+        )
         if unset := [name for name in names if not values.get(name)]:
-            return iter([session.not_checked("salesforce", "Anything of Salesforce", f"{', '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set")])
+            return iter(
+                [
+                    session.not_checked(
+                        "salesforce",
+                        "Anything of Salesforce",
+                        f"{', '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set",
+                    )
+                ]
+            )
         return diagnostic.ask(diagnostic.Access(*(values[name] for name in names)), session)
 
     def process(session: Session) -> Iterator[Answer]:
         from incident_kit.live import process as diagnostic
 
         if not configuration.process:
-            return iter([session.not_checked("process", "Anything of the BFF's process", "the configuration names no process")])
+            return iter(
+                [session.not_checked("process", "Anything of the BFF's process", "the configuration names no process")]
+            )
         return diagnostic.ask(configuration.process, session)
 
     def settings(session: Session) -> Iterator[Answer]:
@@ -216,7 +266,13 @@ def systems(configuration: Configuration, environment: Mapping[str, str], env_fi
 
         if path is None:
             return iter(
-                [session.not_checked("environment", "Anything of the BFF's settings", "no environment file is named with --env-file or in the configuration")]
+                [
+                    session.not_checked(
+                        "environment",
+                        "Anything of the BFF's settings",
+                        "no environment file is named with --env-file or in the configuration",
+                    )
+                ]
             )
         return diagnostic.ask(path, configuration.process, session)
 
@@ -249,5 +305,8 @@ def named(system: System, values: Mapping[str, str]) -> System:
         return system
     reason = f"{system.target} is set neither in this environment nor in an env file named with --env-file"
     return System(
-        system.name, system.target, system.allowance_s, lambda session: iter([session.not_checked(system.name, f"Anything of {system.name}", reason)])
+        system.name,
+        system.target,
+        system.allowance_s,
+        lambda session: iter([session.not_checked(system.name, f"Anything of {system.name}", reason)]),
     )

@@ -53,7 +53,9 @@ def warnings(pid: int, found: dict[str, Any]) -> list[str]:
     """What a person must know of these limits."""
     told = []
     if found.get("killed_for_memory"):
-        told.append(f"the kernel has killed {found['killed_for_memory']} process(es) in the control group of process {pid} for want of memory")
+        told.append(
+            f"the kernel has killed {found['killed_for_memory']} process(es) in the control group of process {pid} for want of memory"
+        )
     limit, used = found.get("memory_limit_bytes"), found.get("memory_used_bytes")
     if limit and used and used > 0.95 * limit:
         told.append(f"the control group of process {pid} uses {used:,} of the {limit:,} bytes of memory it may have")
@@ -67,7 +69,11 @@ def restarts(pid: int, session: Session) -> dict[str, Any]:
         return _counted("Docker", ["docker", "inspect", "--format", "{{.RestartCount}}", container[0]], session)
     if unit := UNIT.search(group):
         return _counted("systemd", ["systemctl", "show", "--property=NRestarts", "--value", unit[1]], session)
-    return {"count": None, "by": None, "note": "nobody who counts restarts is known of this process; its start time tells of the last one"}
+    return {
+        "count": None,
+        "by": None,
+        "note": "nobody who counts restarts is known of this process; its start time tells of the last one",
+    }
 
 
 def _counted(by: str, command: list[str], session: Session) -> dict[str, Any]:
@@ -76,11 +82,21 @@ def _counted(by: str, command: list[str], session: Session) -> dict[str, Any]:
         return {"count": None, "by": by, "note": f"{command[0]} is not here"}
     try:
         with session.sending(f"(run {' '.join(command)})"):
-            told = subprocess.run([program, *command[1:]], capture_output=True, text=True, timeout=session.budget.left_s(MOST_S), check=False)  # noqa: S603 - fixed programs, and an id of digits and letters
+            told = subprocess.run(
+                [program, *command[1:]],
+                capture_output=True,
+                text=True,
+                timeout=session.budget.left_s(MOST_S),
+                check=False,
+            )  # noqa: S603 - fixed programs, and an id of digits and letters
     except (OSError, subprocess.TimeoutExpired, NoAnswer) as error:
         return {"count": None, "by": by, "note": f"{command[0]} did not answer: {type(error).__name__}"}
     count = told.stdout.strip()
-    return {"count": int(count), "by": by} if count.isdigit() else {"count": None, "by": by, "note": f"{command[0]} does not tell: exit code {told.returncode}"}
+    return (
+        {"count": int(count), "by": by}
+        if count.isdigit()
+        else {"count": None, "by": by, "note": f"{command[0]} does not tell: exit code {told.returncode}"}
+    )
 
 
 def _groups(pid: int) -> dict[str, str]:
@@ -90,7 +106,9 @@ def _groups(pid: int) -> dict[str, str]:
     except OSError:
         return {}
     parts = [line.split(":", 2) for line in lines if line.count(":") >= 2]
-    return {controller: path for _, controllers, path in parts for controller in controllers.split(",") if ".." not in path}
+    return {
+        controller: path for _, controllers, path in parts for controller in controllers.split(",") if ".." not in path
+    }
 
 
 def _folder(groups: dict[str, str], controller: str) -> Path:

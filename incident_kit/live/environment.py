@@ -24,9 +24,19 @@ FLAGS = (
     "SF_EVENTS_ENABLED", "SF_EVENTS_REPLAY", "AUTH_BLACKLIST_FAIL_CLOSED", "NODE_ENV", "PORT", "LOG_LEVEL", "DATABASE_CONNECTION_LIMIT",
 )  # fmt: skip
 ADDRESSES = ("REDIS_URL", "DATABASE_URL", "WHMCS_API_URL", "SF_LOGIN_URL", "SF_INSTANCE_URL", "FREEBIT_API_URL")
-SECRETS = ("WHMCS_API_IDENTIFIER", "WHMCS_API_SECRET", "SF_CLIENT_ID", "SF_USERNAME", "SF_PRIVATE_KEY", "SF_PRIVATE_KEY_PATH", "FREEBIT_OEM_KEY", "JWT_SECRET")
+SECRETS = (
+    "WHMCS_API_IDENTIFIER",
+    "WHMCS_API_SECRET",
+    "SF_CLIENT_ID",
+    "SF_USERNAME",
+    "SF_PRIVATE_KEY",
+    "SF_PRIVATE_KEY_PATH",
+    "FREEBIT_OEM_KEY",
+    "JWT_SECRET",
+)
 FLAG_VALUE = re.compile(
-    r"true|false|yes|no|on|off|all|latest|earliest|none|production|staging|development|test|trace|debug|info|warn|error|fatal|-?\d{1,6}", re.I
+    r"true|false|yes|no|on|off|all|latest|earliest|none|production|staging|development|test|trace|debug|info|warn|error|fatal|-?\d{1,6}",
+    re.I,
 )
 # Settings of any name that bound something; of these too only a number or a flag's word is shown.
 LIMITS = re.compile(r"TIMEOUT|BREAKER|RETR(?:Y|IES)|POOL|THROTTLE|RATE_LIMIT")
@@ -78,7 +88,11 @@ def entries(text: str) -> Iterator[tuple[str, str, str]]:
             while quote not in rest[1:] and (more := next(lines, None)) is not None:
                 rest += "\n" + more
             end = rest.find(quote, 1)
-            yield (found["name"], rest[1:end], "") if end > 0 else (found["name"], rest[1:], "has a quote that is not closed")
+            yield (
+                (found["name"], rest[1:end], "")
+                if end > 0
+                else (found["name"], rest[1:], "has a quote that is not closed")
+            )
             continue
         value = re.split(r"\s#", rest, maxsplit=1)[0].strip()
         yield found["name"], value, "has a quote within its value" if value[-1:] in ("'", '"') else ""
@@ -86,13 +100,19 @@ def entries(text: str) -> Iterator[tuple[str, str, str]]:
 
 def ask(path: Path, pattern: str, session: Session) -> Iterator[Answer]:
     """What this file says; `pattern` finds the BFF's process, to tell whether the file changed since its start."""
-    yield session.answer("environment", "Which settings of the BFF are set in its environment file?", lambda: environment(path, pattern, session))
+    yield session.answer(
+        "environment",
+        "Which settings of the BFF are set in its environment file?",
+        lambda: environment(path, pattern, session),
+    )
 
 
 def environment(path: Path, pattern: str, session: Session) -> Reply:
     with session.sending(f"(read {path})"):
         found = read(path)
-    session.secrets = [value for name, value in found.values.items() if name in SECRETS or kind_of_name(name) == "secret"]
+    session.secrets = [
+        value for name, value in found.values.items() if name in SECRETS or kind_of_name(name) == "secret"
+    ]
     started = [one.started_at for one in process.found(pattern)] if pattern else []
     holds = found.modified_at < min(started) if started else None
     data: dict[str, Any] = {
@@ -103,7 +123,9 @@ def environment(path: Path, pattern: str, session: Session) -> Reply:
         "oddities": list(found.oddities),
     }  # fmt: skip
     warnings = [f"{path}: {odd}" for odd in found.oddities]
-    warnings += [f"{path} was changed after the BFF started, so the BFF may run with other values"] if holds is False else []
+    warnings += (
+        [f"{path} was changed after the BFF started, so the BFF may run with other values"] if holds is False else []
+    )
     return Reply(data, warnings=tuple(warnings))
 
 
@@ -114,7 +136,11 @@ def setting(name: str, value: str | None) -> dict[str, Any]:
     if not value:
         return {"set": True, "empty": True}
     if name in FLAGS:
-        return {"set": True, "value": value} if FLAG_VALUE.fullmatch(value) else {"set": True, "value": None, "note": "not a flag's value, so not shown"}
+        return (
+            {"set": True, "value": value}
+            if FLAG_VALUE.fullmatch(value)
+            else {"set": True, "value": None, "note": "not a flag's value, so not shown"}
+        )
     return {"set": True, "leads_to": leads_to(value)} if name in ADDRESSES else {"set": True}
 
 

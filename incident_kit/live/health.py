@@ -20,7 +20,9 @@ MOST_TEXT, MOST_BODY_BYTES = 500, 65_536
 
 def ask(url: str, session: Session) -> Iterator[Answer]:
     """The answer of the health check at this address."""
-    yield session.answer("health", "What does the BFF say of itself, its cache and its database?", lambda: health(url, session))
+    yield session.answer(
+        "health", "What does the BFF say of itself, its cache and its database?", lambda: health(url, session)
+    )
 
 
 def health(url: str, session: Session) -> Reply:
@@ -38,10 +40,20 @@ def health(url: str, session: Session) -> Reply:
         if shape != "unknown"
         else f"it answered with status {response.status}, and nothing can be concluded from it: {why_not or 'an unknown shape of answer'}"
     )
-    fault = Fault.CREDENTIALS if response.status in (401, 403, 407, 429) else Fault.OURS if response.status in (404, 405) else Fault.SYSTEM
+    fault = (
+        Fault.CREDENTIALS
+        if response.status in (401, 403, 407, 429)
+        else Fault.OURS
+        if response.status in (404, 405)
+        else Fault.SYSTEM
+    )
     if response.status == 429:
         missing = "the health check itself was turned away by a rate limit (429); that says nothing of the BFF's health"
-    sick = [f"{name} is down" + (f" ({state['detail']})" if state["detail"] else "") for name, state in states.items() if state["state"] == "down"]
+    sick = [
+        f"{name} is down" + (f" ({state['detail']})" if state["detail"] else "")
+        for name, state in states.items()
+        if state["state"] == "down"
+    ]
     unclear = [name for name, state in states.items() if state["state"] == "unknown"]
     if unclear and not missing:
         missing = f"what it says of {', '.join(unclear)} is in no known words"
@@ -62,7 +74,10 @@ def state_of(value: Any) -> dict[str, str]:
     """One check's state, whether it is a word, a truth value, an object that has one, or a list of such (the worst counts)."""
     if isinstance(value, list):
         states = [state_of(one) for one in value]
-        return next((one for word in ("down", "unknown", "up") for one in states if one["state"] == word), {"state": "unknown", "detail": ""})
+        return next(
+            (one for word in ("down", "unknown", "up") for one in states if one["state"] == word),
+            {"state": "unknown", "detail": ""},
+        )
     detail = ""
     if isinstance(value, Mapping):
         detail = str(value.get("message") or value.get("error") or "")[:MOST_TEXT]

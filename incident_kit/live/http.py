@@ -52,7 +52,9 @@ class Response:
         try:
             return json.loads(text, parse_constant=no_number), ""
         except (ValueError, RecursionError):
-            return None, "the answer is an HTML page" if text.startswith("<") else "the answer is no JSON, or JSON that breaks off"
+            return None, "the answer is an HTML page" if text.startswith(
+                "<"
+            ) else "the answer is no JSON, or JSON that breaks off"
 
     def clock(self) -> ServerClock | None:
         """The server's clock from its Date header, which tells whole seconds; none if it has no such header, or a cache kept it."""
@@ -110,13 +112,19 @@ def request(session: Session, method: str, url: str, form: Mapping[str, str] | N
                 raise NoAnswer(f"{where} {waited}", final=True) from error
             except httpx.RemoteProtocolError as error:
                 note.done(type(error).__name__)
-                raise NoAnswer(f"{where} does not answer in HTTP, or ended the connection within its answer: {error}", final=True) from error
+                raise NoAnswer(
+                    f"{where} does not answer in HTTP, or ended the connection within its answer: {error}", final=True
+                ) from error
             except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
                 note.done(type(error).__name__)
-                raise NoAnswer("the value is not an http:// or https:// address", final=True, fault=Fault.OURS) from error
+                raise NoAnswer(
+                    "the value is not an http:// or https:// address", final=True, fault=Fault.OURS
+                ) from error
             except httpx.ProxyError as error:
                 note.done(type(error).__name__)
-                raise NoAnswer(f"the proxy of this machine's environment did not lead to {where}", final=True, fault=Fault.NETWORK) from error
+                raise NoAnswer(
+                    f"the proxy of this machine's environment did not lead to {where}", final=True, fault=Fault.NETWORK
+                ) from error
             except httpx.HTTPError as error:
                 note.done(type(error).__name__)
                 raise network.failed(error, host, port) from error
@@ -125,10 +133,16 @@ def request(session: Session, method: str, url: str, form: Mapping[str, str] | N
                 return Response(response.status_code, response.headers, body, cut, asked_at, first_ms, redirects)
             redirects += 1
             if redirects > MOST_REDIRECTS:
-                raise NoAnswer(f"{where} redirects again and again; stopped after {MOST_REDIRECTS} redirects", final=True)
+                raise NoAnswer(
+                    f"{where} redirects again and again; stopped after {MOST_REDIRECTS} redirects", final=True
+                )
             url = str(response.next_request.url) if response.next_request else url
             if place(url).hostname != host:
-                raise NoAnswer(f"{where} redirects to another host ({place(url).hostname}); it was not followed", final=True, fault=Fault.OURS)
+                raise NoAnswer(
+                    f"{where} redirects to another host ({place(url).hostname}); it was not followed",
+                    final=True,
+                    fault=Fault.OURS,
+                )
             shown = f"{method} {shown_url(url)}"
 
 
@@ -143,7 +157,12 @@ def limited(response: httpx.Response, session: Session) -> tuple[bytes, str]:
     except httpx.TimeoutException:
         return bytes(body), f"nothing more came for {SILENCE_S:g} s"
     except httpx.HTTPError as error:
-        return bytes(body), session.budget.words() if session.budget.spent else f"the connection ended before it was complete ({type(error).__name__})"
+        return (
+            bytes(body),
+            session.budget.words()
+            if session.budget.spent
+            else f"the connection ended before it was complete ({type(error).__name__})",
+        )
     return bytes(body), ""
 
 

@@ -88,15 +88,25 @@ def addresses(host: str, port: int, budget: Budget) -> list[str]:
 
     def look_up() -> None:
         try:
-            found.extend(dict.fromkeys(str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
-        except (OSError, UnicodeError, ValueError) as error:  # a name with an empty or overlong part raises UnicodeError, with a NUL ValueError
+            found.extend(
+                dict.fromkeys(str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            )
+        except (
+            OSError,
+            UnicodeError,
+            ValueError,
+        ) as error:  # a name with an empty or overlong part raises UnicodeError, with a NUL ValueError
             failure.append(error if isinstance(error, OSError) else socket.gaierror(socket.EAI_NONAME, str(error)))
 
     thread = threading.Thread(target=look_up, daemon=True, name=f"look up {host}")
     thread.start()
     thread.join(budget.left_s(RESOLVE_S))
     if thread.is_alive():
-        raise NoAnswer(f"the name {host} was not resolved within {RESOLVE_S:g} s: the name servers do not answer", final=True, fault=Fault.NETWORK)
+        raise NoAnswer(
+            f"the name {host} was not resolved within {RESOLVE_S:g} s: the name servers do not answer",
+            final=True,
+            fault=Fault.NETWORK,
+        )
     if failure:
         raise failed(failure[0], host, port)
     return found
@@ -131,7 +141,10 @@ def _told(error: BaseException, where: str, host: str) -> tuple[str, Fault]:
         if isinstance(cause, socket.gaierror):
             return f"the name {host} does not resolve ({cause.strerror or cause})", Fault.NETWORK
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"the certificate of {where} is not accepted: {getattr(cause, 'verify_message', cause)}", Fault.NETWORK
+            return (
+                f"the certificate of {where} is not accepted: {getattr(cause, 'verify_message', cause)}",
+                Fault.NETWORK,
+            )
         if isinstance(cause, ssl.SSLError):
             reason = getattr(cause, "reason", "")
             if reason in ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF_WHILE_READING", "RECORD_LAYER_FAILURE"):

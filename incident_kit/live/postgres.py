@@ -54,7 +54,15 @@ NODE_SSL = {"no-verify": "require", "true": "require", "1": "require", "false": 
 STATEMENT_COUNTS = "statements"  # asked where pg_stat_statements is installed
 STATEMENTS = ("statement", "last_statement")
 # What a role without pg_monitor gets only of its own sessions.
-NEED_MONITOR = ("limits", "connections", "long_running", "idle_in_transaction", "blocking", "replication", STATEMENT_COUNTS)
+NEED_MONITOR = (
+    "limits",
+    "connections",
+    "long_running",
+    "idle_in_transaction",
+    "blocking",
+    "replication",
+    STATEMENT_COUNTS,
+)
 IN_ORDER = (
     "server", "limits", "connections", "long_running", "idle_in_transaction", "blocking", "database",
     "replication", "replication_slots", "replica", "prepared_transactions", "wraparound", "extensions",
@@ -103,7 +111,9 @@ class PostgresAddress:
 
     def shown(self, place: tuple[str, int] | None = None) -> str:
         """The address, or one place of it, without user, password and query."""
-        named = ",".join(network.shown_place(quote(host, safe=":"), port) for host, port in ([place] if place else self.places))
+        named = ",".join(
+            network.shown_place(quote(host, safe=":"), port) for host, port in ([place] if place else self.places)
+        )
         return f"postgresql://{named}/{quote(self.database)}"
 
 
@@ -114,12 +124,16 @@ def address(url: str) -> tuple[PostgresAddress, list[str]]:
     """The parts of an address as libpq reads them, without what only Prisma and node-postgres know; and the values that must never be shown. Raises NoAnswer."""
     scheme = url.strip().strip("\"'").partition("://")[0].lower()
     if scheme.startswith("prisma"):
-        raise unusable("the value is the address of a Prisma service, not of a PostgreSQL that could be asked; name the variable of the direct address")
+        raise unusable(
+            "the value is the address of a Prisma service, not of a PostgreSQL that could be asked; name the variable of the direct address"
+        )
     if scheme not in ("postgresql", "postgres"):
         raise unusable(f"{NOT_AN_ADDRESS}, so there is no PostgreSQL that could be asked")
     parts = network.parts(url)
     if parts is None:
-        raise unusable(f"{NOT_AN_ADDRESS}; are its ports numbers, and / ? # @ in its password written as %2F %3F %23 %40?")
+        raise unusable(
+            f"{NOT_AN_ADDRESS}; are its ports numbers, and / ? # @ in its password written as %2F %3F %23 %40?"
+        )
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     secrets = [parts.password, unquote(parts.password), query.get("password", ""), query.get("sslpassword", "")]
     kept = {name: value for name, value in query.items() if name in CONNECTING_WITH and value}
@@ -130,12 +144,20 @@ def address(url: str) -> tuple[PostgresAddress, list[str]]:
     if mode:
         kept["sslmode"] = NODE_SSL.get(mode, mode)
         if kept["sslmode"] not in SSL_MODES:
-            raise unusable(f"the sslmode of the address is none that PostgreSQL's driver knows: {', '.join(SSL_MODES)}, or no-verify as node-postgres has it")
+            raise unusable(
+                f"the sslmode of the address is none that PostgreSQL's driver knows: {', '.join(SSL_MODES)}, or no-verify as node-postgres has it"
+            )
     # Encoded anew, because node-postgres and Prisma take what libpq would refuse, such as a lone % in a password.
-    signed = ":".join(quote(unquote(one), safe="") for one in (parts.user, parts.password)) if parts.password else quote(unquote(parts.user), safe="")
+    signed = (
+        ":".join(quote(unquote(one), safe="") for one in (parts.user, parts.password))
+        if parts.password
+        else quote(unquote(parts.user), safe="")
+    )
     path = quote(unquote(parts.path.lstrip("/")), safe="")
     try:
-        found = conninfo_to_dict(f"postgresql://{f'{signed}@' if signed else ''}{parts.place}/{path}?{urlencode(kept, quote_via=quote)}")
+        found = conninfo_to_dict(
+            f"postgresql://{f'{signed}@' if signed else ''}{parts.place}/{path}?{urlencode(kept, quote_via=quote)}"
+        )
     except psycopg.Error:
         raise unusable(NOT_AN_ADDRESS) from None
     options = {name: str(value) for name, value in found.items() if value}
@@ -148,8 +170,12 @@ def address(url: str) -> tuple[PostgresAddress, list[str]]:
         raise unusable(f"{NOT_AN_ADDRESS}: its port is not a number") from None
     if len(numbers) != len(hosts) or not all(0 < port < 65_536 for port in numbers):
         raise unusable(f"{NOT_AN_ADDRESS}: it does not give each host one port")
-    places = tuple(zip((host or "localhost" for host in hosts), numbers, strict=True))  # no host is this machine, as node-postgres and Prisma have it
-    return PostgresAddress(places, options.pop("dbname", ""), options, {name: query[name] for name in POOL if name in query}), secrets
+    places = tuple(
+        zip((host or "localhost" for host in hosts), numbers, strict=True)
+    )  # no host is this machine, as node-postgres and Prisma have it
+    return PostgresAddress(
+        places, options.pop("dbname", ""), options, {name: query[name] for name in POOL if name in query}
+    ), secrets
 
 
 def unusable(reason: str) -> NoAnswer:
@@ -189,7 +215,9 @@ class Line:
                 )  # fmt: skip
             except psycopg.errors.ConnectionTimeout as error:
                 taken = [
-                    network.reachable(address, int(port), self._session.budget.left_s(1.0)) for address, port in zip(numeric, ports, strict=True) if address
+                    network.reachable(address, int(port), self._session.budget.left_s(1.0))
+                    for address, port in zip(numeric, ports, strict=True)
+                    if address
                 ]
                 if taken and not any(taken):
                     raise network.never_connected(self.address.shown(), CONNECT_S) from error
@@ -201,7 +229,9 @@ class Line:
         self._connection = connection
         self.place = (connection.info.host, connection.info.port)
         if (connection.info.parameter_status("server_version") or "").endswith("/bouncer"):
-            raise unusable("the address leads to PgBouncer's own console (the database pgbouncer), not to a database of PostgreSQL; name the portal's database")
+            raise unusable(
+                "the address leads to PgBouncer's own console (the database pgbouncer), not to a database of PostgreSQL; name the portal's database"
+            )
 
     def _resolved(self) -> tuple[list[str], list[str], list[str]]:
         """The hosts of the address, the numeric addresses of each, and its port: libpq looks names up without letting any other thread run. Raises NoAnswer."""
@@ -209,7 +239,11 @@ class Line:
         failure: NoAnswer | None = None
         for host, port in self.address.places:
             try:
-                found = [""] if host.startswith(("/", "@")) else network.addresses(host, port, self._session.budget)[:MOST_ADDRESSES]
+                found = (
+                    [""]
+                    if host.startswith(("/", "@"))
+                    else network.addresses(host, port, self._session.budget)[:MOST_ADDRESSES]
+                )
             except NoAnswer as unknown:
                 failure = unknown
                 continue
@@ -253,14 +287,17 @@ class Line:
         try:
             return do()
         except psycopg.Error as error:
-            raise refusal(error, self.address.shown(self.place), self._connection is None or self._connection.broken) from error
+            raise refusal(
+                error, self.address.shown(self.place), self._connection is None or self._connection.broken
+            ) from error
 
 
 def ping(line: Line) -> Reply:
     line.connect()
     server = line.rows(sql("ping"))[0]["server_time"]
     return Reply(
-        {"address": line.address.shown(line.place), "database": line.address.database}, ServerClock.compared(server, line.asked_at, line.round_trip_ms)
+        {"address": line.address.shown(line.place), "database": line.address.database},
+        ServerClock.compared(server, line.asked_at, line.round_trip_ms),
     )
 
 
@@ -314,17 +351,41 @@ CONNECTING: tuple[tuple[str, str, Fault], ...] = (
         "the pooler (PgBouncer) is there, and cannot sign in to PostgreSQL behind it",
         Fault.SYSTEM,
     ),
-    (r"query_wait_timeout", "the pooler (PgBouncer) had no connection to PostgreSQL free for this question in time", Fault.SYSTEM),
+    (
+        r"query_wait_timeout",
+        "the pooler (PgBouncer) had no connection to PostgreSQL free for this question in time",
+        Fault.SYSTEM,
+    ),
     (
         r"no more connections allowed|[Mm]ax client connections reached|max clients reached",
         "the pooler has reached its limit of clients (max_client_conn) and accepts no more, not even this question",
         Fault.SYSTEM,
     ),
-    (r"unsupported startup parameter", "the pooler (PgBouncer) does not accept a parameter of our connection", Fault.OURS),
-    (r"no such database|No such database", "the pooler (PgBouncer) is there, and has no database of the name in the address", Fault.OURS),
-    (r"FATAL: +not allowed", "the address leads to PgBouncer's own console (the database pgbouncer), and not to a database of PostgreSQL", Fault.OURS),
-    (r"database does not allow connections", "the pooler (PgBouncer) is there, and this database is disabled in it", Fault.SYSTEM),
-    (r"pgbouncer is shutting down|bouncer config error", "the pooler (PgBouncer) is there, and serves nobody", Fault.SYSTEM),
+    (
+        r"unsupported startup parameter",
+        "the pooler (PgBouncer) does not accept a parameter of our connection",
+        Fault.OURS,
+    ),
+    (
+        r"no such database|No such database",
+        "the pooler (PgBouncer) is there, and has no database of the name in the address",
+        Fault.OURS,
+    ),
+    (
+        r"FATAL: +not allowed",
+        "the address leads to PgBouncer's own console (the database pgbouncer), and not to a database of PostgreSQL",
+        Fault.OURS,
+    ),
+    (
+        r"database does not allow connections",
+        "the pooler (PgBouncer) is there, and this database is disabled in it",
+        Fault.SYSTEM,
+    ),
+    (
+        r"pgbouncer is shutting down|bouncer config error",
+        "the pooler (PgBouncer) is there, and serves nobody",
+        Fault.SYSTEM,
+    ),
     (
         r"password authentication failed|no password supplied|(?:Ident|Peer|SASL|GSSAPI|LDAP|RADIUS|PAM|certificate|cert|auth) authentication failed|auth failed|no such user"
         r"|Tenant or user not found|is not permitted to log in|fe_sendauth|SCRAM authentication",
@@ -342,11 +403,23 @@ CONNECTING: tuple[tuple[str, str, Fault], ...] = (
         Fault.SYSTEM,
     ),
     (r"database \".*\" does not exist", "PostgreSQL runs, and has no database of the name in the address", Fault.OURS),
-    (r"database \".*\" is not currently accepting connections", "PostgreSQL runs, and this database accepts no connections", Fault.SYSTEM),
+    (
+        r"database \".*\" is not currently accepting connections",
+        "PostgreSQL runs, and this database accepts no connections",
+        Fault.SYSTEM,
+    ),
     (r"permission denied for database", "PostgreSQL does not admit this role to the database", Fault.CREDENTIALS),
     (r"role \".*\" does not exist", "PostgreSQL runs, and has no role of the name in the address", Fault.CREDENTIALS),
-    (r"no pg_hba.conf entry|pg_hba.conf rejects|login rejected", "PostgreSQL does not admit this role from this machine (pg_hba.conf)", Fault.CREDENTIALS),
-    (r"does not support SSL, but SSL was required", "the address asks for TLS, and this PostgreSQL offers none", Fault.NETWORK),
+    (
+        r"no pg_hba.conf entry|pg_hba.conf rejects|login rejected",
+        "PostgreSQL does not admit this role from this machine (pg_hba.conf)",
+        Fault.CREDENTIALS,
+    ),
+    (
+        r"does not support SSL, but SSL was required",
+        "the address asks for TLS, and this PostgreSQL offers none",
+        Fault.NETWORK,
+    ),
     (r"SSL required|connection is insecure", "PostgreSQL wants TLS, and the address asks for none", Fault.NETWORK),
     (r"certificate verify failed|does not match host name", "the server's certificate is not accepted", Fault.NETWORK),
     (
@@ -370,7 +443,11 @@ CONNECTING: tuple[tuple[str, str, Fault], ...] = (
         "the server ended the connection before it had answered",
         Fault.SYSTEM,
     ),
-    (r"No route to host|(?:Network|Host) is unreachable|Cannot assign requested address", "there is no way to it from here", Fault.NETWORK),
+    (
+        r"No route to host|(?:Network|Host) is unreachable|Cannot assign requested address",
+        "there is no way to it from here",
+        Fault.NETWORK,
+    ),
     (r"No such file or directory", "there is no such socket on this machine", Fault.NETWORK),
     (r"Permission denied", "this user may not open the socket", Fault.CREDENTIALS),
     (r"SSL error|tls", "TLS with it fails", Fault.NETWORK),
@@ -378,11 +455,17 @@ CONNECTING: tuple[tuple[str, str, Fault], ...] = (
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 STATES: dict[str, tuple[str, Fault]] = {
     "57014": ("the statement was stopped by its time limit", Fault.SYSTEM),
-    "55P03": (f"a lock was not free within {LOCK_MS / 1000:g} s: somebody holds it, or waits for it, exclusively", Fault.SYSTEM),
+    "55P03": (
+        f"a lock was not free within {LOCK_MS / 1000:g} s: somebody holds it, or waits for it, exclusively",
+        Fault.SYSTEM,
+    ),
     "42501": ("this role may not ask that", Fault.CREDENTIALS),
     "53200": ("PostgreSQL is out of memory", Fault.SYSTEM),
     "53100": ("PostgreSQL's disk is full", Fault.SYSTEM),
-    "57P01": ("PostgreSQL ended the connection: it is being shut down or restarted, or somebody ended our session", Fault.SYSTEM),
+    "57P01": (
+        "PostgreSQL ended the connection: it is being shut down or restarted, or somebody ended our session",
+        Fault.SYSTEM,
+    ),
     "57P02": ("PostgreSQL ended the connection: one of its processes crashed", Fault.SYSTEM),
     "25P03": ("PostgreSQL ended the connection: the transaction was idle for too long", Fault.OURS),
 }
@@ -402,7 +485,11 @@ def refusal(error: psycopg.Error, where: str, final: bool) -> NoAnswer:
     said = error.diag.message_primary or theirs
     if error.sqlstate == "08P01" or not error.sqlstate:  # also what PgBouncer says has this state, whatever it is
         # libpq names the place first (`connection to server at "h" (1.2.3.4), port 5 failed: `), once for each host.
-        texts = [text for line in said.split("- host: ") for text in [re.sub(r'^.*?(?:server at "[^"]*"|server on socket "[^"]*")', "", line)]]
+        texts = [
+            text
+            for line in said.split("- host: ")
+            for text in [re.sub(r'^.*?(?:server at "[^"]*"|server on socket "[^"]*")', "", line)]
+        ]
         for pattern, meant, fault in CONNECTING:
             if any(re.search(pattern, text) for text in texts):
                 own = re.search(r"(?:FATAL|ERROR): +(.*)", said)
@@ -410,9 +497,15 @@ def refusal(error: psycopg.Error, where: str, final: bool) -> NoAnswer:
                 return NoAnswer(f"{where}: {meant}" + (f" ({beside})" if beside else ""), final, fault)
     if error.sqlstate == "08P01" and "statement pooling" in said:
         return NoAnswer(
-            f"{where}: the pooler hands each statement to another session, so that no read-only transaction can be asked in ({said})", True, Fault.OURS
+            f"{where}: the pooler hands each statement to another session, so that no read-only transaction can be asked in ({said})",
+            True,
+            Fault.OURS,
         )
     if error.sqlstate:
-        meant, fault = STATES.get(error.sqlstate) or CLASSES.get(error.sqlstate[:2]) or ("PostgreSQL answers with an error", Fault.SYSTEM)
+        meant, fault = (
+            STATES.get(error.sqlstate)
+            or CLASSES.get(error.sqlstate[:2])
+            or ("PostgreSQL answers with an error", Fault.SYSTEM)
+        )
         return NoAnswer(f"{meant} ({error.sqlstate}: {said})", final, fault)
     return NoAnswer(f"{where}: {theirs}", final, Fault.OURS)

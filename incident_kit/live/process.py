@@ -48,7 +48,9 @@ def found(pattern: str) -> list[Found]:
 def ask(pattern: str, session: Session) -> Iterator[Answer]:
     """What the BFF's processes take."""
     yield session.answer(
-        "process", "How much CPU, memory, threads and files does the BFF take, and since when does it run?", lambda: processes(pattern, session)
+        "process",
+        "How much CPU, memory, threads and files does the BFF take, and since when does it run?",
+        lambda: processes(pattern, session),
     )
 
 
@@ -65,7 +67,11 @@ def processes(pattern: str, session: Session) -> Reply:
     time.sleep(session.budget.left_s(SAMPLE_S))
     elapsed_s = time.perf_counter() - begun
     rows = [
-        {**described(one, cpu, elapsed_s), "restarts": cgroup.restarts(one.process.pid, session), "limits": cgroup.limits(one.process.pid)}
+        {
+            **described(one, cpu, elapsed_s),
+            "restarts": cgroup.restarts(one.process.pid, session),
+            "limits": cgroup.limits(one.process.pid),
+        }
         for one, cpu in zip(fits, before, strict=True)
     ]
     hidden = [row["pid"] for row in rows if row["not_visible"]]

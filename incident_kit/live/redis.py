@@ -111,20 +111,31 @@ def address(url: str) -> tuple[RedisAddress, list[str]]:
             "the value is the address of Sentinels, which know where a Redis is and hold nothing; name the variable of the master's own redis:// address"
         )
     if "cluster" in scheme:
-        raise unusable("the value is the address of a cluster as a whole; name the redis:// address of one of its nodes")
+        raise unusable(
+            "the value is the address of a cluster as a whole; name the redis:// address of one of its nodes"
+        )
     if scheme not in ("redis", "rediss", *OF_A_SOCKET):
         raise unusable(f"{NOT_AN_ADDRESS}, so there is no Redis that could be asked")
     parts = network.parts(url)
     if parts is None:
-        raise unusable(f"{NOT_AN_ADDRESS}; is its port a number, and / ? # @ in its password written as %2F %3F %23 %40?")
+        raise unusable(
+            f"{NOT_AN_ADDRESS}; is its port a number, and / ? # @ in its password written as %2F %3F %23 %40?"
+        )
     if "," in parts.place:
-        raise unusable("the value names several hosts, as that of Sentinels or of a cluster does; name the redis:// address of one Redis")
+        raise unusable(
+            "the value names several hosts, as that of Sentinels or of a cluster does; name the redis:// address of one Redis"
+        )
     query = dict(parse_qsl(parts.query))
-    user, password = unquote(parts.user) or query.get("username", ""), unquote(parts.password) or query.get("password", "")
+    user, password = (
+        unquote(parts.user) or query.get("username", ""),
+        unquote(parts.password) or query.get("password", ""),
+    )
     secrets = [parts.password, password]
     host, port = network.host_and_port(parts.place)
     numbered = (
-        (query.get("db") or query.get("database") or "") if scheme in OF_A_SOCKET else parts.path.strip("/") or query.get("db") or query.get("database") or ""
+        (query.get("db") or query.get("database") or "")
+        if scheme in OF_A_SOCKET
+        else parts.path.strip("/") or query.get("db") or query.get("database") or ""
     )
     try:
         number, database = int(port or 6379), int(numbered or 0)
@@ -135,7 +146,9 @@ def address(url: str) -> tuple[RedisAddress, list[str]]:
     if scheme in OF_A_SOCKET:
         path = unquote(parts.place + parts.path)
         if not path.startswith("/"):
-            raise unusable("the value is not an address such as unix:///run/redis.sock: the path of the socket does not begin with /")
+            raise unusable(
+                "the value is not an address such as unix:///run/redis.sock: the path of the socket does not begin with /"
+            )
         return RedisAddress("", 0, database, user, password, False, path), secrets
     return RedisAddress(unquote(host) or "localhost", number, database, user, password, scheme == "rediss"), secrets
 
@@ -149,7 +162,9 @@ class Recorded(AbstractConnection):
     """What is common to our connections: they send only what COMMANDS allows, and write all of it in the ledger."""
 
     def __init__(self, *, session: Session, stack: ExitStack, **options: Any) -> None:
-        super().__init__(protocol=2, driver_info=None, socket_connect_timeout=CONNECT_S, socket_timeout=REPLY_S, **options)
+        super().__init__(
+            protocol=2, driver_info=None, socket_connect_timeout=CONNECT_S, socket_timeout=REPLY_S, **options
+        )
         self._session, self._stack = session, stack
         self._note: Note | None = None
         self.taken = False  # whether the other side took the connection
@@ -193,7 +208,10 @@ class RecordedOnSocket(Recorded, UnixDomainSocketConnection):
 
 def permitted(arguments: Sequence[Any]) -> str:
     """The command as the ledger shows it. Raises ValueError for one that COMMANDS does not have."""
-    words = [argument.decode("utf-8", "backslashreplace") if isinstance(argument, bytes) else str(argument) for argument in arguments]
+    words = [
+        argument.decode("utf-8", "backslashreplace") if isinstance(argument, bytes) else str(argument)
+        for argument in arguments
+    ]
     for allowed in COMMANDS:
         if " ".join(words[: len(allowed.split())]).upper() == allowed:
             return "AUTH (not shown)" if allowed == "AUTH" else " ".join(words)
@@ -212,7 +230,9 @@ class Line:
         self.queue_keys: dict[str, set[str]] = {}
         self.scanned, self.unscanned = False, ""  # `unscanned`: why not every key was looked at
         self.is_sentinel = False
-        self.masters: int | None = 0  # of the cluster that this is one node of; 0 where it is no cluster, None where that is not told
+        self.masters: int | None = (
+            0  # of the cluster that this is one node of; 0 where it is no cluster, None where that is not told
+        )
 
     def connect(self) -> None:
         """Connect, sign in and choose the database. Raises NoAnswer."""
@@ -224,7 +244,9 @@ class Line:
         if place.socket:
             connection: Recorded = RecordedOnSocket(path=place.socket, **common)  # type: ignore[abstract]  # the driver leaves out a host, which a socket has not
         else:
-            network.addresses(place.host, place.port, self._session.budget)  # a resolver that hangs is met here, where it is bounded
+            network.addresses(
+                place.host, place.port, self._session.budget
+            )  # a resolver that hangs is met here, where it is bounded
             connection = (RecordedOverTls if place.tls else RecordedOverTcp)(host=place.host, port=place.port, **common)
         self._stack.callback(connection.disconnect)
         self._connection = connection
@@ -255,7 +277,9 @@ class Line:
             connection.send_command(*arguments)
             return connection.read_response(disable_decoding=True)
 
-        return self._translated(exchange, " ".join(str(word) for word in arguments[:2] if isinstance(word, str) and word.isalpha()))
+        return self._translated(
+            exchange, " ".join(str(word) for word in arguments[:2] if isinstance(word, str) and word.isalpha())
+        )
 
     def _translated(self, do: Callable[[], Any], command: str = "") -> Any:
         """What `do` gives, with what goes wrong put into plain words."""
@@ -266,14 +290,20 @@ class Line:
             if not (self._connection and self._connection.taken):
                 raise network.never_connected(where, CONNECT_S) from error
             greeting = self.address.tls and not self._connection.is_connected
-            meant = "does not speak TLS on that port, or is frozen" if greeting else "is frozen, swamped, or busy with one long command"
+            meant = (
+                "does not speak TLS on that port, or is frozen"
+                if greeting
+                else "is frozen, swamped, or busy with one long command"
+            )
             raise NoAnswer(f"{where} does not answer within {REPLY_S:g} s: it {meant}", final=True) from error
         except redis.RedisError as error:
             if error.status_code or isinstance(error, redis.ResponseError):
                 raise refusal(error, command) from error
             if isinstance(error, redis.InvalidResponse):
                 raise unusable(f"{where} does not speak Redis's protocol: is it the right port?") from error
-            cause = ConnectionResetError() if "closed by server" in str(error) else error  # redis-py's own error, without the socket's
+            cause = (
+                ConnectionResetError() if "closed by server" in str(error) else error
+            )  # redis-py's own error, without the socket's
             raise network.failed(cause, self.address.socket or self.address.host, self.address.port) from error
 
 
@@ -282,7 +312,11 @@ class Line:
 REFUSALS: dict[str, tuple[str, Fault, bool]] = {
     "NOAUTH": ("Redis asks for a password and the address has none", Fault.CREDENTIALS, True),
     "WRONGPASS": ("Redis does not accept the name and password of the address", Fault.CREDENTIALS, True),
-    "DENIED": ("Redis runs in protected mode: without a password it admits only its own machine, and not this one", Fault.CREDENTIALS, True),
+    "DENIED": (
+        "Redis runs in protected mode: without a password it admits only its own machine, and not this one",
+        Fault.CREDENTIALS,
+        True,
+    ),
     "LOADING": ("Redis is loading its data from disk and answers nothing else until that is done", Fault.SYSTEM, False),
     "MASTERDOWN": ("this replica has lost its master and is told not to answer from old data", Fault.SYSTEM, False),
     "BUSY": ("Redis is busy running a script and answers nothing else", Fault.SYSTEM, False),
@@ -292,18 +326,34 @@ REFUSALS: dict[str, tuple[str, Fault, bool]] = {
 }
 # Replies that all begin with ERR are told apart by how they go on, in the words of Redis, Valkey, KeyDB and Dragonfly.
 ERRORS: tuple[tuple[str, str, Fault, bool], ...] = (
-    (r"max number of clients", "Redis has reached its limit of clients (maxclients) and accepts no more, not even this question", Fault.SYSTEM, True),
-    (r"without any password|no password is set", "the address has a password and this Redis asks for none: is it the right server?", Fault.CREDENTIALS, True),
+    (
+        r"max number of clients",
+        "Redis has reached its limit of clients (maxclients) and accepts no more, not even this question",
+        Fault.SYSTEM,
+        True,
+    ),
+    (
+        r"without any password|no password is set",
+        "the address has a password and this Redis asks for none: is it the right server?",
+        Fault.CREDENTIALS,
+        True,
+    ),
     (
         r"invalid password|invalid username-password|operation not permitted",
         "Redis does not accept the name and password of the address",
         Fault.CREDENTIALS,
         True,
     ),
-    (r"DB index is out of range|invalid DB index|SELECT is not allowed", "this Redis has no database of the number in the address", Fault.OURS, True),
+    (
+        r"DB index is out of range|invalid DB index|SELECT is not allowed",
+        "this Redis has no database of the number in the address",
+        Fault.OURS,
+        True,
+    ),
 )
 NOT_KNOWN = re.compile(
-    r"unknown (?:sub)?command|unsupported command|(?:command|subcommand) .*(?:not (?:allowed|supported|available)|disabled)|not support", re.I
+    r"unknown (?:sub)?command|unsupported command|(?:command|subcommand) .*(?:not (?:allowed|supported|available)|disabled)|not support",
+    re.I,
 )
 
 
@@ -312,7 +362,9 @@ def refusal(error: redis.RedisError, command: str = "") -> NoAnswer:
     code, text = error.status_code or str(error).partition(" ")[0], str(error)
     whole = text if text.startswith(code) else f"{code} {text}"
     if code == "NOPERM":
-        return NoAnswer(f"this user may not ask that{f' ({command})' if command else ''}: {text}", fault=Fault.CREDENTIALS)
+        return NoAnswer(
+            f"this user may not ask that{f' ({command})' if command else ''}: {text}", fault=Fault.CREDENTIALS
+        )
     if code in REFUSALS:
         meant, fault, final = REFUSALS[code]
         return NoAnswer(f"{meant} ({code})", final, fault)
@@ -346,14 +398,19 @@ def ping(line: Line) -> Reply:
 
 
 # A master as INFO of a Sentinel has it: name=mymaster,status=ok,address=10.0.0.7:6379,slaves=1,sentinels=3
-MASTER = re.compile(r"name=(?P<name>[^,\r\n]{1,100}),status=(?P<status>[^,\r\n]{1,40}),address=(?P<address>[^,\r\n]{1,100})")
+MASTER = re.compile(
+    r"name=(?P<name>[^,\r\n]{1,100}),status=(?P<status>[^,\r\n]{1,40}),address=(?P<address>[^,\r\n]{1,100})"
+)
 
 
 def sentinel(line: Line, data: dict[str, Any]) -> Reply:
     """That this is no Redis, and which masters it knows."""
     told, _ = line.asked("INFO", "sentinel")
     known = [found.groupdict() for found in MASTER.finditer((told or b"").decode("utf-8", "replace"))][:MOST_GROUPS]
-    named = ", ".join(f"{one['name']} at {one['address']} ({one['status']})" for one in known) or "no master that it would tell us of"
+    named = (
+        ", ".join(f"{one['name']} at {one['address']} ({one['status']})" for one in known)
+        or "no master that it would tell us of"
+    )
     missing = f"this is a Sentinel, which watches over a Redis and holds nothing itself; it knows {named}. Name the address of that master"
     return Reply(data | {"sentinel_of": known}, missing=missing, fault=Fault.OURS)
 
@@ -385,7 +442,10 @@ def info(line: Line) -> Reply:
 def cluster(line: Line) -> tuple[int, str]:
     """How many masters the cluster has that this is one node of (0 where it is none, or where that may not be asked), and its state."""
     told, _ = line.asked("CLUSTER", "INFO")
-    size, state = re.search(rb"cluster_size:(\d{1,6})", told or b""), re.search(rb"cluster_state:([a-z]{1,20})", told or b"")
+    size, state = (
+        re.search(rb"cluster_size:(\d{1,6})", told or b""),
+        re.search(rb"cluster_state:([a-z]{1,20})", told or b""),
+    )
     return int(size[1]) if size else 0, state[1].decode() if state else ""
 
 
@@ -393,7 +453,9 @@ def of_one_node(line: Line) -> list[str]:
     """What is missing where the other nodes of a cluster hold keys too."""
     if line.masters == 0 or line.masters == 1:
         return []
-    return [f"one node of a cluster {f'of {line.masters} masters ' if line.masters else ''}was asked, and the others hold keys too"]
+    return [
+        f"one node of a cluster {f'of {line.masters} masters ' if line.masters else ''}was asked, and the others hold keys too"
+    ]
 
 
 def number(value: str) -> str | int | float:
@@ -423,8 +485,17 @@ def slowlog(line: Line) -> Reply:
     entries = []
     for entry in line.send("SLOWLOG", "GET", str(SLOW_COMMANDS)):
         arguments = [part.decode("utf-8", "replace") for part in entry[3]]
-        shown = " ".join([arguments[0].lower(), *(f"{group(key)}..." for key in arguments[1:2])])  # further arguments are data
-        entries.append({"at": iso(datetime.fromtimestamp(entry[1], UTC)), "duration_ms": entry[2] / 1000, "command": shown, "arguments": len(arguments) - 1})
+        shown = " ".join(
+            [arguments[0].lower(), *(f"{group(key)}..." for key in arguments[1:2])]
+        )  # further arguments are data
+        entries.append(
+            {
+                "at": iso(datetime.fromtimestamp(entry[1], UTC)),
+                "duration_ms": entry[2] / 1000,
+                "command": shown,
+                "arguments": len(arguments) - 1,
+            }
+        )
     held, _ = line.asked("SLOWLOG", "LEN")
     return Reply({"entries": entries, "held": held})
 
@@ -450,7 +521,15 @@ def latency(line: Line) -> Reply:
         line.send("PING")
         round_trips_ms.append((perf_counter() - begun) * 1000)
     told, refused = line.asked("LATENCY", "LATEST")
-    events = [{"event": row[0].decode(), "at": iso(datetime.fromtimestamp(row[1], UTC)), "latest_ms": row[2], "longest_ms": row[3]} for row in told or ()]
+    events = [
+        {
+            "event": row[0].decode(),
+            "at": iso(datetime.fromtimestamp(row[1], UTC)),
+            "latest_ms": row[2],
+            "longest_ms": row[3],
+        }
+        for row in told or ()
+    ]
     return Reply({
         "pings": PINGS, "round_trip_median_ms": round(median(round_trips_ms), 3), "round_trip_longest_ms": round(max(round_trips_ms), 3),
         "events": events,  # none where latency-monitor-threshold is 0, its default
@@ -470,7 +549,9 @@ def keys(line: Line) -> Reply:
             counts[group(text)] += 1
             if text.startswith(REPLAY_PREFIX):
                 line.replay_keys.add(name)
-            if (queue := QUEUE_KEY.fullmatch(text)) and (queue["name"] in line.queue_keys or len(line.queue_keys) < MOST_QUEUES):
+            if (queue := QUEUE_KEY.fullmatch(text)) and (
+                queue["name"] in line.queue_keys or len(line.queue_keys) < MOST_QUEUES
+            ):
                 line.queue_keys.setdefault(queue["name"], set()).add(queue["state"])
         if cursor == b"0" or monotonic() >= ends:
             break
@@ -483,8 +564,12 @@ def keys(line: Line) -> Reply:
             "replay_positions": len(line.replay_keys), "queue_keys": sum(count for name, count in counts.items() if name.startswith(QUEUE_PREFIX)),
         },
     }  # fmt: skip
-    looked_at = f"{examined:,} {f'of {total:,} ' if total is not None else ''}keys were looked at in the {SCAN_S:g} s allowed"
-    return Reply(data, missing="; ".join([*([] if line.scanned else [looked_at]), *of_one_node(line)]), fault=Fault.OURS)
+    looked_at = (
+        f"{examined:,} {f'of {total:,} ' if total is not None else ''}keys were looked at in the {SCAN_S:g} s allowed"
+    )
+    return Reply(
+        data, missing="; ".join([*([] if line.scanned else [looked_at]), *of_one_node(line)]), fault=Fault.OURS
+    )
 
 
 def group(key: str) -> str:
@@ -514,10 +599,19 @@ def replay(line: Line) -> Reply:
             one["position"] = value if POSITION.fullmatch(value) else None
             one["note"] = "" if one["position"] else "not a position; not shown" if value else "empty"
             if value.isdigit() and int(value) < SHARED_BELOW and not ages_are_own:
-                one["idle_s"], one["note"] = None, f"Redis keeps one age for all keys that hold the same number below {SHARED_BELOW:,}"
-    warnings = [f"{one['key']} expires in {one['expires_in_s']:,.0f} s, and the position with it" for one in positions if one["expires_in_s"] is not None]
+                one["idle_s"], one["note"] = (
+                    None,
+                    f"Redis keeps one age for all keys that hold the same number below {SHARED_BELOW:,}",
+                )
+    warnings = [
+        f"{one['key']} expires in {one['expires_in_s']:,.0f} s, and the position with it"
+        for one in positions
+        if one["expires_in_s"] is not None
+    ]
     missing = [f"{line.unscanned}, so there may be more positions"] if line.unscanned else []
-    missing += [f"{len(names) - MOST_REPLAY_KEYS} more positions were not read"] if len(names) > MOST_REPLAY_KEYS else []
+    missing += (
+        [f"{len(names) - MOST_REPLAY_KEYS} more positions were not read"] if len(names) > MOST_REPLAY_KEYS else []
+    )
     return Reply(
         {"positions": positions, "found": len(names), "idle_times_kept": untouched or not names},
         warnings=tuple(warnings),
@@ -532,7 +626,11 @@ def queues(line: Line) -> Reply:
     for name, states in sorted(line.queue_keys.items()):
         depth: dict[str, Any] = {"queue": name}
         for state in (*LISTS, *SORTED):
-            depth[state] = count(line, "LLEN" if state in LISTS else "ZCARD", f"{QUEUE_PREFIX}{name}:{state}") if state in states else 0
+            depth[state] = (
+                count(line, "LLEN" if state in LISTS else "ZCARD", f"{QUEUE_PREFIX}{name}:{state}")
+                if state in states
+                else 0
+            )
         depths.append(depth)
     missing = f"{line.unscanned}, so there may be more queues" if line.unscanned else ""
     return Reply({"queues": depths}, missing=missing, fault=Fault.OURS)

@@ -27,7 +27,10 @@ MEANINGS = (
     ("user hasn't approved this consumer", "the Connected App is not approved for this user"),
     ("audience", "the assertion is meant for another login host (login, test or a domain of your own)"),
     ("expired authorization code", "the assertion had expired: is this machine's clock right?"),
-    ("invalid assertion", "the assertion is not accepted: is it the right key, and is its certificate in the Connected App?"),
+    (
+        "invalid assertion",
+        "the assertion is not accepted: is it the right key, and is its certificate in the Connected App?",
+    ),
     ("user is locked", "the user is locked"),
     ("inactive user", "the user is inactive"),
     ("inactive organization", "the organization is inactive"),
@@ -94,23 +97,39 @@ def login(access: Access, client: Client) -> Reply:
         from jwt.exceptions import PyJWTError
         from simple_salesforce.login import SalesforceLogin
     except ImportError:
-        raise NoAnswer("simple-salesforce is not installed; install incident-kit[salesforce]", final=True, fault=Fault.OURS) from None
+        raise NoAnswer(
+            "simple-salesforce is not installed; install incident-kit[salesforce]", final=True, fault=Fault.OURS
+        ) from None
     host = http.place(access.url).hostname or ""
     domain = host.removesuffix(".salesforce.com") if host.endswith(".salesforce.com") else "login"
     try:
         key = Path(access.key_file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise NoAnswer(
-            f"the file of the private key cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}", final=True, fault=Fault.OURS
+            f"the file of the private key cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}",
+            final=True,
+            fault=Fault.OURS,
         ) from None
     audience = domain if domain in ("login", "test") else "test" if ".sandbox." in host else "login"
     try:
         client.token, client.instance = SalesforceLogin(
-            username=access.username, consumer_key=access.client_id, privatekey=key, session=cast(Any, client), domain=audience, instance_url=domain
+            username=access.username,
+            consumer_key=access.client_id,
+            privatekey=key,
+            session=cast(Any, client),
+            domain=audience,
+            instance_url=domain,
         )
-    except (PyJWTError, ValueError, TypeError, AttributeError) as error:  # what the key is put through, and an answer without a token
+    except (
+        PyJWTError,
+        ValueError,
+        TypeError,
+        AttributeError,
+    ) as error:  # what the key is put through, and an answer without a token
         raise NoAnswer(
-            f"no assertion could be made, or no token was given: {type(error).__name__}: is the private key whole?", final=True, fault=Fault.OURS
+            f"no assertion could be made, or no token was given: {type(error).__name__}: is the private key whole?",
+            final=True,
+            fault=Fault.OURS,
         ) from None
     client._session.secrets = [*client._session.secrets, client.token]
     return Reply({"instance": client.instance, "response_ms": round(client.response_ms, 3)}, client.clock)
@@ -125,7 +144,11 @@ def limits(client: Client) -> Reply:
         for name, one in sorted(found.items())
         if isinstance(one, dict) and {"Max", "Remaining"} <= set(one)
     }
-    low = [f"{name}: {one['remaining']:,} of {one['max']:,} are left" for name, one in rows.items() if one["max"] and one["remaining"] < LOW_SHARE * one["max"]]
+    low = [
+        f"{name}: {one['remaining']:,} of {one['max']:,} are left"
+        for name, one in rows.items()
+        if one["max"] and one["remaining"] < LOW_SHARE * one["max"]
+    ]
     return Reply({"limits": rows, "response_ms": round(client.response_ms, 3)}, warnings=tuple(low))
 
 
@@ -137,8 +160,18 @@ def refusal(status: int, data: Any) -> NoAnswer:
     """A refusal in plain words, with Salesforce's own behind."""
     first = data[0] if isinstance(data, list) and data else data
     if not isinstance(first, dict):
-        fault = Fault.OURS if status in (404, 405) or 300 <= status < 400 else Fault.CREDENTIALS if status in (401, 403, 407, 429) else Fault.SYSTEM
-        return NoAnswer(f"it answers with status {status} and nothing that Salesforce would say: a maintenance page, or a gateway before it", True, fault)
+        fault = (
+            Fault.OURS
+            if status in (404, 405) or 300 <= status < 400
+            else Fault.CREDENTIALS
+            if status in (401, 403, 407, 429)
+            else Fault.SYSTEM
+        )
+        return NoAnswer(
+            f"it answers with status {status} and nothing that Salesforce would say: a maintenance page, or a gateway before it",
+            True,
+            fault,
+        )
     code = str(first.get("error") or first.get("errorCode") or "")
     message = str(first.get("error_description") or first.get("message") or "")[:MOST_TEXT]
     meant = next((meant for text, meant in MEANINGS if text in message.lower()), "Salesforce refuses")

@@ -18,7 +18,9 @@ from incident_kit.model.answer import Answer, Fault, Sent, ServerClock, Status
 from incident_kit.model.redaction import REDACTION, Redaction
 
 MOST_TEXT = 4000  # characters of one sentence or one statement
-MOST_RECEIVED_BYTES = 64 << 20  # of one connection: far more than any answer here has, and far less than fills the memory
+MOST_RECEIVED_BYTES = (
+    64 << 20
+)  # of one connection: far more than any answer here has, and far less than fills the memory
 
 
 class NoAnswer(Exception):
@@ -170,7 +172,9 @@ class Session:
             if self.budget.spent:  # then our own cutting of the connection is why it failed, whatever that looked like
                 return self._made(Status.FAILED, self.budget.words(), Reply({}), Fault.OURS)
             return self._made(Status.FAILED, str(failure), Reply({}), failure.fault)
-        return self._made(Status.PARTIAL if reply.missing else Status.OK, reply.missing, reply, reply.fault if reply.missing else None)
+        return self._made(
+            Status.PARTIAL if reply.missing else Status.OK, reply.missing, reply, reply.fault if reply.missing else None
+        )
 
     def failed(self, reason: str, fault: Fault) -> Answer:
         """The failed answer to whatever is being asked at the moment."""

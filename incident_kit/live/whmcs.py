@@ -25,7 +25,11 @@ TITLE = re.compile(r"<title[^>]{0,200}>([^<]{0,200})", re.I)
 def ask(url: str, identifier: str, secret: str, session: Session) -> Iterator[Answer]:
     """The answer of the WHMCS at this address; without identifier and secret it is asked as nobody, which tells whether it is there."""
     session.secrets = [identifier, secret]
-    yield session.answer("whmcs", "Is it reachable, does it let us in, does it answer in JSON, and how fast?", lambda: whmcs(url, identifier, secret, session))
+    yield session.answer(
+        "whmcs",
+        "Is it reachable, does it let us in, does it answer in JSON, and how fast?",
+        lambda: whmcs(url, identifier, secret, session),
+    )
 
 
 def whmcs(url: str, identifier: str, secret: str, session: Session) -> Reply:
@@ -34,20 +38,26 @@ def whmcs(url: str, identifier: str, secret: str, session: Session) -> Reply:
     shown = " ".join(f"{name}={value}" for name, value in form.items())
     known = bool(identifier and secret)
     credentials = {"identifier": identifier, "secret": secret} if known else {}
-    response = http.request(session, "POST", url, {**form, **credentials}, shown + (" (with identifier and secret)" if known else ""))
+    response = http.request(
+        session, "POST", url, {**form, **credentials}, shown + (" (with identifier and secret)" if known else "")
+    )
     body, why_not = response.data()
     data: dict[str, Any] = {
         "url": http.shown_url(url), "http_status": response.status, "response_ms": round(response.duration_ms, 3), "content_type": response.kind,
         "json": why_not == "", "asked_with_credentials": known, "authenticated": None, "body_bytes": len(response.body),
     }  # fmt: skip
     if not isinstance(body, dict) or "result" not in body:
-        return Reply(data | page(response), response.clock(), missing=unreadable(response, why_not), fault=kept_out(response))
+        return Reply(
+            data | page(response), response.clock(), missing=unreadable(response, why_not), fault=kept_out(response)
+        )
     data |= {name: body[name] for name in KEPT if isinstance(body.get(name), str | int)}
     refused = body["result"] != "success"
     message = str(body.get("message", ""))[:MOST_TEXT] if refused else ""
     data |= {"message": message, "authenticated": not refused if known else None}
     if refused and known:
-        return Reply(data, response.clock(), missing=f"WHMCS is there and refuses: {meaning(message)}", fault=Fault.CREDENTIALS)
+        return Reply(
+            data, response.clock(), missing=f"WHMCS is there and refuses: {meaning(message)}", fault=Fault.CREDENTIALS
+        )
     if not known:
         reason = "WHMCS is there and answers in JSON; whether it lets the BFF in was not asked, because no identifier and secret are named"
         return Reply(data, response.clock(), missing=reason, fault=Fault.CREDENTIALS)

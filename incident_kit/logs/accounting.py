@@ -61,11 +61,19 @@ class Account:
 
     def remarks(self) -> list[str]:
         """What else there is to know, for people."""
-        found = [f"no record from {iso(silence.since)} to {iso(silence.until)}" for silence in self.silences[:MOST_SILENCES]]
+        found = [
+            f"no record from {iso(silence.since)} to {iso(silence.until)}" for silence in self.silences[:MOST_SILENCES]
+        ]
         found += [f"{len(self.silences) - MOST_SILENCES} more such silences"] * (len(self.silences) > MOST_SILENCES)
         undated = f"undated ({self.undated_reason})" if self.undated_reason else "undated"
-        found += [f"{count} {what}" for count, what in ((self.undated, undated), (self.repeated, "also in another file")) if count]
-        found += [f"the hour before {iso(end)} came twice, its times are taken for the second" for end in self.hours_twice]
+        found += [
+            f"{count} {what}"
+            for count, what in ((self.undated, undated), (self.repeated, "also in another file"))
+            if count
+        ]
+        found += [
+            f"the hour before {iso(end)} came twice, its times are taken for the second" for end in self.hours_twice
+        ]
         found += [f"cleaned: {count} {kind.replace('_', ' ')}" for kind, count in self.cleaned.items()]
         found += [f"line {line} not read: {text[:80]}" for line, text in self.unparsed_examples]
         found += ["the last line is unfinished"] * self.unfinished + [self.damage] * bool(self.damage)
@@ -89,7 +97,15 @@ class Accounting(list[Account]):
     def _repr_html_(self) -> str:
         rows, remarks = [], []
         for account in self:
-            counts = (account.lines, account.records, account.continuations, account.unparsed, account.outside, account.undated, account.repeated)
+            counts = (
+                account.lines,
+                account.records,
+                account.continuations,
+                account.unparsed,
+                account.outside,
+                account.undated,
+                account.repeated,
+            )
             seen = period(account.first, account.last) if account.first and account.last else "none"
             warning = "" if account.records else "<br><strong class='warning'>not one record in the window</strong>"
             rows.append(
@@ -101,14 +117,23 @@ class Accounting(list[Account]):
         numbers = ["Lines", "Records", "Continuations", "Unparsed", "Outside the window", "Undated", "Repeated"]
         told = f"<ul>{''.join(remarks)}</ul>" if remarks else ""
         return (
-            table(["File", "Format", *numbers, "Records seen", "Zone"], rows, "Lines = records + continuations + unparsed + outside the window.", numbers)
+            table(
+                ["File", "Format", *numbers, "Records seen", "Zone"],
+                rows,
+                "Lines = records + continuations + unparsed + outside the window.",
+                numbers,
+            )
             + told
         )
 
 
 def silences(minutes: Iterable[int]) -> tuple[Window, ...]:
     """The stretches without a record, the longest first, from the minutes since 1970 that have one."""
-    found = [Window(_minute(before + 1), _minute(after)) for before, after in pairwise(sorted(minutes)) if after - before > SILENCE_MINUTES]
+    found = [
+        Window(_minute(before + 1), _minute(after))
+        for before, after in pairwise(sorted(minutes))
+        if after - before > SILENCE_MINUTES
+    ]
     return tuple(sorted(found, key=lambda silence: silence.since - silence.until))
 
 

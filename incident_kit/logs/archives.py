@@ -24,7 +24,13 @@ STANDARD_INPUT = STANDARD_OUTPUT = Path("-")
 # zstd files may begin with a skippable frame: https://www.rfc-editor.org/rfc/rfc8878#section-3.1.2
 SKIPPABLE = tuple(bytes([0x50 + number, 0x2A, 0x4D, 0x18]) for number in range(16))
 ZSTD_FRAME = b"\x28\xb5\x2f\xfd"
-MAGIC = {b"\x1f\x8b": "gzip", ZSTD_FRAME: "zstd", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", **dict.fromkeys(SKIPPABLE, "zstd")}
+MAGIC = {
+    b"\x1f\x8b": "gzip",
+    ZSTD_FRAME: "zstd",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    **dict.fromkeys(SKIPPABLE, "zstd"),
+}
 # What unpacking one stream may keep in memory. xz -9 needs 65 MiB, zstd --ultra -22 128 MiB; more is asked for by options only.
 MOST_WINDOW_BYTES = 1 << 27
 
@@ -177,7 +183,9 @@ def _at_next_stream(raw: io.BufferedReader, data: bytes, magic: bytes, packing: 
             break
         data += more
     if data and not data.startswith(magic):
-        raise Damage(f"the archive is damaged or cut short: behind the end of a {packing} stream is something else, which was not read")
+        raise Damage(
+            f"the archive is damaged or cut short: behind the end of a {packing} stream is something else, which was not read"
+        )
     return data
 
 
@@ -195,7 +203,9 @@ def _zstd(raw: io.BufferedReader) -> Iterator[bytes]:
             read.skip(int.from_bytes(read(4), "little"))
             continue
         if magic != ZSTD_FRAME:
-            raise Damage("the archive is damaged or cut short: behind the end of a zstd frame is something else, which was not read")
+            raise Damage(
+                "the archive is damaged or cut short: behind the end of a zstd frame is something else, which was not read"
+            )
         described = read(1)[0]
         single_segment, has_checksum = bool(described & 0x20), bool(described & 0x04)
         size_bytes = (1 if single_segment else 0, 2, 4, 8)[described >> 6]
@@ -208,7 +218,9 @@ def _zstd(raw: io.BufferedReader) -> Iterator[bytes]:
                 block = read(3)
                 told = int.from_bytes(block, "little")
                 last, kind, length = bool(told & 1), told >> 1 & 3, told >> 3
-                text = frame.decompress(block + read(1 if kind == 1 else length) + (read(4) if last and has_checksum else b""))
+                text = frame.decompress(
+                    block + read(1 if kind == 1 else length) + (read(4) if last and has_checksum else b"")
+                )
                 if text:
                     yield text
         except zstandard.ZstdError as error:

@@ -65,7 +65,9 @@ LEVEL_NAMES = {
 ANSI_ESCAPE = r"\x1b\[[0-9;?]*[ -/]*[@-~]"
 # Path segments that are ids: numbers, UUIDs, long hex, and Salesforce's 15 or 18 characters (they begin with a digit, or an `a` for custom objects).
 SALESFORCE_ID = r"(?:\d[a-zA-Z0-9]{2}|a[a-zA-Z0-9]\d)[a-zA-Z0-9]{12}(?:[A-Z0-5]{3})?"
-ID_SEGMENT = rf"/(?:\d+|[0-9a-fA-F]{{8}}-(?:[0-9a-fA-F]{{4}}-){{3}}[0-9a-fA-F]{{12}}|[0-9a-fA-F]{{16,}}|{SALESFORCE_ID})/"
+ID_SEGMENT = (
+    rf"/(?:\d+|[0-9a-fA-F]{{8}}-(?:[0-9a-fA-F]{{4}}-){{3}}[0-9a-fA-F]{{12}}|[0-9a-fA-F]{{16,}}|{SALESFORCE_ID})/"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,19 @@ LONE_SURROGATES = r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F
 GIVEN_UP = 499  # nginx' status for a client that did not wait
 # Words that say a time is a setting or a limit, not a measurement.
 SETTING = r"(?i)\b(?:time(?:d\s)?\s?out|timeout|deadline|retry\w*|every|sleep\w*|delay\w*|interval|ttl|backoff)\b"
-UNIT_MS = {"": 1, "ns": 1e-6, "µs": 1e-3, "us": 1e-3, "ms": 1, "millisecond": 1, "s": 1000, "sec": 1000, "second": 1000, "min": 60_000, "minute": 60_000}
+UNIT_MS = {
+    "": 1,
+    "ns": 1e-6,
+    "µs": 1e-3,
+    "us": 1e-3,
+    "ms": 1,
+    "millisecond": 1,
+    "s": 1000,
+    "sec": 1000,
+    "second": 1000,
+    "min": 60_000,
+    "minute": 60_000,
+}
 UNITS = "ns|µs|us|ms|milliseconds?|s|secs?|seconds?|min|minutes?"
 OTHER_UNITS = {"duration_s": "* 1000", "duration_us": "/ 1000", "duration_ns": "/ 1000000"}
 TEXT_DURATION = "|".join((
@@ -96,7 +110,9 @@ TEXT_DURATION = "|".join((
     r"[{,] (?:responseTime|durationMs|duration): \d+(?:\.\d+)?",  # in an object that Node printed: milliseconds
 ))  # fmt: skip
 NUMBER_AND_UNIT = rf"(?i)(\d[\d,]*(?:\.\d+)?)\s?((?:{UNITS})?)\)?$"
-ERROR_IN_TEXT = r"^\s*(?:Uncaught )?([A-Za-z_$][\w$.]*(?:Error|Exception|Rejection|Warning)|Error)(?: \[(\w+)\])?: ([^\n]*)"
+ERROR_IN_TEXT = (
+    r"^\s*(?:Uncaught )?([A-Za-z_$][\w$.]*(?:Error|Exception|Rejection|Warning)|Error)(?: \[(\w+)\])?: ([^\n]*)"
+)
 # With more than four groups RE2 takes twice the time.
 REQUEST_IN_TEXT = r"^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (/\S*) (?:HTTP/[\d.]+ )?(?:- )?([1-5]\d\d) (?:- )?(\d+(?:\.\d+)? ?m?s)\s*$"
 
@@ -108,7 +124,9 @@ FIRST = "<the first layer>"
 PLACE = "source, item, file, first_record"
 
 
-def in_place_select(recognition: Recognition, lines: str, objects: str, dependencies: Sequence[Dependency], needed: Set[str]) -> str:
+def in_place_select(
+    recognition: Recognition, lines: str, objects: str, dependencies: Sequence[Dependency], needed: Set[str]
+) -> str:
     """The SELECT that reads one-line records in place; `lines` gives PLACE, `line`, `raw` and `next`.
 
     Most lines are of the first format; each other one reads what those before it leave. `objects`, if not empty, reads the
@@ -124,7 +142,11 @@ def in_place_select(recognition: Recognition, lines: str, objects: str, dependen
             others = " OR ".join(is_line_of(other) for other in recognition.formats[1:])
             mine = f"{is_line_of(found)} OR NOT ({others})" if others else "true"
         relation = lines if mine == "true" else f"{left} WHERE {mine}"
-        selects.append(plain_select(found, recognition.zones, relation, "" if place else objects, dependencies, needed, main=not place))
+        selects.append(
+            plain_select(
+                found, recognition.zones, relation, "" if place else objects, dependencies, needed, main=not place
+            )
+        )
     names = ", ".join(["source", "line", "class", "item", "file", *(quoted_name(name) for name in sorted(needed))])
     return " UNION ALL ".join(f"SELECT {names} FROM ({select})" for select in selects)
 
@@ -132,7 +154,11 @@ def in_place_select(recognition: Recognition, lines: str, objects: str, dependen
 def is_line_of(found: Format) -> str:
     """Whether a line is one of this format, as far as its beginning tells."""
     # An empty line is null, and neither is nor is not anything.
-    return "starts_with(ltrim(coalesce(raw, '')), '{')" if found.is_json else f"regexp_matches(coalesce(raw, ''), {quoted(found.pattern)})"
+    return (
+        "starts_with(ltrim(coalesce(raw, '')), '{')"
+        if found.is_json
+        else f"regexp_matches(coalesce(raw, ''), {quoted(found.pattern)})"
+    )
 
 
 def is_whole(found: Format) -> str:
@@ -140,7 +166,16 @@ def is_whole(found: Format) -> str:
     return f"{json_of('raw', quoted(json.dumps({'level': 'VARCHAR'})))} IS NOT NULL" if found.is_json else "true"
 
 
-def plain_select(found: Format, zones: Zones, lines: str, objects: str, dependencies: Sequence[Dependency], needed: Set[str], *, main: bool) -> str:
+def plain_select(
+    found: Format,
+    zones: Zones,
+    lines: str,
+    objects: str,
+    dependencies: Sequence[Dependency],
+    needed: Set[str],
+    *,
+    main: bool,
+) -> str:
     """The SELECT that reads the lines of one format; the `main` one also has the lines that are of none."""
     if objects and found.request_columns:
         found = replace(found, columns={**found.columns, **found.request_columns})
@@ -150,13 +185,18 @@ def plain_select(found: Format, zones: Zones, lines: str, objects: str, dependen
         texts["message"] = f"coalesce({LAST_MESSAGE}, {texts['message']})"
     apart = {
         "request": present or ("struct_extract(spoken, 'url') <> ''" if speaks(found) else "false"),
-        "mended": "j IS NOT NULL AND (contains(raw, '\\ud') OR contains(raw, '\\uD')) AND NOT json_valid(raw)" if found.is_json and not objects else "false",
+        "mended": "j IS NOT NULL AND (contains(raw, '\\ud') OR contains(raw, '\\uD')) AND NOT json_valid(raw)"
+        if found.is_json and not objects
+        else "false",
         "class": "'record'"
         if objects
         else f"CASE WHEN {known} THEN 'record' WHEN {broken}{' OR line < first_record' if main else ''} THEN 'unparsed' ELSE 'continuation' END",
     }
     if speaks(found):
-        apart = {"spoken": f"regexp_extract(message_text, {quoted(REQUEST_IN_TEXT)}, ['method', 'url', 'status', 'took'])", **apart}
+        apart = {
+            "spoken": f"regexp_extract(message_text, {quoted(REQUEST_IN_TEXT)}, ['method', 'url', 'status', 'took'])",
+            **apart,
+        }
     own = {
         "ts": instant_sql("ts_text", found.times, zones), "zoned": zoned_sql("ts_text", found.times), "ts_raw": "ts_text", "format": quoted(found.name),
         **meanings(found.levels, found),
@@ -175,10 +215,16 @@ def plain_select(found: Format, zones: Zones, lines: str, objects: str, dependen
 
 def sql_type(kind: Any) -> str:
     """The type of a JSON structure's part, as DuckDB writes it."""
-    return "STRUCT(" + ", ".join(f"{quoted_name(name)} {sql_type(inner)}" for name, inner in kind.items()) + ")" if isinstance(kind, dict) else str(kind)
+    return (
+        "STRUCT(" + ", ".join(f"{quoted_name(name)} {sql_type(inner)}" for name, inner in kind.items()) + ")"
+        if isinstance(kind, dict)
+        else str(kind)
+    )
 
 
-def normalised_select(recognition: Recognition, lines: str, dependencies: Sequence[Dependency], needed: Set[str]) -> str:
+def normalised_select(
+    recognition: Recognition, lines: str, dependencies: Sequence[Dependency], needed: Set[str]
+) -> str:
     """The SELECT that reads the working copy of a log that was laid out (see `layout`)."""
     fields = sorted(FIELDS - {"inner", "partial", "stream", "priority"})
     first = {
@@ -186,19 +232,34 @@ def normalised_select(recognition: Recognition, lines: str, dependencies: Sequen
         "request": "coalesce(j.request, false)", "mended": "false",
         "class": "CASE raw[1] WHEN 'c' THEN 'continuation' WHEN 'u' THEN 'unparsed' ELSE 'record' END",
     }  # fmt: skip
-    own = {"ts": "TRY_CAST(ts_found AS TIMESTAMP)", "zoned": "zoned_found", "ts_raw": "ts_raw_found", "format": "format_found", **meanings({}, None)}
+    own = {
+        "ts": "TRY_CAST(ts_found AS TIMESTAMP)",
+        "zoned": "zoned_found",
+        "ts_raw": "ts_raw_found",
+        "format": "format_found",
+        **meanings({}, None),
+    }
     upper = together(dependencies, None, recognition.zones.name)
     wanted = closure(needed | {"class"}, {**upper, **own})
-    structure = dict.fromkeys(fields, "VARCHAR") | {"ts_raw": "VARCHAR", "zoned": "BOOLEAN", "request": "BOOLEAN", "format": "VARCHAR"}
+    structure = dict.fromkeys(fields, "VARCHAR") | {
+        "ts_raw": "VARCHAR",
+        "zoned": "BOOLEAN",
+        "request": "BOOLEAN",
+        "format": "VARCHAR",
+    }
     j = f"CASE WHEN starts_with(raw, '{{') THEN {json_of('raw', quoted(json.dumps(structure)))} END"
     body = f"SELECT {PLACE}, line, NULL::VARCHAR AS next, {FIRST} FROM (SELECT {PLACE}, line, raw, {j} AS j FROM ({lines}))"
     return layers(body, first, own, upper, wanted)
 
 
-def layers(body: str, first: Mapping[str, str], own: Mapping[str, str], upper: Mapping[str, str], wanted: Set[str]) -> str:
+def layers(
+    body: str, first: Mapping[str, str], own: Mapping[str, str], upper: Mapping[str, str], wanted: Set[str]
+) -> str:
     """The three layers put together, of what is wanted; `body` has a place for the first one."""
     texts = {**{f"{field}_text": "NULL::VARCHAR" for field in FIELDS}, **first}
-    lowest = body.replace(FIRST, ", ".join(f"{expression} AS {name}" for name, expression in texts.items() if name in wanted))
+    lowest = body.replace(
+        FIRST, ", ".join(f"{expression} AS {name}" for name, expression in texts.items() if name in wanted)
+    )
     second = [f"{expression} AS {name}" for name, expression in own.items() if name in wanted]
     third = [f"{expression} AS {name}" for name, expression in upper.items() if name in wanted]
     return f"SELECT *{_more(third)} FROM (SELECT *{_more(second)} FROM ({lowest}))"
@@ -223,7 +284,10 @@ def closure(needed: Set[str], expressions: Mapping[str, str]) -> frozenset[str]:
 def meanings(levels: Mapping[str, str], found: Format | None) -> dict[str, str]:
     """What the text of a field means, by column; `found` is None for a log that was laid out, which knows its formats itself."""
     spoken = found is not None and speaks(found)
-    status, url = (f"coalesce({name}_text, nullif(struct_extract(spoken, '{name}'), ''))" if spoken else f"{name}_text" for name in ("status", "url"))
+    status, url = (
+        f"coalesce({name}_text, nullif(struct_extract(spoken, '{name}'), ''))" if spoken else f"{name}_text"
+        for name in ("status", "url")
+    )
     whole = "nullif(rtrim(message_text), '')" if found is not None and not found.is_json else "message_text"
     plain = f"regexp_replace(message_text, {quoted(ANSI_ESCAPE)}, '', 'g')"
     inner = "TRY(coalesce(json_extract_string(message_text, '/msg'), json_extract_string(message_text, '/message')))"
@@ -254,7 +318,9 @@ def meanings(levels: Mapping[str, str], found: Format | None) -> dict[str, str]:
 
 def together(dependencies: Sequence[Dependency], found: Format | None, zone: str) -> dict[str, str]:
     """What several fields mean together, by column."""
-    aborted, consequence = (found.aborted_message, found.consequence_message) if found else ("request aborted", "failed with status code")
+    aborted, consequence = (
+        (found.aborted_message, found.consequence_message) if found else ("request aborted", "failed with status code")
+    )
     return {
         "duration_ms": f"coalesce(told_ms, {duration_in('message')})",
         "duration_us": "CAST(round(duration_ms * 1000) AS BIGINT)",
@@ -266,7 +332,9 @@ def together(dependencies: Sequence[Dependency], found: Format | None, zone: str
         "aborted": f"is_request AND NOT event_stream AND (status IS NULL OR status = {GIVEN_UP}{f' OR message = {quoted(aborted)}' if aborted else ''})",
         "error_type": error_sql("error_type_text", 2, 1, found),
         "error_message": f"coalesce({meaningful_line('error_message_text')}, {error_sql('NULL', 3, 3, found)})",
-        "consequence": f"coalesce(starts_with(error_message_text, {quoted(consequence)}), false)" if consequence else "false",
+        "consequence": f"coalesce(starts_with(error_message_text, {quoted(consequence)}), false)"
+        if consequence
+        else "false",
         "severity": f"greatest({level_number('level')}, CASE WHEN status >= 500 THEN 50 WHEN status >= 400 THEN 40 WHEN error_message_text IS NOT NULL THEN 50 ELSE 0 END)",
         "twin": "hash(ts_raw, level_text, message, host_text, pid_text, request_id_text, error_message_text)",
     }
@@ -279,7 +347,12 @@ def speaks(found: Format) -> bool:
 
 def _json_texts(found: Format) -> tuple[dict[str, str], str, str, str]:
     texts = {field: json_field(found.columns.get(field, ()), leaves(found)) for field in FIELDS}
-    return texts, f"CASE WHEN starts_with(ltrim(raw), '{{') THEN {json_of('raw', 'STRUCTURE')} END", "j IS NOT NULL", "starts_with(ltrim(raw), '{\"')"
+    return (
+        texts,
+        f"CASE WHEN starts_with(ltrim(raw), '{{') THEN {json_of('raw', 'STRUCTURE')} END",
+        "j IS NOT NULL",
+        "starts_with(ltrim(raw), '{\"')",
+    )
 
 
 def _group_texts(found: Format) -> tuple[dict[str, str], str, str, str]:
@@ -321,7 +394,11 @@ def json_structure(found: Format, fields: Set[str]) -> dict[str, Any]:
     whole = leaves(found)
     asked = [path for field, paths in found.columns.items() if field in fields for path in paths]
     wanted = [top if (top := path.partition("/")[0]) in whole else path for path in asked]
-    for path in [*wanted, *(name for name in found.request_has if name not in found.fields), *(("level",) if not wanted else ())]:
+    for path in [
+        *wanted,
+        *(name for name in found.request_has if name not in found.fields),
+        *(("level",) if not wanted else ()),
+    ]:
         branch = tree
         *parents, leaf = path.split("/")
         for parent in parents:
@@ -343,7 +420,9 @@ def json_field(paths: Sequence[str], whole: Set[str]) -> str:
     for path in paths:
         top, _, deeper = path.partition("/")
         if deeper and top in whole:
-            found.append(f"CASE WHEN left({member('j', top)}, 1) IN ('{{', '[') THEN TRY(json_extract_string({member('j', top)}, {quoted('/' + deeper)})) END")
+            found.append(
+                f"CASE WHEN left({member('j', top)}, 1) IN ('{{', '[') THEN TRY(json_extract_string({member('j', top)}, {quoted('/' + deeper)})) END"
+            )
         else:
             found.append(member("j", path))
     return f"coalesce({', '.join(found)})" if found else "NULL::VARCHAR"
@@ -393,7 +472,9 @@ def duration_in(text: str) -> str:
 def in_ms(text: str) -> str:
     """Milliseconds from a text that ends with a number and its unit."""
     number = f"TRY_CAST(replace(regexp_extract({text}, {quoted(NUMBER_AND_UNIT)}, 1), ',', '') AS DOUBLE)"
-    unit = f"regexp_replace(lower(regexp_extract({text}, {quoted(NUMBER_AND_UNIT)}, 2)), '(second|minute|sec)s$', '\\1')"
+    unit = (
+        f"regexp_replace(lower(regexp_extract({text}, {quoted(NUMBER_AND_UNIT)}, 2)), '(second|minute|sec)s$', '\\1')"
+    )
     return f"({number} * {lookup(unit, {name: str(factor) for name, factor in UNIT_MS.items()})})"
 
 
@@ -420,7 +501,11 @@ def error_sql(field: str, best: int, other: int, found: Format | None) -> str:
     in_text = found is not None and not found.is_json
 
     def said_in(*places: str) -> str:
-        texts = [f"nullif(regexp_extract({place}, {quoted(ERROR_IN_TEXT)}, {group}), '')" for place in places for group in dict.fromkeys((best, other))]
+        texts = [
+            f"nullif(regexp_extract({place}, {quoted(ERROR_IN_TEXT)}, {group}), '')"
+            for place in places
+            for group in dict.fromkeys((best, other))
+        ]
         return f"coalesce({', '.join(texts)})"
 
     # A message is asked only where the level says so: `Error: ` in it may be quoted.
@@ -431,7 +516,9 @@ def error_sql(field: str, best: int, other: int, found: Format | None) -> str:
 def meaningful_line(text: str) -> str:
     """The line of an error's text that says what happened: Prisma's comes last, after its source excerpt."""
     last = f"trim(regexp_extract({text}, '([^\\n]+)\\s*$', 1))"
-    return f"CASE WHEN starts_with({text}, '\nInvalid `') THEN {last} ELSE split_part(ltrim({text}, '\n '), '\n', 1) END"
+    return (
+        f"CASE WHEN starts_with({text}, '\nInvalid `') THEN {last} ELSE split_part(ltrim({text}, '\n '), '\n', 1) END"
+    )
 
 
 def no_format_select(lines: str) -> str:

@@ -16,7 +16,9 @@ from incident_kit.logs.formats import Format
 
 Found = Iterator[tuple[int, dict[str, Any] | None]]
 
-csv.field_size_limit(16 << 20)  # a statement or a stack may be long, the module would end at 128 KiB; a quote that nobody closes has no end
+csv.field_size_limit(
+    16 << 20
+)  # a statement or a stack may be long, the module would end at 128 KiB; a quote that nobody closes has no end
 
 
 class Lines:

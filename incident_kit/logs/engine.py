@@ -58,7 +58,9 @@ def connect_for_writing(folder: Path) -> duckdb.DuckDBPyConnection:
     """A database of its own in this folder, which may write there and nowhere else; for what leaves as a file."""
     import duckdb
 
-    connection = duckdb.connect(str(folder / "written.db"), config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    connection = duckdb.connect(
+        str(folder / "written.db"), config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    )
     connection.execute("SET allowed_directories = $folders", {"folders": [f"{folder}/"]})
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
@@ -104,7 +106,9 @@ class EvidenceFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is not 
         if not stat.S_ISREG(status.st_mode):
             raise LogFileError(f"{path}: not a plain file. Give a log file.")
         packed = text_bytes is not None
-        file = EvidenceFile(path, (status.st_dev, status.st_ino), status.st_size if text_bytes is None else text_bytes, packed)
+        file = EvidenceFile(
+            path, (status.st_dev, status.st_ino), status.st_size if text_bytes is None else text_bytes, packed
+        )
         with self._adding:
             known = next((number for number, other in enumerate(self._files) if other == file), None)
             if known is None:
@@ -146,7 +150,9 @@ class ReadOnlyBytes:
         status = os.fstat(self._descriptor)
         if (status.st_dev, status.st_ino) != file.identity:
             self.close()
-            raise LogFileError(f"{file.path}: another file has taken its place while it was read. Run the command again.")
+            raise LogFileError(
+                f"{file.path}: another file has taken its place while it was read. Run the command again."
+            )
         self._size = file.size_bytes
         self._at = 0
 

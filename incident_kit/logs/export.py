@@ -38,7 +38,10 @@ def export(
     `progress` is told now and then how many have been written. CSV is made for spreadsheets, which would run some cells, unless it is `raw`.
     """
     window = Window(bounds[0] or EARLIEST, bounds[1] or LATEST) if any(bounds) else None
-    sources = [Source(str(number), log.path, log.origin, hints=hints, redaction=redaction, missing=log.missing) for number, log in enumerate(logs)]
+    sources = [
+        Source(str(number), log.path, log.origin, hints=hints, redaction=redaction, missing=log.missing)
+        for number, log in enumerate(logs)
+    ]
     with read(sources, window, dependencies=dependencies) as records:
         try:
             (RAW_FORMS if raw else FORMS)[form](_counted(records.rows(), progress), out)
@@ -78,7 +81,9 @@ def _write_parquet(rows: Iterable[Row], out: TextIO) -> None:
 
     from incident_kit.logs.engine import connect_for_writing
 
-    types = {name: "BIGINT" if name in ("line", "offset") else TYPES.get(name, "VARCHAR") for name in COLUMNS} | {"ts": "TIMESTAMPTZ"}
+    types = {name: "BIGINT" if name in ("line", "offset") else TYPES.get(name, "VARCHAR") for name in COLUMNS} | {
+        "ts": "TIMESTAMPTZ"
+    }
     waiting = iter(rows)
     with tempfile.TemporaryDirectory(prefix="incident-kit-") as folder, connect_for_writing(Path(folder)) as connection:
         columns = ", ".join(f"{quoted_name(name)} {kind}" for name, kind in types.items())
@@ -92,7 +97,11 @@ def _write_parquet(rows: Iterable[Row], out: TextIO) -> None:
             shutil.copyfileobj(written, out.buffer)
 
 
-FORMS: Mapping[str, Callable[[Iterable[Row], TextIO], None]] = {"jsonl": _write_jsonl, "csv": _write_csv, "parquet": _write_parquet}
+FORMS: Mapping[str, Callable[[Iterable[Row], TextIO], None]] = {
+    "jsonl": _write_jsonl,
+    "csv": _write_csv,
+    "parquet": _write_parquet,
+}
 RAW_FORMS: Mapping[str, Callable[[Iterable[Row], TextIO], None]] = {**FORMS, "csv": _write_raw_csv}
 
 

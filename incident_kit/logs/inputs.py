@@ -29,7 +29,12 @@ from incident_kit.model.visible import visible
 MOST_MEMBERS = 1000
 OWN_DESCRIPTOR = re.compile(r"/dev/(?:stdin|fd/(\d+))|/proc/self/fd/(\d+)")
 SAID_AFTER_S, REFUSED_AFTER_S = 2, 60  # that nobody writes to a FIFO
-KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISSOCK, "a socket"), (stat.S_ISBLK, "a device"), (stat.S_ISCHR, "a device"))
+KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISCHR, "a device"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,9 @@ def given(paths: Sequence[Path], hints: Hints, say: Callable[[str], None]) -> It
                 if which not in pipes:
                     with open_once(path, say) as pipe:
                         copied, missing = spool.copy(iter(lambda: pipe.read1(BLOCK_BYTES), b""))
-                    pipes[which] = LogFile(copied, "standard input" if path == STANDARD_INPUT else visible(path), None, missing=missing)
+                    pipes[which] = LogFile(
+                        copied, "standard input" if path == STANDARD_INPUT else visible(path), None, missing=missing
+                    )
                 log = pipes[which]
             found.logs += _unpacked(log, spool, found)
         yield found
@@ -126,7 +133,11 @@ def _pipe(path: Path) -> object | None:
         return None  # opening it as a log says what is wrong
     for is_kind, name in KINDS:
         if is_kind(status.st_mode):
-            hint = f"Name the files in it, such as {visible(path)}/combined.log." if name == "a folder" else "Give a file, a pipe, or - for standard input."
+            hint = (
+                f"Name the files in it, such as {visible(path)}/combined.log."
+                if name == "a folder"
+                else "Give a file, a pipe, or - for standard input."
+            )
             raise LogFileError(f"{visible(path)}: {name}, not a log file. {hint}")
     return (status.st_dev, status.st_ino) if stat.S_ISFIFO(status.st_mode) else None
 
@@ -156,7 +167,9 @@ def _await_writer(pipe: io.BufferedReader, path: Path, say: Callable[[str], None
     say(f"{visible(path)}: a pipe to which nothing was written yet; waiting")
     # An open end for writing tells that somebody may take as long as it takes: then there is nothing, but no end either.
     if not ready.poll(REFUSED_AFTER_S * 1000) and _has_ended(pipe):
-        raise LogFileError(f"{visible(path)}: a pipe that nobody opened for writing within {REFUSED_AFTER_S} seconds. Begin what writes to it first.")
+        raise LogFileError(
+            f"{visible(path)}: a pipe that nobody opened for writing within {REFUSED_AFTER_S} seconds. Begin what writes to it first."
+        )
 
 
 def _has_ended(pipe: io.BufferedReader) -> bool:
@@ -182,7 +195,9 @@ def _unpacked(log: LogFile, spool: _Spool, found: Given) -> list[LogFile]:
         try:
             for number, member in enumerate(members):
                 if number == MOST_MEMBERS or left_bytes <= 0:
-                    found.lost.append(f"{log.origin}: what comes behind its file {number} was not read. Unpack it and give the logs you need")
+                    found.lost.append(
+                        f"{log.origin}: what comes behind its file {number} was not read. Unpack it and give the logs you need"
+                    )
                     break
                 name = f"{log.origin}!{visible(member.name)}"
                 times[name] += 1
@@ -194,7 +209,9 @@ def _unpacked(log: LogFile, spool: _Spool, found: Given) -> list[LogFile]:
                 left_bytes -= path.stat().st_size
                 missing = member.damage or missing
                 if is_zip(path) or is_tar(path):
-                    found.lost.append(f"{name}: not read: an archive within an archive. Unpack the outer one and give it")
+                    found.lost.append(
+                        f"{name}: not read: an archive within an archive. Unpack the outer one and give it"
+                    )
                 elif not path.stat().st_size and not missing:
                     found.notes.append(f"{name}: empty")
                 elif _is_binary(path):
@@ -223,7 +240,9 @@ class _Spool:
     def __init__(self, folder: Path, limit_bytes: int) -> None:
         self._folder, self.limit_bytes, self._count = folder, limit_bytes, 0
 
-    def copy(self, blocks: Iterable[bytes], limit_bytes: int | None = None, written: float | None = None) -> tuple[Path, str]:
+    def copy(
+        self, blocks: Iterable[bytes], limit_bytes: int | None = None, written: float | None = None
+    ) -> tuple[Path, str]:
         """A file of these bytes, up to a limit; and what is missing of them. Raises LogFileError where there is no room."""
         limit_bytes = self.limit_bytes if limit_bytes is None else limit_bytes
         path, done, missing = self._folder / f"{self._count}", 0, ""

@@ -11,12 +11,18 @@ TOKEN = re.compile(
     r"\s*(?:(?P<quoted>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`\\]|\\.)*`)|(?P<mark>[{}\[\]:,+])|(?P<word>[^\s{}\[\]:,'\"`+][^{}\[\],\n:]*|[+-]?\d[^\s,}\]]*))",
     re.S,
 )
-NAMED = re.compile(r"<ref \*\d+>\s*|[\w$.]+(?:\(\d+\))?\s*(?=[{\[])|\[(?:Object|Array|Function[^\]]*|Circular[^\]]*|Getter[^\]]*|\w+)\]")
-ERROR = re.compile(r"\s*(?P<stack>(?P<name>[A-Za-z_$][\w$.]*)(?: \[(?P<own>\w+)\])?: (?P<message>[^\n]*)(?:\n[ \t]+at [^\n]*?)+)(?P<more> \{)?(?=,?(?:\n|$))")
+NAMED = re.compile(
+    r"<ref \*\d+>\s*|[\w$.]+(?:\(\d+\))?\s*(?=[{\[])|\[(?:Object|Array|Function[^\]]*|Circular[^\]]*|Getter[^\]]*|\w+)\]"
+)
+ERROR = re.compile(
+    r"\s*(?P<stack>(?P<name>[A-Za-z_$][\w$.]*)(?: \[(?P<own>\w+)\])?: (?P<message>[^\n]*)(?:\n[ \t]+at [^\n]*?)+)(?P<more> \{)?(?=,?(?:\n|$))"
+)
 ESCAPED = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.S)
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 FIELD = re.compile(r" {4}(?P<name>[\w.@-]+):(?: (?P<value>.*))?$")
-INSIDE = re.compile(r'\s*"(?P<name>type|message|name|code|statusCode|method|url|id)":\s*(?P<value>"(?:[^"\\]|\\.)*"|[\d.]+|null|true|false),?\s*$')
+INSIDE = re.compile(
+    r'\s*"(?P<name>type|message|name|code|statusCode|method|url|id)":\s*(?P<value>"(?:[^"\\]|\\.)*"|[\d.]+|null|true|false),?\s*$'
+)
 DEEPEST = 40
 
 
@@ -31,8 +37,15 @@ def read(text: str) -> Any:
 
 def _value(text: str, place: int, depth: int) -> tuple[Any, int]:
     if error := ERROR.match(text, place):  # as its stack, which is no value of JavaScript, and its own fields
-        own, place = _items(text, error.end(), depth + 1, True) if error["more"] and depth < DEEPEST else ({}, error.end())
-        return {"name": error["own"] or error["name"], "message": error["message"], "stack": error["stack"], **own}, place
+        own, place = (
+            _items(text, error.end(), depth + 1, True) if error["more"] and depth < DEEPEST else ({}, error.end())
+        )
+        return {
+            "name": error["own"] or error["name"],
+            "message": error["message"],
+            "stack": error["stack"],
+            **own,
+        }, place
     while name := NAMED.match(text, _blank(text, place)):  # `Error {`, `Object(3) {`, `[Object]`
         place = name.end()
         if name[0].startswith("["):
@@ -44,7 +57,12 @@ def _value(text: str, place: int, depth: int) -> tuple[Any, int]:
         return _items(text, token.end(), depth + 1, token["mark"] == "{")
     if token["quoted"]:
         parts, place = [_unquoted(token["quoted"])], token.end()
-        while (plus := TOKEN.match(text, place)) and plus["mark"] == "+" and (more := TOKEN.match(text, plus.end())) and more["quoted"]:
+        while (
+            (plus := TOKEN.match(text, place))
+            and plus["mark"] == "+"
+            and (more := TOKEN.match(text, plus.end()))
+            and more["quoted"]
+        ):
             parts.append(_unquoted(more["quoted"]))
             place = more.end()
         return "".join(parts), place
@@ -91,7 +109,10 @@ def _blank(text: str, place: int) -> int:
 
 
 def _unquoted(text: str) -> str:
-    return ESCAPED.sub(lambda match: ESCAPES.get(match[1]) or (chr(int(match[1][1:], 16)) if len(match[1]) > 1 else match[1]), text[1:-1])
+    return ESCAPED.sub(
+        lambda match: ESCAPES.get(match[1]) or (chr(int(match[1][1:], 16)) if len(match[1]) > 1 else match[1]),
+        text[1:-1],
+    )
 
 
 def _plain(word: str) -> Any:

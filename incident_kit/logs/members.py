@@ -161,7 +161,10 @@ def zip_members(path: Path) -> Generator[Member]:
                 member.not_read = "encrypted: unpack the archive with its password and give the file"
             elif info.create_system == 3 and info.external_attr >> 28 not in (0, 8):
                 member.not_read, member.may_be_log = "a link or no regular file, and links are not followed", False
-            elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the others zipfile unpacks into memory, however much it is
+            elif info.compress_type not in (
+                zipfile.ZIP_STORED,
+                zipfile.ZIP_DEFLATED,
+            ):  # the others zipfile unpacks into memory, however much it is
                 member.not_read = f"packed by method {info.compress_type}, which is not read here: unpack the archive with another program and give the file"
             else:
                 member.blocks = _of_zip(archive, info, member)

@@ -24,7 +24,9 @@ from incident_kit.logs.scan import MOST_LINE_BYTES
 
 CONTINUED, UNPARSED = "c", "u"
 # Lines that can only go on from the one before, whoever wrote them.
-CERTAINLY_CONTINUED = re.compile(r"\s|$|[}\])]+[,;]?(?: \+\d+ms)?$|caused by:|Caused by:|for call at|\[cause\]:|\[errors\]: \[|→ |Node\.js v\d")
+CERTAINLY_CONTINUED = re.compile(
+    r"\s|$|[}\])]+[,;]?(?: \+\d+ms)?$|caused by:|Caused by:|for call at|\[cause\]:|\[errors\]: \[|→ |Node\.js v\d"
+)
 FRAME = re.compile(r"\s+at \S")
 MOST_KEPT_LINES = 400  # of what follows a record's first line: stacks are cut there, nothing is lost from the evidence
 MOST_PART_CHARACTERS = 1 << 20
@@ -111,7 +113,13 @@ def normalise(lines: Iterable[bytes], recognition: Recognition, out: IO[bytes]) 
     paper.advance(counted.count + 1)
 
 
-def _begins(entry: Message, found: tuple[Format, dict[str, Any]] | None, first: str, before: Draft | None, recognition: Recognition) -> bool:
+def _begins(
+    entry: Message,
+    found: tuple[Format, dict[str, Any]] | None,
+    first: str,
+    before: Draft | None,
+    recognition: Recognition,
+) -> bool:
     """Whether an entry is a record of its own."""
     if found:
         return True
@@ -147,7 +155,12 @@ def _finish(draft: Draft, recognition: Recognition, paper: NormalisedCopy) -> No
     if form and speaks(form) and "url" not in fields and (spoken := SPOKEN.match(fields["message"] or "")):
         request = True
         unit = "ms" if spoken[4].endswith("ms") else "s"
-        fields |= {"method": spoken[1], "url": spoken[2], "status": spoken[3], f"duration_{unit}": spoken[4].removesuffix(unit)}
+        fields |= {
+            "method": spoken[1],
+            "url": spoken[2],
+            "status": spoken[3],
+            f"duration_{unit}": spoken[4].removesuffix(unit),
+        }
     about = form or (draft.inside.around[-1][0] if draft.inside.around else None)
     record = {
         **fields,
@@ -170,7 +183,11 @@ SYSLOG_LEVELS = ("fatal", "fatal", "fatal", "error", "warn", "info", "info", "de
 
 def _complete(form: Format, fields: dict[str, Any], first: str, more: list[str]) -> None:
     """Fill in what does not stand on the first line, or not in fields of its own."""
-    if form.spread in ("tail", "fields") and (tail := JSON_TAIL.match(str(fields.get("message", "")))) and (seen := as_object(tail["tail"])):
+    if (
+        form.spread in ("tail", "fields")
+        and (tail := JSON_TAIL.match(str(fields.get("message", ""))))
+        and (seen := as_object(tail["tail"]))
+    ):
         fields["message"] = tail["message"]
         for name, value in form.pick(seen).items():
             fields.setdefault(name, value)
@@ -227,7 +244,9 @@ def _lines(lines: Lines, recognition: Recognition) -> Iterator[Message]:
         stream = inside.outer("stream")
         held = parts.pop(stream, None) if stream else None
         if held:
-            inside = Unwrapped((held.inside.text + inside.text)[:MOST_PART_CHARACTERS], inside.around, inside.unfinished)
+            inside = Unwrapped(
+                (held.inside.text + inside.text)[:MOST_PART_CHARACTERS], inside.around, inside.unfinished
+            )
         entry = Message(held.line if held else lines.count, inside)
         if stream and inside.unfinished:
             parts[stream] = entry

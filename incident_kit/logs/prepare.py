@@ -45,13 +45,21 @@ class PreparedSource:
     def reads_like(self, other: PreparedSource) -> bool:
         """Whether what was read by this one is what the other one would have read."""
         mine, theirs = self.scan, other.scan
-        return (self.address, self.recognition, mine.has_escapes) == (other.address, other.recognition, theirs.has_escapes)
+        return (self.address, self.recognition, mine.has_escapes) == (
+            other.address,
+            other.recognition,
+            theirs.has_escapes,
+        )
 
     @property
     def lines(self) -> str:
         """The SELECT of its lines as they are: `line`, `raw`, `next`."""
         # Only an error told in text may go on in the next line.
-        after = f"lead({self._text}) OVER ()" if any("level" in form.fields and not form.is_json for form in self.recognition.formats) else "NULL::VARCHAR"
+        after = (
+            f"lead({self._text}) OVER ()"
+            if any("level" in form.fields and not form.is_json for form in self.recognition.formats)
+            else "NULL::VARCHAR"
+        )
         return f"SELECT row_number() OVER () AS line, {self._text} AS raw, {after} AS next FROM {self._file}"
 
     @property
@@ -76,7 +84,11 @@ class PreparedSource:
 
     @property
     def _text(self) -> str:
-        text = f"regexp_replace(raw, {quoted(ANSI_ESCAPE)}, '', 'g')" if self.scan.has_escapes and not self.normalised else "raw"
+        text = (
+            f"regexp_replace(raw, {quoted(ANSI_ESCAPE)}, '', 'g')"
+            if self.scan.has_escapes and not self.normalised
+            else "raw"
+        )
         return f"rtrim({text})" if "carriage_return" in self.cleaned else text
 
     @property
@@ -103,7 +115,9 @@ def prepare(source: Source, scratch: Path, files: EvidenceFiles) -> PreparedSour
     seen = scan(source)
     found = recognise(seen.sample, zones_of(source), formats_of(source))
     plain = found.is_plain or not (found.formats or found.wrappers)
-    plain = plain and not (found.formats and not found.formats[0].is_json and seen.sample[0].startswith(codecs.BOM_UTF8))
+    plain = plain and not (
+        found.formats and not found.formats[0].is_json and seen.sample[0].startswith(codecs.BOM_UTF8)
+    )
     if plain and seen.clean and not seen.damage:
         address = files.add(source.path, seen.text_bytes if seen.packing else None)
         return PreparedSource(source, seen, found, address, False, {})
@@ -145,7 +159,16 @@ def glance(source: Source, files: EvidenceFiles) -> PreparedSource | None:
     with open(source.path, "rb") as file:
         lines = sample_of(file.fileno(), size)
     found = recognise(lines, zones_of(source), formats_of(source))
-    seen = Scan("", size, size, LONGEST_LINE_BYTES, has_escapes=any(b"\x1b" in line for line in lines), ends_with_newline=True, clean=True, sample=tuple(lines))
+    seen = Scan(
+        "",
+        size,
+        size,
+        LONGEST_LINE_BYTES,
+        has_escapes=any(b"\x1b" in line for line in lines),
+        ends_with_newline=True,
+        clean=True,
+        sample=tuple(lines),
+    )
     return PreparedSource(source, seen, found, files.add(source.path), False, {}) if found.is_plain else None
 
 

@@ -21,7 +21,11 @@ class RawLines(dict[Line, str]):
         if not self:
             return Html("<p>No record is like that.</p>")
         shown = len(self.titles)
-        told = f"The first {shown} of {self.records:,} records; <code>most=</code> shows more." if shown < self.records else f"{self.records:,} records."
+        told = (
+            f"The first {shown} of {self.records:,} records; <code>most=</code> shows more."
+            if shown < self.records
+            else f"{self.records:,} records."
+        )
         lines = "".join(
             f"<details{' open' if len(text) <= SHOWN_AT_ONCE else ''}><summary><code>{escape(line.item)}</code>, line {line.line:,}"
             f"{': ' + escape(self.titles[line]) if line in self.titles else ''}</summary><pre>{escape(text)}</pre></details>"

@@ -24,7 +24,17 @@ from typing import TYPE_CHECKING, Any
 
 from incident_kit.logs.accounting import Account, Accounting, silences
 from incident_kit.logs.archives import TextReader
-from incident_kit.logs.columns import COLUMNS, PLACE, TYPES, Dependency, in_place_select, is_line_of, is_whole, no_format_select, normalised_select
+from incident_kit.logs.columns import (
+    COLUMNS,
+    PLACE,
+    TYPES,
+    Dependency,
+    in_place_select,
+    is_line_of,
+    is_whole,
+    no_format_select,
+    normalised_select,
+)
 from incident_kit.logs.formats import all_formats, as_object
 from incident_kit.logs.prepare import PreparedSource, glance, prepare, single_lines
 from incident_kit.logs.raw import RawLines
@@ -61,7 +71,9 @@ class Records:
     query    one of our questions
     """
 
-    def __init__(self, sources: Sequence[Source], window: Window | None, dependencies: Sequence[Dependency], only: frozenset[str]) -> None:
+    def __init__(
+        self, sources: Sequence[Source], window: Window | None, dependencies: Sequence[Dependency], only: frozenset[str]
+    ) -> None:
         # Here, because commands that only start a kernel import this module and read nothing.
         from incident_kit.logs.engine import EvidenceFiles, connect
 
@@ -78,9 +90,13 @@ class Records:
         first = [glance(source, self._files) if large and few else None for source in self.sources]
         self._looking = ThreadPoolExecutor(1)
         self._promised: dict[int, Future[PreparedSource]] = {
-            number: self._looking.submit(prepare, self.sources[number], scratch, self._files) for number, readable in enumerate(first) if readable
+            number: self._looking.submit(prepare, self.sources[number], scratch, self._files)
+            for number, readable in enumerate(first)
+            if readable
         }
-        self._readable = [readable or prepare(self.sources[number], scratch, self._files) for number, readable in enumerate(first)]
+        self._readable = [
+            readable or prepare(self.sources[number], scratch, self._files) for number, readable in enumerate(first)
+        ]
         self._connection = connect(self._files, scratch)
         self._small = not few or sum(readable.scan.text_bytes for readable in self._readable) <= IN_MEMORY_BYTES
         self._accounts: Accounting | None = None
@@ -144,7 +160,9 @@ class Records:
         columns = ", ".join(f'"{column}"' for column in COLUMNS if column != "offset")
         from incident_kit.logs.engine import only_select
 
-        statement = only_select(self._connection, f"SELECT {columns} FROM records WHERE {where} ORDER BY ts, file, line")
+        statement = only_select(
+            self._connection, f"SELECT {columns} FROM records WHERE {where} ORDER BY ts, file, line"
+        )
         self._settle()
         self._provide(statement)
         return self._shown.frame(self._connection.execute(statement).df())
@@ -157,7 +175,12 @@ class Records:
         records.zoom("09:53", "09:55").frame()
         """
         begun = self._moment(since)
-        return Records(self.sources, Window(begun, self._moment(until) if until else begun + timedelta(minutes=1)), self._dependencies, self._only)
+        return Records(
+            self.sources,
+            Window(begun, self._moment(until) if until else begun + timedelta(minutes=1)),
+            self._dependencies,
+            self._only,
+        )
 
     def sql(self, statement: str, **parameters: object) -> pandas.DataFrame:
         """The answer to a question of your own, one SELECT in the SQL of DuckDB. Text in it is redacted, times are in UTC.
@@ -207,10 +230,19 @@ class Records:
                 lengths = f"SELECT line, raw, sum(strlen(raw) + 1) OVER (ORDER BY line) - strlen(raw) - 1 AS before FROM ({self._raw(place)})"
                 chosen = f"SELECT line, raw, before FROM ({lengths}) WHERE line IN ({', '.join(map(str, numbers))})"
                 rows = self._connection.execute(chosen).fetchall()
-                found |= {Line(item, line): (self._shown(raw or ""), at + int(before or 0)) for line, raw, before in rows}
+                found |= {
+                    Line(item, line): (self._shown(raw or ""), at + int(before or 0)) for line, raw, before in rows
+                }
                 continue
             left = len(numbers)
-            lines = enumerate(zip(single_lines(clean_lines(TextReader.of(readable.source), Counter())), self._offsets(readable.source), strict=False), start=1)
+            lines = enumerate(
+                zip(
+                    single_lines(clean_lines(TextReader.of(readable.source), Counter())),
+                    self._offsets(readable.source),
+                    strict=False,
+                ),
+                start=1,
+            )
             while left and (following := next(lines, None)):
                 number, (raw, offset) = following
                 if number in numbers:
@@ -227,7 +259,9 @@ class Records:
         """What became of every line, a row per source, in the order of the sources."""
         if self._accounts is None:
             rows = {row["source"]: row for row in self.query("accounting")}
-            self._accounts = Accounting(self._account(number, rows.get(number, {})) for number in range(len(self.sources)))
+            self._accounts = Accounting(
+                self._account(number, rows.get(number, {})) for number in range(len(self.sources))
+            )
         return self._accounts
 
     def _account(self, number: int, row: Mapping[str, Any]) -> Account:
@@ -257,11 +291,17 @@ class Records:
         """A time as a person gives it."""
         if isinstance(at, datetime):
             return at if at.tzinfo else at.replace(tzinfo=UTC)
-        newest = self.window.until if self.window else max((account.last for account in self.accounting() if account.last), default=datetime.now(UTC))
+        newest = (
+            self.window.until
+            if self.window
+            else max((account.last for account in self.accounting() if account.last), default=datetime.now(UTC))
+        )
         return parse_near(at, newest)
 
     def _repr_html_(self) -> str:
-        [found] = self._rows("SELECT count(*) AS n, count(*) FILTER (severity >= 50) AS errors, min(ts) AS first, max(ts) AS last FROM records")
+        [found] = self._rows(
+            "SELECT count(*) AS n, count(*) FILTER (severity >= 50) AS errors, min(ts) AS first, max(ts) AS last FROM records"
+        )
         seen = f", {period(found['first'], found['last'])}" if found["first"] else ""
         window = f"<br>Window: {period(self.window.since, self.window.until)}" if self.window else ""
         names = ", ".join(escape(source.origin) for source in self.sources) or "no source"
@@ -309,13 +349,17 @@ class Records:
         self._alike = self._read_into_tables() if self._small else [[number] for number in range(len(self._readable))]
         self._first_lines = [self._first_record_line(number) for number in range(len(self._readable))]
         run("CREATE OR REPLACE TEMP TABLE places (source INTEGER, item VARCHAR, file VARCHAR, first_record BIGINT)")
-        standing = [(number, source.id, source.origin, self._first_lines[number]) for number, source in enumerate(self.sources)]
+        standing = [
+            (number, source.id, source.origin, self._first_lines[number]) for number, source in enumerate(self.sources)
+        ]
         if standing:
             self._connection.executemany("INSERT INTO places VALUES ($1, $2, $3, $4)", standing)
         if self._small:
             asked = self._only if len(self.sources) > 1 else self._only - {"twin"}
             run(f"CREATE TEMP TABLE lines AS {self._lines(asked)}")
-        since, until = (f"make_timestamp({(bound - EPOCH) // timedelta(microseconds=1)})" for bound in _bounds(self.window))
+        since, until = (
+            f"make_timestamp({(bound - EPOCH) // timedelta(microseconds=1)})" for bound in _bounds(self.window)
+        )
         within = f"(ts IS NULL OR (ts >= {since} AND ts < {until}))" if self.window else "true"
         # Two files may hold the same record (error.log beside combined.log): the larger file keeps it.
         repeated = "SELECT 0 AS source, 0 AS line WHERE false"
@@ -344,22 +388,31 @@ class Records:
         if self._small:
             return
         used = [view for view in VIEWS if mentions(statement, view)]
-        needed = {name for name in TYPES if any(mentions(text, name) for text in (statement, *map(question, used)))} | {"ts"}
+        needed = {name for name in TYPES if any(mentions(text, name) for text in (statement, *map(question, used)))} | {
+            "ts"
+        }
         if used == ["requests"]:
             needed.discard("duration_us")  # the view has `request_us` in its place
-        only_requests = used == ["requests"] and not any(mentions(statement, name) for name in ("line", "lines", "placed", "records"))
-        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW lines AS {self._lines(frozenset(needed), only_requests)}")
+        only_requests = used == ["requests"] and not any(
+            mentions(statement, name) for name in ("line", "lines", "placed", "records")
+        )
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW lines AS {self._lines(frozenset(needed), only_requests)}"
+        )
         for view in self._views:
             self._connection.execute(view)
 
     def _lines(self, needed: frozenset[str], only_requests: bool = False) -> str:
         """The SELECT of `lines` with these columns; the others are null. `only_requests`: all else may be left out."""
-        columns = ", ".join(f'"{name}"' if name in needed else f'NULL::{kind} AS "{name}"' for name, kind in TYPES.items())
+        columns = ", ".join(
+            f'"{name}"' if name in needed else f'NULL::{kind} AS "{name}"' for name, kind in TYPES.items()
+        )
         if not self._readable:
             nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in TYPES.items())
             return f"SELECT 0 AS source, 0::BIGINT AS line, '' AS class, '' AS item, '' AS file, {nothing} WHERE false"
         return " UNION ALL ".join(
-            f"SELECT source, line, class, item, file, {columns} FROM ({self._select(numbers, needed, only_requests)})" for numbers in self._alike
+            f"SELECT source, line, class, item, file, {columns} FROM ({self._select(numbers, needed, only_requests)})"
+            for numbers in self._alike
         )
 
     def _read_into_tables(self) -> list[list[int]]:
@@ -367,11 +420,17 @@ class Records:
         alike: dict[tuple[object, ...], list[int]] = {}
         for number, readable in enumerate(self._readable):
             found = readable.recognition
-            alike.setdefault((found.formats, found.wrappers, replace(found.zones, written=None), readable.normalised), []).append(number)
+            alike.setdefault(
+                (found.formats, found.wrappers, replace(found.zones, written=None), readable.normalised), []
+            ).append(number)
         for table, numbers in enumerate(alike.values()):
-            self._connection.execute(f"CREATE TEMP TABLE raw_{table} (source INTEGER, line BIGINT, raw VARCHAR, next VARCHAR)")
+            self._connection.execute(
+                f"CREATE TEMP TABLE raw_{table} (source INTEGER, line BIGINT, raw VARCHAR, next VARCHAR)"
+            )
             for number in numbers:
-                self._connection.execute(f"INSERT INTO raw_{table} SELECT {number}, line, raw, next FROM ({self._readable[number].lines})")
+                self._connection.execute(
+                    f"INSERT INTO raw_{table} SELECT {number}, line, raw, next FROM ({self._readable[number].lines})"
+                )
         return list(alike.values())
 
     def _raw(self, number: int) -> str:
@@ -386,14 +445,23 @@ class Records:
         readable = self._readable[numbers[0]]
         formats = readable.recognition.formats
         if self._small:
-            lines, objects = f"SELECT {PLACE}, line, raw, next FROM raw_{self._alike.index(numbers)} JOIN places USING (source)", ""
+            lines, objects = (
+                f"SELECT {PLACE}, line, raw, next FROM raw_{self._alike.index(numbers)} JOIN places USING (source)",
+                "",
+            )
         else:
             source, asks = readable.source, only_requests and not readable.normalised and bool(formats)
             first = 0 if asks else self._first_lines[numbers[0]]
             place = f"{numbers[0]} AS source, {quoted(source.id)} AS item, {quoted(source.origin)} AS file, {first} AS first_record"
             lines = f"SELECT {place}, line, raw, next FROM ({readable.unnumbered if asks else readable.lines})"
             # The names of a format's keys stand in its SQL as names of columns, so only formats of ours are read so.
-            by_object = asks and formats[0].request_has and formats[0] in all_formats() and formats[0].is_json and not readable.scan.packing
+            by_object = (
+                asks
+                and formats[0].request_has
+                and formats[0] in all_formats()
+                and formats[0].is_json
+                and not readable.scan.packing
+            )
             objects = f"SELECT {place}, j FROM {readable.objects} AS j" if by_object else ""
         if readable.normalised:
             return normalised_select(readable.recognition, lines, self._dependencies, needed)
@@ -406,16 +474,27 @@ class Records:
         readable = self._readable[number]
         if not readable.recognition.formats or readable.normalised:
             return 0
-        for place, line in enumerate(readable.scan.sample[:HEAD_LINES], start=1):  # mostly the very first, which spares a query
+        for place, line in enumerate(
+            readable.scan.sample[:HEAD_LINES], start=1
+        ):  # mostly the very first, which spares a query
             text = unwrap(decoded(line), (), ()).text
-            if any(as_object(text) is not None if form.is_json else form.read(text) is not None for form in readable.recognition.formats):
+            if any(
+                as_object(text) is not None if form.is_json else form.read(text) is not None
+                for form in readable.recognition.formats
+            ):
                 return place
         begins = " OR ".join(f"({is_line_of(each)} AND {is_whole(each)})" for each in readable.recognition.formats)
         row = self._connection.execute(f"SELECT line FROM ({self._raw(number)}) WHERE {begins} LIMIT 1").fetchone()
         return row[0] if row else 0
 
 
-def read(sources: Sequence[Source], window: Window | None = None, *, dependencies: Sequence[Dependency] = (), only: Iterable[str] = TYPES) -> Records:
+def read(
+    sources: Sequence[Source],
+    window: Window | None = None,
+    *,
+    dependencies: Sequence[Dependency] = (),
+    only: Iterable[str] = TYPES,
+) -> Records:
     """The records of `sources` within `window` (all of them without one).
 
     `dependencies` tell which outside system a record speaks of; `only` these columns will be asked for.

@@ -36,7 +36,9 @@ class Unwrapped:
 
     def outer(self, name: str) -> str | None:
         """A field of the innermost wrapper that has it."""
-        return next((str(fields[name]) for _, fields in reversed(self.around) if fields.get(name) not in (None, "", "-")), None)
+        return next(
+            (str(fields[name]) for _, fields in reversed(self.around) if fields.get(name) not in (None, "", "-")), None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,12 @@ class Recognition:
     @property
     def is_plain(self) -> bool:
         """Whether every record is one line and its beginning tells its format, so that DuckDB can read the file in place."""
-        return bool(self.formats) and not self.wrappers and not any(item.spread for item in self.formats) and sum(item.is_json for item in self.formats) <= 1
+        return (
+            bool(self.formats)
+            and not self.wrappers
+            and not any(item.spread for item in self.formats)
+            and sum(item.is_json for item in self.formats) <= 1
+        )
 
     @property
     def container(self) -> Format | None:
@@ -103,7 +110,9 @@ class Recognition:
         return moment_of(inside, found, self.zones)[0]
 
 
-def moment_of(inside: Unwrapped, found: tuple[Format, dict[str, Any]] | None, zones: Zones) -> tuple[datetime | None, str, bool]:
+def moment_of(
+    inside: Unwrapped, found: tuple[Format, dict[str, Any]] | None, zones: Zones
+) -> tuple[datetime | None, str, bool]:
     """When a line was logged, as it says it, and whether it says its zone.
 
     A time with a zone, the record's own before its wrapper's, comes before one without: a container's clock is known, the
@@ -143,7 +152,11 @@ def unwrap(line: str, wrappers: Sequence[Format], formats: Sequence[Format]) -> 
         around.append(found)
         inner = message_text(found[1].get("inner", ""))
         # CRI marks a part with P; Docker's json-file leaves out the line end.
-        unfinished = unfinished or found[1].get("partial") == "P" or ("stream" in found[1] and "partial" not in found[1] and not inner.endswith("\n"))
+        unfinished = (
+            unfinished
+            or found[1].get("partial") == "P"
+            or ("stream" in found[1] and "partial" not in found[1] and not inner.endswith("\n"))
+        )
         text = inner.removesuffix("\n")
     return Unwrapped(text, tuple(around), unfinished)
 

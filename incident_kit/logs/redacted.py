@@ -33,14 +33,23 @@ class Redactor:
     def frame(self, frame: pandas.DataFrame) -> pandas.DataFrame:
         """A frame as it came from the database, with text redacted wherever it stands, and times aware."""
         from pandas import CategoricalDtype
-        from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_datetime64_dtype, is_numeric_dtype, is_timedelta64_dtype
+        from pandas.api.types import (
+            is_bool_dtype,
+            is_datetime64_any_dtype,
+            is_datetime64_dtype,
+            is_numeric_dtype,
+            is_timedelta64_dtype,
+        )
 
         frame.columns = frame.columns.map(self)
         for number, kind in enumerate(frame.dtypes):  # by number: a question may give two columns one name
             column = frame.iloc[:, number]
             if is_datetime64_dtype(kind):
                 frame.isetitem(number, column.dt.tz_localize("UTC").array)
-            elif not any(tells(kind) for tells in (is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype, is_timedelta64_dtype)):
+            elif not any(
+                tells(kind)
+                for tells in (is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype, is_timedelta64_dtype)
+            ):
                 texts = column.astype(object) if isinstance(kind, CategoricalDtype) else column
                 frame.isetitem(number, texts.map(self._within).array)
         return frame

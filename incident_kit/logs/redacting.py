@@ -33,7 +33,13 @@ MOST_WAITING = 1 << 22
 UTF_16 = re.compile(rb"\A(?:\xff\xfe|\xfe\xff)|(?:[^\0]\0){8}|(?:\0[^\0]){8}")
 
 
-def redact_file(path: Path, target: Path, redaction: Redaction, unpacked_limit_bytes: int = UNPACKED_LIMIT_BYTES, say: Callable[[str], None] = print) -> str:
+def redact_file(
+    path: Path,
+    target: Path,
+    redaction: Redaction,
+    unpacked_limit_bytes: int = UNPACKED_LIMIT_BYTES,
+    say: Callable[[str], None] = print,
+) -> str:
     """Write the text of a file, unpacked and redacted, to a new one; `-` is standard input and output. Returns what cut it short, if anything did.
 
     Raises LogFileError for what cannot be read or is no text in UTF-8, and for a target that is there already or cannot be written.
@@ -47,7 +53,11 @@ def redact_file(path: Path, target: Path, redaction: Redaction, unpacked_limit_b
         except OSError as error:
             raise LogFileError(f"{visible(path)}: cannot be read: {error.strerror}.") from None
         try:
-            out = sys.stdout.buffer if target == STANDARD_OUTPUT else stack.enter_context(open(target, "xb", opener=private))
+            out = (
+                sys.stdout.buffer
+                if target == STANDARD_OUTPUT
+                else stack.enter_context(open(target, "xb", opener=private))
+            )
             shown = visible_lines if target == STANDARD_OUTPUT and sys.stdout.isatty() else str
             for piece in chain([first], pieces):
                 out.write(shown(piece).encode("utf-8", "surrogateescape"))
@@ -55,7 +65,9 @@ def redact_file(path: Path, target: Path, redaction: Redaction, unpacked_limit_b
         except BrokenPipeError:  # the reader has seen enough: `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still flushes at its end
         except FileExistsError:
-            raise LogFileError(f"{visible(target)}: exists already and is left alone. Name a new file with -o.") from None
+            raise LogFileError(
+                f"{visible(target)}: exists already and is left alone. Name a new file with -o."
+            ) from None
         except OSError as error:
             raise LogFileError(f"{visible(target)}: cannot be written: {error.strerror}.") from None
         return text.damage
@@ -84,7 +96,9 @@ class PackedText:
             for block in blocks:
                 begun = block.lstrip(b"\x00") if first else b""
                 if begun and (is_tar_header(begun) or begun.startswith(ZIP)):
-                    raise LogFileError(f"{self._name}: a tar or zip, which is no text but many files. Unpack it (tar -xf, unzip) and redact each of them.")
+                    raise LogFileError(
+                        f"{self._name}: a tar or zip, which is no text but many files. Unpack it (tar -xf, unzip) and redact each of them."
+                    )
                 if begun and (UTF_16.search(begun[:HEAD_BYTES]) or looks_binary(begun)):
                     raise LogFileError(
                         f"{self._name}: not a text in UTF-8, so its secrets cannot be told. Convert it first, for instance with iconv -f UTF-16 -t UTF-8."
@@ -118,7 +132,9 @@ def redacted(texts: Iterable[str], redaction: Redaction) -> Iterator[str]:
         if cut:
             yield _between(whole, spans, len(before), cut, redaction)
             before, waiting = context(whole[:cut]), whole[cut:]
-    yield _between(before + waiting, redaction.spans(before + waiting), len(before), len(before) + len(waiting), redaction)
+    yield _between(
+        before + waiting, redaction.spans(before + waiting), len(before), len(before) + len(waiting), redaction
+    )
 
 
 def last_cut(text: str, spans: Sequence[Span], start: int) -> int:
@@ -146,5 +162,9 @@ def context(text: str) -> str:
 
 
 def _between(text: str, spans: Iterable[Span], start: int, end: int, redaction: Redaction) -> str:
-    inside = [span._replace(start=max(span.start, start) - start, end=min(span.end, end) - start) for span in spans if span.end > start and span.start < end]
+    inside = [
+        span._replace(start=max(span.start, start) - start, end=min(span.end, end) - start)
+        for span in spans
+        if span.end > start and span.start < end
+    ]
     return redaction.text(redaction.marked(text[start:end], inside))

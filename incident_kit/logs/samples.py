@@ -39,7 +39,9 @@ def check(formats: Sequence[Mapping[str, Any]], where: str) -> None:
                 raise ParameterError(f"{at}: a sample has a `line` and what is `expected` of it.")
             found = first_record(sample["line"], hints)
             if found is None:
-                raise ParameterError(f"{at}: the line is not read as a record. Is the pattern, or what it is recognised by, right?")
+                raise ParameterError(
+                    f"{at}: the line is not read as a record. Is the pattern, or what it is recognised by, right?"
+                )
             for name, value in sample["expected"].items():
                 if name not in found:
                     raise ParameterError(f"{at}: {name} is no column of a record.")

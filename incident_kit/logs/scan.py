@@ -69,7 +69,9 @@ def scan(source: Source) -> Scan:
             sample.take(sampled, block if sampled else begun)
             sampled += 1
         if not unclean:
-            unclean = (number == 0 and block.startswith(codecs.BOM_UTF8)) or any(byte in block for byte, _ in REPLACED.values())
+            unclean = (number == 0 and block.startswith(codecs.BOM_UTF8)) or any(
+                byte in block for byte, _ in REPLACED.values()
+            )
             if undecided or not block.isascii():
                 try:
                     decoder.decode(block)

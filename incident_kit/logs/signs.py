@@ -42,11 +42,23 @@ def shown(records: Records, signs: Sequence[Sign]) -> list[SignCount]:
     if not signs:
         return []
     patterns = [f"(?is){sign.pattern}" for sign in signs]
-    cases = " ".join(f"WHEN regexp_matches(said, {quoted(pattern)}) THEN {quoted(sign.name)}" for sign, pattern in zip(signs, patterns, strict=True))
-    rows = records.query_with("signs", {"SIGN_OF_IT": f"CASE {cases} END", "ANY_OF_THEM": quoted("|".join(f"(?:{pattern})" for pattern in patterns))})
+    cases = " ".join(
+        f"WHEN regexp_matches(said, {quoted(pattern)}) THEN {quoted(sign.name)}"
+        for sign, pattern in zip(signs, patterns, strict=True)
+    )
+    rows = records.query_with(
+        "signs",
+        {"SIGN_OF_IT": f"CASE {cases} END", "ANY_OF_THEM": quoted("|".join(f"(?:{pattern})" for pattern in patterns))},
+    )
     return [
         SignCount(
-            row["sign"], row["route"], row["start"], row["n"], row["first"], row["last"], tuple(Line(place["item"], place["line"]) for place in row["places"])
+            row["sign"],
+            row["route"],
+            row["start"],
+            row["n"],
+            row["first"],
+            row["last"],
+            tuple(Line(place["item"], place["line"]) for place in row["places"]),
         )
         for row in rows
     ]

@@ -58,11 +58,15 @@ class OpenLog:
     recognition: Recognition
     hints: Hints
     begins_at: int = 0  # behind what copytruncate leaves: NULs, maybe many more than there is text
-    endless: list[tuple[int, int]] = field(default_factory=list)  # stretches without a line end that were read through once
+    endless: list[tuple[int, int]] = field(
+        default_factory=list
+    )  # stretches without a line end that were read through once
 
     @property
     def must_be_read_whole(self) -> bool:
-        return bool(self.packing) or any(item.begins for item in (*self.recognition.formats, *self.recognition.wrappers))
+        return bool(self.packing) or any(
+            item.begins for item in (*self.recognition.formats, *self.recognition.wrappers)
+        )
 
     def read(self, offset: int, length: int) -> bytes:
         """Bytes at a place, without moving anything."""
@@ -81,7 +85,10 @@ class OpenLog:
         if not self.size:
             return []
         length = self.size - self.begins_at
-        places = [next(self.dated_lines(self.begins_at + length * place // PLACES, PLACE_BYTES), None) for place in range(PLACES)]
+        places = [
+            next(self.dated_lines(self.begins_at + length * place // PLACES, PLACE_BYTES), None)
+            for place in range(PLACES)
+        ]
         return [found[1] for found in places if found]
 
     def has_times_going_back(self, window: Window, margin: timedelta) -> bool:
@@ -143,7 +150,9 @@ class OpenLog:
         """Offset and time of each dated line that begins at or after `start`, read in blocks of that size."""
         start = next((end for begin, end in self.endless if begin <= start < end), start)
         partial = start > self.begins_at
-        offset = position = max(0, start - partial)  # one earlier, so that a line beginning exactly at `start` is seen whole
+        offset = position = max(
+            0, start - partial
+        )  # one earlier, so that a line beginning exactly at `start` is seen whole
         begun: list[bytes] = []  # of the line at `offset`, as much as is read of it
         kept = 0
         while position < self.size:
@@ -181,23 +190,33 @@ def open_log(path: Path, hints: Hints = NO_HINTS, origin: str = "") -> Iterator[
             raise LogFileError(f"{name}: a folder, not a log file. Name the files in it, such as {name}/combined.log.")
         descriptor = untouched(str(path), os.O_RDONLY)
     except FileNotFoundError:
-        raise LogFileError(f"{name}: no such file. Check the name; -l takes one log file and can be repeated.") from None
+        raise LogFileError(
+            f"{name}: no such file. Check the name; -l takes one log file and can be repeated."
+        ) from None
     except PermissionError:
-        raise LogForbidden(f"{name}: no permission to read it. Run as a user who may (often the group adm), or copy the log first.") from None
+        raise LogForbidden(
+            f"{name}: no permission to read it. Run as a user who may (often the group adm), or copy the log first."
+        ) from None
     except OSError as error:
         raise LogFileError(f"{name}: cannot be opened: {error.strerror}.") from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise LogFileError(f"{name}: no file, and where a pipe is no longer one. Give a log file, or - for standard input.")
+            raise LogFileError(
+                f"{name}: no file, and where a pipe is no longer one. Give a log file, or - for standard input."
+            )
         size = os.fstat(descriptor).st_size
         if size == 0:
-            raise EmptyLog(f"{name}: the file is empty. Was the log rotated? Look for {name}.1 or {name}.1.gz beside it.")
+            raise EmptyLog(
+                f"{name}: the file is empty. Was the log rotated? Look for {name}.1 or {name}.1.gz beside it."
+            )
         packing = packing_of_head(os.pread(descriptor, 8, 0))
         begins_at, head = _text_begins(path, descriptor, size, packing, hints)
         if not head:
             raise EmptyLog(f"{name}: the file holds nothing but NULs and line ends, so it is as good as empty.")
         if not packing and looks_binary(head):
-            raise LogFileError(f"{name}: not a text log (binary bytes at its beginning). Give a log file: plain, gzip, zstd, bzip2 or xz.")
+            raise LogFileError(
+                f"{name}: not a text log (binary bytes at its beginning). Give a log file: plain, gzip, zstd, bzip2 or xz."
+            )
         written = datetime.fromtimestamp(os.fstat(descriptor).st_mtime, UTC)
         zones, own = Zones(hints.zone, hints.date_order, written), own_formats(hints.formats)
         recognition = recognise(head.split(b"\n")[:HEAD_LINES], zones, own)
@@ -219,7 +238,9 @@ def _text_begins(path: Path, descriptor: int, size: int, packing: str, hints: Hi
     for block in reader.blocks() if packing else _plain_blocks(descriptor, size):
         if begun := block.lstrip(b"\x00\r\n"):
             offset += len(block) - len(begun)
-            return offset, begun[:HEAD_BYTES] if packing or len(begun) == HEAD_BYTES else os.pread(descriptor, HEAD_BYTES, offset)
+            return offset, begun[:HEAD_BYTES] if packing or len(begun) == HEAD_BYTES else os.pread(
+                descriptor, HEAD_BYTES, offset
+            )
         offset += len(block)
     return 0, reader.damage.encode()
 

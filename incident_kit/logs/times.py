@@ -22,9 +22,16 @@ OFFSETS = {
     "Z": "+00:00", "UTC": "+00:00", "GMT": "+00:00", "WET": "+00:00", "WEST": "+01:00", "CET": "+01:00", "CEST": "+02:00", "EET": "+02:00", "EEST": "+03:00",
     "MSK": "+03:00", "KST": "+09:00", "JST": "+09:00", "EDT": "-04:00", "EST": "-05:00", "CDT": "-05:00", "MDT": "-06:00", "PDT": "-07:00", "PST": "-08:00",
 }  # fmt: skip
-ISO = re.compile(rf"(\d{{4}}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{{1,9}}))?\s?({'|'.join(OFFSETS)}|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
-LOCALE = re.compile(r"(\d{1,4})[/.-](\d{1,2})[/.-](\d{1,4}),?[ \u202f](\d{1,2}):(\d\d):(\d\d)(?:[ \u202f]?([AP]M))?", re.ASCII)
-YEARLESS = re.compile(r"((?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d \d\d:\d\d:\d\d)(?:\.(\d{1,9}))?", re.ASCII)
+ISO = re.compile(
+    rf"(\d{{4}}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{{1,9}}))?\s?({'|'.join(OFFSETS)}|[+-]\d\d(?::?\d\d)?)?",
+    re.ASCII,
+)
+LOCALE = re.compile(
+    r"(\d{1,4})[/.-](\d{1,2})[/.-](\d{1,4}),?[ \u202f](\d{1,2}):(\d\d):(\d\d)(?:[ \u202f]?([AP]M))?", re.ASCII
+)
+YEARLESS = re.compile(
+    r"((?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d \d\d:\d\d:\d\d)(?:\.(\d{1,9}))?", re.ASCII
+)
 DATE_ORDERS = ("ymd", "mdy", "dmy")
 
 
@@ -82,7 +89,15 @@ def _epoch(value: object, _: Zones) -> datetime | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     size = abs(value)
-    divisor = 1 if size < SECONDS_BELOW else 10**3 if size < MILLISECONDS_BELOW else 10**6 if size < MICROSECONDS_BELOW else 10**9
+    divisor = (
+        1
+        if size < SECONDS_BELOW
+        else 10**3
+        if size < MILLISECONDS_BELOW
+        else 10**6
+        if size < MICROSECONDS_BELOW
+        else 10**9
+    )
     try:
         if isinstance(value, int):  # a float would lose microseconds
             return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=value * 10**6 // divisor)
@@ -222,7 +237,9 @@ FORMS = {
     "clf": _strptime("%d/%b/%Y:%H:%M:%S %z", "%d/%b/%Y:%H:%M:%S %z"),
     "http": _strptime("%a, %d %b %Y %H:%M:%S GMT", "%a, %d %b %Y %H:%M:%S GMT", utc=True),
     "redis": _strptime("%d %b %Y %H:%M:%S.%f", "%d %b %Y %H:%M:%S.%g"),
-    "yearless": Form(_yearless, lambda text, zones: "NULL::TIMESTAMP", lambda text: "false"),  # only around lines, which Python reads
+    "yearless": Form(
+        _yearless, lambda text, zones: "NULL::TIMESTAMP", lambda text: "false"
+    ),  # only around lines, which Python reads
     "utc": Form(_utc, lambda text, zones: f"TRY_CAST({text} AS TIMESTAMP)", lambda text: "true"),
     "locale": Form(_locale, _locale_sql, lambda text: "false"),
 }

@@ -48,7 +48,9 @@ class ServerClock:
     round_trip_ms: float
 
     @classmethod
-    def compared(cls, server: datetime, asked_at: datetime, round_trip_ms: float, resolution_ms: float = 0.0) -> ServerClock:
+    def compared(
+        cls, server: datetime, asked_at: datetime, round_trip_ms: float, resolution_ms: float = 0.0
+    ) -> ServerClock:
         """From a time that a server gave in one round trip.
 
         It read its clock somewhere within the round trip, so half of that bounds the error; a clock that tells only whole
@@ -56,7 +58,9 @@ class ServerClock:
         """
         theirs = server + timedelta(milliseconds=resolution_ms / 2)
         ours = asked_at + timedelta(milliseconds=round_trip_ms / 2)
-        return cls(server, (theirs - ours) / timedelta(milliseconds=1), (round_trip_ms + resolution_ms) / 2, round_trip_ms)
+        return cls(
+            server, (theirs - ours) / timedelta(milliseconds=1), (round_trip_ms + resolution_ms) / 2, round_trip_ms
+        )
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -147,18 +151,28 @@ class Answer:
 
     def content(self) -> bytes:
         """The answer as it is stored: JSON, one field a line, so that a person can read it and a pointer can cite it."""
-        return json.dumps(self.to_json(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False).encode(**LONE_SURROGATES) + b"\n"
+        return (
+            json.dumps(self.to_json(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False).encode(
+                **LONE_SURROGATES
+            )
+            + b"\n"
+        )
 
     def ledger_lines(self) -> bytes:
         """The ledger as it is stored: a JSON object a line, in the order of sending."""
-        return b"".join(json.dumps(sent.to_json(), ensure_ascii=False, sort_keys=True).encode(**LONE_SURROGATES) + b"\n" for sent in self.ledger)
+        return b"".join(
+            json.dumps(sent.to_json(), ensure_ascii=False, sort_keys=True).encode(**LONE_SURROGATES) + b"\n"
+            for sent in self.ledger
+        )
 
     def sentence(self) -> str:
         """The answer in a line, for a terminal."""
         told = [self.reason] if self.reason else []
         told += [f"WARNING: {warning}" for warning in self.warnings]
         told += [self.momentary] if self.momentary else []
-        return f"{self.status.value:>11}  {self.question}  {self.duration_ms:,.0f} ms" + (f"  {visible('; '.join(told))}" if told else "")
+        return f"{self.status.value:>11}  {self.question}  {self.duration_ms:,.0f} ms" + (
+            f"  {visible('; '.join(told))}" if told else ""
+        )
 
     @property
     def momentary(self) -> str:
@@ -177,7 +191,9 @@ class StoredAnswer:
     @property
     def moment(self) -> Window:
         """The time it speaks of: that of the asking."""
-        return Window(self.answer.asked_at, self.answer.asked_at + timedelta(milliseconds=max(1.0, self.answer.duration_ms)))
+        return Window(
+            self.answer.asked_at, self.answer.asked_at + timedelta(milliseconds=max(1.0, self.answer.duration_ms))
+        )
 
     def at(self, pointer: str) -> Pointer:
         """The citation of a place in it, such as `/data/memory`."""

@@ -24,7 +24,12 @@ class Verdict(StrEnum):
     @property
     def words(self) -> str:
         """The verdict with its sign: never told by colour alone."""
-        return {"confirmed": "● confirmed", "ruled_out": "○ ruled out", "inconclusive": "◐ inconclusive", "not_checked": "– not checked"}[self.value]
+        return {
+            "confirmed": "● confirmed",
+            "ruled_out": "○ ruled out",
+            "inconclusive": "◐ inconclusive",
+            "not_checked": "– not checked",
+        }[self.value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,13 @@ class Absence:
     query: str
 
     def to_json(self) -> dict[str, Any]:
-        return {"items": list(self.items), "window": self.window.to_json(), "examined": self.examined, "matched": 0, "query": self.query}
+        return {
+            "items": list(self.items),
+            "window": self.window.to_json(),
+            "examined": self.examined,
+            "matched": 0,
+            "query": self.query,
+        }
 
 
 Citation = Line | Pointer | Figure | Absence
@@ -93,11 +104,19 @@ def citation_words(citation: Citation) -> str:
     'line 5,117 of 0123456789'
     """
     if isinstance(citation, Figure):
-        such = f", such as line {citation.exemplars[0].line:,} of {citation.exemplars[0].item}" if citation.exemplars else ""
+        such = (
+            f", such as line {citation.exemplars[0].line:,} of {citation.exemplars[0].item}"
+            if citation.exemplars
+            else ""
+        )
         return f"{citation.n:,} records by {citation.query}{such}"
     if isinstance(citation, Absence):
         return f"none among {citation.examined:,} records by {citation.query}"
-    return f"{citation.item} at {citation.pointer}" if isinstance(citation, Pointer) else f"line {citation.line:,} of {citation.item}"
+    return (
+        f"{citation.item} at {citation.pointer}"
+        if isinstance(citation, Pointer)
+        else f"line {citation.line:,} of {citation.item}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +179,9 @@ class Finding:
 class Findings(list[Finding]):
     """Findings in the runbook's order, and after them what a person found; they show themselves in a notebook."""
 
-    def keep(self, statement: str, cited: Iterable[Citation] = (), verdict: str = Verdict.CONFIRMED, reason: str = "") -> Finding:
+    def keep(
+        self, statement: str, cited: Iterable[Citation] = (), verdict: str = Verdict.CONFIRMED, reason: str = ""
+    ) -> Finding:
         """Keep a finding of your own among those that are saved and sealed; keeping the same statement again replaces it.
 
         What is `confirmed` rests on lines; `inconclusive` and `not_checked` need a reason instead. Raises ParameterError.
@@ -173,7 +194,9 @@ class Findings(list[Finding]):
             raise ParameterError(
                 f"{error}. Give the lines it rests on, such as records.zoom('09:53').lines('status >= 500'), or say verdict='inconclusive', reason='...'."
             ) from None
-        self[:] = [finding for finding in self if (finding.symptom, finding.statement) != (FOUND_BY_HAND, statement)] + [kept]
+        self[:] = [
+            finding for finding in self if (finding.symptom, finding.statement) != (FOUND_BY_HAND, statement)
+        ] + [kept]
         return kept
 
     def _repr_html_(self) -> str:
@@ -182,7 +205,10 @@ class Findings(list[Finding]):
             + "<br>".join(
                 [escape(finding.statement)]
                 + [f"<em>Because {escape(finding.reason)}.</em>" for _ in finding.reason[:1]]
-                + [f"<small class='cite'>[{escape('; '.join(map(citation_words, finding.citations)))}]</small>" for _ in finding.citations[:1]]
+                + [
+                    f"<small class='cite'>[{escape('; '.join(map(citation_words, finding.citations)))}]</small>"
+                    for _ in finding.citations[:1]
+                ]
             )
             + "</td></tr>"
             for finding in self

@@ -23,7 +23,9 @@ def escape(text: object) -> str:
     return html.escape(visible_lines(REDACTION.sentence(str(text))), quote=True)
 
 
-def table(columns: Sequence[str], rows: Sequence[str], caption: str = "", numbers: Sequence[str] = (), attributes: str = "") -> Html:
+def table(
+    columns: Sequence[str], rows: Sequence[str], caption: str = "", numbers: Sequence[str] = (), attributes: str = ""
+) -> Html:
     """A table of rows that are HTML already, which scrolls in itself; `numbers` are those of its columns whose cells are right-aligned numbers."""
     right = " class='n'"
     head_row = "".join(f"<th scope='col'{right if column in numbers else ''}>{column}</th>" for column in columns)
@@ -33,7 +35,9 @@ def table(columns: Sequence[str], rows: Sequence[str], caption: str = "", number
 def framed(body: str, caption: str = "", attributes: str = "") -> Html:
     """A table around its head and body."""
     note = f"<caption>{caption}</caption>" if caption else ""
-    return Html(f"<div class='scroll' tabindex='0' role='group' aria-label='table'><table{attributes}>{note}{body}</table></div>")
+    return Html(
+        f"<div class='scroll' tabindex='0' role='group' aria-label='table'><table{attributes}>{note}{body}</table></div>"
+    )
 
 
 def time(at: datetime, form: str = "%Y-%m-%d %H:%M:%S") -> str:

@@ -28,7 +28,11 @@ class Hints:
 
     def to_json(self) -> dict[str, Any]:
         told = {"zone": self.zone, "date_order": self.date_order, "formats": [dict(one) for one in self.formats]}
-        return told | ({"unpacked_limit_bytes": self.unpacked_limit_bytes} if self.unpacked_limit_bytes != UNPACKED_LIMIT_BYTES else {})
+        return told | (
+            {"unpacked_limit_bytes": self.unpacked_limit_bytes}
+            if self.unpacked_limit_bytes != UNPACKED_LIMIT_BYTES
+            else {}
+        )
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Hints:

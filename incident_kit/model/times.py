@@ -75,7 +75,9 @@ def parse_time(text: str, now: datetime, zone: tzinfo) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ParameterError(f"not a time: {text!r}. Write -30m (also s, h, d), 14:05, or ISO 8601 such as 2026-11-23T07:40:02Z.") from None
+        raise ParameterError(
+            f"not a time: {text!r}. Write -30m (also s, h, d), 14:05, or ISO 8601 such as 2026-11-23T07:40:02Z."
+        ) from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 
 

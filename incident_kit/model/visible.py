@@ -88,4 +88,6 @@ def _escape(match: re.Match[str]) -> str:
     number = ord(character)
     if 0xDC80 <= number <= 0xDCFF:  # a byte of a file name that is no UTF-8, as Python hands it over
         number -= 0xDC00
-    return BRIEF.get(character) or (f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}")
+    return BRIEF.get(character) or (
+        f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+    )

@@ -53,7 +53,10 @@ class Advice:
 def advise(scenario: Scenario, case: Case, findings: Sequence[Finding]) -> list[Advice]:
     """The scenario's steps, each with what the evidence says for it."""
     found = {finding.symptom: finding for finding in findings}
-    return [Advice(step, tuple(fact for named in step.facts for fact in _facts(named, case, found))) for step in scenario.steps]
+    return [
+        Advice(step, tuple(fact for named in step.facts for fact in _facts(named, case, found)))
+        for step in scenario.steps
+    ]
 
 
 def _facts(named: str, case: Case, findings: Findings) -> Sequence[Fact]:
@@ -73,7 +76,15 @@ def setting(case: Case, findings: Findings, about: str) -> list[Fact]:
     data = told.answer.data
     found = data["settings"].get(name, {"set": name in data["other_names"]})
     value = found.get("value") or found.get("leads_to")
-    said = f"is {value}" if value else "is set and empty" if found.get("empty") else "is set, its value is not shown" if found["set"] else "is not set"
+    said = (
+        f"is {value}"
+        if value
+        else "is set and empty"
+        if found.get("empty")
+        else "is set, its value is not shown"
+        if found["set"]
+        else "is not set"
+    )
     since = data["unchanged_since_the_process_started"]
     age = (
         ", which is older than the process"
@@ -97,9 +108,18 @@ def answer(case: Case, findings: Findings, about: str) -> list[Fact]:
         return [Fact(f"{about} was not asked: {given.reason}", (told.at("/reason"),))]
     if given.status is Status.OK and not given.warnings:
         none = f": {given.momentary}" if given.momentary else ""
-        return [Fact(f"{about} was answered well {at} in {given.duration_ms:,.0f} ms{none}", (told.at("/status"),), settled=True)]
+        return [
+            Fact(
+                f"{about} was answered well {at} in {given.duration_ms:,.0f} ms{none}",
+                (told.at("/status"),),
+                settled=True,
+            )
+        ]
     return [
-        Fact(f"{about} {at}: {'; '.join([*([given.reason] if given.reason else []), *given.warnings])}", (told.at("/reason" if given.reason else "/warnings"),))
+        Fact(
+            f"{about} {at}: {'; '.join([*([given.reason] if given.reason else []), *given.warnings])}",
+            (told.at("/reason" if given.reason else "/warnings"),),
+        )
     ]
 
 
@@ -109,7 +129,13 @@ def finding(case: Case, findings: Findings, about: str) -> list[Fact]:
     if found is None:
         return []
     because = f" ({found.reason})" if found.reason else ""
-    return [Fact(f"{found.verdict.value.replace('_', ' ')}: {found.title}. {found.statement}{because}", found.citations, found.verdict is Verdict.RULED_OUT)]
+    return [
+        Fact(
+            f"{found.verdict.value.replace('_', ' ')}: {found.title}. {found.statement}{because}",
+            found.citations,
+            found.verdict is Verdict.RULED_OUT,
+        )
+    ]
 
 
 def redis_memory(case: Case, findings: Findings, about: str) -> list[Fact]:
@@ -120,7 +146,9 @@ def redis_memory(case: Case, findings: Findings, about: str) -> list[Fact]:
         return [Fact("Redis was not asked for its memory")]
     limit = memory.get("maxmemory", 0)
     used = (
-        f"{memory['used_memory']:,} of {limit:,} bytes ({memory['used_memory'] / limit:.0%})" if limit else f"{memory['used_memory']:,} bytes, without a limit"
+        f"{memory['used_memory']:,} of {limit:,} bytes ({memory['used_memory'] / limit:.0%})"
+        if limit
+        else f"{memory['used_memory']:,} bytes, without a limit"
     )
     evicted = told.answer.data.get("stats", {}).get("evicted_keys", 0)
     text = f"Redis uses {used}; its policy is {memory.get('maxmemory_policy', 'not told')}, and {evicted:,} keys were evicted since it started"
@@ -132,7 +160,9 @@ def flush_loss(case: Case, findings: Findings, about: str) -> list[Fact]:
     told = case.last("redis.keys")
     lost = told.answer.data.get("flushdb_would_delete") if told else None
     if told is None or not lost:
-        return [Fact("FLUSHDB deletes everything in the database, not only the cache; what lives in it was not looked at")]
+        return [
+            Fact("FLUSHDB deletes everything in the database, not only the cache; what lives in it was not looked at")
+        ]
     partly = f" ({told.answer.reason})" if told.answer.reason else ""
     text = (
         f"besides the cache, FLUSHDB would delete {lost['replay_positions']} replay positions of Platform Events (events of the meantime would be missed) and "
@@ -147,7 +177,11 @@ def retention(case: Case, findings: Findings, about: str) -> list[Fact]:
     positions = told.answer.data.get("positions", []) if told else []
     idle_s = [one["idle_s"] for one in positions if one["idle_s"] is not None]
     if told is None or not idle_s:
-        return [Fact(f"how old the replay positions are is not known; Salesforce keeps events {RETENTION / timedelta(hours=1):.0f} h")]
+        return [
+            Fact(
+                f"how old the replay positions are is not known; Salesforce keeps events {RETENTION / timedelta(hours=1):.0f} h"
+            )
+        ]
     left = RETENTION - timedelta(seconds=max(idle_s))
     since = told.answer.asked_at - timedelta(seconds=max(idle_s))
     text = (
@@ -165,8 +199,17 @@ def pool(case: Case, findings: Findings, about: str) -> list[Fact]:
     rows = told.answer.data.get("rows", []) if told else []
     if told is None or not rows:
         return [Fact("PostgreSQL was not asked, or did not tell, how many connections are used"), *facts]
-    limits = ", ".join(f"{name}={value}" for name, value in told.answer.data.get("pool", {}).items()) or "no limit of its own"
-    return [Fact(f"{rows[0]['used']} of {rows[0]['usable']} connections are used; the address of one process has {limits}", (told.at("/data/rows/0"),)), *facts]
+    limits = (
+        ", ".join(f"{name}={value}" for name, value in told.answer.data.get("pool", {}).items())
+        or "no limit of its own"
+    )
+    return [
+        Fact(
+            f"{rows[0]['used']} of {rows[0]['usable']} connections are used; the address of one process has {limits}",
+            (told.at("/data/rows/0"),),
+        ),
+        *facts,
+    ]
 
 
 def suspects(case: Case, findings: Findings, about: str) -> list[Fact]:
@@ -178,10 +221,15 @@ def suspects(case: Case, findings: Findings, about: str) -> list[Fact]:
         return [Fact("no onset was found: nothing departs from what was normal before")]
     named = [one for one in case.impact.suspicions if not about or one.suspect.kind in about.split(",")]
     facts = [
-        Fact(f"{one.suspect.role} ({one.suspect.sure}): {one.suspect.kind} {one.suspect.name}. {one.suspect.why}", (one.citation,))
+        Fact(
+            f"{one.suspect.role} ({one.suspect.sure}): {one.suspect.kind} {one.suspect.name}. {one.suspect.why}",
+            (one.citation,),
+        )
         for one in named[:MOST_SUSPECTS]
     ]
-    return facts or [Fact(f"since {_time(onset.began.at)}; no {about.replace(',', ' or ') or 'suspect'} stands out", settled=True)]
+    return facts or [
+        Fact(f"since {_time(onset.began.at)}; no {about.replace(',', ' or ') or 'suspect'} stands out", settled=True)
+    ]
 
 
 def process(case: Case, findings: Findings, about: str) -> list[Fact]:
@@ -208,14 +256,18 @@ def limits_set(case: Case, findings: Findings, about: str) -> list[Fact]:
     if told and "limits" in told.answer.data:
         limits = told.answer.data["limits"]
         shown = ", ".join(f"{name}={value}" for name, value in limits.items()) or "none: the portal's own defaults hold"
-        facts.append(Fact(f"timeouts, retries and breakers in {told.answer.data['file']}: {shown}", (told.at("/data/limits"),)))
+        facts.append(
+            Fact(f"timeouts, retries and breakers in {told.answer.data['file']}: {shown}", (told.at("/data/limits"),))
+        )
     else:
         facts.append(Fact("timeouts and breakers are not known: no environment file was read (--env-file)"))
     opened = case.signs(("breaker.",))
     n = sum(one.n for one in opened)
     facts.append(
         Fact(
-            f"{n} records speak of an open circuit breaker, first at {_time(opened[0].first)}" if n else "no record speaks of an open circuit breaker",
+            f"{n} records speak of an open circuit breaker, first at {_time(opened[0].first)}"
+            if n
+            else "no record speaks of an open circuit breaker",
             opened[0].lines[:1] if n else (),
         )
     )
@@ -224,7 +276,9 @@ def limits_set(case: Case, findings: Findings, about: str) -> list[Fact]:
 
 def preserved(case: Case, findings: Findings, about: str) -> list[Fact]:
     """Which logs are in the evidence."""
-    return [Fact(f"preserved as item {one.item}: {one.origin}, {one.bytes:,} bytes") for one in case.accounts] or [Fact("no log is preserved yet")]
+    return [Fact(f"preserved as item {one.item}: {one.origin}, {one.bytes:,} bytes") for one in case.accounts] or [
+        Fact("no log is preserved yet")
+    ]
 
 
 def _time(at: datetime) -> str:

@@ -53,7 +53,13 @@ class Case:
         self, records: Records, window: Window, journal: Sequence[Entry] = (), answers: Sequence[StoredAnswer] = (), signs: Sequence[Sign] = (), features: Sequence[Feature] = (),
         sigma_rules: Sequence[Rule] = (),
     ) -> None:  # fmt: skip
-        self.records, self.window, self.journal, self.answers, self.features = records, window, journal, answers, features
+        self.records, self.window, self.journal, self.answers, self.features = (
+            records,
+            window,
+            journal,
+            answers,
+            features,
+        )
         self._signs, self.sigma_rules = signs, sigma_rules
         self.buckets = cache(self._buckets)
 
@@ -100,7 +106,11 @@ class Case:
 
     def signs(self, names: Sequence[str], feature: str = "") -> list[SignCount]:
         """What records show of these signs (`redis.` are all that begin so), on the routes of a feature or everywhere."""
-        return [one for one in self.shown if stands_for(one.sign, names) and (not feature or self.belongs(one.route, feature))]
+        return [
+            one
+            for one in self.shown
+            if stands_for(one.sign, names) and (not feature or self.belongs(one.route, feature))
+        ]
 
     def title(self, sign: str) -> str:
         return next(one.title for one in self._signs if one.name == sign)

@@ -135,7 +135,11 @@ class Runbook:
     def files(self) -> list[Path]:
         """The data files, as names relative to the folder: what a run keeps a copy of."""
         scenarios = sorted(path.relative_to(self.folder) for path in (self.folder / "scenarios").glob("*.toml"))
-        return [*map(Path, DATA_FILES), *scenarios, *(path.relative_to(self.folder) for path in rule_files(self.folder))]
+        return [
+            *map(Path, DATA_FILES),
+            *scenarios,
+            *(path.relative_to(self.folder) for path in rule_files(self.folder)),
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,9 @@ def load(folder: str | Path = "") -> Runbook:
     """The runbook in a folder, or ours. Raises RunbookError."""
     base = Path(folder) if folder else OURS
     if not (base / "scenarios").is_dir():
-        raise RunbookError(f"{base}: no runbook (there is no folder {base / 'scenarios'}). Copy ours and edit it, or leave --runbook away.")
+        raise RunbookError(
+            f"{base}: no runbook (there is no folder {base / 'scenarios'}). Copy ours and edit it, or leave --runbook away."
+        )
     files = {name: read(base / name, OURS / name) for name in DATA_FILES}
     dependencies = tuple(map(_dependency, files["dependencies.toml"].tables("dependency")))
     documents = tuple(map(_document, files["documents.toml"].tables("document")))
@@ -161,16 +167,23 @@ def load(folder: str | Path = "") -> Runbook:
     levels = files["severity.toml"]
     severities = tuple(_severity(level, Table(levels.path, level, data)) for level, data in levels.data.items())
     names = _Names(
-        tuple(one.id for one in severities), tuple(one.name for one in signs), tuple(one.name for one in features), tuple(one.id for one in documents)
+        tuple(one.id for one in severities),
+        tuple(one.name for one in signs),
+        tuple(one.name for one in features),
+        tuple(one.id for one in documents),
     )
     paths = sorted((base / "scenarios").glob("*.toml"))
-    scenarios = sorted((_scenario(read(path, OURS / "scenarios"), names) for path in paths), key=lambda scenario: scenario.number)
+    scenarios = sorted(
+        (_scenario(read(path, OURS / "scenarios"), names) for path in paths), key=lambda scenario: scenario.number
+    )
     return Runbook(base, tuple(scenarios), dependencies, signs, features, documents, severities, load_rules(base))
 
 
 def _dependency(table: Table) -> Dependency:
     table.only("name", "title", "logger", "message")
-    return Dependency(table.text("name"), table.text("title"), table.pattern("logger", ""), table.pattern("message", ""))
+    return Dependency(
+        table.text("name"), table.text("title"), table.pattern("logger", ""), table.pattern("message", "")
+    )
 
 
 def _document(table: Table) -> Document:
@@ -241,7 +254,9 @@ def _step(table: Table, names: _Names) -> Step:
     for fact in table.texts("facts"):
         if fact.partition(" ")[0] not in facts.__all__:
             raise table.fail("facts", f"a list of {', '.join(facts.__all__)}, each with what it is about behind it")
-    return Step(table.text("text"), table.text("caution", ""), table.texts("facts"), _known(table, "documents", names.documents))
+    return Step(
+        table.text("text"), table.text("caution", ""), table.texts("facts"), _known(table, "documents", names.documents)
+    )
 
 
 def _symptom(table: Table, names: _Names) -> Symptom:
@@ -260,7 +275,11 @@ def parameters_of(check: str) -> dict[str, Any]:
     """Name and type of what a check can be told: its keyword-only parameters."""
     function = getattr(checks, check)
     hints = get_type_hints(function)
-    return {name: hints[name] for name, parameter in inspect.signature(function).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
+    return {
+        name: hints[name]
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
 
 
 def _parameter(table: Table, field: str, kind: Any, names: _Names) -> Any:

@@ -20,4 +20,6 @@ def case_of(book: Runbook, stored: Evidence, records: Records, window: Window) -
 
 def examine(scenario: Scenario, case: Case) -> Findings:
     """A finding for each symptom of the scenario, in the runbook's order."""
-    return Findings(getattr(checks, symptom.check)(case, symptom, **symptom.parameters) for symptom in scenario.symptoms)
+    return Findings(
+        getattr(checks, symptom.check)(case, symptom, **symptom.parameters) for symptom in scenario.symptoms
+    )

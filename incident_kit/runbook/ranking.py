@@ -25,7 +25,9 @@ class Ranked:
     @property
     def confirmed(self) -> list[Finding]:
         """The confirmed findings, causes first."""
-        return sorted((one for one in self.findings if one.verdict is Verdict.CONFIRMED), key=lambda one: not self._is_cause(one))
+        return sorted(
+            (one for one in self.findings if one.verdict is Verdict.CONFIRMED), key=lambda one: not self._is_cause(one)
+        )
 
     @property
     def causes(self) -> list[Finding]:
@@ -39,11 +41,24 @@ class Ranked:
         begun = min((one.first_affected or NEVER for one in self.causes), default=NEVER)
         counts = {verdict: sum(one.verdict is verdict for one in self.findings) for verdict in Verdict}
         unclear = counts[Verdict.INCONCLUSIVE] / len(self.findings) if self.findings else 0.0
-        return (not self.causes, begun, not self.confirmed, -counts[Verdict.CONFIRMED], self.scenario.severity, -unclear, self.scenario.number)
+        return (
+            not self.causes,
+            begun,
+            not self.confirmed,
+            -counts[Verdict.CONFIRMED],
+            self.scenario.severity,
+            -unclear,
+            self.scenario.number,
+        )
 
     def to_json(self) -> dict[str, Any]:
         found = [{"id": data.pop("symptom"), **data} for data in (finding.to_json() for finding in self.findings)]
-        return {"scenario": self.scenario.id, "title": self.scenario.title, "severity": self.scenario.severity, "symptoms": found}
+        return {
+            "scenario": self.scenario.id,
+            "title": self.scenario.title,
+            "severity": self.scenario.severity,
+            "symptoms": found,
+        }
 
 
 def triage(book: Runbook, case: Case) -> list[Ranked]:

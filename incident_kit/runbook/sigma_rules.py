@@ -21,7 +21,14 @@ FOLDER = "sigma"
 CATEGORIES = ("webserver", "proxy")
 MISSING = "pySigma is not installed (pip install incident-kit[sigma])"
 # What pySigma's errors call a part of a rule, where that is not its key.
-KEYS = {"identifier": "id", "tag": "tags", "regularexpression": "detection", "value": "detection", "modifier": "detection", "type": "detection"}
+KEYS = {
+    "identifier": "id",
+    "tag": "tags",
+    "regularexpression": "detection",
+    "value": "detection",
+    "modifier": "detection",
+    "type": "detection",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,9 @@ def _rules(path: Path) -> Iterator[Rule]:
     from incident_kit.runbook.sigma_sql import condition
 
     try:
-        found = SigmaCollection.from_yaml(path.read_text(encoding="utf-8"), collect_filters=True, resolve_references=False)
+        found = SigmaCollection.from_yaml(
+            path.read_text(encoding="utf-8"), collect_filters=True, resolve_references=False
+        )
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise RunbookError(f"{path}, line {line}: not readable as YAML: {error.problem}.") from None
@@ -69,16 +78,26 @@ def _rules(path: Path) -> Iterator[Rule]:
     except SigmaError as error:
         raise _wrong(path, error) from None
     except (AttributeError, TypeError):  # what pySigma says of YAML that is a text or a list
-        raise RunbookError(f"{path}, line 1: must be a Sigma rule, a table of fields such as title, logsource and detection.") from None
+        raise RunbookError(
+            f"{path}, line 1: must be a Sigma rule, a table of fields such as title, logsource and detection."
+        ) from None
     if not (found.rules or found.filters):
         raise RunbookError(f"{path}, line 1: holds no Sigma rule.")
     for unapplied in found.filters:
-        yield Rule(unapplied.title, path.name, unusable="it is a filter of other rules, and those are not filtered here")
+        yield Rule(
+            unapplied.title, path.name, unusable="it is a filter of other rules, and those are not filtered here"
+        )
     for rule in found.rules:
         if isinstance(rule, SigmaCorrelationRule):
-            yield Rule(rule.title, path.name, unusable="it correlates other rules, and each request is judged alone here")
+            yield Rule(
+                rule.title, path.name, unusable="it correlates other rules, and each request is judged alone here"
+            )
         elif rule.logsource.category not in CATEGORIES:
-            yield Rule(rule.title, path.name, unusable=f"its logsource category is {rule.logsource.category or 'not said'}, not {' or '.join(CATEGORIES)}")
+            yield Rule(
+                rule.title,
+                path.name,
+                unusable=f"its logsource category is {rule.logsource.category or 'not said'}, not {' or '.join(CATEGORIES)}",
+            )
         else:
             try:
                 yield Rule(rule.title, path.name, condition(rule))

@@ -55,10 +55,14 @@ class Backend(sqliteBackend):
         return self.wildcard_match_expression.format(field=self.escape_and_quote_field(cond.field), value=text)
 
     def convert_condition_field_eq_val_num(self, cond: Any, state: Any) -> str:
-        return self.compare_op_expression.format(field=self.escape_and_quote_field(cond.field), operator="=", value=cond.value)
+        return self.compare_op_expression.format(
+            field=self.escape_and_quote_field(cond.field), operator="=", value=cond.value
+        )
 
     def convert_condition_val(self, cond: Any, state: Any) -> str:
-        raise SigmaFeatureNotSupportedByBackendError("it looks for keywords anywhere in a line, and only fields of requests are looked at here")
+        raise SigmaFeatureNotSupportedByBackendError(
+            "it looks for keywords anywhere in a line, and only fields of requests are looked at here"
+        )
 
     def finalize_query_default(self, rule: Any, query: str, index: int, state: Any) -> str:
         return f"({query})"

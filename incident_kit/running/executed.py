@@ -51,7 +51,9 @@ def _keeper(folder: Path, shell: Any) -> Callable[[Any], None]:
         ran[result.execution_count] = result.info.raw_cell
         target.parent.mkdir(mode=0o700, exist_ok=True)
         aside = target.with_suffix(".partial")
-        aside.write_text(json.dumps({str(number): digest(text) for number, text in ran.items()}, indent=1) + "\n", encoding="utf-8")
+        aside.write_text(
+            json.dumps({str(number): digest(text) for number, text in ran.items()}, indent=1) + "\n", encoding="utf-8"
+        )
         aside.rename(target)
 
     return keep
@@ -80,7 +82,9 @@ def session_of(notebook: Any, folder: Path) -> KernelSession:
         try:
             ran = {int(number): str(text) for number, text in Fields(read_json(path)).data.items()}
         except ValueError as error:
-            raise EvidenceError(f"{path}: not what a kernel kept ({error}). Move the file away; the report says then that it was not kept.") from None
+            raise EvidenceError(
+                f"{path}: not what a kernel kept ({error}). Move the file away; the report says then that it was not kept."
+            ) from None
         sessions.append(KernelSession(ran, path.stat().st_mtime))
 
     def agreeing(session: KernelSession) -> int:
@@ -92,7 +96,11 @@ def session_of(notebook: Any, folder: Path) -> KernelSession:
 
 def doubts(notebook: Any, ran: Mapping[int, str]) -> list[str]:
     """What a reader has to know of a notebook worked on by hand, given what ran: cells not run, out of order, or not as they now stand."""
-    cells = [(number, cell) for number, cell in enumerate(notebook.cells, start=1) if cell.cell_type == "code" and cell.source.strip()]
+    cells = [
+        (number, cell)
+        for number, cell in enumerate(notebook.cells, start=1)
+        if cell.cell_type == "code" and cell.source.strip()
+    ]
     found, before = [], 0
     for number, cell in cells:
         count = cell.get("execution_count")
@@ -114,7 +122,9 @@ def doubts(notebook: Any, ran: Mapping[int, str]) -> list[str]:
     standing = {digest(cell.source) for _, cell in cells}
     gone = sorted(number for number, text in ran.items() if text not in standing and text != digest(""))
     if gone:
-        found.append(f"{len(gone)} cell(s) were run that are not in the notebook as they were: {', '.join(f'[{number}]' for number in gone)}")
+        found.append(
+            f"{len(gone)} cell(s) were run that are not in the notebook as they were: {', '.join(f'[{number}]' for number in gone)}"
+        )
     return found
 
 

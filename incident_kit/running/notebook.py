@@ -69,7 +69,9 @@ def read_notebook(path: Path) -> Any:
         nbformat.ValidationError,
     ) as error:  # nbformat has no one way to say that it is none
         told = str(error) if isinstance(error, Unusable) else f"{type(error).__name__}, says nbformat"
-        raise EvidenceError(f"{path}: not a notebook ({told}). Take it from where it was made, or make the run again.") from None
+        raise EvidenceError(
+            f"{path}: not a notebook ({told}). Take it from where it was made, or make the run again."
+        ) from None
     return notebook
 
 
@@ -79,7 +81,9 @@ def notebook_of(book: Runbook, scenario_id: str) -> Path:
     for path in (book.folder / "notebooks" / name, places.notebooks() / name):
         if path.is_file():
             return path
-    raise RunbookError(f"{name}: no such notebook in {book.folder / 'notebooks'} or {places.notebooks()}. Make one from _template.ipynb for {scenario_id}.")
+    raise RunbookError(
+        f"{name}: no such notebook in {book.folder / 'notebooks'} or {places.notebooks()}. Make one from _template.ipynb for {scenario_id}."
+    )
 
 
 def parameters_of(path: Path) -> list[Parameter]:
@@ -123,12 +127,18 @@ def check_parameters(path: Path, given: Mapping[str, Any]) -> None:
             raise ParameterError(f"unknown parameter {name!r}. Known: {listed}.")
         kind = known[name].kind
         if not isinstance(value, KINDS[kind]) or (isinstance(value, bool) and kind != "bool"):
-            raise ParameterError(f"the parameter {name} must be of type {kind}; found {value!r}, a {type(value).__name__}.")
+            raise ParameterError(
+                f"the parameter {name} must be of type {kind}; found {value!r}, a {type(value).__name__}."
+            )
 
 
 def cells_digest(notebook: Any) -> str:
     """SHA-256 over the cells a person wrote: what papermill injects and what cells put out do not count."""
-    cells = [[cell.cell_type, cell.source] for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    cells = [
+        [cell.cell_type, cell.source]
+        for cell in notebook.cells
+        if "injected-parameters" not in cell.metadata.get("tags", [])
+    ]
     return hashlib.sha256(json.dumps(cells, ensure_ascii=False).encode()).hexdigest()
 
 
@@ -165,8 +175,16 @@ def booting_kernel(folder: Path) -> Iterator[Any]:
     from incident_kit.running.kernels import OurKernels
 
     short = None if len(os.fsencode(tempfile.gettempdir())) <= LONGEST_SOCKET_FOLDER else "/tmp"  # noqa: S108  # only for a private folder in it
-    with tempfile.TemporaryDirectory(prefix="ik-", dir=short) as sockets, tempfile.TemporaryDirectory(prefix="incident-kit-") as scratch:
-        kernel = KernelManager(kernel_name="python3", kernel_spec_manager=OurKernels(), transport="ipc", connection_file=f"{sockets}/k.json")
+    with (
+        tempfile.TemporaryDirectory(prefix="ik-", dir=short) as sockets,
+        tempfile.TemporaryDirectory(prefix="incident-kit-") as scratch,
+    ):
+        kernel = KernelManager(
+            kernel_name="python3",
+            kernel_spec_manager=OurKernels(),
+            transport="ipc",
+            connection_file=f"{sockets}/k.json",
+        )
         kernel.client_class = "jupyter_client.asynchronous.AsyncKernelClient"  # what papermill's client expects
         options = [f"--IPKernelApp.exec_lines={PRELOAD}", "--HistoryManager.enabled=False"]
         kernel.start_kernel(cwd=str(folder), env={**os.environ, "TMPDIR": scratch}, extra_arguments=options)

@@ -39,9 +39,20 @@ def series_csv(buckets: Sequence[Bucket]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["start", "name", "n", "failed", "aborted", "refused", "average_ms", "p50_ms", "p95_ms", "p99_ms"])
     for bucket in buckets:
-        quantiles = ["" if value is None else f"{value / 1000:.3f}" for value in (bucket.p50_us, bucket.p95_us, bucket.p99_us)]
+        quantiles = [
+            "" if value is None else f"{value / 1000:.3f}" for value in (bucket.p50_us, bucket.p95_us, bucket.p99_us)
+        ]
         writer.writerow(
-            [iso(bucket.start), defused(bucket.name or ""), bucket.n, bucket.failed, bucket.aborted, bucket.refused, f"{bucket.average_ms:.3f}", *quantiles]
+            [
+                iso(bucket.start),
+                defused(bucket.name or ""),
+                bucket.n,
+                bucket.failed,
+                bucket.aborted,
+                bucket.refused,
+                f"{bucket.average_ms:.3f}",
+                *quantiles,
+            ]
         )
     return text.getvalue()
 

@@ -39,7 +39,9 @@ METADATA: dict[str, Any] = {
 }  # fmt: skip
 
 
-def prepare_work(incident: Incident, recorded: bool = False, runbook: str = "", told: Callable[[str], None] = lambda line: None) -> Path:
+def prepare_work(
+    incident: Incident, recorded: bool = False, runbook: str = "", told: Callable[[str], None] = lambda line: None
+) -> Path:
     """A start page and a copy of each notebook in the incident's work folder, with its parameters filled in.
 
     `recorded` gives the incident the recorded evidence if it has none. Copies that are there already are renewed: our cells
@@ -48,13 +50,19 @@ def prepare_work(incident: Incident, recorded: bool = False, runbook: str = "", 
     incident.evidence.check()
     if recorded and not incident.evidence.items():
         adopted = incident.evidence.adopt(open_evidence(places.recorded()).items())
-        journal.append(incident.journal, "custody", f"took over the recorded incident: {', '.join(item.id for item in adopted)}")
+        journal.append(
+            incident.journal, "custody", f"took over the recorded incident: {', '.join(item.id for item in adopted)}"
+        )
     folder = incident.folder / "work"
     folder.mkdir(mode=0o700, exist_ok=True)
     sources = _notebooks(load_runbook(runbook))
     *section, seals = _cells(places.notebooks() / "_investigation.ipynb")
     for source in sources:
-        filled = {"evidence": "..", "output": source.stem, "runbook_folder": str(Path(runbook).resolve()) if runbook else ""}
+        filled = {
+            "evidence": "..",
+            "output": source.stem,
+            "runbook_folder": str(Path(runbook).resolve()) if runbook else "",
+        }
         title, *rest = (_filled(cell, filled) for cell in _cells(source))
         ours = [title, STYLED, *rest]
         writes = next((number for number, cell in enumerate(ours) if WRITES_RESULTS in _text(cell)), len(ours))
@@ -66,12 +74,24 @@ def prepare_work(incident: Incident, recorded: bool = False, runbook: str = "", 
 
 def _notebooks(book: Runbook) -> list[Path]:
     """The triage's, the scenarios' in the runbook's order, and what else there is."""
-    of_book = [notebook_of(book, scenario_id) for scenario_id in (TRIAGE, *(scenario.id for scenario in book.scenarios))]
+    of_book = [
+        notebook_of(book, scenario_id) for scenario_id in (TRIAGE, *(scenario.id for scenario in book.scenarios))
+    ]
     names = {path.name for path in of_book}
-    return of_book + [path for path in sorted(places.notebooks().glob("*.ipynb")) if path.name not in names and not path.name.startswith("_")]
+    return of_book + [
+        path
+        for path in sorted(places.notebooks().glob("*.ipynb"))
+        if path.name not in names and not path.name.startswith("_")
+    ]
 
 
-def _renew(target: Path, before: list[Cell], after: list[Cell], theirs: tuple[list[Cell], list[Cell]], told: Callable[[str], None]) -> None:
+def _renew(
+    target: Path,
+    before: list[Cell],
+    after: list[Cell],
+    theirs: tuple[list[Cell], list[Cell]],
+    told: Callable[[str], None],
+) -> None:
     """Write the copy: our cells, and a person's between and after them, which at first are `theirs`."""
     if kind_of(target):
         read_notebook(target)  # refuses what is none: the folder may be a stranger's
@@ -85,7 +105,12 @@ def _renew(target: Path, before: list[Cell], after: list[Cell], theirs: tuple[li
         theirs, metadata = parts, was["metadata"]
         before, after = _kept(before, was["cells"]), _kept(after, was["cells"])
     metadata = {**metadata, OURS: {"ours": [[cell["id"], _digest(cell)] for cell in (*before, *after)]}}
-    notebook = {"cells": [*before, *theirs[0], *after, *theirs[1]], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    notebook = {
+        "cells": [*before, *theirs[0], *after, *theirs[1]],
+        "metadata": metadata,
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
     if notebook != was:
         target.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -99,8 +124,14 @@ def _parts(notebook: dict[str, Any], last: int) -> tuple[list[Cell], list[Cell]]
     if not ours or [[cells[number]["id"], _digest(cells[number])] for number in found] != ours:
         return None
     head = len(ours) - last
-    together = found[:head] == list(range(head)) and (not last or found[head:] == list(range(found[head], found[head] + last)))
-    return (cells[head : found[head]] if last else cells[head:], cells[found[-1] + 1 :] if last else []) if together else None
+    together = found[:head] == list(range(head)) and (
+        not last or found[head:] == list(range(found[head], found[head] + last))
+    )
+    return (
+        (cells[head : found[head]] if last else cells[head:], cells[found[-1] + 1 :] if last else [])
+        if together
+        else None
+    )
 
 
 def _kept(cells: Sequence[Cell], was: Sequence[Cell]) -> list[Cell]:
@@ -122,7 +153,11 @@ def _told(cell: Cell, incident: Incident, notebooks: Sequence[Path]) -> Cell:
     """The first cell of the start page, about this incident."""
     rows = "\n".join(f"| [{_paragraph(path, 0).lstrip('# ')}]({path.name}) | {_question(path)} |" for path in notebooks)
     text = Template(_text(cell)).safe_substitute(
-        id=incident.id, title=incident.title, notice=incident.evidence.notice(), notebooks=rows, opened=f"{parse_iso(incident.opened):%Y-%m-%d %H:%M} UTC"
+        id=incident.id,
+        title=incident.title,
+        notice=incident.evidence.notice(),
+        notebooks=rows,
+        opened=f"{parse_iso(incident.opened):%Y-%m-%d %H:%M} UTC",
     )
     return {**cell, "source": text}
 

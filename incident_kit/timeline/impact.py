@@ -72,11 +72,15 @@ class Impact:
     @property
     def figures(self) -> list[Figure]:
         """Everything it cites."""
-        return [figure for figure in (self.began, self.recovered, *(each.citation for each in self.suspicions)) if figure]
+        return [
+            figure for figure in (self.began, self.recovered, *(each.citation for each in self.suspicions)) if figure
+        ]
 
     def edges(self, window: Window) -> list[datetime]:
         """Where before, during and after begin, as far as there are such."""
-        bounds = [self.onset.began.at, *([self.onset.recovered.at] if self.onset.recovered else [])] if self.onset else []
+        bounds = (
+            [self.onset.began.at, *([self.onset.recovered.at] if self.onset.recovered else [])] if self.onset else []
+        )
         return [window.since, *bounds]
 
     def to_json(self) -> dict[str, Any]:
@@ -110,7 +114,13 @@ def impact_of(records: Records, window: Window, findings: Sequence[Finding] = ()
     }  # fmt: skip
     hit = records.query("affected_requests", **asked)[0]
     began, recovered = (
-        Figure(_items(records), "affected_requests", hit["affected"], tuple(Line(end["item"], end["line"]) for end in hit[ends] or ()), _plain(asked))
+        Figure(
+            _items(records),
+            "affected_requests",
+            hit["affected"],
+            tuple(Line(end["item"], end["line"]) for end in hit[ends] or ()),
+            _plain(asked),
+        )
         for ends in ("first", "last")
     )
     return Impact(
@@ -121,7 +131,11 @@ def impact_of(records: Records, window: Window, findings: Sequence[Finding] = ()
 
 def _by_limits(records: Records, findings: Sequence[Finding], first: datetime) -> Onset | None:
     """An onset where findings say that the first request was affected; None if there is no time before it to compare with."""
-    found = [(finding, finding.first_affected) for finding in findings if finding.verdict is Verdict.CONFIRMED and finding.first_affected and finding.measures]
+    found = [
+        (finding, finding.first_affected)
+        for finding in findings
+        if finding.verdict is Verdict.CONFIRMED and finding.first_affected and finding.measures
+    ]
     began = min((at for _, at in found), default=first)
     if began - first < LEAST_NORMAL:
         return None
@@ -135,8 +149,12 @@ def _by_limits(records: Records, findings: Sequence[Finding], first: datetime) -
         return None
     everything = change.everything
     if measure == "errors":
-        return replace(guess, before=everything.bad_before / everything.n_before, after=everything.bad_after / everything.n_after)
-    return replace(guess, before=(everything.median_us_before or 0) / 1000, after=(everything.median_us_after or 0) / 1000)
+        return replace(
+            guess, before=everything.bad_before / everything.n_before, after=everything.bad_after / everything.n_after
+        )
+    return replace(
+        guess, before=(everything.median_us_before or 0) / 1000, after=(everything.median_us_after or 0) / 1000
+    )
 
 
 def impact_events(impact: Impact) -> list[Event]:
@@ -145,15 +163,35 @@ def impact_events(impact: Impact) -> list[Event]:
     if impact.by_limits:
         return events  # they are the symptoms' own
     if impact.onset and impact.began:
-        events.append(Event(impact.onset.began.at, "onset", f"{change_in_words(impact.onset)}; {between(impact.onset.began)}", "onset", impact.began))
+        events.append(
+            Event(
+                impact.onset.began.at,
+                "onset",
+                f"{change_in_words(impact.onset)}; {between(impact.onset.began)}",
+                "onset",
+                impact.began,
+            )
+        )
         if impact.onset.recovered and impact.recovered:
-            events.append(Event(impact.onset.recovered.at, "recovery", f"as before; {between(impact.onset.recovered)}", "onset", impact.recovered))
+            events.append(
+                Event(
+                    impact.onset.recovered.at,
+                    "recovery",
+                    f"as before; {between(impact.onset.recovered)}",
+                    "onset",
+                    impact.recovered,
+                )
+            )
     return events
 
 
 def change_in_words(onset: Onset) -> str:
     """What changed at the onset, in a phrase."""
-    what = {"errors": "requests that failed or were aborted", "p50": "the median duration", "p95": "the slowest twentieth of durations"}[onset.measure]
+    what = {
+        "errors": "requests that failed or were aborted",
+        "p50": "the median duration",
+        "p95": "the slowest twentieth of durations",
+    }[onset.measure]
     levels = [f"{level:.1%}" if onset.measure == "errors" else duration(level) for level in (onset.before, onset.after)]
     return f"{onset.name or 'all requests'}: {what} went from {levels[0]} to {levels[1]}"
 
@@ -176,7 +214,9 @@ def _suspicions(records: Records, found: Sequence[Suspect], asked: Mapping[str, 
         return ()
     lines: dict[tuple[str, str], list[Line]] = {}
     kinds, names = [each.kind for each in found], [each.name for each in found]
-    for row in records.query("suspect_lines", kinds=kinds, names=names, since=asked["since"], until=asked["until"], most=EXAMPLES):
+    for row in records.query(
+        "suspect_lines", kinds=kinds, names=names, since=asked["since"], until=asked["until"], most=EXAMPLES
+    ):
         lines.setdefault((row["kind"], row["name"]), []).append(Line(row["item"], row["line"]))
     for row in records.query("starts") if "deploy" in kinds else ():
         lines.setdefault(("deploy", iso(row["ts"])), []).append(Line(row["item"], row["line"]))
@@ -184,8 +224,14 @@ def _suspicions(records: Records, found: Sequence[Suspect], asked: Mapping[str, 
 
 
 def _cited(records: Records, suspect: Suspect, lines: Sequence[Line], asked: Mapping[str, Any]) -> Figure:
-    query = {"dependency": "change_by_dependency", "error": "change_by_error", "deploy": "starts"}.get(suspect.kind, "change_by_group")
-    parameters = {} if query == "starts" else {name: value for name, value in asked.items() if name != "slow" or query != "change_by_error"}
+    query = {"dependency": "change_by_dependency", "error": "change_by_error", "deploy": "starts"}.get(
+        suspect.kind, "change_by_group"
+    )
+    parameters = (
+        {}
+        if query == "starts"
+        else {name: value for name, value in asked.items() if name != "slow" or query != "change_by_error"}
+    )
     return Figure(_items(records), query, suspect.after.n, tuple(lines), _plain(parameters))
 
 

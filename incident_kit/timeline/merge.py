@@ -20,10 +20,20 @@ BOOKKEEPING = ("custody",)
 
 
 def merge(
-    impact: Impact, findings: Iterable[Finding], records: Records, journal: Iterable[Entry] = (), clocks: Iterable[tuple[Item, ServerClock]] = ()
+    impact: Impact,
+    findings: Iterable[Finding],
+    records: Records,
+    journal: Iterable[Entry] = (),
+    clocks: Iterable[tuple[Item, ServerClock]] = (),
 ) -> Timeline:
     """All events in time order; ties in a fixed order, so that the same evidence gives the same timeline."""
-    events = [*impact_events(impact), *finding_events(findings), *record_events(records), *journal_events(journal), *clock_events(clocks)]
+    events = [
+        *impact_events(impact),
+        *finding_events(findings),
+        *record_events(records),
+        *journal_events(journal),
+        *clock_events(clocks),
+    ]
     return Timeline(sorted(events, key=lambda event: (event.at, event.lane, event.meaning, event.message)))
 
 
@@ -34,7 +44,9 @@ def finding_events(findings: Iterable[Finding]) -> list[Event]:
         if finding.verdict is not Verdict.CONFIRMED:
             continue
         if finding.first_affected:
-            events.append(Event(finding.first_affected, "first affected", finding.title, "symptoms", finding.citations[0]))
+            events.append(
+                Event(finding.first_affected, "first affected", finding.title, "symptoms", finding.citations[0])
+            )
         if finding.recovered:
             events.append(Event(finding.recovered, "last affected", finding.title, "symptoms", finding.citations[-1]))
     return events
@@ -64,7 +76,9 @@ def record_events(records: Records) -> list[Event]:
 def journal_events(journal: Iterable[Entry]) -> list[Event]:
     """What people noted, at the time it happened."""
     return [
-        Event(entry.at, "noted", f"{entry.kind}: {entry.text}", "journal", Line("journal", entry.line)) for entry in journal if entry.kind not in BOOKKEEPING
+        Event(entry.at, "noted", f"{entry.kind}: {entry.text}", "journal", Line("journal", entry.line))
+        for entry in journal
+        if entry.kind not in BOOKKEEPING
     ]
 
 
@@ -77,7 +91,9 @@ def clock_events(clocks: Iterable[tuple[Item, ServerClock]]) -> list[Event]:
                 f"the clock of {item.details['target']} is {abs(clock.offset_ms) / 1000:.3f} s {'ahead of' if clock.offset_ms > 0 else 'behind'} this machine's, "
                 f"give or take {clock.error_ms / 1000:.3f} s: it said {iso(clock.server)}"
             )
-            events.append(Event(parse_iso(item.asked_at), "clocks compared", told, "clocks", Pointer(item.id, "/clock")))
+            events.append(
+                Event(parse_iso(item.asked_at), "clocks compared", told, "clocks", Pointer(item.id, "/clock"))
+            )
     return events
 
 

@@ -63,7 +63,10 @@ WIDTH_IN = 10
 # More buckets than this are drawn together: nobody sees more columns than that.
 MOST_COLUMNS = 400
 MARKERS_UP_TO = 60
-STEPS = [timedelta(seconds=seconds) for seconds in (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400, 172800, 604800)]
+STEPS = [
+    timedelta(seconds=seconds)
+    for seconds in (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400, 172800, 604800)
+]
 MOST_TICKS = 10
 # Onset and recovery closer than this share of the window: their labels would overlap.
 LABEL_SHARE = 0.14
@@ -137,7 +140,11 @@ def lanes(events: Sequence[Event], window: Window, onset: Onset | None = None) -
 @matplotlib.rc_context(STYLE)
 def small_multiples(buckets: Sequence[Bucket], window: Window, onset: Onset | None = None) -> Chart:
     """For each route or outside system: the p95 of durations as a line, the failed share as bars, on common scales. The most changed first."""
-    groups = {name: _columns(group, MOST_COLUMNS // IN_A_ROW)[0] for name, group in by_name(buckets).items() if name is not None}
+    groups = {
+        name: _columns(group, MOST_COLUMNS // IN_A_ROW)[0]
+        for name, group in by_name(buckets).items()
+        if name is not None
+    }
     names = sorted(groups, key=lambda name: (-_worsening(groups[name], onset), name or ""))[:MOST_PANELS]
     rows = max(math.ceil(len(names) / IN_A_ROW), 1)
     figure = Chart(figsize=(WIDTH_IN, 0.3 + 1.15 * rows))
@@ -212,7 +219,9 @@ def _figure(heights: Sequence[float], height_in: float, window: Window) -> tuple
         axis.xaxis.set_visible(False)
         axis.vlines(places, 0, 1, transform=axis.get_xaxis_transform(), color=MARK, alpha=0.25, linewidth=0.6)
     axes[-1].set_xlim(_x(window.since), _x(window.until))
-    day = f"{window.since:%Y-%m-%d}" + (f" to {window.until:%Y-%m-%d}" if window.since.date() != window.until.date() else "")
+    day = f"{window.since:%Y-%m-%d}" + (
+        f" to {window.until:%Y-%m-%d}" if window.since.date() != window.until.date() else ""
+    )
     axes[-1].set_xlabel(f"time in UTC, {day}")
     return figure, axes
 
@@ -220,11 +229,18 @@ def _figure(heights: Sequence[float], height_in: float, window: Window) -> tuple
 def _ticks(window: Window) -> tuple[list[datetime], str]:
     """Round times in the window, and how to write them."""
     lasted = window.until - window.since
-    step = next((step for step in STEPS if lasted / step <= MOST_TICKS), max(STEPS[-1], timedelta(days=math.ceil(lasted / DAY / MOST_TICKS))))
+    step = next(
+        (step for step in STEPS if lasted / step <= MOST_TICKS),
+        max(STEPS[-1], timedelta(days=math.ceil(lasted / DAY / MOST_TICKS))),
+    )
     step_s = step // timedelta(seconds=1)
     first = math.ceil(window.since.timestamp() / step_s) * step_s
-    ticks = [datetime.fromtimestamp(second, UTC) for second in range(first, math.floor(window.until.timestamp()) + 1, step_s)]
-    return ticks, "%H:%M:%S" if step < timedelta(minutes=1) else "%H:%M" if lasted <= DAY else "%d %b %H:%M" if step < DAY else "%d %b"
+    ticks = [
+        datetime.fromtimestamp(second, UTC) for second in range(first, math.floor(window.until.timestamp()) + 1, step_s)
+    ]
+    return ticks, "%H:%M:%S" if step < timedelta(
+        minutes=1
+    ) else "%H:%M" if lasted <= DAY else "%d %b %H:%M" if step < DAY else "%d %b"
 
 
 def _width(buckets: Sequence[Bucket]) -> timedelta:
@@ -262,10 +278,21 @@ def _requests(axis: Axes, buckets: Sequence[Bucket], width: timedelta) -> None:
     left, days = [_x(bucket.start) for bucket in buckets], width / DAY
     tops = [bucket.n for bucket in buckets], [bucket.failed + bucket.aborted for bucket in buckets]
     edge: dict[str, Any] = {"linewidth": 0}
-    axis.add_collection(PolyCollection([_bar(x, days, top) for x, top in zip(left, tops[0], strict=True)], facecolor=REQUESTS, label="requests", **edge))
+    axis.add_collection(
+        PolyCollection(
+            [_bar(x, days, top) for x, top in zip(left, tops[0], strict=True)],
+            facecolor=REQUESTS,
+            label="requests",
+            **edge,
+        )
+    )
     bad = [_bar(x, days, top) for x, top in zip(left, tops[1], strict=True) if top]
     # White lines in the hatch: it is dark or bright on any paper.
-    axis.add_collection(PolyCollection(bad, facecolor=BAD, edgecolor="white", hatch="////", linewidth=0, label="failed (5xx) or aborted"))
+    axis.add_collection(
+        PolyCollection(
+            bad, facecolor=BAD, edgecolor="white", hatch="////", linewidth=0, label="failed (5xx) or aborted"
+        )
+    )
     axis.set_ylim(0, max(max(tops[0], default=0) * 1.05, 1))
     axis.set_ylabel(f"per {_in_words(width)}")
     _legend(axis)
@@ -273,7 +300,12 @@ def _requests(axis: Axes, buckets: Sequence[Bucket], width: timedelta) -> None:
 
 def _bar(left: float, width: float, top: float, bottom: float = 0.0) -> list[tuple[float, float]]:
     gap = width * 0.05
-    return [(left + gap, bottom), (left + gap, bottom + top), (left + width - gap, bottom + top), (left + width - gap, bottom)]
+    return [
+        (left + gap, bottom),
+        (left + gap, bottom + top),
+        (left + width - gap, bottom + top),
+        (left + width - gap, bottom),
+    ]
 
 
 def _share(axis: Axes, buckets: Sequence[Bucket], width: timedelta) -> None:
@@ -285,7 +317,15 @@ def _share(axis: Axes, buckets: Sequence[Bucket], width: timedelta) -> None:
 def _durations(axis: Axes, buckets: Sequence[Bucket], width: timedelta) -> None:
     for quantile, dash in (("p99", ":"), ("p95", "--"), ("p50", "-")):
         values = [getattr(bucket, f"{quantile}_us") for bucket in buckets]
-        _line(axis, buckets, width, [None if value is None else value / 1e6 for value in values], color=SLOW, linestyle=dash, label=quantile)
+        _line(
+            axis,
+            buckets,
+            width,
+            [None if value is None else value / 1e6 for value in values],
+            color=SLOW,
+            linestyle=dash,
+            label=quantile,
+        )
     averages = [bucket.average_ms / 1000 if bucket.timed else None for bucket in buckets]
     _line(axis, buckets, width, averages, color=REQUESTS, linewidth=2, label="average")
     axis.set_ylabel("duration, s")
@@ -296,13 +336,21 @@ def _durations(axis: Axes, buckets: Sequence[Bucket], width: timedelta) -> None:
 def _line(axis: Axes, buckets: Sequence[Bucket], width: timedelta, values: Sequence[float | None], **look: Any) -> None:
     marker = {"marker": "o", "markersize": 3} if len(buckets) <= MARKERS_UP_TO else {}
     middles = [_x(bucket.start + width / 2) for bucket in buckets]
-    axis.plot(middles, [math.nan if value is None else value for value in values], **{"linewidth": 1.5, **marker, **look})
+    axis.plot(
+        middles, [math.nan if value is None else value for value in values], **{"linewidth": 1.5, **marker, **look}
+    )
 
 
 def _lanes(axis: Axes, events: Sequence[Event], window: Window) -> None:
     shown = lanes_of(events)
     for place, lane in enumerate(shown):
-        times = sorted({round(_x(event.at) * 86400 / _second(window)) * _second(window) / 86400 for event in events if event.lane == lane})
+        times = sorted(
+            {
+                round(_x(event.at) * 86400 / _second(window)) * _second(window) / 86400
+                for event in events
+                if event.lane == lane
+            }
+        )
         axis.plot(times, [place] * len(times), "D", color=MARK, markersize=4.5, clip_on=False)
     axis.set_yticks(range(len(shown)), labels=list(shown))
     axis.set_ylim(max(len(shown), 1) - 0.5, -0.5)
@@ -323,15 +371,25 @@ def _course(axes: Sequence[Axes], onset: Onset | None, window: Window) -> None:
         axis.axvspan(_x(onset.began.at), _x(over), color=LASTING, linewidth=0, zorder=0)
         for moment, dash in ((onset.began, "-"), (onset.recovered, "--")):
             if moment:
-                axis.axvspan(_x(moment.earliest), _x(moment.latest), facecolor=MARK, alpha=0.35, linewidth=0, zorder=0.5)
+                axis.axvspan(
+                    _x(moment.earliest), _x(moment.latest), facecolor=MARK, alpha=0.35, linewidth=0, zorder=0.5
+                )
                 axis.axvline(_x(moment.at), color=INK, linewidth=1, linestyle=dash)
     form = "%H:%M:%S" if window.until - window.since <= DAY else "%d %b %H:%M"
-    close = onset.recovered is not None and (onset.recovered.at - onset.began.at) / (window.until - window.since) < LABEL_SHARE
+    close = (
+        onset.recovered is not None
+        and (onset.recovered.at - onset.began.at) / (window.until - window.since) < LABEL_SHARE
+    )
     for moment, word, side in ((onset.began, "onset", "right"), (onset.recovered, "recovery", "left")):
         if moment:
             at: Any = (_x(moment.at), 1.02)
             axes[0].annotate(
-                f"{word} {moment.at.strftime(form)}", at, xycoords=("data", "axes fraction"), ha=side if close else "center", va="bottom", fontsize=8
+                f"{word} {moment.at.strftime(form)}",
+                at,
+                xycoords=("data", "axes fraction"),
+                ha=side if close else "center",
+                va="bottom",
+                fontsize=8,
             )
     if legend := axes[0].get_legend():
         legend.set_bbox_to_anchor((-0.005, 1.13), transform=axes[0].transAxes)  # above these labels
@@ -340,7 +398,10 @@ def _course(axes: Sequence[Axes], onset: Onset | None, window: Window) -> None:
 def _panels(axis: Axes, groups: Sequence[tuple[str, Sequence[Bucket]]], window: Window, onset: Onset | None) -> None:
     """Draw each group in its place of a grid whose cells are one wide and one high."""
     slowest = max((bucket.p95_us or 0 for _, group in groups for bucket in group), default=0)
-    low, high = 3.0, max(math.ceil(math.log10(max(slowest, 10_000))), 5)  # logarithms of microseconds: from a millisecond
+    low, high = (
+        3.0,
+        max(math.ceil(math.log10(max(slowest, 10_000))), 5),
+    )  # logarithms of microseconds: from a millisecond
     lines, bars, shades, rules = [], [], [], []
     for number, (name, group) in enumerate(groups):
         left, bottom = number % IN_A_ROW + 0.02, -(number // IN_A_ROW) - 0.92
@@ -354,17 +415,37 @@ def _panels(axis: Axes, groups: Sequence[tuple[str, Sequence[Bucket]]], window: 
 
         step = min((later.start - earlier.start for earlier, later in pairwise(group)), default=timedelta(minutes=1))
         lines.append([(x(bucket.start + step / 2), y(bucket.p95_us)) for bucket in group if bucket.p95_us is not None])
-        bars += [_bar(x(bucket.start), x(bucket.start + step) - x(bucket.start), up * bucket.bad_share, bottom) for bucket in group if bucket.bad_share]
+        bars += [
+            _bar(x(bucket.start), x(bucket.start + step) - x(bucket.start), up * bucket.bad_share, bottom)
+            for bucket in group
+            if bucket.bad_share
+        ]
         rules += [[(left, y(10**power)), (left + across, y(10**power))] for power in range(int(low), high + 1)]
         if onset:
             since, until = x(onset.began.at), x(onset.recovered.at if onset.recovered else window.until)
             shades.append([(since, bottom), (since, bottom + up), (until, bottom + up), (until, bottom)])
         worst_us = max((bucket.p95_us or 0 for bucket in group), default=0)
         axis.text(left, bottom + up + 0.04, _shortened(name), fontsize=8, fontweight="bold", parse_math=False)
-        axis.text(left + across, bottom + up - 0.02, f"to {duration(worst_us / 1000)}", fontsize=7.5, ha="right", va="top", color=MARK)
+        axis.text(
+            left + across,
+            bottom + up - 0.02,
+            f"to {duration(worst_us / 1000)}",
+            fontsize=7.5,
+            ha="right",
+            va="top",
+            color=MARK,
+        )
         if number % IN_A_ROW == 0:
             for power in range(int(low), high + 1, 2):
-                axis.text(left - 0.01, y(10**power), duration(10**power / 1000).replace(".0", ""), fontsize=7, ha="right", va="center", color=MARK)
+                axis.text(
+                    left - 0.01,
+                    y(10**power),
+                    duration(10**power / 1000).replace(".0", ""),
+                    fontsize=7,
+                    ha="right",
+                    va="center",
+                    color=MARK,
+                )
     axis.add_collection(PolyCollection(shades, facecolor=LASTING, linewidth=0))
     axis.add_collection(LineCollection(rules, colors=MARK, linewidths=0.5, alpha=0.25))
     axis.add_collection(PolyCollection(bars, facecolor=BAD, edgecolor="white", hatch="////", linewidth=0))
@@ -378,7 +459,10 @@ def _worsening(group: Sequence[Bucket], onset: Onset | None) -> float:
     until = onset.recovered.at if onset.recovered else group[-1].start + DAY
     during = [bucket for bucket in group if onset.began.earliest <= bucket.start < until]
     before = [bucket for bucket in group if bucket.start < onset.began.earliest]
-    average = [sum(bucket.total_us for bucket in part) / max(sum(bucket.timed for bucket in part), 1) for part in (before, during)]
+    average = [
+        sum(bucket.total_us for bucket in part) / max(sum(bucket.timed for bucket in part), 1)
+        for part in (before, during)
+    ]
     return average[1] - average[0]
 
 
@@ -389,7 +473,16 @@ def _shortened(name: str) -> str:
 
 
 def _legend(axis: Axes) -> None:
-    axis.legend(loc="lower left", ncols=4, frameon=False, bbox_to_anchor=(-0.005, 0.97), borderaxespad=0, fontsize=8, handlelength=3.2, columnspacing=1.2)
+    axis.legend(
+        loc="lower left",
+        ncols=4,
+        frameon=False,
+        bbox_to_anchor=(-0.005, 0.97),
+        borderaxespad=0,
+        fontsize=8,
+        handlelength=3.2,
+        columnspacing=1.2,
+    )
 
 
 def _in_words(width: timedelta) -> str:

@@ -26,7 +26,23 @@ PAGE, NOTEBOOK = "report.html", "notebook.ipynb"
 MOST_NAMED = 20
 ATTRIBUTE = re.compile(r"""(?P<name>[^\s=/>"'<]+)(?P<equals>\s*=\s*)(?P<value>"[^"]*"|'[^']*'|[^\s>"']+)""")
 # Attributes that hold nothing but geometry and looks: most of a chart.
-DRAWN = frozenset(("d", "style", "transform", "class", "x", "y", "width", "height", "viewbox", "points", "clip-path", "fill", "stroke"))
+DRAWN = frozenset(
+    (
+        "d",
+        "style",
+        "transform",
+        "class",
+        "x",
+        "y",
+        "width",
+        "height",
+        "viewbox",
+        "points",
+        "clip-path",
+        "fill",
+        "stroke",
+    )
+)
 
 
 class Masked(NamedTuple):
@@ -85,7 +101,9 @@ class Seen:
     def __init__(self, redaction: Redaction, by_hand: bool) -> None:
         self.file, self.masked = "", list[Masked]()
         self._key, self._clean = redaction.key.hex(), set[str]()
-        self._spans, self._shown = (redaction.spans, redaction.text) if by_hand else (redaction.spans_in_sentence, redaction.sentence)
+        self._spans, self._shown = (
+            (redaction.spans, redaction.text) if by_hand else (redaction.spans_in_sentence, redaction.sentence)
+        )
 
     def look(self, place: str, text: str) -> str:
         """The text as it may be shown."""
@@ -96,7 +114,9 @@ class Seen:
         if not kinds:
             self._clean.add(text)
             return text
-        self.masked += [Masked(self.file, REDACTION.text(place), kind) for kind in kinds]  # a name on the way to a place may be the secret
+        self.masked += [
+            Masked(self.file, REDACTION.text(place), kind) for kind in kinds
+        ]  # a name on the way to a place may be the secret
         return self._shown(text.replace(self._key, "[redacted:key]") if self._key else text)
 
 
@@ -115,7 +135,10 @@ def _masked_file(path: Path, text: str, look: Look, page: str) -> str:
         case ".json":
             return _if_changed(text, lambda tree: _tree(tree, "at ", look), as_json)
         case ".jsonl":
-            lines = [_if_changed(line, _looked_at_line(number, look), as_json_line) for number, line in enumerate(text.split("\n"), start=1)]
+            lines = [
+                _if_changed(line, _looked_at_line(number, look), as_json_line)
+                for number, line in enumerate(text.split("\n"), start=1)
+            ]
             return "\n".join(line.removesuffix("\n") for line in lines)
         case _:
             return _csv(text, look)
@@ -140,7 +163,10 @@ def _as_notebook(notebook: Any) -> str:
 
 def _csv(text: str, look: Look) -> str:
     rows = list(csv.reader(io.StringIO(text, newline="")))
-    shown = [[look(f"line {number}, column {column}", cell) for column, cell in enumerate(row, start=1)] for number, row in enumerate(rows, start=1)]
+    shown = [
+        [look(f"line {number}, column {column}", cell) for column, cell in enumerate(row, start=1)]
+        for number, row in enumerate(rows, start=1)
+    ]
     if shown == rows:
         return text
     out = io.StringIO()
@@ -153,7 +179,10 @@ def _tree(value: Any, place: str, look: Look) -> Any:
     if isinstance(value, str):
         return look(place, value)
     if isinstance(value, dict):
-        return {look(f"{place}/{name} (the name)", name): _tree(part, f"{place}/{name}", look) for name, part in value.items()}
+        return {
+            look(f"{place}/{name} (the name)", name): _tree(part, f"{place}/{name}", look)
+            for name, part in value.items()
+        }
     if isinstance(value, list):
         return [_tree(part, f"{place}/{number}", look) for number, part in enumerate(value)]
     return value
@@ -248,7 +277,11 @@ class Pieces(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         start, line = self._begin()
-        if self._inside != "style" and not data.isspace() and (shown := self._look(f"{self._place}line {line}", data)) != data:
+        if (
+            self._inside != "style"
+            and not data.isspace()
+            and (shown := self._look(f"{self._place}line {line}", data)) != data
+        ):
             self._edits.append((start, None, shown if self._inside == "script" else html.escape(shown)))
 
     def handle_comment(self, data: str) -> None:

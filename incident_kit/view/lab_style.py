@@ -21,7 +21,9 @@ NOTICE = ".jp-RenderedHTMLCommon .notice { border-left: .3em solid var(--jp-warn
 def style() -> Html:
     """How tables and charts look in JupyterLab: as on the page. Shown once, it holds for the whole notebook."""
     light, dark, rest = _parts((TEMPLATES / "report.css").read_text(encoding="utf-8"))
-    return Html(f"<style>{PLACE} {{ {light} {rest} {THEIRS} }}\n[data-jp-theme-light='false'] {PLACE} {{ {dark} {THEIRS} }}\n{NOTICE}</style>")
+    return Html(
+        f"<style>{PLACE} {{ {light} {rest} {THEIRS} }}\n[data-jp-theme-light='false'] {PLACE} {{ {dark} {THEIRS} }}\n{NOTICE}</style>"
+    )
 
 
 def _parts(css: str) -> tuple[str, str, str]:

@@ -43,7 +43,9 @@ def _ranking(ranked: Sequence[Ranked]) -> Iterator[str]:
             others = [finding for finding in others if finding.verdict is Verdict.RULED_OUT]
         if others:
             counts = Counter(finding.verdict for finding in others)
-            yield "   " + ", ".join(f"{MARKS[verdict]} {counts[verdict]} {_words(verdict)}" for verdict in Verdict if counts[verdict])
+            yield "   " + ", ".join(
+                f"{MARKS[verdict]} {counts[verdict]} {_words(verdict)}" for verdict in Verdict if counts[verdict]
+            )
 
 
 def _changes(changes: Sequence[tuple[Finding, Finding]]) -> Iterator[str]:
@@ -98,7 +100,9 @@ def _cited(finding: Finding) -> str:
 
 def _places(citation: Citation) -> list[str]:
     if isinstance(citation, Figure):
-        return [f"{line.item} line {line.line}" for line in citation.exemplars] or [f"{citation.query}, {citation.n:,} records"]
+        return [f"{line.item} line {line.line}" for line in citation.exemplars] or [
+            f"{citation.query}, {citation.n:,} records"
+        ]
     if isinstance(citation, Line):
         return [f"{citation.item} line {citation.line}"]
     return [] if isinstance(citation, Absence) else [f"{citation.item} {citation.pointer}"]

@@ -33,7 +33,14 @@ TRUTH = json.loads((RECORDED / "truth.json").read_text(encoding="utf-8"))
 FROM, TO = datetime.fromisoformat(TRUTH["from"]), datetime.fromisoformat(TRUTH["to"])
 
 
-def bucket(minute: float, n: int = 100, failed: int = 0, ms: float = 100, name: str | None = "GET /a", width: timedelta = MINUTE) -> Bucket:
+def bucket(
+    minute: float,
+    n: int = 100,
+    failed: int = 0,
+    ms: float = 100,
+    name: str | None = "GET /a",
+    width: timedelta = MINUTE,
+) -> Bucket:
     """A bucket whose median is `ms`, its p95 twice and its p99 three times as much."""
     us = round(ms * 1000)
     return Bucket(START + minute * width, name, n, failed, 0, 0, n * us * 6 // 5, n, us, 2 * us, 3 * us)
@@ -41,7 +48,9 @@ def bucket(minute: float, n: int = 100, failed: int = 0, ms: float = 100, name: 
 
 def recorded(window: Window | None = None) -> Records:
     (item,) = (RECORDED / "evidence").iterdir()
-    return logs.read([Source(item.name, item / "content", "bff.log.gz")], window, dependencies=runbook.load().dependencies)
+    return logs.read(
+        [Source(item.name, item / "content", "bff.log.gz")], window, dependencies=runbook.load().dependencies
+    )
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +80,9 @@ def test_the_recorded_recovery_is_within_a_minute_of_the_truth(incident: Records
 
 @pytest.mark.parametrize("seconds", [10, 20, 30, 60])
 def test_the_calls_to_the_suspect_changed_and_those_to_others_did_not(incident: Records, seconds: int) -> None:
-    found = {name: onset(series) for name, series in by_name(calls_by_bucket(incident, timedelta(seconds=seconds))).items()}
+    found = {
+        name: onset(series) for name, series in by_name(calls_by_bucket(incident, timedelta(seconds=seconds))).items()
+    }
     assert {name for name, each in found.items() if each} == {"freebit"}
     began = found["freebit"].began if found["freebit"] else None
     assert began is not None
@@ -83,7 +94,10 @@ def test_nothing_is_found_before_the_fault_or_after_it() -> None:
     for quiet in (Window(since, FROM), Window(TO + timedelta(seconds=5), until)):
         with recorded(quiet) as records:
             assert onset_of(records) is None
-            series = [*requests_by_bucket(records, timedelta(seconds=10)), *calls_by_bucket(records, timedelta(seconds=10))]
+            series = [
+                *requests_by_bucket(records, timedelta(seconds=10)),
+                *calls_by_bucket(records, timedelta(seconds=10)),
+            ]
             assert [name for name, each in by_name(series).items() if onset(each)] == []
 
 
@@ -110,7 +124,10 @@ def test_a_real_access_log_has_no_onset() -> None:
 
 
 def test_a_deploy_that_is_over_within_a_minute_is_no_onset() -> None:
-    series = [bucket(minute, failed=40 if minute in (60, 61) else 0, ms=400 if minute in (60, 61) else 100) for minute in range(120)]
+    series = [
+        bucket(minute, failed=40 if minute in (60, 61) else 0, ms=400 if minute in (60, 61) else 100)
+        for minute in range(120)
+    ]
     assert onset(series) is None
 
 
@@ -125,7 +142,12 @@ def test_a_rise_that_is_certain_but_tiny_is_no_onset() -> None:
 
 
 def test_getting_better_is_no_onset() -> None:
-    assert onset([bucket(minute, failed=30 if minute < 60 else 0, ms=900 if minute < 60 else 100) for minute in range(120)]) is None
+    assert (
+        onset(
+            [bucket(minute, failed=30 if minute < 60 else 0, ms=900 if minute < 60 else 100) for minute in range(120)]
+        )
+        is None
+    )
 
 
 def test_what_was_so_from_the_beginning_has_no_onset() -> None:
@@ -140,16 +162,28 @@ def test_too_few_buckets_have_no_onset() -> None:
 
 
 def test_a_route_without_requests_or_durations_has_no_onset() -> None:
-    empty = [replace(bucket(minute, n=0), timed=0, total_us=0, p50_us=None, p95_us=None, p99_us=None) for minute in range(60)]
+    empty = [
+        replace(bucket(minute, n=0), timed=0, total_us=0, p50_us=None, p95_us=None, p99_us=None) for minute in range(60)
+    ]
     assert onset(empty) is None
-    assert onset([replace(bucket(minute), timed=0, total_us=0, p50_us=None, p95_us=None, p99_us=None) for minute in range(60)]) is None
+    assert (
+        onset(
+            [
+                replace(bucket(minute), timed=0, total_us=0, p50_us=None, p95_us=None, p99_us=None)
+                for minute in range(60)
+            ]
+        )
+        is None
+    )
 
 
 def test_work_that_comes_every_night_is_an_onset_only_the_first_time() -> None:
     nights = [(START + timedelta(days=day, hours=2)) for day in range(3)]
     series = [bucket(minute, ms=100) for minute in range(0, 3 * 1440, 2)]
     series = [
-        replace(each, p50_us=4_000_000, total_us=480_000_000) if any(night <= each.start < night + timedelta(minutes=40) for night in nights) else each
+        replace(each, p50_us=4_000_000, total_us=480_000_000)
+        if any(night <= each.start < night + timedelta(minutes=40) for night in nights)
+        else each
         for each in series
     ]
     assert [found.began.at for found in onsets(series)] == [nights[0]]
@@ -158,7 +192,10 @@ def test_work_that_comes_every_night_is_an_onset_only_the_first_time() -> None:
 def test_a_route_that_is_slow_by_nature_and_busier_than_before_is_no_onset() -> None:
     fast = [bucket(minute, n=100, ms=10, name="GET /fast") for minute in range(120)]
     slow = [bucket(minute, n=3 if minute < 60 else 300, ms=2000, name="POST /slow") for minute in range(120)]
-    together = [bucket(minute, n=103 if minute < 60 else 400, ms=10 if minute < 60 else 2000, name=None) for minute in range(120)]
+    together = [
+        bucket(minute, n=103 if minute < 60 else 400, ms=10 if minute < 60 else 2000, name=None)
+        for minute in range(120)
+    ]
     buckets = sorted([*fast, *slow, *together], key=lambda each: (each.start, each.name or ""))
     assert onset(together) is not None
     assert onset_of_requests(buckets) is None
@@ -169,7 +206,9 @@ def test_a_route_that_is_slow_by_nature_and_busier_than_before_is_no_onset() -> 
 
 @pytest.mark.parametrize("change", [{"failed": 20}, {"ms": 400.0}], ids=["errors", "latency"])
 @pytest.mark.parametrize("width_s", [10, 60, 300])
-def test_a_change_is_found_in_the_bucket_in_which_it_begins_and_in_which_it_ends(change: dict[str, float], width_s: int) -> None:
+def test_a_change_is_found_in_the_bucket_in_which_it_begins_and_in_which_it_ends(
+    change: dict[str, float], width_s: int
+) -> None:
     width = timedelta(seconds=width_s)
     series = [bucket(place, **(change if 60 <= place < 80 else {}), width=width) for place in range(120)]  # type: ignore[arg-type]
     found = onset(series)
@@ -184,7 +223,9 @@ def test_a_change_is_found_in_the_bucket_in_which_it_begins_and_in_which_it_ends
 
 def test_it_begins_when_the_first_measure_changes() -> None:
     """Slow first, then errors: the incident is as old as its slowness."""
-    series = [bucket(minute, ms=3000 if minute >= 60 else 100, failed=50 if minute >= 65 else 0) for minute in range(120)]
+    series = [
+        bucket(minute, ms=3000 if minute >= 60 else 100, failed=50 if minute >= 65 else 0) for minute in range(120)
+    ]
     found = onset(series)
     assert found is not None
     assert found.began.at == START + timedelta(minutes=60)
@@ -202,8 +243,14 @@ def test_a_new_level_is_one_onset_and_not_one_an_hour() -> None:
 
 
 def test_of_two_incidents_the_one_that_hit_more_is_the_onset() -> None:
-    series = [bucket(minute, n=100, failed=10 if 60 <= minute < 70 else 60 if 200 <= minute < 230 else 0) for minute in range(300)]
-    assert [found.began.at for found in onsets(series)] == [START + timedelta(minutes=60), START + timedelta(minutes=200)]
+    series = [
+        bucket(minute, n=100, failed=10 if 60 <= minute < 70 else 60 if 200 <= minute < 230 else 0)
+        for minute in range(300)
+    ]
+    assert [found.began.at for found in onsets(series)] == [
+        START + timedelta(minutes=60),
+        START + timedelta(minutes=200),
+    ]
     found = onset(series)
     assert found is not None
     assert found.began.at == START + timedelta(minutes=200)
@@ -219,7 +266,9 @@ def test_minutes_without_requests_do_not_hide_it() -> None:
 def test_a_fault_spread_thinly_over_many_routes_shows_over_all_requests() -> None:
     names = [f"GET /{number}" for number in range(40)]
     routes = [
-        bucket(minute, n=2, failed=int(minute >= 60 and (minute + number) % 10 == 0), name=name) for minute in range(120) for number, name in enumerate(names)
+        bucket(minute, n=2, failed=int(minute >= 60 and (minute + number) % 10 == 0), name=name)
+        for minute in range(120)
+        for number, name in enumerate(names)
     ]
     together = [bucket(minute, n=80, failed=4 if minute >= 60 else 0, name=None) for minute in range(120)]
     found = onset_of_requests([*routes, *together])
@@ -235,7 +284,9 @@ def test_a_fault_spread_thinly_over_many_routes_shows_over_all_requests() -> Non
 def test_the_first_affected_request_is_found_within_a_minute_or_two(tmp_path: Path, name: str) -> None:
     fault = next(replace(each, at_s=3725.5) for each in FAULTS if each.name == name)
     made = traffic(3, 2, Shape("test"), fault, hosts=2)
-    with logs.read([Source("log", made.write(tmp_path / "made.log"), "made.log")], dependencies=runbook.load().dependencies) as records:
+    with logs.read(
+        [Source("log", made.write(tmp_path / "made.log"), "made.log")], dependencies=runbook.load().dependencies
+    ) as records:
         found = onset_of(records)
     assert found is not None
     assert abs(found.began.at - made.began()) <= timedelta(seconds=90 if fault.ramp_s else 20)
@@ -264,7 +315,11 @@ COUNTS = st.tuples(st.integers(0, 300), st.floats(0, 1), st.floats(1, 20_000))
 
 
 def series_of(rows: Sequence[tuple[int, float, float]], first: int = 0) -> list[Bucket]:
-    return [bucket(first + place, n=n, failed=math.floor(n * share), ms=ms) for place, (n, share, ms) in enumerate(rows) if n]
+    return [
+        bucket(first + place, n=n, failed=math.floor(n * share), ms=ms)
+        for place, (n, share, ms) in enumerate(rows)
+        if n
+    ]
 
 
 @settings(max_examples=200, deadline=None)
@@ -276,14 +331,19 @@ def test_an_onset_has_a_before_and_lies_in_its_interval(rows: list[tuple[int, fl
         assert found.normal.since < found.normal.until <= found.began.at
         assert sum(each.start < found.began.at for each in series) >= 4
         assert found.after > found.before
-        assert found.recovered is None or found.began.at < found.recovered.earliest + MINUTE <= found.recovered.at <= found.recovered.latest
+        assert (
+            found.recovered is None
+            or found.began.at < found.recovered.earliest + MINUTE <= found.recovered.at <= found.recovered.latest
+        )
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(COUNTS, max_size=60), st.integers(-10_000, 10_000))
 def test_the_clock_on_the_wall_does_not_matter(rows: list[tuple[int, float, float]], minutes: int) -> None:
     shift = timedelta(minutes=minutes)
-    assert [each.began.at + shift for each in onsets(series_of(rows))] == [each.began.at for each in onsets(series_of(rows, minutes))]
+    assert [each.began.at + shift for each in onsets(series_of(rows))] == [
+        each.began.at for each in onsets(series_of(rows, minutes))
+    ]
 
 
 @settings(max_examples=50, deadline=None)

@@ -135,7 +135,15 @@ FAULTS = (
     Fault("traffic spike", ("traffic", ""), slower=6.0, more=5.0, ramp_s=60),
     Fault("bad deploy", ("deploy", ""), failing=0.4, route="GET /api/orders", restarted_s=1, error="TypeError"),
     Fault("slow deploy", ("deploy", ""), slower=4.0, restarted_s=1),
-    Fault("rolling deploy", ("deploy", ""), failing=0.4, route="GET /api/orders", restarted_s=1, rolling_s=120, error="TypeError"),
+    Fault(
+        "rolling deploy",
+        ("deploy", ""),
+        failing=0.4,
+        route="GET /api/orders",
+        restarted_s=1,
+        rolling_s=120,
+        error="TypeError",
+    ),
     Fault("bad client", ("client", "198.51.100.7"), failing=0.9, client=BAD_CLIENT, more=25.0),
     Fault("flooding client", ("client", "198.51.100.7"), slower=5.0, client=BAD_CLIENT, more=600.0),
     Fault("bad host", ("host", "bff-3"), slower=6.0, failing=0.2, host="bff-3"),
@@ -168,16 +176,23 @@ class Traffic:
     def ended(self) -> datetime:
         """When the last request that the fault hit ended."""
         hit = self.requests["hit"]
-        return START + timedelta(microseconds=int((self.requests["start_us"] + self.requests["duration_us"])[hit].max()))
+        return START + timedelta(
+            microseconds=int((self.requests["start_us"] + self.requests["duration_us"])[hit].max())
+        )
 
     def write(self, path: Path) -> Path:
         """The same as a log of pino-http, in the order in which requests end."""
-        path.write_text("".join(line + "\n" for _, line in sorted(self._lines(), key=lambda pair: pair[0])), encoding="utf-8")
+        path.write_text(
+            "".join(line + "\n" for _, line in sorted(self._lines(), key=lambda pair: pair[0])), encoding="utf-8"
+        )
         return path
 
     def _lines(self) -> Iterator[tuple[int, str]]:
         for at_us, host, pid in self.starts:
-            yield at_us, _line(at_us, host, pid, 30, context="NestApplication", msg="Nest application successfully started")
+            yield (
+                at_us,
+                _line(at_us, host, pid, 30, context="NestApplication", msg="Nest application successfully started"),
+            )
         columns = {name: column.tolist() for name, column in self.requests.items()}
         requests = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         dependencies = list(DEPENDENCIES)
@@ -190,7 +205,10 @@ class Traffic:
                 responseTime=request["duration_us"] // 1000, msg="request aborted" if request["aborted"] else "request completed",
             )  # fmt: skip
             if request["broken"]:
-                error = {"type": self.fault.error if self.fault else "Error", "message": "Cannot read properties of undefined (reading 'plan')"}
+                error = {
+                    "type": self.fault.error if self.fault else "Error",
+                    "message": "Cannot read properties of undefined (reading 'plan')",
+                }
                 yield end_us - 1, _line(end_us - 1, HOSTS[request["host"]], request["pid"], 50, req=_req(number, request), context="ExceptionsHandler", err=error, msg=error["message"])  # fmt: skip
         calls = {name: column.tolist() for name, column in self.calls.items()}
         for owner, name, start_us, duration_us, failed, _ in zip(*(calls[key] for key in ("owner", "name", "start_us", "duration_us", "failed", "aborted")), strict=True):  # fmt: skip
@@ -210,7 +228,13 @@ def _line(at_us: int, host: str, pid: int, level: int, **fields: Any) -> str:
 def _req(number: int, request: dict[str, Any]) -> dict[str, Any]:
     method, _, path = NAMES[request["name"]].partition(" ")
     address = f"198.51.100.{request['client']}"
-    return {"id": f"r-{number}", "method": method, "url": path.replace(":id", "1017"), "headers": {"x-forwarded-for": address}, "remoteAddress": "10.0.0.1"}
+    return {
+        "id": f"r-{number}",
+        "method": method,
+        "url": path.replace(":id", "1017"),
+        "headers": {"x-forwarded-for": address},
+        "remoteAddress": "10.0.0.1",
+    }
 
 
 def traffic(seed: int, hours: float, shape: Shape = HEALTHY[0], fault: Fault | None = None, hosts: int = 1) -> Traffic:
@@ -228,7 +252,9 @@ def traffic(seed: int, hours: float, shape: Shape = HEALTHY[0], fault: Fault | N
     pace = np.interp(start_s, seconds, slowness) * np.where(hit & bool(everything), slower, 1.0)
 
     routes = (*ROUTES, BATCH)
-    own = np.array([each.own_ms for each in routes])[route] * np.exp(chance.normal(0, 1, len(start_s)) * np.array([each.spread for each in routes])[route])
+    own = np.array([each.own_ms for each in routes])[route] * np.exp(
+        chance.normal(0, 1, len(start_s)) * np.array([each.spread for each in routes])[route]
+    )
     own *= pace * np.where(hit & whole & (not everything), slower, 1.0)
     if shape.tail:
         own *= np.where(chance.random(len(own)) < 0.005, 10 * (1 + chance.pareto(1.5, len(own))), 1.0)
@@ -253,7 +279,9 @@ def traffic(seed: int, hours: float, shape: Shape = HEALTHY[0], fault: Fault | N
             touched[owner[here]] = True
         failed |= took > TIMEOUT_S * 1000
         took = np.minimum(took, TIMEOUT_S * 1000)
-        for key, column in zip(calls, (owner, np.full(len(owner), number), ends_s[owner] * 1e6, took * 1000, failed), strict=True):
+        for key, column in zip(
+            calls, (owner, np.full(len(owner), number), ends_s[owner] * 1e6, took * 1000, failed), strict=True
+        ):
             calls[key].append(column)
         ends_s[owner] += took / 1000
         bad_call[owner] |= failed
@@ -267,7 +295,11 @@ def traffic(seed: int, hours: float, shape: Shape = HEALTHY[0], fault: Fault | N
             hit = hit & broken
     status = np.where(broken, 500, np.where(bad_call, 503, status))
     ends_s, status = _disturb(chance, shape, hours, start_s, ends_s, status)
-    patience = np.where(chance.random(len(start_s)) < 0.05, chance.uniform(5, 9, len(start_s)), np.where(chance.random(len(start_s)) < 0.002, 0.03, 60.0))
+    patience = np.where(
+        chance.random(len(start_s)) < 0.05,
+        chance.uniform(5, 9, len(start_s)),
+        np.where(chance.random(len(start_s)) < 0.002, 0.03, 60.0),
+    )
     aborted = ends_s - start_s > patience
     ends_s = np.where(aborted, start_s + patience, ends_s)
 
@@ -351,7 +383,9 @@ def _hit(
         hit &= route == NAMES.index(fault.route)
     if fault.host:
         hit &= host == HOSTS.index(fault.host)
-    if fault.client is not None and fault.slower == 1:  # a client that floods slows all; a client that errs hurts itself
+    if (
+        fault.client is not None and fault.slower == 1
+    ):  # a client that floods slows all; a client that errs hurts itself
         hit &= client == fault.client
     return hit
 
@@ -383,7 +417,9 @@ def _disturb(
         down = (start_s >= at) & (start_s < at + chance.uniform(15, 40)) & (chance.random(len(start_s)) < 0.4)
         status = np.where(down, 502, status)
         cold = (start_s >= at) & (start_s < at + 90)
-        ends_s = np.where(cold, start_s + (ends_s - start_s) * (1 + 2 * np.exp(-np.maximum(start_s - at, 0) / 30)), ends_s)
+        ends_s = np.where(
+            cold, start_s + (ends_s - start_s) * (1 + 2 * np.exp(-np.maximum(start_s - at, 0) / 30)), ends_s
+        )
     return ends_s, status
 
 
@@ -407,9 +443,16 @@ def _buckets(columns: dict[str, np.ndarray], width: timedelta, names: list[str] 
     name = columns["name"] if names is not None else np.zeros(len(slot), dtype=int)
     order = np.lexsort((columns["duration_us"], name, slot))
     slot, name, took = slot[order], name[order], columns["duration_us"][order]
-    edges = np.flatnonzero(np.r_[True, (slot[1:] != slot[:-1]) | (name[1:] != name[:-1])]) if len(slot) else np.array([], dtype=int)
+    edges = (
+        np.flatnonzero(np.r_[True, (slot[1:] != slot[:-1]) | (name[1:] != name[:-1])])
+        if len(slot)
+        else np.array([], dtype=int)
+    )
     bounds = [*edges.tolist(), len(slot)]
-    sums = {key: np.add.reduceat(columns[key][order].astype(np.int64), edges).tolist() if len(edges) else [] for key in ("failed", "aborted", "refused")}
+    sums = {
+        key: np.add.reduceat(columns[key][order].astype(np.int64), edges).tolist() if len(edges) else []
+        for key in ("failed", "aborted", "refused")
+    }
     totals = np.add.reduceat(took, edges).tolist() if len(edges) else []
     found = []
     for place, (begin, end) in enumerate(pairwise(bounds)):

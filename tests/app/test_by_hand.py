@@ -36,7 +36,12 @@ def run_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the recorded incident after Run All in a real kernel, and saving."""
     incident = create(tmp_path_factory.mktemp("reports"), "recorded", "The recorded incident")
     work = prepare_work(incident, recorded=True)
-    subprocess.run([str(Path(sys.executable).parent / "jupyter-execute"), "--inplace", NAME], cwd=work, capture_output=True, check=True)
+    subprocess.run(
+        [str(Path(sys.executable).parent / "jupyter-execute"), "--inplace", NAME],
+        cwd=work,
+        capture_output=True,
+        check=True,
+    )
     return incident.folder
 
 
@@ -82,17 +87,27 @@ def own(source: str, count: int | None = None, tags: tuple[str, ...] = ()) -> di
 def test_run_all_works_at_once_and_says_that_this_is_the_recorded_incident(run_once: Path) -> None:
     cells = [each for each in cells_of(run_once / "work" / NAME) if each["cell_type"] == "code"]
     assert [output for each in cells for output in each["outputs"] if output["output_type"] == "error"] == []
-    shown = ["".join(output["data"].get("text/html", "")) for each in cells for output in each["outputs"] if "data" in output]
+    shown = [
+        "".join(output["data"].get("text/html", "")) for each in cells for output in each["outputs"] if "data" in output
+    ]
     assert any("The recorded incident" in each for each in shown)
     assert any("● confirmed" in each for each in shown)
     assert "The recorded incident" in cells_of(run_once / "work" / "start.ipynb")[0]["source"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [path.name for path in sorted(places.notebooks().glob("*.ipynb")) if not path.name.startswith("_")])
+@pytest.mark.parametrize(
+    "name", [path.name for path in sorted(places.notebooks().glob("*.ipynb")) if not path.name.startswith("_")]
+)
 def test_run_all_works_at_once_in_every_notebook(incident: Incident, name: str) -> None:
     work = incident.folder / "work"
-    finished = subprocess.run([str(Path(sys.executable).parent / "jupyter-execute"), "--inplace", name], cwd=work, capture_output=True, text=True, check=False)
+    finished = subprocess.run(
+        [str(Path(sys.executable).parent / "jupyter-execute"), "--inplace", name],
+        cwd=work,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert finished.returncode == 0, finished.stderr
     assert (work / Path(name).stem / "findings.json").is_file()
     assert "The recorded incident" in (work / name).read_text(encoding="utf-8")
@@ -103,7 +118,9 @@ def test_a_team_has_its_own_notebooks_in_the_work_folder(tmp_path: Path) -> None
     shutil.copytree(OURS, tmp_path / "runbook", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     (tmp_path / "runbook" / "notebooks").mkdir()
     text = (places.notebooks() / NAME).read_text(encoding="utf-8")
-    (tmp_path / "runbook" / "notebooks" / NAME).write_text(text.replace("# High error rate", "# Our own high error rate"), encoding="utf-8")
+    (tmp_path / "runbook" / "notebooks" / NAME).write_text(
+        text.replace("# High error rate", "# Our own high error rate"), encoding="utf-8"
+    )
     work = prepare_work(create(tmp_path, "own", "Own"), recorded=True, runbook=str(tmp_path / "runbook"))
     cells = cells_of(work / NAME)
     assert cells[0]["source"].startswith("# Our own high error rate")
@@ -114,7 +131,9 @@ def test_a_team_has_its_own_notebooks_in_the_work_folder(tmp_path: Path) -> None
 def test_no_two_drawings_of_a_notebook_share_a_name(run_once: Path) -> None:
     """A browser takes a hatch or a clip from the first drawing that has one of that name, and draws nothing where that one is hidden."""
     cells = [each for each in cells_of(run_once / "work" / NAME) if each["cell_type"] == "code"]
-    shown = ["".join(output["data"].get("text/html", "")) for each in cells for output in each["outputs"] if "data" in output]
+    shown = [
+        "".join(output["data"].get("text/html", "")) for each in cells for output in each["outputs"] if "data" in output
+    ]
     names = [name for each in shown for name in re.findall(r'<(?:pattern|clipPath)[^>]* id="([^"]+)"', each)]
     assert names
     assert len(names) == len(set(names))
@@ -122,7 +141,11 @@ def test_no_two_drawings_of_a_notebook_share_a_name(run_once: Path) -> None:
 
 def test_the_copies_end_with_a_section_of_ones_own(run_once: Path) -> None:
     cells = cells_of(run_once / "work" / NAME)
-    headings = [each["source"].splitlines()[0] for each in cells if each["cell_type"] == "markdown" and each["source"].startswith("## ")]
+    headings = [
+        each["source"].splitlines()[0]
+        for each in cells
+        if each["cell_type"] == "markdown" and each["source"].startswith("## ")
+    ]
     assert headings[-1] == "## Your investigation"
     [collects] = [each for each in cells if "collect" in each["metadata"].get("tags", [])]
     assert "skip-execution" in collects["metadata"]["tags"]  # what stock papermill goes by
@@ -146,7 +169,9 @@ def test_untouched_copies_stay_as_they_are_with_their_outputs(incident: Incident
     assert told == []
 
 
-def test_a_refresh_renews_our_cells_and_leaves_a_persons_alone(incident: Incident, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_refresh_renews_our_cells_and_leaves_a_persons_alone(
+    incident: Incident, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def work_on(cells: list[dict[str, Any]]) -> None:
         cell(cells, "near.lines")["source"] = "near.lines('status = 504')"
         cells.insert(cells.index(cell(cells, "### Which lines")), own("my = 'own cell'", 77))
@@ -155,7 +180,9 @@ def test_a_refresh_renews_our_cells_and_leaves_a_persons_alone(incident: Inciden
     path = edited(incident, work_on) / NAME
     newer = shutil.copytree(places.notebooks(), tmp_path / "newer")
     text = (newer / NAME).read_text(encoding="utf-8")
-    (newer / NAME).write_text(text.replace("page.head(book, ", "page.head(  # a newer version\\nbook, "), encoding="utf-8")
+    (newer / NAME).write_text(
+        text.replace("page.head(book, ", "page.head(  # a newer version\\nbook, "), encoding="utf-8"
+    )
     monkeypatch.setattr(places, "notebooks", lambda: newer)
     told: list[str] = []
     prepare_work(incident, told=told.append)
@@ -164,7 +191,11 @@ def test_a_refresh_renews_our_cells_and_leaves_a_persons_alone(incident: Inciden
     assert cell(cells, "page.head(  # a newer version")["outputs"] == []
     assert cell(cells, "page.chart(minutes")["outputs"] != []
     sources = [each["source"] for each in cells]
-    assert sources.index("near.lines('status = 504')") > sources.index("my = 'own cell'") > sources.index("### What does it look like from near?")
+    assert (
+        sources.index("near.lines('status = 504')")
+        > sources.index("my = 'own cell'")
+        > sources.index("### What does it look like from near?")
+    )
     assert cell(cells, "my =")["execution_count"] == 77
     assert sources[-1] == "print('after the seal')"
     assert sum(source.startswith("print(results.save(") for source in sources) == 1
@@ -180,7 +211,9 @@ def test_parameters_are_a_persons_and_stay(incident: Incident, monkeypatch: pyte
     prepare_work(incident, told=told.append)
     newer = shutil.copytree(places.notebooks(), tmp_path / "newer")
     text = (newer / NAME).read_text(encoding="utf-8")
-    (newer / NAME).write_text(text.replace("evidence: str", "more: int = 3  # a new one\\nevidence: str"), encoding="utf-8")
+    (newer / NAME).write_text(
+        text.replace("evidence: str", "more: int = 3  # a new one\\nevidence: str"), encoding="utf-8"
+    )
     monkeypatch.setattr(places, "notebooks", lambda: newer)
     prepare_work(incident, told=told.append)
     assert told == []
@@ -200,7 +233,9 @@ def test_parameters_are_a_persons_and_stay(incident: Incident, monkeypatch: pyte
     ],
     ids=["edited", "removed", "inserted", "moved"],
 )
-def test_a_copy_whose_own_cells_were_changed_is_left_as_it_is(incident: Incident, change: Callable[[list[dict[str, Any]]], object]) -> None:
+def test_a_copy_whose_own_cells_were_changed_is_left_as_it_is(
+    incident: Incident, change: Callable[[list[dict[str, Any]]], object]
+) -> None:
     path = edited(incident, change) / NAME
     before = path.read_bytes()
     told: list[str] = []
@@ -241,7 +276,9 @@ def test_cells_to_doubt_are_named_in_the_run_and_on_its_page(incident: Incident)
         cell(cells, "near.lines")["execution_count"] = 1
         cell(cells, "# incident.collect")["execution_count"] = None  # nobody has to collect more
         cells.remove(cell(cells, "records.sql"))
-        cell(cells, "# incident.seal")["source"] = "incident.seal()"  # as it is when it is saved once more before the seal
+        cell(cells, "# incident.seal")["source"] = (
+            "incident.seal()"  # as it is when it is saved once more before the seal
+        )
         cells.append(own("print('by hand')", 99))
 
     run = seal_work(edited(incident, work_on))
@@ -261,15 +298,31 @@ def test_cells_to_doubt_are_named_in_the_run_and_on_its_page(incident: Incident)
 
 def test_what_a_person_wrote_and_showed_is_masked_and_named_before_it_is_sealed(incident: Incident) -> None:
     def work_on(cells: list[dict[str, Any]]) -> None:
-        cells.append({"cell_type": "markdown", "id": "own-text", "metadata": {}, "source": "It said redis://:hunter22@cache:6379 to me."})
+        cells.append(
+            {
+                "cell_type": "markdown",
+                "id": "own-text",
+                "metadata": {},
+                "source": "It said redis://:hunter22@cache:6379 to me.",
+            }
+        )
         shown = {"text/html": "<td>password=hunter22</td>", "text/plain": "password=hunter22"}
-        cells.append({**own("'password=hunter22'", 99), "outputs": [{"output_type": "execute_result", "execution_count": 99, "metadata": {}, "data": shown}]})
+        cells.append(
+            {
+                **own("'password=hunter22'", 99),
+                "outputs": [{"output_type": "execute_result", "execution_count": 99, "metadata": {}, "data": shown}],
+            }
+        )
 
     run = seal_work(edited(incident, work_on))
     assert run.lost
     assert any(line.startswith("report.html: 1 place that looked like: secret (line ") for line in run.masked)
     page = run.report.read_text(encoding="utf-8")
-    assert not [name for name in ("report.html", "notebook.ipynb") if "hunter22" in (run.folder / "data" / name).read_text(encoding="utf-8")]
+    assert not [
+        name
+        for name in ("report.html", "notebook.ipynb")
+        if "hunter22" in (run.folder / "data" / name).read_text(encoding="utf-8")
+    ]
     assert "It said redis://[redacted:credentials]@cache:6379 to me." in page
     assert "<td>password=[redacted:secret]</td>" in page
 
@@ -318,7 +371,9 @@ def test_a_note_without_words_or_in_the_tools_name_is_refused(incident: Incident
         Investigation(incident.folder).note(text, kind=kind)
 
 
-def test_collecting_adds_evidence_and_tells_the_journal(incident: Incident, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_collecting_adds_evidence_and_tells_the_journal(
+    incident: Incident, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_log(tmp_path / "more.log")
     shown = Investigation(incident.folder).collect(tmp_path / "m*.log")
     assert "1 item(s) more" in shown
@@ -327,7 +382,9 @@ def test_collecting_adds_evidence_and_tells_the_journal(incident: Incident, tmp_
     assert "no --since was given" in capsys.readouterr().out
 
 
-def test_what_live_systems_answer_is_shown_at_once(incident: Incident, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_live_systems_answer_is_shown_at_once(
+    incident: Incident, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Here there is none, which is an answer too; a kernel has its event loop running, which asking must not mind."""
     monkeypatch.chdir(incident.folder)
     for name in ("REDIS_URL", "DATABASE_URL", "WHMCS_API_URL", "SF_LOGIN_URL"):
@@ -345,7 +402,12 @@ def test_what_live_systems_answer_is_shown_at_once(incident: Incident, monkeypat
 
 def test_a_notebook_shows_of_our_errors_the_sentence() -> None:
     code = "from incident_kit.errors import InputError; raise InputError('no such file. Check the name.')"
-    shown = subprocess.run([sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", "-c", code], capture_output=True, text=True, check=False)
+    shown = subprocess.run(
+        [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert shown.stdout.strip() == "no such file. Check the name."
 
 
@@ -355,6 +417,11 @@ def test_outside_of_a_work_folder_nothing_is_written(incident: Incident) -> None
     before = {path: path.stat().st_mtime_ns for path in data.rglob("*")}
     for folder in (data, "recorded"):
         investigation = Investigation(folder)
-        for shown in (investigation.note("x"), investigation.collect(), investigation.seal(), investigation._repr_html_()):
+        for shown in (
+            investigation.note("x"),
+            investigation.collect(),
+            investigation.seal(),
+            investigation._repr_html_(),
+        ):
             assert "does not lie in an incident's work folder" in shown
     assert {path: path.stat().st_mtime_ns for path in data.rglob("*")} == before

@@ -49,7 +49,11 @@ def test_equal_values_are_recognised_in_a_run_and_its_reproduction(kit: Kit, tmp
     [kept] = [item for item in open_evidence(run).items() if item.secret]
     key = json.loads(kept.content.read_bytes())["key"]
     assert len(key) == 64
-    assert not [path for path in run.rglob("*") if path.is_file() and path != kept.content and key in path.read_text(encoding="utf-8", errors="replace")]
+    assert not [
+        path
+        for path in run.rglob("*")
+        if path.is_file() and path != kept.content and key in path.read_text(encoding="utf-8", errors="replace")
+    ]
 
 
 def test_people_in_the_journal_are_the_people_in_the_log(tmp_path: Path) -> None:
@@ -64,7 +68,9 @@ def test_people_in_the_journal_are_the_people_in_the_log(tmp_path: Path) -> None
 
 def test_a_value_is_the_same_however_it_is_written():
     redaction = Redaction(b"an invented key")
-    assert len({redaction.text(mail) for mail in ("hanako@example.jp", "Hanako@Example.JP", "hanako%40example.jp")}) == 1
+    assert (
+        len({redaction.text(mail) for mail in ("hanako@example.jp", "Hanako@Example.JP", "hanako%40example.jp")}) == 1
+    )
     assert len({redaction.text(number) for number in ("08012340987", "080-1234-0987", "080 1234 0987")}) == 1
     assert len({redaction.text(card) for card in ("4242424242424242", "4242 4242 4242 4242")}) == 1
     assert len({redaction.text(f"password={password}") for password in ("blueheron", "Blueheron")}) == 2

@@ -15,7 +15,10 @@ TRUTH = json.loads((Path(__file__).parents[1] / "recorded" / "freebit_slow" / "t
 
 @pytest.fixture
 def findings(demo_run: Path) -> dict[str, Any]:
-    return {finding["symptom"]: finding for finding in json.loads((demo_run / "data" / "findings.json").read_text(encoding="utf-8"))}
+    return {
+        finding["symptom"]: finding
+        for finding in json.loads((demo_run / "data" / "findings.json").read_text(encoding="utf-8"))
+    }
 
 
 @pytest.fixture
@@ -39,7 +42,9 @@ def test_slow_responses_and_errors_are_confirmed_and_complaints_not_checked(find
 
 
 def test_first_affected_request_is_within_a_minute_of_the_truth(findings: dict[str, Any]) -> None:
-    begun = min(datetime.fromisoformat(finding["first_affected"]) for finding in findings.values() if finding["first_affected"])
+    begun = min(
+        datetime.fromisoformat(finding["first_affected"]) for finding in findings.values() if finding["first_affected"]
+    )
     assert abs(begun - datetime.fromisoformat(TRUTH["from"])) <= timedelta(seconds=60)
 
 
@@ -57,7 +62,9 @@ def test_onset_and_recovery_are_within_a_minute_of_the_truth(impact: dict[str, A
 
 
 def test_the_suspect_is_the_first_and_the_only_cause(impact: dict[str, Any]) -> None:
-    assert [(suspect["kind"], suspect["name"]) for suspect in impact["suspects"] if suspect["role"] == "cause"] == [("dependency", TRUTH["suspect"])]
+    assert [(suspect["kind"], suspect["name"]) for suspect in impact["suspects"] if suspect["role"] == "cause"] == [
+        ("dependency", TRUTH["suspect"])
+    ]
     assert impact["suspects"][0]["role"] == "cause"
 
 
@@ -66,7 +73,9 @@ def test_the_affected_are_about_as_many_as_in_truth(impact: dict[str, Any]) -> N
 
 
 def test_onset_and_recovery_are_events_of_the_timeline(demo_run: Path, impact: dict[str, Any]) -> None:
-    events = [json.loads(line) for line in (demo_run / "data" / "timeline.jsonl").read_text(encoding="utf-8").splitlines()]
+    events = [
+        json.loads(line) for line in (demo_run / "data" / "timeline.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     mine = {event["timestamp_desc"]: event for event in events if event["lane"] == "onset"}
     assert list(mine) == ["onset", "recovery"]
     assert datetime.fromisoformat(mine["onset"]["datetime"]) == datetime.fromisoformat(impact["onset"]["began"]["at"])
@@ -83,7 +92,11 @@ def test_catalogue_routes_are_not_among_the_affected(demo_run: Path, findings: d
     assert "/api/sim/:id/usage" in said
     assert "/api/sim/:id/top-up" in said
     assert "catalog" not in said
-    routes = {citation["parameters"]["route"] for name in ("slow_responses", "error_rate") for citation in findings[name]["citations"]}
+    routes = {
+        citation["parameters"]["route"]
+        for name in ("slow_responses", "error_rate")
+        for citation in findings[name]["citations"]
+    }
     assert routes == {None, "GET /api/sim/:id/usage", "POST /api/sim/:id/top-up"}
     rows = rows_under(demo_run, "Which routes suffer, and which are well?")
     assert all("/api/sim/" in row for row in rows[:2])
@@ -97,5 +110,9 @@ def test_every_request_of_the_truth_is_in_the_series(demo_run: Path) -> None:
     for line in lines:
         _, name, n, *_ = line.split(",")
         counted[name] = counted.get(name, 0) + int(n)
-    expected = {route: sum(outcomes.values()) for route, outcomes in TRUTH["outcomes_by_route"].items() if route != "GET /api/events"}
+    expected = {
+        route: sum(outcomes.values())
+        for route, outcomes in TRUTH["outcomes_by_route"].items()
+        if route != "GET /api/events"
+    }
     assert {route: counted.get(route, 0) for route in expected} == expected

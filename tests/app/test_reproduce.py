@@ -17,7 +17,9 @@ from unsealed import copy_of
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
 COMMAND = Path(sys.executable).parent / "incident-kit"
-ON_ONE_PROCESSOR = "import os, sys; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); os.execv(sys.argv[1], sys.argv[1:])"
+ON_ONE_PROCESSOR = (
+    "import os, sys; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); os.execv(sys.argv[1], sys.argv[1:])"
+)
 
 
 def digest_of(path: Path) -> str:
@@ -27,11 +29,19 @@ def digest_of(path: Path) -> str:
 def seal_anew(run: Path) -> None:
     """Make the seal fit what is there, as a forger would: manifest, sizes, tag manifest."""
     files = sorted(path for path in (run / "data").rglob("*") if path.is_file())
-    (run / "manifest-sha256.txt").write_text("".join(f"{digest_of(path)}  {path.relative_to(run).as_posix()}\n" for path in files), encoding="utf-8")
-    info = [line for line in (run / "bag-info.txt").read_text(encoding="utf-8").splitlines() if not line.startswith("Payload-Oxum")]
+    (run / "manifest-sha256.txt").write_text(
+        "".join(f"{digest_of(path)}  {path.relative_to(run).as_posix()}\n" for path in files), encoding="utf-8"
+    )
+    info = [
+        line
+        for line in (run / "bag-info.txt").read_text(encoding="utf-8").splitlines()
+        if not line.startswith("Payload-Oxum")
+    ]
     oxum = f"Payload-Oxum: {sum(path.stat().st_size for path in files)}.{len(files)}"
     (run / "bag-info.txt").write_text("\n".join([*info, oxum]) + "\n", encoding="utf-8")
-    tags = "".join(f"{digest_of(run / name)}  {name}\n" for name in ("bagit.txt", "bag-info.txt", "manifest-sha256.txt"))
+    tags = "".join(
+        f"{digest_of(run / name)}  {name}\n" for name in ("bagit.txt", "bag-info.txt", "manifest-sha256.txt")
+    )
     (run / "tagmanifest-sha256.txt").write_text(tags, encoding="utf-8")
 
 
@@ -53,7 +63,14 @@ def run(demo_run: Path, tmp_path: Path) -> Path:
 def test_honest_run_is_reproduced(kit: Kit, run: Path) -> None:
     finished = kit("reproduce", run)
     assert finished.returncode == 0, finished.stderr
-    for name in ("onset.json", "findings.json", "timeline.jsonl", "accounting.json", "series/calls_by_minute.csv", "series/requests_by_minute.csv"):
+    for name in (
+        "onset.json",
+        "findings.json",
+        "timeline.jsonl",
+        "accounting.json",
+        "series/calls_by_minute.csv",
+        "series/requests_by_minute.csv",
+    ):
         assert name in finished.stdout
     assert kit("verify", run).returncode == 0  # nothing was left behind in it
 
@@ -68,10 +85,18 @@ def test_honest_run_is_reproduced_on_another_machine(demo_run: Path, tmp_path: P
         "TZ": "Asia/Kathmandu", "LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONHASHSEED": "4711",
         "HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home" / "cache"),
     }  # fmt: skip
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "JUPYTER", "IPYTHON", "MPL"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("LC_", "JUPYTER", "IPYTHON", "MPL"))
+    }
     command = [sys.executable, "-c", ON_ONE_PROCESSOR] if hasattr(os, "sched_setaffinity") else []
     finished = subprocess.run(
-        [*command, str(COMMAND), "reproduce", str(run)], cwd=run, env={**kept, **other}, umask=0o077, capture_output=True, text=True, check=False
+        [*command, str(COMMAND), "reproduce", str(run)],
+        cwd=run,
+        env={**kept, **other},
+        umask=0o077,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert finished.returncode == 0, finished.stderr
     assert "6 files are equal" in finished.stdout

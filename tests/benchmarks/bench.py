@@ -26,7 +26,12 @@ from typing import Any
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
-EMPTY = {"cells": [], "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}, "nbformat": 4, "nbformat_minor": 5}
+EMPTY = {
+    "cells": [],
+    "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
+    "nbformat": 4,
+    "nbformat_minor": 5,
+}
 TITLES = {"pino": "pino (nestjs-pino)", "nest": "Nest text", "nginx": "nginx"}
 OTHERS = {"polars": "polars", "pandas": "pandas", "jq": "jq, fields only"}
 OTHERS_BYTES = 256 * 10**6
@@ -52,7 +57,9 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="1 GB and 4 GB; takes about half an hour")
     parser.add_argument("--write", action="store_true", help="write the tables to tests/benchmarks/README.md")
     parser.add_argument("--only", choices=["demo", "triage", "logs", "slice"], help="one part")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each comparison; other libraries get three [%(default)s]")
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="rounds of each comparison; other libraries get three [%(default)s]"
+    )
     chosen = parser.parse_args()
     sizes = [10**9, 4 * 10**9] if chosen.full else [size_of(chosen.size)]
     page = Page()
@@ -95,7 +102,10 @@ def demo(page: Page, folder: Path, rounds: int) -> None:
     """The demo against the stock tools on an empty notebook."""
     (folder / "empty.ipynb").write_text(json.dumps(EMPTY))
     ours = [BIN / "incident-kit", "demo"]
-    stock = [[BIN / "papermill", "empty.ipynb", "out.ipynb"], [BIN / "jupyter", "nbconvert", "--to", "html", "out.ipynb"]]
+    stock = [
+        [BIN / "papermill", "empty.ipynb", "out.ipynb"],
+        [BIN / "jupyter", "nbconvert", "--to", "html", "out.ipynb"],
+    ]
     pairs = []
     for turn in range(rounds + 1):
         pair = seconds(ours, folder), sum(seconds(command, folder) for command in stock)
@@ -105,7 +115,11 @@ def demo(page: Page, folder: Path, rounds: int) -> None:
     page.table(
         ["", "s", "ratio"],
         [
-            ["`incident-kit demo`: evidence, report, sealed run", f"{median(a for a, _ in pairs):.2f}", f"{median(a / b for a, b in pairs):.2f}"],
+            [
+                "`incident-kit demo`: evidence, report, sealed run",
+                f"{median(a for a, _ in pairs):.2f}",
+                f"{median(a / b for a, b in pairs):.2f}",
+            ],
             ["papermill and nbconvert, an empty notebook", f"{median(b for _, b in pairs):.2f}", "1"],
         ],
     )
@@ -129,7 +143,11 @@ def triage(page: Page, folder: Path, rounds: int) -> None:
         "All symptoms of all scenarios on a recorded incident of ten minutes, against `by_hand_pino.sql` on the same slice; each is a process from its start. Wanted: under 1.5 times by hand plus 0.5 s."
     )
     page.table(
-        ["", "s", "allowed"], [["`incident-kit triage`", f"{taken:.2f}", f"{1.5 * hand + 0.5:.2f}"], ["one question by hand in DuckDB", f"{hand:.2f}", ""]]
+        ["", "s", "allowed"],
+        [
+            ["`incident-kit triage`", f"{taken:.2f}", f"{1.5 * hand + 0.5:.2f}"],
+            ["one question by hand in DuckDB", f"{hand:.2f}", ""],
+        ],
     )
 
 
@@ -157,7 +175,9 @@ def logs(page: Page, folder: Path, sizes: Sequence[int], rounds: int) -> None:
         against += against_rows(kind, found)
         missing += reasons(kind, little, found)
         log.unlink()
-    page.table(["log", "library", "", "by hand", "throughput", "per processor", "cores", "memory", "memory by hand"], rates)
+    page.table(
+        ["log", "library", "", "by hand", "throughput", "per processor", "cores", "memory", "memory by hand"], rates
+    )
     page.say("### Others on the same job")
     page.say(
         f"Three rounds on {size_text(little)}. Counts and sums are equal to ours; quantiles are each library's own. jq only picks the fields of each request, the smaller part of the work. "
@@ -207,7 +227,11 @@ def counts(table: list[list[Any]]) -> list[list[Any]]:
 
 
 def reasons(kind: str, size: int, found: dict[str, list[Cost] | str]) -> list[str]:
-    return [f"{JOBS[job]} on {TITLES[kind]}, {size_text(size)} ({reason})" for job, reason in found.items() if isinstance(reason, str)]
+    return [
+        f"{JOBS[job]} on {TITLES[kind]}, {size_text(size)} ({reason})"
+        for job, reason in found.items()
+        if isinstance(reason, str)
+    ]
 
 
 def rates_row(kind: str, size: int, costs: dict[str, list[Cost] | str]) -> list[str]:
@@ -217,8 +241,21 @@ def rates_row(kind: str, size: int, costs: dict[str, list[Cost] | str]) -> list[
         return [name, "not measured", "", f"{took:.2f} s", "", "", "", "", peak(theirs)]
     share = median(b.seconds / a.seconds for a, b in zip(ours, theirs, strict=True))
     speed = median(size / cost.seconds / 1e6 for cost in ours)
-    ours_s, of_cpu = median(cost.seconds for cost in ours), median(b.cpu_s / a.cpu_s for a, b in zip(ours, theirs, strict=True))
-    return [name, f"{ours_s:.2f} s", f"{speed:.0f} MB/s", f"{took:.2f} s", f"{share:.2f}", f"{of_cpu:.2f}", cores(ours), peak(ours), peak(theirs)]
+    ours_s, of_cpu = (
+        median(cost.seconds for cost in ours),
+        median(b.cpu_s / a.cpu_s for a, b in zip(ours, theirs, strict=True)),
+    )
+    return [
+        name,
+        f"{ours_s:.2f} s",
+        f"{speed:.0f} MB/s",
+        f"{took:.2f} s",
+        f"{share:.2f}",
+        f"{of_cpu:.2f}",
+        cores(ours),
+        peak(ours),
+        peak(theirs),
+    ]
 
 
 def against_rows(kind: str, costs: dict[str, list[Cost] | str]) -> list[list[str]]:
@@ -228,8 +265,21 @@ def against_rows(kind: str, costs: dict[str, list[Cost] | str]) -> list[list[str
             continue
         times = []
         for base in (costs["library"], costs["by_hand"]):
-            times.append("" if isinstance(base, str) else f"{median(cost.seconds / one.seconds for cost, one in zip(found, base, strict=True)):.1f}")
-        rows.append([TITLES[kind], JOBS[job], f"{median(cost.seconds for cost in found):.2f}", *times, cores(found), peak(found)])
+            times.append(
+                ""
+                if isinstance(base, str)
+                else f"{median(cost.seconds / one.seconds for cost, one in zip(found, base, strict=True)):.1f}"
+            )
+        rows.append(
+            [
+                TITLES[kind],
+                JOBS[job],
+                f"{median(cost.seconds for cost in found):.2f}",
+                *times,
+                cores(found),
+                peak(found),
+            ]
+        )
     return rows
 
 
@@ -255,7 +305,9 @@ def slices(page: Page, folder: Path, size: int, rounds: int) -> None:
         cost, [[content, digest, held]] = answer
         copy = folder / "copy.log"
         begun = time.perf_counter()
-        printed = subprocess.run(["sh", "-c", f"cp '{content}' '{copy}' && sha256sum '{copy}'"], check=True, capture_output=True, text=True).stdout
+        printed = subprocess.run(
+            ["sh", "-c", f"cp '{content}' '{copy}' && sha256sum '{copy}'"], check=True, capture_output=True, text=True
+        ).stdout
         copied = time.perf_counter() - begun
         subprocess.run(["sync", str(copy)], check=True)
         flushed = time.perf_counter() - begun
@@ -274,7 +326,11 @@ def slices(page: Page, folder: Path, size: int, rounds: int) -> None:
         ["", "s", "ours is longer by"],
         [
             ["evidence", f"{median(ours for ours, _, _ in triples):.2f}", "1"],
-            ["`cp` and `sha256sum`", f"{median(copied for _, copied, _ in triples):.2f}", f"{median(ours / copied for ours, copied, _ in triples):.2f}"],
+            [
+                "`cp` and `sha256sum`",
+                f"{median(copied for _, copied, _ in triples):.2f}",
+                f"{median(ours / copied for ours, copied, _ in triples):.2f}",
+            ],
             [
                 "`cp`, `sha256sum` and `sync`",
                 f"{median(flushed for _, _, flushed in triples):.2f}",
@@ -329,9 +385,15 @@ def size_text(size: int) -> str:
 
 
 def machine() -> str:
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("duckdb", "pandas", "polars") if installed(name)]
+    versions = [
+        f"{name} {importlib.metadata.version(name)}" for name in ("duckdb", "pandas", "polars") if installed(name)
+    ]
     if shutil.which("jq"):
-        versions.append(subprocess.run(["jq", "--version"], check=True, capture_output=True, text=True).stdout.strip().replace("-", " "))
+        versions.append(
+            subprocess.run(["jq", "--version"], check=True, capture_output=True, text=True)
+            .stdout.strip()
+            .replace("-", " ")
+        )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
     return f"{datetime.now(UTC):%Y-%m-%d} · {os.cpu_count()} cores, {memory:.0f} GB of memory, {platform.system()} {platform.machine()} · Python {platform.python_version()}, {', '.join(versions)}"
 

@@ -94,7 +94,14 @@ ERRORS = (
     ),
 )
 # How long things take, in ms: median and spread of a log-normal distribution.
-TAKES = {"fast": (3, 0.7), "hash": (45, 0.2), "table": (17, 0.8), "call": (190, 0.6), "slow": (900, 0.7), "stream": (90_000, 1.1)}
+TAKES = {
+    "fast": (3, 0.7),
+    "hash": (45, 0.2),
+    "table": (17, 0.8),
+    "call": (190, 0.6),
+    "slow": (900, 0.7),
+    "stream": (90_000, 1.1),
+}
 
 
 @dataclass(slots=True)
@@ -249,7 +256,12 @@ def pino_request(rng: random.Random, route: Route, outcome: str) -> str:
     if rng.random() < 0.01:
         lines.append(base | {"context": "PlatformEventsService", "channel": "/event/OrderProvisionRequested__e", "replayId": rng.randrange(4000, 9000), "msg": "Platform Event received"})  # fmt: skip
     if route.asks and outcome != "refused":
-        call = {"req": asked, "context": f"{route.asks}Service", "durationMs": f"«{route.takes}»", "operation": rng.choice(OPERATIONS[route.asks])}
+        call = {
+            "req": asked,
+            "context": f"{route.asks}Service",
+            "durationMs": f"«{route.takes}»",
+            "operation": rng.choice(OPERATIONS[route.asks]),
+        }
         if outcome == "failed" and rng.random() < 0.5:
             noise = {
                 "adapter": ["xhr", "http"],
@@ -257,20 +269,42 @@ def pino_request(rng: random.Random, route: Route, outcome: str) -> str:
                 "headers": {"Accept": "application/json, text/plain, */*", "User-Agent": "axios/1.21.1"},
                 "socket": ["[Circular]"] * 300,
             }
-            error = {"type": kind, "message": message, "stack": stack, "code": "ECONNREFUSED", "config": noise, "status": 503}
+            error = {
+                "type": kind,
+                "message": message,
+                "stack": stack,
+                "code": "ECONNREFUSED",
+                "config": noise,
+                "status": 503,
+            }
             lines.append(base | {"level": 50} | call | {"err": error, "msg": f"{route.asks} API call failed"})
         else:
             lines.append(base | call | {"statusCode": 200, "msg": f"{route.asks} API call completed"})
     if outcome == "failed":
         lines.append(
-            base | {"level": 50, "req": asked, "context": "ExceptionsHandler", "err": {"type": kind, "message": message, "stack": stack}, "msg": message}
+            base
+            | {
+                "level": 50,
+                "req": asked,
+                "context": "ExceptionsHandler",
+                "err": {"type": kind, "message": message, "stack": stack},
+                "msg": message,
+            }
         )
     status = None if outcome == "aborted" and not stream else status_of(rng, route, outcome)
     answered: dict[str, object] = {"x-powered-by": "Express"}
     if stream:
-        answered |= {"content-type": "text/event-stream", "cache-control": "private, no-cache, no-store, must-revalidate", "x-accel-buffering": "no"}
+        answered |= {
+            "content-type": "text/event-stream",
+            "cache-control": "private, no-cache, no-store, must-revalidate",
+            "x-accel-buffering": "no",
+        }
     elif status:
-        answered |= {"content-type": "application/json; charset=utf-8", "content-length": "«size»", "etag": 'W/"37-CdU3fY2GwXj9yXINGLH"'}
+        answered |= {
+            "content-type": "application/json; charset=utf-8",
+            "content-length": "«size»",
+            "etag": 'W/"37-CdU3fY2GwXj9yXINGLH"',
+        }
     ended: dict[str, object] = {"req": asked, "res": {"statusCode": status, "headers": answered}}
     if outcome == "failed":
         synthetic = f"failed with status code {status}"
@@ -288,15 +322,26 @@ def pino_request(rng: random.Random, route: Route, outcome: str) -> str:
 
 def nest_request(rng: random.Random, route: Route, outcome: str) -> str:
     """Nest's ConsoleLogger as text: a line from an interceptor, calls to outside systems, and errors with their stack below."""
-    stamp, where = "[Nest] 4711  - «time»", route.path.strip("/").split("/")[1 if route.path.startswith("/api/") else 0].split("?")[0].title()
+    stamp, where = (
+        "[Nest] 4711  - «time»",
+        route.path.strip("/").split("/")[1 if route.path.startswith("/api/") else 0].split("?")[0].title(),
+    )
     kind, message = rng.choice(ERRORS)
     lines = []
     if route.asks and rng.random() < 0.6:
-        lines.append(f"{stamp}   DEBUG [{route.asks}Service] {rng.choice(OPERATIONS[route.asks])} completed in «{route.takes}»ms")
+        lines.append(
+            f"{stamp}   DEBUG [{route.asks}Service] {rng.choice(OPERATIONS[route.asks])} completed in «{route.takes}»ms"
+        )
     if rng.random() < 0.02:
         lines.append(f"{stamp}    WARN [AuthGuard] JWT verification failed: jwt expired")
     if rng.random() < 0.004:
-        lines += [f"{stamp}     LOG [ProvisioningService] Object(3) {{", "  msg: 'order queued',", "  orderId: '«salesforce»',", "  attempt: 1", "}"]
+        lines += [
+            f"{stamp}     LOG [ProvisioningService] Object(3) {{",
+            "  msg: 'order queued',",
+            "  orderId: '«salesforce»',",
+            "  attempt: 1",
+            "}",
+        ]
     if outcome == "failed":
         lines += [f"{stamp}   ERROR [ExceptionsHandler] {kind}: {message}", *(f"    {frame}" for frame in STACK)]
     status = status_of(rng, route, "ok" if outcome == "aborted" else outcome)
@@ -332,7 +377,9 @@ def nginx_second(second: int) -> bytes:
 KINDS = {
     "pino": Kind(pino_request, lambda ms: b"%d" % ms, lambda ms: b"%d" % ms, requests_per_s=70, streams=True),
     "nest": Kind(nest_request, lambda ms: nest_second(ms // 1000), lambda ms: b"%d" % ms, requests_per_s=300),
-    "nginx": Kind(nginx_request, lambda ms: nginx_second(ms // 1000), lambda ms: b"%d.%03d" % divmod(ms, 1000), requests_per_s=300),
+    "nginx": Kind(
+        nginx_request, lambda ms: nginx_second(ms // 1000), lambda ms: b"%d.%03d" % divmod(ms, 1000), requests_per_s=300
+    ),
 }
 
 

@@ -26,7 +26,9 @@ Table = list[list[Any]]
 HERE = Path(__file__).parent
 MEMORY_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
 QUANTILES = (0.5, 0.95, 0.99)
-NEST_LINE = r"^\[Nest\] \d+  - (\d+/\d+/\d+, \d+:\d+:\d+ [AP]M) +[A-Z]+ (?:\[[^\]]*\] )?([A-Z]+) (\S+) (\d{3}) - ([\d.]+)ms$"
+NEST_LINE = (
+    r"^\[Nest\] \d+  - (\d+/\d+/\d+, \d+:\d+:\d+ [AP]M) +[A-Z]+ (?:\[[^\]]*\] )?([A-Z]+) (\S+) (\d{3}) - ([\d.]+)ms$"
+)
 
 
 class Skipped(Exception):
@@ -54,7 +56,10 @@ def library(kind: str, log: Path, threads: int) -> Callable[[], Table]:
             table = rates.requests_by_bucket(records, timedelta(minutes=1))
         if not table:
             raise Skipped("the library finds no request in them")
-        return [[b.start, b.name, b.n, b.failed, b.aborted, b.refused, b.total_us, b.timed, b.p50_us, b.p95_us, b.p99_us] for b in table]
+        return [
+            [b.start, b.name, b.n, b.failed, b.aborted, b.refused, b.total_us, b.timed, b.p50_us, b.p95_us, b.p99_us]
+            for b in table
+        ]
 
     return work
 
@@ -100,7 +105,17 @@ def pandas(kind: str, log: Path, _: int) -> Callable[[], Table]:
     def nginx() -> Any:
         names = ["client", "ident", "user", "time", "zone", "request", "status", "bytes", "referer", "agent", "took"]
         wanted = ["time", "request", "status", "took"]
-        for chunk in pd.read_csv(log, sep=" ", header=None, names=names, usecols=wanted, quotechar='"', doublequote=False, dtype=str, chunksize=500_000):
+        for chunk in pd.read_csv(
+            log,
+            sep=" ",
+            header=None,
+            names=names,
+            usecols=wanted,
+            quotechar='"',
+            doublequote=False,
+            dtype=str,
+            chunksize=500_000,
+        ):
             asked = chunk["request"].str.split(" ", expand=True)
             status = chunk["status"].astype("int64")
             yield pd.DataFrame({
@@ -127,7 +142,10 @@ def pandas(kind: str, log: Path, _: int) -> Callable[[], Table]:
         )
         everything = grouped(frame, ["start"]).reset_index()
         everything.insert(1, "name", None)
-        return [*everything.itertuples(index=False, name=None), *grouped(frame, ["start", "name"]).reset_index().itertuples(index=False, name=None)]
+        return [
+            *everything.itertuples(index=False, name=None),
+            *grouped(frame, ["start", "name"]).reset_index().itertuples(index=False, name=None),
+        ]
 
     return work
 
@@ -139,15 +157,27 @@ def polars(kind: str, log: Path, _: int) -> Callable[[], Table]:
     import polars as pl
 
     column = pl.col
-    lines = pl.scan_csv(log, has_header=False, new_columns=["raw"], separator="\x01", quote_char=None, schema_overrides={"raw": pl.String})
+    lines = pl.scan_csv(
+        log,
+        has_header=False,
+        new_columns=["raw"],
+        separator="\x01",
+        quote_char=None,
+        schema_overrides={"raw": pl.String},
+    )
 
     def pino() -> Any:
         schema = {
             "time": pl.Int64, "msg": pl.String, "responseTime": pl.Float64, "req": pl.Struct({"method": pl.String, "url": pl.String}),
             "res": pl.Struct({"statusCode": pl.Int64, "headers": pl.Struct({"content-type": pl.String})}),
         }  # fmt: skip
-        answered, status = column("res").struct.field("headers").struct.field("content-type"), column("res").struct.field("statusCode")
-        done = pl.scan_ndjson(log, schema=schema, ignore_errors=True).filter(column("res").is_not_null() & column("responseTime").is_not_null())
+        answered, status = (
+            column("res").struct.field("headers").struct.field("content-type"),
+            column("res").struct.field("statusCode"),
+        )
+        done = pl.scan_ndjson(log, schema=schema, ignore_errors=True).filter(
+            column("res").is_not_null() & column("responseTime").is_not_null()
+        )
         return done.filter(~answered.fill_null("").str.to_lowercase().str.starts_with("text/event-stream")).select(
             ts=pl.from_epoch(column("time"), time_unit="ms"), method=column("req").struct.field("method"), url=column("req").struct.field("url"), status=status,
             duration_us=(column("responseTime") * 1000).round().cast(pl.Int64), aborted=status.is_null() | (column("msg") == "request aborted"),
@@ -180,9 +210,15 @@ def polars(kind: str, log: Path, _: int) -> Callable[[], Table]:
     def work() -> Table:
         path = column("url").str.split("?").list.get(0).str.split("#").list.get(0)
         doubled = pl.concat_str(path.str.replace_all("/", "//", literal=True), pl.lit("/"))
-        folded = doubled.str.replace_all(ID_SEGMENT.replace(r"\d", "[0-9]"), "/:id/").str.replace_all("//", "/", literal=True).str.head(-1)
+        folded = (
+            doubled.str.replace_all(ID_SEGMENT.replace(r"\d", "[0-9]"), "/:id/")
+            .str.replace_all("//", "/", literal=True)
+            .str.head(-1)
+        )
         frame = {"pino": pino, "nest": nest, "nginx": nginx}[kind]().with_columns(start=column("ts").dt.truncate("1m"))
-        frame = frame.with_columns(name=column("method") + " " + pl.when(path.str.contains("[0-9]")).then(folded).otherwise(path))
+        frame = frame.with_columns(
+            name=column("method") + " " + pl.when(path.str.contains("[0-9]")).then(folded).otherwise(path)
+        )
         everything = grouped(frame, ["start"]).with_columns(name=pl.lit(None, pl.String))
         by_route = grouped(frame, ["start", "name"])
         both = pl.collect_all([everything.select(by_route.collect_schema().names()), by_route], engine="streaming")
@@ -267,7 +303,10 @@ def peak_bytes() -> int:
 
 def processor_s() -> float:
     """Seconds of processor time this process and its ended children have used."""
-    return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+    return sum(
+        used.ru_utime + used.ru_stime
+        for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
 
 
 if __name__ == "__main__":

@@ -34,12 +34,16 @@ from incident_kit.model.source import Source
 MINUTE = timedelta(minutes=1)
 WINDOW = timedelta(hours=2)
 QUIET_SEED, FAULT_SEED = 120_000, 130_000
-COMBINED = re.compile(r'\S+ \S+ \S+ \[(?P<time>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<size>\d+|-)')
+COMBINED = re.compile(
+    r'\S+ \S+ \S+ \[(?P<time>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<size>\d+|-)'
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", nargs="*", choices=["quiet", "faults", "rivals", []], help="which tables; all without any")
+    parser.add_argument(
+        "tables", nargs="*", choices=["quiet", "faults", "rivals", []], help="which tables; all without any"
+    )
     parser.add_argument("--days", type=int, default=3, help="days of each shape and seed")
     parser.add_argument("--seeds", type=int, default=3, help="seeds of each shape")
     parser.add_argument("--rounds", type=int, default=10, help="seeds of each fault")
@@ -99,7 +103,9 @@ def false_in_windows(made: Traffic) -> int:
 
 def false_mixed(made: Traffic) -> int:
     """In how many windows of two hours all requests, whatever their mix, have an onset."""
-    return sum(onset(part) is not None for part in windows([bucket for bucket in made.buckets(MINUTE) if bucket.name is None]))
+    return sum(
+        onset(part) is not None for part in windows([bucket for bucket in made.buckets(MINUTE) if bucket.name is None])
+    )
 
 
 def false_in_series(made: Traffic) -> int:
@@ -130,13 +136,20 @@ def access_log_buckets(path: Path) -> list[Bucket]:
         if match := COMBINED.match(line):
             minute = datetime.strptime(match["time"], "%d/%b/%Y:%H:%M:%S %z").astimezone(UTC).replace(second=0)
             for name in ("", match["request"].partition("?")[0]):
-                found.setdefault((minute, name), []).append((int(match["status"]), int(match["size"].replace("-", "0"))))
+                found.setdefault((minute, name), []).append(
+                    (int(match["status"]), int(match["size"].replace("-", "0")))
+                )
     buckets = []
     for (start, name), requests in sorted(found.items()):
         sizes = sorted(size for _, size in requests)
         quantiles = [sizes[math.ceil(len(sizes) * quantile) - 1] for quantile in (0.5, 0.95, 0.99)]
-        failed, refused = sum(status >= 500 for status, _ in requests), sum(400 <= status < 500 for status, _ in requests)
-        buckets.append(Bucket(start, name or None, len(requests), failed, 0, refused, sum(sizes), len(sizes), *quantiles))
+        failed, refused = (
+            sum(status >= 500 for status, _ in requests),
+            sum(400 <= status < 500 for status, _ in requests),
+        )
+        buckets.append(
+            Bucket(start, name or None, len(requests), failed, 0, refused, sum(sizes), len(sizes), *quantiles)
+        )
     return buckets
 
 
@@ -152,7 +165,9 @@ def faults(rounds: int) -> None:
             for fault in FAULTS:
                 found, offs, ends, held, right = 0, [], [], 0, 0
                 for seed in range(seeds):
-                    made = traffic(FAULT_SEED + seed, 2, Shape("test", per_minute=per_minute), moved(fault, seed), hosts=4)
+                    made = traffic(
+                        FAULT_SEED + seed, 2, Shape("test", per_minute=per_minute), moved(fault, seed), hosts=4
+                    )
                     source = Source("log", made.write(Path(scratch) / "made.log"), "made.log")
                     with logs.read([source], dependencies=book.dependencies) as records:
                         seen = onset_of(records)
@@ -163,7 +178,9 @@ def faults(rounds: int) -> None:
                     offs.append(abs((seen.began.at - made.began()).total_seconds()))
                     ends += [abs((seen.recovered.at - made.ended()).total_seconds())] if seen.recovered else []
                     held += seen.began.earliest <= made.began() <= seen.began.latest
-                    right += bool(named) and named[0].kind == fault.suspect[0] and fault.suspect[1] in ("", named[0].name)
+                    right += (
+                        bool(named) and named[0].kind == fault.suspect[0] and fault.suspect[1] in ("", named[0].name)
+                    )
                 print(
                     f"{fault.name:32}{found:>5}/{seeds:<2}{spread(offs):>14}{held:>13}{spread(ends):>16}{right:>15}",
                     flush=True,
@@ -189,11 +206,17 @@ def rivals(days: int, rounds: int) -> None:
             found = []
             for series in by_name(part).values():
                 for measure in ("errors", "p50"):
-                    known = [bucket for bucket in series if measure == "errors" or (bucket.p50_us and bucket.timed >= 5)]
-                    values = np.array([bucket.bad_share if measure == "errors" else math.log(bucket.p50_us or 1) for bucket in known])
+                    known = [
+                        bucket for bucket in series if measure == "errors" or (bucket.p50_us and bucket.timed >= 5)
+                    ]
+                    values = np.array(
+                        [bucket.bad_share if measure == "errors" else math.log(bucket.p50_us or 1) for bucket in known]
+                    )
                     if len(values) < 10:
                         continue
-                    noise = 1.4826 * float(np.median(np.abs(np.diff(values)))) / math.sqrt(2) or float(values.std()) or 1.0
+                    noise = (
+                        1.4826 * float(np.median(np.abs(np.diff(values)))) / math.sqrt(2) or float(values.std()) or 1.0
+                    )
                     signal = values.reshape(-1, 1) / noise
                     fitted = getattr(ruptures, algorithm)(model="l2", min_size=3, jump=1).fit(signal)
                     edges = [0, *fitted.predict(pen=penalty * math.log(len(values)))]
@@ -223,8 +246,16 @@ def rivals(days: int, rounds: int) -> None:
         "40 log n, and it matters": detector("Pelt", 40, matters=True),
         "Binseg, 10 log n, it matters": detector("Binseg", 10, matters=True),
     }
-    healthy = [part for number, shape in enumerate(HEALTHY) for part in windows(traffic(QUIET_SEED + number, 24, shape).buckets())]
-    hurt = [traffic(FAULT_SEED + seed, 2, Shape("test"), moved(fault, seed), hosts=4) for fault in FAULTS for seed in range(max(1, rounds // 3))]
+    healthy = [
+        part
+        for number, shape in enumerate(HEALTHY)
+        for part in windows(traffic(QUIET_SEED + number, 24, shape).buckets())
+    ]
+    hurt = [
+        traffic(FAULT_SEED + seed, 2, Shape("test"), moved(fault, seed), hosts=4)
+        for fault in FAULTS
+        for seed in range(max(1, rounds // 3))
+    ]
     print(f"\nMinute buckets of {len(HEALTHY)} healthy days and of {len(hurt)} faults, two hours at a time")
     print(f"{'detector':32}{'false a day':>12}{'found':>10}{'off [s]':>12}")
     for name, find in detectors.items():

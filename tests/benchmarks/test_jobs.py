@@ -24,7 +24,9 @@ def log(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.mark.parametrize("in_memory_bytes", [0, 1 << 30], ids=["large", "small"])
-def test_the_library_gives_the_table_made_by_hand(log: tuple[str, Path], in_memory_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_library_gives_the_table_made_by_hand(
+    log: tuple[str, Path], in_memory_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(reading, "IN_MEMORY_BYTES", in_memory_bytes)
     table = jobs.plain_table(jobs.library(*log, 0)())
     assert len(table) > 25

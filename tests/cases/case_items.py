@@ -36,11 +36,18 @@ def description(content: bytes, kind: str, origin: str, details: dict[str, Any],
 
 def log() -> bytes:
     """A log of a few requests."""
-    return "".join(case_logs.request(second, url=f"/api/carts/{second}") + "\n" for second in range(0, 1200, 3)).encode()
+    return "".join(
+        case_logs.request(second, url=f"/api/carts/{second}") + "\n" for second in range(0, 1200, 3)
+    ).encode()
 
 
 def slice_of(content: bytes, **details: Any) -> dict[str, Any]:
-    return description(content, "slice", "/var/log/bff/app.log", {"path": "/var/log/bff/app.log", "window": WINDOW, "notes": [], **details})
+    return description(
+        content,
+        "slice",
+        "/var/log/bff/app.log",
+        {"path": "/var/log/bff/app.log", "window": WINDOW, "notes": [], **details},
+    )
 
 
 def keep_slice(folder: Path, **details: Any) -> Path:
@@ -49,7 +56,13 @@ def keep_slice(folder: Path, **details: Any) -> Path:
 
 def answer(**more: Any) -> dict[str, Any]:
     """The content of an answer."""
-    told = {"question": "redis.info", "asked": "How is it?", "target": "REDIS_URL", "asked_at": ASKED_AT, "duration_ms": 3.5}
+    told = {
+        "question": "redis.info",
+        "asked": "How is it?",
+        "target": "REDIS_URL",
+        "asked_at": ASKED_AT,
+        "duration_ms": 3.5,
+    }
     return {**told, "status": "ok", "reason": "", "clock": None, "warnings": [], "data": {}, **more}
 
 

@@ -44,8 +44,13 @@ WHOLE = {
     "bzip2 streams": bz2.compress(A) + bz2.compress(B),
     "zstd frames": zstandard.compress(A) + zstandard.compress(B),
     "zstd skippable first": SKIPPABLE[0] + zstandard.compress(A) + zstandard.compress(B),
-    "zstd skippable between and last": zstandard.compress(A) + SKIPPABLE[3] + SKIPPABLE[9] + zstandard.compress(B) + SKIPPABLE[15],
-    "zstd with checksums": zstandard.ZstdCompressor(write_checksum=True).compress(A) + zstandard.ZstdCompressor(write_content_size=False).compress(B),
+    "zstd skippable between and last": zstandard.compress(A)
+    + SKIPPABLE[3]
+    + SKIPPABLE[9]
+    + zstandard.compress(B)
+    + SKIPPABLE[15],
+    "zstd with checksums": zstandard.ZstdCompressor(write_checksum=True).compress(A)
+    + zstandard.ZstdCompressor(write_content_size=False).compress(B),
     "zstd padded with zeros": zstandard.compress(A) + zstandard.compress(B) + bytes(4096),
 }
 PACK = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress, "zstd": zstandard.compress}
@@ -68,8 +73,12 @@ def test_a_zstd_file_may_begin_with_any_skippable_frame(kit: Kit, tmp_path: Path
 
 
 @pytest.mark.parametrize("packing", PACK)
-@pytest.mark.parametrize("behind", [b"not packed at all\n" * 30, b"\x00\x00\x00\x00\x00\x00x"], ids=["text", "padding and a byte"])
-def test_what_comes_before_other_bytes_is_read_and_they_are_said(kit: Kit, tmp_path: Path, packing: str, behind: bytes) -> None:
+@pytest.mark.parametrize(
+    "behind", [b"not packed at all\n" * 30, b"\x00\x00\x00\x00\x00\x00x"], ids=["text", "padding and a byte"]
+)
+def test_what_comes_before_other_bytes_is_read_and_they_are_said(
+    kit: Kit, tmp_path: Path, packing: str, behind: bytes
+) -> None:
     (tmp_path / "in.log").write_bytes(PACK[packing](A) + behind)
     finished = kit("parse", "in.log", cwd=tmp_path)
     assert finished.returncode == 3, finished.stderr
@@ -86,7 +95,9 @@ def test_a_second_stream_cut_short_loses_nothing_of_the_first(kit: Kit, tmp_path
     assert "damaged or cut short" in finished.stderr
 
 
-@pytest.mark.parametrize("command", [["triage", "t", "--reports", "out", "-l"], ["report", "high_error_rate", "t", "--reports", "out", "-l"]])
+@pytest.mark.parametrize(
+    "command", [["triage", "t", "--reports", "out", "-l"], ["report", "high_error_rate", "t", "--reports", "out", "-l"]]
+)
 def test_a_damaged_archive_ends_with_3_and_its_records_are_kept(kit: Kit, tmp_path: Path, command: list[str]) -> None:
     (tmp_path / "in.log.zst").write_bytes(zstandard.compress(A) + b"rubbish")
     finished = kit(*command, "in.log.zst", cwd=tmp_path)
@@ -171,12 +182,18 @@ def test_a_tar_cut_short_is_read_as_far_as_it_goes(kit: Kit, tmp_path: Path) -> 
 
 
 def test_an_item_of_a_member_says_which_archive_it_is_from(kit: Kit, tmp_path: Path) -> None:
-    (tmp_path / "logs.tar.gz").write_bytes(gzip.compress(tar([("app/a.log", lines("one", 200)), ("app/b.log", lines("two", 200))])))
+    (tmp_path / "logs.tar.gz").write_bytes(
+        gzip.compress(tar([("app/a.log", lines("one", 200)), ("app/b.log", lines("two", 200))]))
+    )
     digest = hashlib.sha256((tmp_path / "logs.tar.gz").read_bytes()).hexdigest()
     for preserve, kinds in (("window", ["slice", "slice"]), ("whole", ["archive", "slice", "slice"])):
-        finished = kit("triage", preserve, "-l", "logs.tar.gz", "--preserve", preserve, "--reports", "out", cwd=tmp_path)
+        finished = kit(
+            "triage", preserve, "-l", "logs.tar.gz", "--preserve", preserve, "--reports", "out", cwd=tmp_path
+        )
         assert finished.returncode == 0, finished.stderr
-        items = [json.loads(path.read_bytes()) for path in (tmp_path / "out" / preserve / "evidence").glob("*/item.json")]
+        items = [
+            json.loads(path.read_bytes()) for path in (tmp_path / "out" / preserve / "evidence").glob("*/item.json")
+        ]
         items = sorted((item for item in items if item["kind"] != "redaction"), key=lambda item: item["origin"])
         assert [item["kind"] for item in items] == kinds
         slices = [item for item in items if item["kind"] == "slice"]
@@ -211,7 +228,10 @@ def test_redact_takes_no_archive_for_a_text(kit: Kit, tmp_path: Path, name: str)
 
 def test_an_archive_is_read_up_to_the_limit_and_the_option_that_raises_it_is_named(kit: Kit, tmp_path: Path) -> None:
     text = lines("word", 1000)
-    for name, packed in (("in.gz", gzip.compress(text)), ("in.tar.xz", lzma.compress(tar([("a.log", text), ("b.log", text)])))):
+    for name, packed in (
+        ("in.gz", gzip.compress(text)),
+        ("in.tar.xz", lzma.compress(tar([("a.log", text), ("b.log", text)]))),
+    ):
         (tmp_path / name).write_bytes(packed)
         finished = kit("parse", name, "--max-unpacked", len(text) // 2, cwd=tmp_path)
         assert finished.returncode == 3, finished.stderr
@@ -222,10 +242,14 @@ def test_an_archive_is_read_up_to_the_limit_and_the_option_that_raises_it_is_nam
 
 def test_a_raised_limit_is_kept_with_the_item(kit: Kit, tmp_path: Path) -> None:
     (tmp_path / "in.gz").write_bytes(gzip.compress(lines("word", 1000)))
-    made = kit("report", "high_error_rate", "t", "-l", "in.gz", "--max-unpacked", 40_000, "--reports", "out", cwd=tmp_path)
+    made = kit(
+        "report", "high_error_rate", "t", "-l", "in.gz", "--max-unpacked", 40_000, "--reports", "out", cwd=tmp_path
+    )
     assert made.returncode == 3, made.stderr
     run = (tmp_path / made.stdout.strip()).parents[1]
-    assert json.loads((run / "data" / "accounting.json").read_bytes())[0]["damage"].startswith("it unpacks to more than 40,000 bytes")
+    assert json.loads((run / "data" / "accounting.json").read_bytes())[0]["damage"].startswith(
+        "it unpacks to more than 40,000 bytes"
+    )
     assert kit("reproduce", run, cwd=tmp_path).returncode == 0
 
 
@@ -266,7 +290,9 @@ def test_a_line_that_never_ends_is_cut_and_counted(kit: Kit, tmp_path: Path, pac
 @pytest.mark.slow
 @pytest.mark.parametrize("filling", [b"a", b"\x00"], ids=["letters", "zeros"])
 @pytest.mark.parametrize("command", [["parse"], ["triage", "t", "--reports", "out", "-l"]], ids=["parse", "triage"])
-def test_three_gigabytes_in_three_megabytes_take_little_memory(tmp_path: Path, filling: bytes, command: list[str]) -> None:
+def test_three_gigabytes_in_three_megabytes_take_little_memory(
+    tmp_path: Path, filling: bytes, command: list[str]
+) -> None:
     packed_line("gzip", tmp_path / "in.gz", filling, 3000)
     with open(tmp_path / "said", "wb") as said:
         running = subprocess.Popen([COMMAND, *command, "in.gz"], cwd=tmp_path, stdout=said, stderr=said)
@@ -279,7 +305,11 @@ def test_an_unpacked_log_keeps_only_what_a_window_needs_behind_a_long_run_of_zer
     (tmp_path / "bff.log").write_bytes(bytes(3 << 20) + lines("word", 900))
     finished = kit("triage", "t", "-l", "bff.log", "--reports", "out", cwd=tmp_path)
     assert finished.returncode == 0, finished.stderr
-    [item] = [json.loads(path.read_bytes()) for path in (tmp_path / "out" / "t" / "evidence").glob("*/item.json") if b'"slice"' in path.read_bytes()]
+    [item] = [
+        json.loads(path.read_bytes())
+        for path in (tmp_path / "out" / "t" / "evidence").glob("*/item.json")
+        if b'"slice"' in path.read_bytes()
+    ]
     assert item["details"]["before_bytes"] == 3 << 20
     assert item["size_bytes"] == len(lines("word", 900))
 
@@ -287,9 +317,15 @@ def test_an_unpacked_log_keeps_only_what_a_window_needs_behind_a_long_run_of_zer
 @pytest.mark.parametrize("zeros", [9, 70_000, (3 << 20) + 17])
 @pytest.mark.parametrize("where", ["head", "middle", "end"])
 @pytest.mark.parametrize("kind", ["json", "text"])
-def test_zeros_anywhere_are_counted_and_the_lines_around_them_read(kit: Kit, tmp_path: Path, zeros: int, where: str, kind: str) -> None:
+def test_zeros_anywhere_are_counted_and_the_lines_around_them_read(
+    kit: Kit, tmp_path: Path, zeros: int, where: str, kind: str
+) -> None:
     nginx = b'203.0.113.9 - - [25/Nov/2026:09:%02d:00 +0000] "GET /x HTTP/1.1" 200 5 "-" "curl"\n'
-    made = [line + b"\n" for line in lines("word", 40).splitlines()] if kind == "json" else [nginx % minute for minute in range(40)]
+    made = (
+        [line + b"\n" for line in lines("word", 40).splitlines()]
+        if kind == "json"
+        else [nginx % minute for minute in range(40)]
+    )
     made.insert({"head": 0, "middle": 20, "end": 40}[where], bytes(zeros))
     (tmp_path / "in.log").write_bytes(b"".join(made))
     finished = kit("parse", "in.log", cwd=tmp_path)
@@ -300,7 +336,10 @@ def test_zeros_anywhere_are_counted_and_the_lines_around_them_read(kit: Kit, tmp
 
 def test_a_line_of_a_csv_log_whose_quote_is_never_closed_is_no_fault_of_ours(kit: Kit, tmp_path: Path) -> None:
     good = '2026-11-25T09:00:00.000Z,"{""level"":30,""msg"":""hello""}"\n'
-    write(tmp_path / "in.csv", ["@timestamp,@message", good.strip(), '2026-11-25T09:00:01.000Z,"' + "x" * 100, *["y" * 1_000_000] * 20])
+    write(
+        tmp_path / "in.csv",
+        ["@timestamp,@message", good.strip(), '2026-11-25T09:00:01.000Z,"' + "x" * 100, *["y" * 1_000_000] * 20],
+    )
     finished = kit("parse", "in.csv", cwd=tmp_path)
     assert finished.returncode == 0, finished.stderr
     assert "hello" in finished.stdout

@@ -30,7 +30,9 @@ def sha256(path: Path) -> str:
 def seal_anew(run: Path) -> str:
     """Manifests that fit what lies there now, as anybody can write them; gives the digest."""
     payload = sorted(path for path in (run / "data").rglob("*") if path.is_file())
-    (run / "manifest-sha256.txt").write_text("".join(f"{sha256(path)}  {path.relative_to(run).as_posix()}\n" for path in payload))
+    (run / "manifest-sha256.txt").write_text(
+        "".join(f"{sha256(path)}  {path.relative_to(run).as_posix()}\n" for path in payload)
+    )
     (run / "tagmanifest-sha256.txt").write_text("".join(f"{sha256(run / name)}  {name}\n" for name in TAGS))
     return sha256(run / "tagmanifest-sha256.txt")
 
@@ -148,7 +150,10 @@ def test_a_line_that_a_power_cut_left_half_written_later_is_no_fault_of_the_run(
     assert verify(run)[0] == 0
 
 
-@pytest.mark.parametrize("name", ["bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt", "data/run.json", "data/report.html"])
+@pytest.mark.parametrize(
+    "name",
+    ["bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt", "data/run.json", "data/report.html"],
+)
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder", "link to nowhere"])
 def test_another_kind_of_thing_in_place_of_a_file_is_named(run: Path, tmp_path: Path, name: str, kind: str) -> None:
     kept = tmp_path / "kept"
@@ -164,7 +169,9 @@ def test_another_kind_of_thing_in_place_of_a_file_is_named(run: Path, tmp_path: 
     assert f"{name}: a {kind.split()[0]}" in said
 
 
-@pytest.mark.parametrize("name", ["annex", "data/annex", "data/evidence/0123456789", "data/a/b/c", "tagmanifest-sha256.txt.sig"])
+@pytest.mark.parametrize(
+    "name", ["annex", "data/annex", "data/evidence/0123456789", "data/a/b/c", "tagmanifest-sha256.txt.sig"]
+)
 def test_a_folder_that_was_added_is_named(run: Path, name: str) -> None:
     (run / name).mkdir(parents=True)
     code, said = verify(run)
@@ -201,7 +208,16 @@ def test_digests_in_capitals_are_right(run: Path) -> None:
     assert verify(alone)[0] == 0
 
 
-@pytest.mark.parametrize("line", ["g" * 64 + "  data/x", "0" * 64 + "  data/\x00", "0" * 64 + "  data/" + "a" * 5000, "0" * 64, "0" * 63 + "  data/x"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "g" * 64 + "  data/x",
+        "0" * 64 + "  data/\x00",
+        "0" * 64 + "  data/" + "a" * 5000,
+        "0" * 64,
+        "0" * 63 + "  data/x",
+    ],
+)
 def test_a_manifest_line_that_names_no_file_is_named(run: Path, line: str) -> None:
     with open(run / "manifest-sha256.txt", "a") as manifest:
         manifest.write(line + "\n")
@@ -222,7 +238,9 @@ ODD_RUN = [
 
 
 @pytest.mark.parametrize(("name", "data", "words"), ODD_RUN, ids=lambda value: repr(value)[:30])
-def test_a_file_of_a_run_that_is_none_is_named_under_a_seal_that_fits(kit: Kit, run: Path, name: str, data: bytes, words: str) -> None:
+def test_a_file_of_a_run_that_is_none_is_named_under_a_seal_that_fits(
+    kit: Kit, run: Path, name: str, data: bytes, words: str
+) -> None:
     (run / "data" / name).write_bytes(data)
     seal_anew(run)
     for command in ("verify", "reproduce"):
@@ -232,7 +250,17 @@ def test_a_file_of_a_run_that_is_none_is_named_under_a_seal_that_fits(kit: Kit, 
         assert words in finished.stderr
 
 
-@pytest.mark.parametrize("data", [b"[" * 90_000, b"{}", b'{"cells": 1}', b'{"cells": [7], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', b"\xff", b""])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" * 90_000,
+        b"{}",
+        b'{"cells": 1}',
+        b'{"cells": [7], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+        b"\xff",
+        b"",
+    ],
+)
 def test_a_notebook_of_a_run_that_is_none_is_named(kit: Kit, run: Path, data: bytes) -> None:
     (run / "data" / "notebook.ipynb").write_bytes(data)
     seal_anew(run)

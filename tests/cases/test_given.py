@@ -20,7 +20,9 @@ from conftest import COMMAND
 Kit = Callable[..., subprocess.CompletedProcess[str]]
 REPORTS = ["--reports", "out"]
 TRIAGE, REPORT = ["triage", "t", *REPORTS, "-l"], ["report", "high_error_rate", "t", *REPORTS, "-l"]
-NOT_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file, so there is no file without permission")
+NOT_ROOT = pytest.mark.skipif(
+    os.geteuid() == 0, reason="root may read every file, so there is no file without permission"
+)
 
 
 def log(path: Path, word: str = "right", count: int = 200) -> Path:
@@ -57,7 +59,9 @@ NAMES = {
 
 
 @pytest.mark.parametrize("name", NAMES, ids=NAMES.values())
-def test_a_log_is_preserved_whatever_its_name_is_and_no_byte_of_the_name_is_lost(kit: Kit, tmp_path: Path, name: bytes) -> None:
+def test_a_log_is_preserved_whatever_its_name_is_and_no_byte_of_the_name_is_lost(
+    kit: Kit, tmp_path: Path, name: bytes
+) -> None:
     path = os.fsdecode(name)
     log(tmp_path / path)
     finished = kit(*TRIAGE, path, "--json", cwd=tmp_path)
@@ -87,7 +91,14 @@ def test_a_packed_log_with_any_bytes_in_its_name_is_parsed(kit: Kit, tmp_path: P
     path = os.fsdecode(b"\xe9.gz")
     (tmp_path / path).write_bytes(gzip.compress(log(tmp_path / "plain.log").read_bytes()))
     with open(tmp_path / "out", "wb") as out:
-        finished = subprocess.run([COMMAND, "parse", path, "--to", to], cwd=tmp_path, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
+        finished = subprocess.run(
+            [COMMAND, "parse", path, "--to", to],
+            cwd=tmp_path,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
     assert finished.returncode == 0, finished.stderr
     assert r"\xe9.gz: 200 lines = 200 records" in finished.stderr
 
@@ -140,7 +151,9 @@ def test_a_pipe_given_twice_is_read_once(tmp_path: Path) -> None:
 
 
 def test_a_pipe_without_an_end_is_read_up_to_the_limit(tmp_path: Path) -> None:
-    finished = shell('yes \'{"level":30,"time":1795597200000,"msg":"y"}\' | KIT parse - --max-unpacked 100000 | wc -l', tmp_path)
+    finished = shell(
+        'yes \'{"level":30,"time":1795597200000,"msg":"y"}\' | KIT parse - --max-unpacked 100000 | wc -l', tmp_path
+    )
     assert "only its first 100,000 bytes were read" in finished.stderr
     assert 2000 < int(finished.stdout) < 3000
 
@@ -148,7 +161,9 @@ def test_a_pipe_without_an_end_is_read_up_to_the_limit(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", [["parse"], ["redact"], TRIAGE], ids=["parse", "redact", "triage"])
 def test_one_who_waits_for_a_pipe_says_so(tmp_path: Path, command: list[str]) -> None:
     os.mkfifo(tmp_path / "fifo")
-    with subprocess.Popen([COMMAND, *command, "fifo"], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as running:
+    with subprocess.Popen(
+        [COMMAND, *command, "fifo"], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as running:
         assert running.stderr
         killer = threading.Timer(60, running.kill)
         killer.start()
@@ -159,9 +174,13 @@ def test_one_who_waits_for_a_pipe_says_so(tmp_path: Path, command: list[str]) ->
             running.kill()
 
 
-@pytest.mark.parametrize("command", [["parse"], ["redact"], TRIAGE, REPORT], ids=["parse", "redact", "triage", "report"])
+@pytest.mark.parametrize(
+    "command", [["parse"], ["redact"], TRIAGE, REPORT], ids=["parse", "redact", "triage", "report"]
+)
 @pytest.mark.parametrize("what", ["folder", "socket", "/dev/null", "/dev/zero"])
-def test_what_is_neither_file_nor_pipe_is_refused_in_plain_words(kit: Kit, tmp_path: Path, command: list[str], what: str) -> None:
+def test_what_is_neither_file_nor_pipe_is_refused_in_plain_words(
+    kit: Kit, tmp_path: Path, command: list[str], what: str
+) -> None:
     (tmp_path / "folder").mkdir()
     with socket.socket(socket.AF_UNIX) as listening:
         folder = os.open(tmp_path, os.O_RDONLY)
@@ -183,8 +202,14 @@ EMPTY = {
 
 
 @pytest.mark.parametrize("kind", EMPTY)
-@pytest.mark.parametrize("command", [["parse", "error.log", "combined.log"], [*TRIAGE, "error.log", "-l", "combined.log"]], ids=["parse", "triage"])
-def test_an_empty_log_beside_a_good_one_is_named_and_holds_nothing_up(kit: Kit, tmp_path: Path, kind: str, command: list[str]) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [["parse", "error.log", "combined.log"], [*TRIAGE, "error.log", "-l", "combined.log"]],
+    ids=["parse", "triage"],
+)
+def test_an_empty_log_beside_a_good_one_is_named_and_holds_nothing_up(
+    kit: Kit, tmp_path: Path, kind: str, command: list[str]
+) -> None:
     (tmp_path / "error.log").write_bytes(EMPTY[kind])
     write(tmp_path / "combined.log", incident())
     finished = kit(*command, cwd=tmp_path)
@@ -197,11 +222,15 @@ def test_a_report_beside_an_empty_log_says_so_in_the_journal(kit: Kit, tmp_path:
     write(tmp_path / "combined.log", incident())
     finished = kit(*REPORT, "error.log", "-l", "combined.log", cwd=tmp_path)
     assert finished.returncode == 0, finished.stderr
-    assert "nothing to preserve: error.log: the file is empty" in (tmp_path / "out" / "t" / "journal.jsonl").read_text(encoding="utf-8")
+    assert "nothing to preserve: error.log: the file is empty" in (tmp_path / "out" / "t" / "journal.jsonl").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.parametrize(
-    "command", [["parse", "a.log", "b.log"], [*TRIAGE, "a.log", "-l", "b.log"], [*REPORT, "a.log", "-l", "b.log"]], ids=["parse", "triage", "report"]
+    "command",
+    [["parse", "a.log", "b.log"], [*TRIAGE, "a.log", "-l", "b.log"], [*REPORT, "a.log", "-l", "b.log"]],
+    ids=["parse", "triage", "report"],
 )
 def test_where_all_are_empty_there_is_nothing_to_read(kit: Kit, tmp_path: Path, command: list[str]) -> None:
     (tmp_path / "a.log").write_bytes(b"")
@@ -213,8 +242,12 @@ def test_where_all_are_empty_there_is_nothing_to_read(kit: Kit, tmp_path: Path, 
 
 
 @NOT_ROOT
-@pytest.mark.parametrize("command", [["parse", "a.log", "b.log"], [*TRIAGE, "a.log", "-l", "b.log"]], ids=["parse", "triage"])
-def test_a_log_we_may_not_read_beside_a_good_one_is_missing_evidence(kit: Kit, tmp_path: Path, command: list[str]) -> None:
+@pytest.mark.parametrize(
+    "command", [["parse", "a.log", "b.log"], [*TRIAGE, "a.log", "-l", "b.log"]], ids=["parse", "triage"]
+)
+def test_a_log_we_may_not_read_beside_a_good_one_is_missing_evidence(
+    kit: Kit, tmp_path: Path, command: list[str]
+) -> None:
     shutil.copy(log(tmp_path / "b.log"), tmp_path / "a.log")
     (tmp_path / "a.log").chmod(0)
     finished = kit(*command, cwd=tmp_path)

@@ -15,9 +15,7 @@ from incident_kit.evidence.store import Evidence
 from incident_kit.view import gate
 
 A = "aB3dE5fG7hJ9kL1mN2pQ4rS6tU8vW0xY"
-MARKUP = (
-    "<img src=x onerror=alert(1)><script>alert(2)</script></pre></svg>' onmouseover='alert(3)\" onclick=\"alert(4)<!-- ]]> {{7*7}} <a href=javascript:alert(5)>"
-)
+MARKUP = "<img src=x onerror=alert(1)><script>alert(2)</script></pre></svg>' onmouseover='alert(3)\" onclick=\"alert(4)<!-- ]]> {{7*7}} <a href=javascript:alert(5)>"
 FRAGMENTS = [
     "password", "token", "secret", "apiKey", "<a:password>", "credentials", "Authorization", "=", ": ", ":", "=>", "%3D", "%22", '"', "'", "\\", '\\"', "[", "]", "{", "}", ",", "&", "\n",
     "\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x00", "\x1b[2J", "\x07", "\u202e", "\x9b31m", "😀", "日本", "\ufeff", "hunter22", "09012345678", "4111111111111111", "hanako@example.jp",
@@ -40,7 +38,11 @@ class Elements(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.scripts += tag == "script"
-        self.doing += [f"{tag} {name}={value}" for name, value in attrs if name.startswith("on") or (value or "").strip().lower().startswith("javascript:")]
+        self.doing += [
+            f"{tag} {name}={value}"
+            for name, value in attrs
+            if name.startswith("on") or (value or "").strip().lower().startswith("javascript:")
+        ]
         self.doing += [tag] * (tag in ("iframe", "object", "embed", "form", "base", "link", "img"))
 
 
@@ -57,7 +59,11 @@ def checked(kit, folder: Path, scenario: str) -> Path:
     page = Elements((run / "data" / "report.html").read_text(encoding="utf-8"))
     assert (page.scripts, page.doing) == (1, [])
     for chart in (run / "data" / "charts").glob("*.svg"):
-        assert not [element for element in ElementTree.parse(chart).iter() if element.tag.rpartition("}")[2] in ("script", "image", "a", "foreignObject")]
+        assert not [
+            element
+            for element in ElementTree.parse(chart).iter()
+            if element.tag.rpartition("}")[2] in ("script", "image", "a", "foreignObject")
+        ]
     return run
 
 
@@ -68,9 +74,24 @@ def test_a_log_of_hostile_lines_gets_its_sealed_report(kit, tmp_path, scenario, 
     for second in range(605, 1100, 2):
         said = [hostile(choose) for _ in range(4)]
         lines.append(
-            record(second, said[0], 50, context=said[1], err={"type": said[2][:60], "message": said[3], "stack": f"Error: {said[3]}\n    at x (/srv/a.js:1:1)"})
+            record(
+                second,
+                said[0],
+                50,
+                context=said[1],
+                err={"type": said[2][:60], "message": said[3], "stack": f"Error: {said[3]}\n    at x (/srv/a.js:1:1)"},
+            )
         )
-        lines.append(request(second + 0.1, choose.choice(["GET", "POST", said[2][:20]]), "/" + said[0], choose.choice([200, 401, 500]), 3000, said[1]))
+        lines.append(
+            request(
+                second + 0.1,
+                choose.choice(["GET", "POST", said[2][:20]]),
+                "/" + said[0],
+                choose.choice([200, 401, 500]),
+                3000,
+                said[1],
+            )
+        )
         lines.append(request(second + 0.2, "GET", f"/../../etc/passwd?{said[2]}", 200, 3, said[3]))
     write(tmp_path / "bff.log", lines)
     run = checked(kit, tmp_path, scenario)
@@ -80,13 +101,27 @@ def test_a_log_of_hostile_lines_gets_its_sealed_report(kit, tmp_path, scenario, 
 @pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\r"])
 def test_what_some_take_for_a_line_end_is_none(kit, tmp_path, separator):
     lines = incident()
-    lines += [record(second + 0.5, f"Freebit timed out{separator}trying again", 50, context="FreebitService") for second in range(610, 700)]
+    lines += [
+        record(second + 0.5, f"Freebit timed out{separator}trying again", 50, context="FreebitService")
+        for second in range(610, 700)
+    ]
     write(tmp_path / "bff.log", lines)
     told = kit("report", "high_error_rate", "x", "-l", "bff.log", "--reports", "out", cwd=tmp_path)
     assert told.returncode == 0, told.stderr
 
 
-@pytest.mark.parametrize("route", ["/oauth/token", "/reset-password", "/api/tokens/:id", "/session/secret", "/login?password", "/$x^$", "/p/password=x/y"])
+@pytest.mark.parametrize(
+    "route",
+    [
+        "/oauth/token",
+        "/reset-password",
+        "/api/tokens/:id",
+        "/session/secret",
+        "/login?password",
+        "/$x^$",
+        "/p/password=x/y",
+    ],
+)
 def test_a_route_named_like_a_secret_is_shown_with_its_figures(kit, tmp_path, route):
     write(tmp_path / "bff.log", incident(url=route))
     told = kit("report", "high_error_rate", "x", "-l", "bff.log", "--reports", "out", cwd=tmp_path)
@@ -100,10 +135,14 @@ def test_a_log_below_a_folder_named_by_an_address_gets_its_report_and_the_addres
     home.mkdir()
     write(home / "bff.log", incident())
     home_of = {"HOME": str(home)}
-    told = kit("report", "high_error_rate", "x", "-l", home / "bff.log", "--reports", home / "out", cwd=tmp_path, env=home_of)
+    told = kit(
+        "report", "high_error_rate", "x", "-l", home / "bff.log", "--reports", home / "out", cwd=tmp_path, env=home_of
+    )
     assert told.returncode == 0, told.stderr
     [run] = (home / "out" / "x" / "runs").iterdir()
-    for path in [path for path in (run / "data").glob("*.*") if path.name != "journal.jsonl"]:  # which is chained, and keeps what it was told
+    for path in [
+        path for path in (run / "data").glob("*.*") if path.name != "journal.jsonl"
+    ]:  # which is chained, and keeps what it was told
         assert "kim@mail.example" not in path.read_text(encoding="utf-8"), path
     triaged = kit("triage", "-l", home / "bff.log", "--reports", home / "out", cwd=home, env=home_of)
     assert "kim@mail.example" not in triaged.stdout

@@ -18,14 +18,18 @@ QUIET = 'health_url = ""\nprocess = ""\n'
 REDIS_ERRORS, PRISMA_ERRORS = "redis_failures/redis_errors", "database_issues/prisma_errors"
 
 
-def verdicts(kit: Kit, folder: Path, environment: dict[str, str], *arguments: object, logs: str = '["none/*.log"]') -> tuple[dict[str, str], str]:
+def verdicts(
+    kit: Kit, folder: Path, environment: dict[str, str], *arguments: object, logs: str = '["none/*.log"]'
+) -> tuple[dict[str, str], str]:
     """The verdict on each symptom of a triage of what is live, and all that was printed."""
     (folder / "incident-kit.toml").write_text(f"{QUIET}logs = {logs}\n")
     finished = kit("triage", "--live", "--json", *arguments, cwd=folder, env={**NOTHING, **environment})
     assert finished.returncode in (0, 3), finished.stderr
     told: Any = json.loads(finished.stdout)
     ranked = told["scenarios"] if isinstance(told, dict) else told
-    return {f"{one['scenario']}/{symptom['id']}": symptom["verdict"] for one in ranked for symptom in one["symptoms"]}, finished.stdout + finished.stderr
+    return {
+        f"{one['scenario']}/{symptom['id']}": symptom["verdict"] for one in ranked for symptom in one["symptoms"]
+    }, finished.stdout + finished.stderr
 
 
 @pytest.mark.parametrize(
@@ -40,16 +44,27 @@ def verdicts(kit: Kit, folder: Path, environment: dict[str, str], *arguments: ob
         {"WHMCS_API_URL": "billing.example"},
     ],
 )
-def test_what_keeps_us_from_asking_confirms_nothing_and_rules_nothing_out(kit: Kit, tmp_path: Path, environment: dict[str, str]) -> None:
+def test_what_keeps_us_from_asking_confirms_nothing_and_rules_nothing_out(
+    kit: Kit, tmp_path: Path, environment: dict[str, str]
+) -> None:
     found, printed = verdicts(kit, tmp_path, environment)
     assert "confirmed" not in found.values()
-    asked = {"DATABASE_URL": PRISMA_ERRORS, "REDIS_URL": REDIS_ERRORS, "WHMCS_API_URL": "whmcs_unavailable/whmcs_fails"}[next(iter(environment))]
+    asked = {
+        "DATABASE_URL": PRISMA_ERRORS,
+        "REDIS_URL": REDIS_ERRORS,
+        "WHMCS_API_URL": "whmcs_unavailable/whmcs_fails",
+    }[next(iter(environment))]
     assert found[asked] in ("inconclusive", "not_checked")
     assert "nobodys" not in printed
 
 
-@pytest.mark.parametrize("query", ["sslmode=no-verify", "ssl=true&application_name=bff@node1", "schema=public&sslaccept=strict&sslmode=require"])
-def test_a_refused_connection_is_postgres_own_whatever_only_node_knows_in_the_address(kit: Kit, tmp_path: Path, query: str) -> None:
+@pytest.mark.parametrize(
+    "query",
+    ["sslmode=no-verify", "ssl=true&application_name=bff@node1", "schema=public&sslaccept=strict&sslmode=require"],
+)
+def test_a_refused_connection_is_postgres_own_whatever_only_node_knows_in_the_address(
+    kit: Kit, tmp_path: Path, query: str
+) -> None:
     found, printed = verdicts(kit, tmp_path, {"DATABASE_URL": f"postgresql://bff:nobodys@127.0.0.1:9/shop?{query}"})
     assert found[PRISMA_ERRORS] == "confirmed"
     assert "postgresql://127.0.0.1:9/shop: the connection is refused" in printed
@@ -66,10 +81,18 @@ def test_a_redis_that_answers_ping_and_lets_nobody_ask_more_is_not_said_to_fail(
 
 
 def test_a_sentinel_is_said_to_be_one_and_names_its_master(kit: Kit, tmp_path: Path) -> None:
-    with servers.redis() as master, servers.redis(config=[f"sentinel monitor portal-cache 127.0.0.1 {master.port} 1"], sentinel=True) as server:
+    with (
+        servers.redis() as master,
+        servers.redis(config=[f"sentinel monitor portal-cache 127.0.0.1 {master.port} 1"], sentinel=True) as server,
+    ):
         found, printed = verdicts(kit, tmp_path, {"REDIS_URL": server.url})
-    assert not {"confirmed", "ruled_out"} & {verdict for symptom, verdict in found.items() if symptom.startswith("redis_failures")}
-    assert f"this is a Sentinel, which watches over a Redis and holds nothing itself; it knows portal-cache at 127.0.0.1:{master.port}" in printed
+    assert not {"confirmed", "ruled_out"} & {
+        verdict for symptom, verdict in found.items() if symptom.startswith("redis_failures")
+    }
+    assert (
+        f"this is a Sentinel, which watches over a Redis and holds nothing itself; it knows portal-cache at 127.0.0.1:{master.port}"
+        in printed
+    )
 
 
 def test_keys_of_one_node_of_a_cluster_are_said_to_be_those_of_one_node(kit: Kit, tmp_path: Path) -> None:
@@ -129,7 +152,10 @@ def failing(seconds: int, share: float, apart: float = 0.5) -> list[str]:
     """Ten good minutes, then so many seconds in which this share of the requests fails, then nothing."""
     good = [request(place, url=f"/api/orders/{place}") for place in range(600)]
     n = round(seconds / apart)
-    bad = [request(600 + place * apart, url=f"/api/orders/{place}", status=500 if place < share * n else 200) for place in range(n)]
+    bad = [
+        request(600 + place * apart, url=f"/api/orders/{place}", status=500 if place < share * n else 200)
+        for place in range(n)
+    ]
     return [record(0, "Nest application successfully started"), *good, *bad]
 
 
@@ -137,13 +163,20 @@ def failing(seconds: int, share: float, apart: float = 0.5) -> list[str]:
     ("seconds", "share", "certain"),
     [(60, 1.0, True), (60, 0.97, True), (60, 0.6, False), (20, 1.0, False)],  # the last are forty requests
 )
-def test_when_nearly_all_of_many_requests_fail_one_stretch_of_time_is_enough(kit: Kit, tmp_path: Path, seconds: int, share: float, certain: bool) -> None:
+def test_when_nearly_all_of_many_requests_fail_one_stretch_of_time_is_enough(
+    kit: Kit, tmp_path: Path, seconds: int, share: float, certain: bool
+) -> None:
     write(tmp_path / "portal.log", failing(seconds, share))
     (tmp_path / "incident-kit.toml").write_text(QUIET)
     finished = kit("triage", "--json", "-l", "portal.log", cwd=tmp_path, env=NOTHING)
     told: Any = json.loads(finished.stdout)
     ranked = told["scenarios"] if isinstance(told, dict) else told
-    [found] = [symptom for one in ranked for symptom in one["symptoms"] if (one["scenario"], symptom["id"]) == ("high_error_rate", "error_rate")]
+    [found] = [
+        symptom
+        for one in ranked
+        for symptom in one["symptoms"]
+        if (one["scenario"], symptom["id"]) == ("high_error_rate", "error_rate")
+    ]
     assert (found["verdict"] == "confirmed") is certain, found["statement"]
 
 
@@ -151,7 +184,9 @@ def test_an_answer_without_rows_is_shown_as_one_of_its_moment(kit: Kit, tmp_path
     try:
         with servers.postgres() as server:
             (tmp_path / "incident-kit.toml").write_text(f'{QUIET}logs = ["none/*.log"]\n')
-            finished = kit("report", "database_issues", "--live", cwd=tmp_path, env={**NOTHING, "DATABASE_URL": server.dsn})
+            finished = kit(
+                "report", "database_issues", "--live", cwd=tmp_path, env={**NOTHING, "DATABASE_URL": server.dsn}
+            )
     except servers.ServerUnavailable as reason:
         pytest.skip(str(reason))
     [line] = [line for line in finished.stderr.splitlines() if "  postgres.blocking  " in line]

@@ -15,7 +15,14 @@ from incident_kit.logs.reading import read
 from incident_kit.model.source import Source
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
-PAIRS = [("app[1].log", "app1.log"), ("app*.log", "app-x.log"), ("app?.log", "app2.log"), ("app{1,2}.log", "app1.log"), ("a'b;--.log", "ab.log"), ("**", "x")]
+PAIRS = [
+    ("app[1].log", "app1.log"),
+    ("app*.log", "app-x.log"),
+    ("app?.log", "app2.log"),
+    ("app{1,2}.log", "app1.log"),
+    ("a'b;--.log", "ab.log"),
+    ("**", "x"),
+]
 
 
 def messages(finished: subprocess.CompletedProcess[str]) -> list[str]:
@@ -24,7 +31,9 @@ def messages(finished: subprocess.CompletedProcess[str]) -> list[str]:
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
 @pytest.mark.parametrize(("name", "neighbour"), PAIRS)
-def test_a_name_with_signs_of_a_pattern_is_read_itself(kit: Kit, tmp_path: Path, name: str, neighbour: str, packed: bool) -> None:
+def test_a_name_with_signs_of_a_pattern_is_read_itself(
+    kit: Kit, tmp_path: Path, name: str, neighbour: str, packed: bool
+) -> None:
     for number, (file, said) in enumerate(((name, "RIGHT"), (neighbour, "WRONG"))):
         path = write(tmp_path / file, [record(second, f"{said} {second}") for second in range(10)])
         if packed and number == 0:
@@ -48,7 +57,10 @@ def test_a_name_that_looks_like_an_option_is_read_after_two_dashes(kit: Kit, tmp
 
 @pytest.mark.parametrize("count", [129, 700])
 def test_every_file_of_a_folder_of_rotated_logs_is_read(tmp_path: Path, count: int) -> None:
-    paths = [write(tmp_path / f"app.log.{number}", [record(number, f"file {number}"), record(number + 0.5, "again")]) for number in range(count)]
+    paths = [
+        write(tmp_path / f"app.log.{number}", [record(number, f"file {number}"), record(number + 0.5, "again")])
+        for number in range(count)
+    ]
     with read([Source(str(number), path, path.name) for number, path in enumerate(paths)]) as records:
         rows = list(records.rows())
         accounts = records.accounting()

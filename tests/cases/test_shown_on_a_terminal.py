@@ -107,7 +107,9 @@ def test_a_strangers_bag_is_shown(kit, tmp_path, demo_run):
 def on_a_terminal(*arguments: str, cwd: Path) -> str:
     """What a command writes where both of its streams are a terminal."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen([str(COMMAND), *arguments], cwd=cwd, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+    process = subprocess.Popen(
+        [str(COMMAND), *arguments], cwd=cwd, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs
+    )
     os.close(theirs)
     seen = b""
     while True:

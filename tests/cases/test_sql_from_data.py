@@ -21,7 +21,12 @@ from incident_kit.logs.signs import Sign, shown
 from incident_kit.model.source import Hints, Source
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
-QUICK = {"split": " ", "when": "true", "parts": {"stolen": "(SELECT content FROM read_text('private.txt'))"}, "fields": {"ts": "p[1]", "message": "stolen"}}
+QUICK = {
+    "split": " ",
+    "when": "true",
+    "parts": {"stolen": "(SELECT content FROM read_text('private.txt'))"},
+    "fields": {"ts": "p[1]", "message": "stolen"},
+}
 FORMAT = {
     "name": "audit", "title": "audit log", "pattern": r"^(?P<ts>\S+) AUDIT (?P<user>\S+) (?P<message>.*)$",
     "sample": [{"line": "2026-11-25T09:00:00Z AUDIT kim in", "expected": {"user": "kim"}}],
@@ -52,7 +57,11 @@ def test_a_format_that_comes_with_evidence_brings_no_sql(kit: Kit, tmp_path: Pat
     finished = kit(*command, "--evidence", stranger, "--reports", tmp_path / "out", cwd=tmp_path)
     assert finished.returncode == 2
     assert "'quick' is no field of a team's format" in " ".join(finished.stderr.split())
-    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file() and b"a file of this machine" in path.read_bytes()]
+    assert not [
+        path
+        for path in (tmp_path / "out").rglob("*")
+        if path.is_file() and b"a file of this machine" in path.read_bytes()
+    ]
 
 
 def test_a_format_of_a_configuration_found_upward_brings_no_sql(kit: Kit, tmp_path: Path) -> None:
@@ -115,7 +124,9 @@ def test_what_stands_in_a_formats_texts_is_never_sql(tmp_path: Path) -> None:
     with read([Source("it's", path, str(path), hints=odd_zone)], dependencies=[dependency]) as records:
         rows = list(records.rows())
         found = shown(records, [Sign("s'; --", "title", "RIGHT|'; SELECT 1 --")])
-    assert [(row["message"], row["level"], row["status"], row["file"]) for row in rows] == [("RIGHT", "error", 500, str(path))] * 3
+    assert [(row["message"], row["level"], row["status"], row["file"]) for row in rows] == [
+        ("RIGHT", "error", 500, str(path))
+    ] * 3
     assert found == []  # finished requests tell no sign
 
 

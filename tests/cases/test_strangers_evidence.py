@@ -54,7 +54,9 @@ def test_a_flipped_bit_is_named_with_item_and_file(tmp_path: Path, file: str) ->
     assert "collect again" in refused(tmp_path, f"{item.name}/{file}: ")
 
 
-@pytest.mark.parametrize("cut", [lambda data: data[:-1], lambda data: data + b"x", lambda data: b""], ids=["cut", "appended", "emptied"])
+@pytest.mark.parametrize(
+    "cut", [lambda data: data[:-1], lambda data: data + b"x", lambda data: b""], ids=["cut", "appended", "emptied"]
+)
 def test_content_of_another_size_is_named(tmp_path: Path, cut: Callable[[bytes], bytes]) -> None:
     item = case_items.keep_slice(tmp_path / "evidence")
     (item / "content").write_bytes(cut((item / "content").read_bytes()))
@@ -62,7 +64,10 @@ def test_content_of_another_size_is_named(tmp_path: Path, cut: Callable[[bytes],
 
 
 def test_all_damaged_items_are_named_at_once(tmp_path: Path) -> None:
-    first, second = case_items.keep_slice(tmp_path / "evidence"), case_items.keep_slice(tmp_path / "evidence", notes=["cut"])
+    first, second = (
+        case_items.keep_slice(tmp_path / "evidence"),
+        case_items.keep_slice(tmp_path / "evidence", notes=["cut"]),
+    )
     flip(first / "content")
     (second / "content").unlink()
     refused(tmp_path, f"{first.name}/content: changed", f"{second.name}/content: missing")
@@ -101,7 +106,9 @@ SPECIAL = [
 
 @pytest.mark.parametrize("file", ["content", "item.json", "ledger.jsonl", "more"])
 @pytest.mark.parametrize(("make", "words"), SPECIAL)
-def test_what_is_no_plain_file_in_an_item_is_named_and_never_opened(tmp_path: Path, file: str, make: Callable[[Path], None], words: str) -> None:
+def test_what_is_no_plain_file_in_an_item_is_named_and_never_opened(
+    tmp_path: Path, file: str, make: Callable[[Path], None], words: str
+) -> None:
     item = case_items.keep_answer(tmp_path / "evidence", case_items.answer(), b'{"sent": "INFO"}\n')
     (item / file).unlink(missing_ok=True)
     make(item / file)
@@ -155,7 +162,19 @@ def test_what_a_desktop_leaves_in_an_item_does_not_travel(tmp_path: Path) -> Non
         ('{"kind": "slice", "duration_ms": 1e999}', "1e999"),
         ('{"size_bytes": ' + "9" * 5000 + "}", "not JSON"),
     ],
-    ids=["deep list", "deep object", "a list", "null", "a text", "empty", "a name twice", "NaN", "infinity", "beyond numbers", "endless digits"],
+    ids=[
+        "deep list",
+        "deep object",
+        "a list",
+        "null",
+        "a text",
+        "empty",
+        "a name twice",
+        "NaN",
+        "infinity",
+        "beyond numbers",
+        "endless digits",
+    ],
 )
 def test_a_description_that_is_no_json_of_ours_is_named(tmp_path: Path, text: str, words: str) -> None:
     item = case_items.keep_text(tmp_path / "evidence", text, b"x")
@@ -260,7 +279,9 @@ CLOCK = {"server": "2026-11-25T09:21:00Z", "offset_ms": 0, "error_ms": 1, "round
     ],
     ids=lambda value: repr(value)[-40:],
 )
-def test_an_answer_that_is_none_is_named_although_its_hashes_are_right(tmp_path: Path, told: object, words: str) -> None:
+def test_an_answer_that_is_none_is_named_although_its_hashes_are_right(
+    tmp_path: Path, told: object, words: str
+) -> None:
     item = case_items.keep_answer(tmp_path / "evidence", told)
     refused(tmp_path, f"{item.name}/content: ", words)
 
@@ -276,7 +297,13 @@ def test_a_ledger_that_is_none_is_named(tmp_path: Path, ledger: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"{}", b'{"key": "zz", "ip_addresses": true}', b'{"key": "", "ip_addresses": true}', b'{"key": "' + b"ab" * 65 + b'", "ip_addresses": true}']
+    "content",
+    [
+        b"{}",
+        b'{"key": "zz", "ip_addresses": true}',
+        b'{"key": "", "ip_addresses": true}',
+        b'{"key": "' + b"ab" * 65 + b'", "ip_addresses": true}',
+    ],
 )
 def test_a_key_that_is_none_is_named(tmp_path: Path, content: bytes) -> None:
     told = case_items.description(content, "redaction", "incident_kit", {"secret": True})
@@ -289,7 +316,9 @@ def test_half_a_character_is_shown_as_its_escape_and_the_report_is_sealed(kit: K
     told = {**case_items.slice_of(content, notes=["half \ud800"]), "origin": "/var/log/\udc9f.log", "asked": "\ud801"}
     case_items.keep(tmp_path / "stranger" / "evidence", told, content)
     answer = case_items.answer(data={"memory": {"\ud802": "\ud803"}}, warnings=["\udfff"])
-    case_items.keep_answer(tmp_path / "stranger" / "evidence", answer, b'{"sent": "GET \\ud804"}\n', warnings=["\udfff"])
+    case_items.keep_answer(
+        tmp_path / "stranger" / "evidence", answer, b'{"sent": "GET \\ud804"}\n', warnings=["\udfff"]
+    )
     finished = kit("report", "high_error_rate", "--evidence", tmp_path / "stranger", "--reports", tmp_path / "reports")
     assert finished.returncode == 3, finished.stderr  # for the warning
     assert "notebook stopped" not in finished.stderr
@@ -341,7 +370,9 @@ def test_an_incident_toml_that_is_none_names_the_field(kit: Kit, tmp_path: Path,
 
 @pytest.mark.parametrize("name", ["incident.toml", "journal.jsonl"])
 @pytest.mark.parametrize(("make", "words"), SPECIAL[:2])
-def test_a_description_or_journal_that_is_no_plain_file_is_named(kit: Kit, tmp_path: Path, name: str, make: Callable[[Path], None], words: str) -> None:
+def test_a_description_or_journal_that_is_no_plain_file_is_named(
+    kit: Kit, tmp_path: Path, name: str, make: Callable[[Path], None], words: str
+) -> None:
     reports = tmp_path / "of" / "reports"
     assert kit("lab", "--prepare", "--reports", reports).returncode == 0
     (reports / "demo" / name).unlink()
@@ -357,7 +388,15 @@ def test_a_description_or_journal_that_is_no_plain_file_is_named(kit: Kit, tmp_p
 
 def test_a_journal_beside_the_evidence_that_is_none_is_named(kit: Kit, tmp_path: Path) -> None:
     case_items.keep_slice(tmp_path / "stranger" / "evidence")
-    entry = {"n": 1, "kind": "note", "text": "x", "at": "2026-11-25T09:00:00Z", "written": "2026-11-25T09:00:00Z", "by": "a@b", "previous": "0" * 64}
+    entry = {
+        "n": 1,
+        "kind": "note",
+        "text": "x",
+        "at": "2026-11-25T09:00:00Z",
+        "written": "2026-11-25T09:00:00Z",
+        "by": "a@b",
+        "previous": "0" * 64,
+    }
     for odd in ({"at": "then"}, {"text": 5}, {"by": None}, {"written": "2026-11-25T09:00:00"}):
         (tmp_path / "stranger" / "journal.jsonl").write_text(json.dumps({**entry, **odd}) + "\n")
         finished = kit("triage", "--evidence", tmp_path / "stranger")

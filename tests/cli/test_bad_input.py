@@ -12,7 +12,9 @@ import pytest
 from small_logs import write_log
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
-NOT_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file, so there is no file without permission")
+NOT_ROOT = pytest.mark.skipif(
+    os.geteuid() == 0, reason="root may read every file, so there is no file without permission"
+)
 
 
 def refused(finished: subprocess.CompletedProcess[str], *words: str) -> str:
@@ -99,7 +101,9 @@ def test_one_bad_log_beside_a_good_one_stops_before_anything_is_made(kit: Kit, t
     assert not (tmp_path / "reports").exists()
 
 
-@pytest.mark.parametrize("count", [pytest.param(2000, id="text below a block"), pytest.param(6000, id="text of several blocks")])
+@pytest.mark.parametrize(
+    "count", [pytest.param(2000, id="text below a block"), pytest.param(6000, id="text of several blocks")]
+)
 def test_cut_gzip_gives_a_report_that_says_what_it_lost(kit: Kit, tmp_path: Path, count: int) -> None:
     log = write_log(tmp_path / "combined.log.1.gz", count=count)
     log.write_bytes(log.read_bytes()[: log.stat().st_size * 2 // 3])
@@ -127,7 +131,13 @@ def test_log_in_an_unknown_format_is_refused_with_the_way_to_preserve_it_all_the
 
 def test_unknown_scenario_lists_the_known(kit: Kit, tmp_path: Path) -> None:
     log = write_log(tmp_path / "combined.log")
-    refused(kit("report", "hihg_error_rate", "-l", log, cwd=tmp_path), "hihg_error_rate", "Known: ", ", high_error_rate, ", "incident-kit scenarios")
+    refused(
+        kit("report", "hihg_error_rate", "-l", log, cwd=tmp_path),
+        "hihg_error_rate",
+        "Known: ",
+        ", high_error_rate, ",
+        "incident-kit scenarios",
+    )
     assert not (tmp_path / "reports").exists()
 
 
@@ -183,7 +193,9 @@ def test_folder_without_incident_toml_is_no_incident(kit: Kit, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("accident", ["cut description", "description gone", "content gone"])
-def test_damaged_evidence_item_is_named_and_no_incident_made(kit: Kit, tmp_path: Path, demo_run: Path, accident: str) -> None:
+def test_damaged_evidence_item_is_named_and_no_incident_made(
+    kit: Kit, tmp_path: Path, demo_run: Path, accident: str
+) -> None:
     evidence = writable_copy(demo_run / "data" / "evidence", tmp_path / "evidence")
     item = next(evidence.iterdir())
     if accident == "cut description":
@@ -193,7 +205,11 @@ def test_damaged_evidence_item_is_named_and_no_incident_made(kit: Kit, tmp_path:
     else:
         (item / "content").unlink()
     before = print_of(evidence)
-    refused(kit("report", "high_error_rate", "--evidence", evidence, cwd=tmp_path), item.name, "take it from a sealed run, or collect again")
+    refused(
+        kit("report", "high_error_rate", "--evidence", evidence, cwd=tmp_path),
+        item.name,
+        "take it from a sealed run, or collect again",
+    )
     assert print_of(evidence) == before
     assert not (tmp_path / "reports").exists()
 
@@ -201,7 +217,9 @@ def test_damaged_evidence_item_is_named_and_no_incident_made(kit: Kit, tmp_path:
 @pytest.mark.parametrize("folder", ["nowhere", "empty"])
 def test_evidence_that_is_none_is_named(kit: Kit, tmp_path: Path, folder: str) -> None:
     (tmp_path / "empty").mkdir()
-    refused(kit("report", "high_error_rate", "--evidence", tmp_path / folder, cwd=tmp_path), str(tmp_path / folder), "Give ")
+    refused(
+        kit("report", "high_error_rate", "--evidence", tmp_path / folder, cwd=tmp_path), str(tmp_path / folder), "Give "
+    )
     assert not (tmp_path / "reports").exists()
 
 
@@ -223,7 +241,9 @@ def test_sealed_run_cannot_be_sealed_again(kit: Kit, tmp_path: Path, demo_run: P
 
 
 def test_parse_to_an_unknown_form_names_the_known(kit: Kit, tmp_path: Path) -> None:
-    refused(kit("parse", write_log(tmp_path / "combined.log"), "--to", "xml", cwd=tmp_path), "jsonl, csv, parquet", "xml")
+    refused(
+        kit("parse", write_log(tmp_path / "combined.log"), "--to", "xml", cwd=tmp_path), "jsonl, csv, parquet", "xml"
+    )
 
 
 def test_unknown_option_is_refused(kit: Kit, tmp_path: Path) -> None:

@@ -63,7 +63,9 @@ def test_parse_writes_parquet_with_the_same_records(kit: Kit, tmp_path: Path) ->
         subprocess.run([COMMAND, "parse", log, "--to", "parquet"], stdout=out, stderr=subprocess.DEVNULL, check=True)
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    table = connection.execute("SELECT ts::VARCHAR AS ts, * EXCLUDE (ts) FROM read_parquet(?)", [str(tmp_path / "records.parquet")]).df()
+    table = connection.execute(
+        "SELECT ts::VARCHAR AS ts, * EXCLUDE (ts) FROM read_parquet(?)", [str(tmp_path / "records.parquet")]
+    ).df()
     rows = [json.loads(line) for line in kit("parse", log).stdout.splitlines()]
     assert list(table) == list(COLUMNS)
     assert list(table["line"]) == [row["line"] for row in rows]
@@ -86,7 +88,12 @@ def test_parse_accounts_for_every_line_on_stderr(kit: Kit, tmp_path: Path) -> No
 def test_parse_within_a_window_counts_the_rest_as_outside(kit: Kit, tmp_path: Path) -> None:
     log = write_log(tmp_path / "combined.log", count=20)
     finished = kit("parse", log, "--since", "2026-11-23T09:00:50Z", "--until", "2026-11-23T09:01:10Z")
-    assert [json.loads(line)["ts"][14:19] for line in finished.stdout.splitlines()] == ["00:50", "00:55", "01:00", "01:05"]
+    assert [json.loads(line)["ts"][14:19] for line in finished.stdout.splitlines()] == [
+        "00:50",
+        "00:55",
+        "01:00",
+        "01:05",
+    ]
     assert "4 records" in finished.stderr
     assert "16 outside" in finished.stderr
 
@@ -95,15 +102,25 @@ def test_parse_reads_gzip_as_plain(kit: Kit, tmp_path: Path) -> None:
     plain, packed = write_log(tmp_path / "combined.log", count=20), write_log(tmp_path / "combined.log.1.gz", count=20)
 
     def records(path: Path) -> list[dict[str, object]]:
-        return [{name: value for name, value in json.loads(line).items() if name != "file"} for line in kit("parse", path).stdout.splitlines()]
+        return [
+            {name: value for name, value in json.loads(line).items() if name != "file"}
+            for line in kit("parse", path).stdout.splitlines()
+        ]
 
     assert records(plain) == records(packed) != []
 
 
-@pytest.mark.parametrize("env", [{"PYTHONIOENCODING": "latin-1"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}], ids=["latin-1", "ascii"])
+@pytest.mark.parametrize(
+    "env",
+    [{"PYTHONIOENCODING": "latin-1"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}],
+    ids=["latin-1", "ascii"],
+)
 def test_parse_prints_utf8_whatever_the_terminal_speaks(kit: Kit, tmp_path: Path, env: dict[str, str]) -> None:
     log = tmp_path / "combined.log"
-    log.write_text(json.dumps({"level": 30, "time": START.timestamp() * 1000, "pid": 1, "hostname": "h", "msg": "障害"}) + "\n", encoding="utf-8")
+    log.write_text(
+        json.dumps({"level": 30, "time": START.timestamp() * 1000, "pid": 1, "hostname": "h", "msg": "障害"}) + "\n",
+        encoding="utf-8",
+    )
     finished = kit("parse", log, env=env)
     assert finished.returncode == 0, finished.stderr
     assert json.loads(finished.stdout)["message"] == "障害"
@@ -179,7 +196,9 @@ def test_report_on_the_evidence_of_a_run_gives_the_same_findings(kit: Kit, tmp_p
 def test_incidents_go_where_the_variable_says_and_the_option_wins(kit: Kit, tmp_path: Path) -> None:
     log = write_log(tmp_path / "combined.log")
     env = {"INCIDENT_KIT_REPORTS": str(tmp_path / "theirs")}
-    assert kit("report", "high_error_rate", "-l", log, cwd=tmp_path, env=env).stdout.startswith(str(tmp_path / "theirs"))
+    assert kit("report", "high_error_rate", "-l", log, cwd=tmp_path, env=env).stdout.startswith(
+        str(tmp_path / "theirs")
+    )
     option = kit("report", "high_error_rate", "-l", log, "--reports", tmp_path / "mine", cwd=tmp_path, env=env)
     assert option.stdout.startswith(str(tmp_path / "mine"))
 

@@ -20,7 +20,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 def test_it_listens_on_this_machine_only_and_asks_for_its_token(lab: Lab) -> None:
     assert lab.address.startswith("http://127.0.0.1:")
-    listening = [each.laddr for each in psutil.Process(lab.process.pid).net_connections("tcp") if each.status == psutil.CONN_LISTEN]
+    listening = [
+        each.laddr
+        for each in psutil.Process(lab.process.pid).net_connections("tcp")
+        if each.status == psutil.CONN_LISTEN
+    ]
     assert listening
     assert {place.ip for place in listening} == {"127.0.0.1"}
     assert "started" in lab.ask("api/status")

@@ -21,14 +21,21 @@ COMMAND = Path(sys.executable).parent / "incident-kit"
 LOG = Path(__file__).parents[1] / "recorded" / "freebit_slow" / "evidence" / "ac9d2e20a1" / "content"
 NOTHING = {"REDIS_URL": "", "DATABASE_URL": "", "WHMCS_API_URL": "", "SF_LOGIN_URL": ""}
 QUIET = 'health_url = ""\nprocess = ""\n'
-SICK = json.dumps({"status": "error", "checks": {"database": "ok", "cache": {"status": "fail", "message": "<script>alert(1)</script>"}}}).encode()
+SICK = json.dumps(
+    {
+        "status": "error",
+        "checks": {"database": "ok", "cache": {"status": "fail", "message": "<script>alert(1)</script>"}},
+    }
+).encode()
 PASSWORD = "never-t0-be-shown"
 
 
 def test_answers_are_items_of_a_sealed_run_with_everything_that_was_sent(kit: Kit, tmp_path: Path) -> None:
     (tmp_path / "incident-kit.toml").write_text(QUIET)
     with servers.redis() as server:
-        finished = kit("report", "high_error_rate", "--live", "-l", LOG, cwd=tmp_path, env={**NOTHING, "REDIS_URL": server.url})
+        finished = kit(
+            "report", "high_error_rate", "--live", "-l", LOG, cwd=tmp_path, env={**NOTHING, "REDIS_URL": server.url}
+        )
     assert finished.returncode == 0, finished.stderr
     assert "ok  redis.info" in finished.stderr
     run = (tmp_path / finished.stdout.strip()).parents[1]
@@ -46,15 +53,31 @@ def test_answers_are_items_of_a_sealed_run_with_everything_that_was_sent(kit: Ki
 
 
 def test_everything_broken_at_once_is_a_sealed_report_that_names_it_all(kit: Kit, tmp_path: Path) -> None:
-    with servers.redis() as frozen, wire.serving(wire.silent) as silent, wire.serving(wire.http("503 Service Unavailable", SICK)) as sick:
+    with (
+        servers.redis() as frozen,
+        wire.serving(wire.silent) as silent,
+        wire.serving(wire.http("503 Service Unavailable", SICK)) as sick,
+    ):
         frozen.process.send_signal(signal.SIGSTOP)
-        (tmp_path / "incident-kit.toml").write_text(f'health_url = "http://127.0.0.1:{sick}/health"\nprocess = "no-such-process-anywhere-8"\n')
+        (tmp_path / "incident-kit.toml").write_text(
+            f'health_url = "http://127.0.0.1:{sick}/health"\nprocess = "no-such-process-anywhere-8"\n'
+        )
         environment = {
             "REDIS_URL": f"redis://:{PASSWORD}@127.0.0.1:{frozen.port}", "DATABASE_URL": f"postgresql://app:{PASSWORD}@127.0.0.1:{silent}/portal",
             "WHMCS_API_URL": "https://no-such-host.invalid/includes/api.php", "WHMCS_API_IDENTIFIER": "nobody", "WHMCS_API_SECRET": PASSWORD,
         }  # fmt: skip
         begun = time.monotonic()
-        finished = kit("report", "high_error_rate", "--live", "-l", LOG, "--env-file", tmp_path / "none.env", cwd=tmp_path, env=environment)
+        finished = kit(
+            "report",
+            "high_error_rate",
+            "--live",
+            "-l",
+            LOG,
+            "--env-file",
+            tmp_path / "none.env",
+            cwd=tmp_path,
+            env=environment,
+        )
         took_s = time.monotonic() - begun
         frozen.process.send_signal(signal.SIGCONT)
     assert finished.returncode == 3, finished.stderr
@@ -79,7 +102,9 @@ def test_ctrl_c_in_the_middle_is_a_sealed_report_of_what_had_come(kit: Kit, tmp_
     with servers.redis() as server, wire.serving(wire.silent) as silent:
         environment = {**os.environ, **NOTHING, "REDIS_URL": server.url, "WHMCS_API_URL": f"http://127.0.0.1:{silent}/"}
         command = [str(COMMAND), "report", "high_error_rate", "--live", "-l", str(LOG)]
-        with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        with subprocess.Popen(
+            command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as child:
             assert child.stderr is not None
             assert child.stdout is not None
             told = []
@@ -157,13 +182,18 @@ def test_configured_logs_that_cannot_be_used_do_not_keep_the_systems_from_being_
         finished = kit("report", "high_error_rate", "--live", cwd=tmp_path, env={**NOTHING, "REDIS_URL": server.url})
     assert finished.returncode == 3, finished.stderr
     assert "ok  redis.info" in finished.stderr
-    assert "the configured logs could not be preserved" in (tmp_path / finished.stdout.strip()).read_text(encoding="utf-8")
+    assert "the configured logs could not be preserved" in (tmp_path / finished.stdout.strip()).read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_full_disk_is_named_and_the_report_is_sealed(kit: Kit, tmp_path: Path) -> None:
     """In a file system of 256 MiB, which is what is always kept free, so that a report can still be sealed."""
     mount = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
-    if not shutil.which("unshare") or subprocess.run([*mount, f"mount -t tmpfs none {tmp_path}"], capture_output=True, check=False).returncode:
+    if (
+        not shutil.which("unshare")
+        or subprocess.run([*mount, f"mount -t tmpfs none {tmp_path}"], capture_output=True, check=False).returncode
+    ):
         pytest.skip("a file system of its own cannot be made here")
     script = tmp_path.parent / f"{tmp_path.name}.sh"
     with servers.redis() as server:
@@ -173,7 +203,11 @@ def test_a_full_disk_is_named_and_the_report_is_sealed(kit: Kit, tmp_path: Path)
             f"cat err.txt >&2; {COMMAND} verify $(dirname $(dirname $(cat out.txt))) || exit 70; grep -c 'What could not be collected' $(cat out.txt) || exit 71; exit $code\n"
         )
         finished = subprocess.run(
-            [*mount[:-1], str(script)], env={**os.environ, **NOTHING, "REDIS_URL": server.url}, capture_output=True, text=True, check=False
+            [*mount[:-1], str(script)],
+            env={**os.environ, **NOTHING, "REDIS_URL": server.url},
+            capture_output=True,
+            text=True,
+            check=False,
         )
     assert finished.returncode == 3, finished.stderr
     assert "the answer redis.ping (ok) could not be stored" in finished.stderr
@@ -189,7 +223,9 @@ def test_a_full_disk_is_named_and_the_report_is_sealed(kit: Kit, tmp_path: Path)
         (["--live", "--budget", "0", "-l", str(LOG)], "budget"),
     ],
 )
-def test_options_that_do_not_go_together_are_refused(kit: Kit, tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_options_that_do_not_go_together_are_refused(
+    kit: Kit, tmp_path: Path, arguments: list[str], words: str
+) -> None:
     finished = kit("report", "high_error_rate", *arguments, cwd=tmp_path)
     assert finished.returncode == 2
     assert words in finished.stderr

@@ -45,13 +45,17 @@ def test_packed_logs_and_pipes(tmp_path: Path, pack: Callable[[bytes], bytes]) -
 
 
 def test_a_pipe_gets_each_line_when_it_is_there(tmp_path: Path) -> None:
-    with subprocess.Popen([COMMAND, "redact", "-", "-o", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+    with subprocess.Popen(
+        [COMMAND, "redact", "-", "-o", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as running:
         assert running.stdin
         assert running.stdout
         for number in range(3):
             running.stdin.write(f"{number} password=blue-heron-{number}\n".encode())
             running.stdin.flush()
-            assert running.stdout.readline() == f"{number} password=[redacted:secret]\n".encode()  # while the pipe is still open
+            assert (
+                running.stdout.readline() == f"{number} password=[redacted:secret]\n".encode()
+            )  # while the pipe is still open
         running.stdin.close()
         assert running.wait() == 0
 
@@ -59,7 +63,10 @@ def test_a_pipe_gets_each_line_when_it_is_there(tmp_path: Path) -> None:
 def test_a_reader_that_has_seen_enough_ends_it_in_silence(tmp_path: Path) -> None:
     log = write_log(tmp_path / "combined.log", count=2000)
     finished = subprocess.run(
-        ["bash", "-c", f'{COMMAND} redact {log} | head -1 > /dev/null; exit "${{PIPESTATUS[0]}}"'], capture_output=True, text=True, check=False
+        ["bash", "-c", f'{COMMAND} redact {log} | head -1 > /dev/null; exit "${{PIPESTATUS[0]}}"'],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (finished.returncode, finished.stderr) == (0, "")
 
@@ -107,7 +114,9 @@ def test_ip_addresses_go_where_that_is_chosen(kit: Kit, tmp_path: Path) -> None:
     assert kit("redact", tmp_path / "log", "--ip-addresses", cwd=tmp_path).stdout == "[redacted:ip] asked\n"
     (tmp_path / "incident-kit.toml").write_text("hide_ip_addresses = true\n", encoding="utf-8")
     assert kit("redact", tmp_path / "log", cwd=tmp_path).stdout == "[redacted:ip] asked\n"
-    (tmp_path / "access.log").write_text('203.0.113.7 - - [23/Nov/2026:09:00:00 +0000] "GET /api/orders HTTP/1.1" 200 94\n', encoding="utf-8")
+    (tmp_path / "access.log").write_text(
+        '203.0.113.7 - - [23/Nov/2026:09:00:00 +0000] "GET /api/orders HTTP/1.1" 200 94\n', encoding="utf-8"
+    )
     assert '"client": "[redacted:ip]"' in kit("parse", tmp_path / "access.log", cwd=tmp_path).stdout
 
 
@@ -125,7 +134,9 @@ def test_where_the_pieces_of_a_stream_end_changes_nothing(parts, size):
 def test_a_line_without_end_keeps_its_text_and_loses_its_secrets(monkeypatch):
     monkeypatch.setattr(redacting, "MOST_WAITING", 1 << 16)
     line = ("x" * 50 + " password=blue-heron-7 ") * 6000
-    shown = "".join(redacting.redacted(iter([line[at : at + 10_000] for at in range(0, len(line), 10_000)]), Redaction()))
+    shown = "".join(
+        redacting.redacted(iter([line[at : at + 10_000] for at in range(0, len(line), 10_000)]), Redaction())
+    )
     assert shown == line.replace("blue-heron-7", "[redacted:secret]")
 
 

@@ -32,7 +32,9 @@ def data(kit: Kit, folder: Path) -> Iterator[Path]:
 
 
 def the_slice(data: Path) -> Path:
-    (item,) = (path for path in (data / "evidence").glob("*/item.json") if json.loads(path.read_text())["kind"] == "slice")
+    (item,) = (
+        path for path in (data / "evidence").glob("*/item.json") if json.loads(path.read_text())["kind"] == "slice"
+    )
     return item
 
 
@@ -60,7 +62,18 @@ def test_it_lists_what_it_touched_and_asks_nobody_without_live(data: Path) -> No
 
 
 def test_the_window_alone_is_kept_where_that_is_said(kit: Kit, folder: Path) -> None:
-    finished = kit("report", "security_incident", "window", "-l", "combined.log", "--since", NEWEST, "--preserve", "window", cwd=folder)
+    finished = kit(
+        "report",
+        "security_incident",
+        "window",
+        "-l",
+        "combined.log",
+        "--since",
+        NEWEST,
+        "--preserve",
+        "window",
+        cwd=folder,
+    )
     assert finished.returncode == 0, finished.stderr
     item = the_slice((folder / finished.stdout.strip()).parent)
     assert not json.loads(item.read_text())["details"]["whole"]

@@ -36,7 +36,12 @@ def test_a_format_of_ones_own_and_the_log_zone_are_read_from_the_configuration(k
     finished = kit("parse", "audit.log", cwd=team)
     assert finished.returncode == 0, finished.stderr
     first = json.loads(finished.stdout.splitlines()[0])
-    assert (first["ts"], first["ts_zone"], first["user"], first["format"]) == ("2026-11-23T07:40:02.000Z", "assumed: Asia/Tokyo", "bob", "audit")
+    assert (first["ts"], first["ts_zone"], first["user"], first["format"]) == (
+        "2026-11-23T07:40:02.000Z",
+        "assumed: Asia/Tokyo",
+        "bob",
+        "audit",
+    )
 
 
 def test_the_command_line_comes_before_the_configuration(kit, team):
@@ -62,7 +67,9 @@ def test_a_run_is_reproduced_with_the_zone_and_formats_it_was_made_with(kit, tea
 
 
 def test_standard_input_is_read_like_a_file(team):
-    finished = subprocess.run([str(COMMAND), "parse", "-"], input=LINE * 2, cwd=team, capture_output=True, text=True, check=False)
+    finished = subprocess.run(
+        [str(COMMAND), "parse", "-"], input=LINE * 2, cwd=team, capture_output=True, text=True, check=False
+    )
     assert finished.returncode == 0, finished.stderr
     assert len(finished.stdout.splitlines()) == 2
 

@@ -51,7 +51,9 @@ def test_it_is_found_upward_and_a_variable_names_another(tmp_path: Path, monkeyp
 
 
 def test_paths_are_meant_from_the_folder_of_the_file(tmp_path: Path) -> None:
-    found = loaded(tmp_path, 'reports = "incidents"\nlogs = ["logs/*.log", "/var/log/x.log"]\nenv_file = "../bff/.env"\n')
+    found = loaded(
+        tmp_path, 'reports = "incidents"\nlogs = ["logs/*.log", "/var/log/x.log"]\nenv_file = "../bff/.env"\n'
+    )
     assert found.reports == str(tmp_path / "incidents")
     assert found.logs == (str(tmp_path / "logs/*.log"), "/var/log/x.log")
     assert found.env_file == str(tmp_path / "../bff/.env")
@@ -67,14 +69,22 @@ def test_paths_are_meant_from_the_folder_of_the_file(tmp_path: Path) -> None:
         ('logs = "/var/log/bff.log"', "logs: must be a list of texts"),
         ('process = "node.*("', "process: not a regular expression"),
         ('health_url = "localhost:4000"', "health_url: write an http:// or https:// address"),
-        (f'health_url = "http://me:{SECRET}@localhost"', "health_url: write an http:// or https:// address without a password"),
+        (
+            f'health_url = "http://me:{SECRET}@localhost"',
+            "health_url: write an http:// or https:// address without a password",
+        ),
         ('[targets]\ncache = "REDIS_URL"', "targets.cache: no such field"),
-        (f'[targets]\nredis = "redis://:{SECRET}@cache:6379"', "targets.redis: write the NAME of an environment variable here"),
+        (
+            f'[targets]\nredis = "redis://:{SECRET}@cache:6379"',
+            "targets.redis: write the NAME of an environment variable here",
+        ),
         ("targets = 1", "targets: must be a table"),
         ("[contacts]\non_call = 1", "contacts.on_call: must be a text in quotes"),
     ],
 )
-def test_what_is_wrong_is_named_by_file_and_field_and_no_secret_is_repeated(tmp_path: Path, text: str, words: str) -> None:
+def test_what_is_wrong_is_named_by_file_and_field_and_no_secret_is_repeated(
+    tmp_path: Path, text: str, words: str
+) -> None:
     with pytest.raises(ConfigurationError) as raised:
         loaded(tmp_path, text)
     assert str(tmp_path / "incident-kit.toml") in str(raised.value)

@@ -16,7 +16,13 @@ from incident_kit.errors import EvidenceError
 from incident_kit.evidence.store import Evidence, open_evidence
 
 CUT = {"path": "/var/log/app.log", "window": {"since": "2026-11-23T06:00:00.000Z", "until": "2026-11-23T07:00:00.000Z"}}
-ASKED = {"kind": "slice", "origin": "app.log", "asked": "the bytes", "asked_at": "2026-11-23T07:00:00.000Z", "details": CUT}
+ASKED = {
+    "kind": "slice",
+    "origin": "app.log",
+    "asked": "the bytes",
+    "asked_at": "2026-11-23T07:00:00.000Z",
+    "details": CUT,
+}
 
 
 # Counts how often an item.json is opened, to be written or read.
@@ -67,7 +73,9 @@ def test_asking_again_adds_and_replaces_nothing(tmp_path):
 
 
 def test_keeping_an_item_does_not_read_all_others_again(tmp_path):
-    finished = subprocess.run([sys.executable, "-c", MANY, str(tmp_path / "e")], capture_output=True, text=True, check=True)
+    finished = subprocess.run(
+        [sys.executable, "-c", MANY, str(tmp_path / "e")], capture_output=True, text=True, check=True
+    )
     opened, items = map(int, finished.stdout.split())
     assert items == 40
     assert opened <= 2 * items

@@ -18,7 +18,13 @@ from incident_kit.evidence.untrusted import sha256_of
 from incident_kit.evidence.verify import verify
 
 CUT = {"path": "/var/log/app.log", "window": {"since": "2026-11-23T06:00:00.000Z", "until": "2026-11-23T07:00:00.000Z"}}
-ASKED = {"kind": "slice", "origin": "app.log", "asked": "the bytes", "asked_at": "2026-11-23T07:00:00.000Z", "details": CUT}
+ASKED = {
+    "kind": "slice",
+    "origin": "app.log",
+    "asked": "the bytes",
+    "asked_at": "2026-11-23T07:00:00.000Z",
+    "details": CUT,
+}
 
 
 @pytest.fixture
@@ -71,13 +77,17 @@ def test_the_seal_that_was_written_is_the_seal_that_is_verified(run):
 
 
 def test_the_stock_bagit_library_accepts_it(run):
-    finished = subprocess.run([sys.executable, "-m", "bagit", "--validate", str(run)], capture_output=True, text=True, check=False)
+    finished = subprocess.run(
+        [sys.executable, "-m", "bagit", "--validate", str(run)], capture_output=True, text=True, check=False
+    )
     assert finished.returncode == 0, finished.stderr
 
 
 @pytest.mark.parametrize("manifest", ["manifest-sha256.txt", "tagmanifest-sha256.txt"])
 def test_sha256sum_accepts_it(run, manifest):
-    finished = subprocess.run(["sha256sum", "--strict", "-c", manifest], cwd=run, capture_output=True, text=True, check=False)
+    finished = subprocess.run(
+        ["sha256sum", "--strict", "-c", manifest], cwd=run, capture_output=True, text=True, check=False
+    )
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout.count(": OK") == len((run / manifest).read_text().splitlines())
 
@@ -157,7 +167,9 @@ def test_an_edited_journal_is_found_even_under_a_new_seal(run):
     path = run / "data" / "journal.jsonl"
     path.write_bytes(path.read_bytes().replace(b"restarted", b"did nothing"))
     reseal(run)
-    assert faults(run) == ["data/journal.jsonl, line 3: the chain is broken here (the line before was changed, added or removed)"]
+    assert faults(run) == [
+        "data/journal.jsonl, line 3: the chain is broken here (the line before was changed, added or removed)"
+    ]
 
 
 def test_something_strange_among_the_items_is_found_even_under_a_new_seal(run):

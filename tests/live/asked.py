@@ -36,7 +36,9 @@ class StoredAnswer:
         return all(answer.status is Status.OK and not answer.warnings for answer in self.answers.values())
 
 
-def asked(name: str, questions: Callable[[Session], Iterator[Answer]], budget_s: float = BUDGET_S, target: str = "TARGET") -> StoredAnswer:
+def asked(
+    name: str, questions: Callable[[Session], Iterator[Answer]], budget_s: float = BUDGET_S, target: str = "TARGET"
+) -> StoredAnswer:
     """Ask one system and wait for its end. Fails if it takes longer than its budget, or leaves a thread behind."""
     heard: list[Answer] = []
     begun = time.monotonic()

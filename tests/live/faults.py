@@ -48,7 +48,9 @@ class Fault:
 FAULTS: dict[str, Fault] = {}
 
 
-def says(*words: str, whose: str = "system") -> Callable[[Callable[[], Iterator[Place]]], Callable[[], Iterator[Place]]]:
+def says(
+    *words: str, whose: str = "system"
+) -> Callable[[Callable[[], Iterator[Place]]], Callable[[], Iterator[Place]]]:
     def enter(make: Callable[[], Iterator[Place]]) -> Callable[[], Iterator[Place]]:
         FAULTS[make.__name__] = Fault(words, whose, contextmanager(make))
         return make
@@ -117,7 +119,10 @@ def redis_loading() -> Iterator[Place]:
         with servers.redis(config=files) as server, redis.Redis(port=server.port) as there:
             there.mset({f"key:{number}": "x" * 100 for number in range(8000)})
             there.save()
-        slow = ["key-load-delay 3000", "loading-process-events-interval-bytes 1024"]  # 24 s; it answers a client now and then
+        slow = [
+            "key-load-delay 3000",
+            "loading-process-events-interval-bytes 1024",
+        ]  # 24 s; it answers a client now and then
         with servers.redis(config=[*files, *slow]) as server:
             yield at_redis(server.url)
 
@@ -209,7 +214,10 @@ def redis_commands_renamed() -> Iterator[Place]:
 
 @says("this is a Sentinel", whose="ours")
 def redis_is_a_sentinel() -> Iterator[Place]:
-    with servers.redis() as master, servers.redis(config=[f"sentinel monitor portal-cache 127.0.0.1 {master.port} 1"], sentinel=True) as server:
+    with (
+        servers.redis() as master,
+        servers.redis(config=[f"sentinel monitor portal-cache 127.0.0.1 {master.port} 1"], sentinel=True) as server,
+    ):
         yield at_redis(server.url)
 
 
@@ -233,7 +241,11 @@ def redis_replica_that_may_not_answer() -> Iterator[Place]:
 
 @says("protected mode", whose="credentials")
 def redis_in_protected_mode() -> Iterator[Place]:
-    with wire.serving(lambda connection: connection.sendall(b"-DENIED Redis is running in protected mode because protected mode is enabled\r\n")) as port:
+    with wire.serving(
+        lambda connection: connection.sendall(
+            b"-DENIED Redis is running in protected mode because protected mode is enabled\r\n"
+        )
+    ) as port:
         yield at_redis(f"redis://127.0.0.1:{port}")
 
 
@@ -257,7 +269,9 @@ def not_understanding(connection: socket.socket) -> None:
 # --- PostgreSQL --------------------------------------------------------------------------------------------------
 
 
-def url_at(server: servers.PostgresServer, role: str, password: str = PASSWORD, database: str = "portal", port: int = 0) -> str:
+def url_at(
+    server: servers.PostgresServer, role: str, password: str = PASSWORD, database: str = "portal", port: int = 0
+) -> str:
     """An address as Prisma writes it."""
     return f"postgresql://{role}:{password}@127.0.0.1:{port or server.port}/{database}?schema=public&connection_limit=7"
 
@@ -372,7 +386,9 @@ def postgres_as_superuser() -> Iterator[Place]:
         yield at_postgres(server.dsn)
 
 
-@says("no complete answer within", "the connection was not ready after", whose="ours system")  # where it runs dry depends on how busy this machine is
+@says(
+    "no complete answer within", "the connection was not ready after", whose="ours system"
+)  # where it runs dry depends on how busy this machine is
 def postgres_slow_drip() -> Iterator[Place]:
     with shared_portal() as server, wire.proxy(server.port) as line:
         line.drip_s, line.freely = 0.05, 1500  # the login and the first answers come through
@@ -415,7 +431,10 @@ def postgres_of_a_prisma_service() -> Iterator[Place]:
 @contextmanager
 def pooled(config: tuple[str, ...] = (), database: str = "", password: str = PASSWORD) -> Iterator[servers.Pooler]:
     """PgBouncer before the shared portal."""
-    with shared_portal() as server, servers.pgbouncer(server, {"watcher": password, "app": password}, config=config, database=database) as pooler:
+    with (
+        shared_portal() as server,
+        servers.pgbouncer(server, {"watcher": password, "app": password}, config=config, database=database) as pooler,
+    ):
         yield pooler
 
 
@@ -431,7 +450,10 @@ def pgbouncer_has_no_connection_left() -> Iterator[Place]:
 
 @says("had no connection to PostgreSQL free for this question in time")
 def pgbouncer_gives_nothing_in_time() -> Iterator[Place]:
-    with pooled(("default_pool_size = 1", "query_wait_timeout = 1")) as pooler, psycopg.connect(pooled_at(pooler).partition("?")[0]) as taken:
+    with (
+        pooled(("default_pool_size = 1", "query_wait_timeout = 1")) as pooler,
+        psycopg.connect(pooled_at(pooler).partition("?")[0]) as taken,
+    ):
         taken.execute("SELECT 1")
         yield at_postgres(pooled_at(pooler))
 
@@ -566,8 +588,21 @@ def health_bad_certificate() -> Iterator[Place]:
         raise servers.ServerUnavailable("no openssl to make a certificate with")
     with tempfile.TemporaryDirectory() as folder:
         key, certificate = Path(folder) / "key.pem", Path(folder) / "certificate.pem"
-        subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1", "-keyout", key, "-out", certificate]
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject], check=True, capture_output=True)
+        subject = [
+            "-subj",
+            "/CN=127.0.0.1",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-days",
+            "1",
+            "-keyout",
+            key,
+            "-out",
+            certificate,
+        ]
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject], check=True, capture_output=True
+        )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
 
@@ -602,15 +637,29 @@ def health_name_does_not_resolve() -> Iterator[Place]:
 @says("Cloudflare answered in its place (status 522)")
 def whmcs_behind_a_page() -> Iterator[Place]:
     page = b"<!DOCTYPE html><title>portal.example | 522: Connection timed out</title>"
-    with wire.serving(wire.http("522 Origin Connection Time-out", page, "Content-Type: text/html", "cf-ray: 8f")) as port:
-        yield Place({"WHMCS_API_URL": f"http://127.0.0.1:{port}/includes/api.php", "WHMCS_API_IDENTIFIER": "nobody", "WHMCS_API_SECRET": PASSWORD})
+    with wire.serving(
+        wire.http("522 Origin Connection Time-out", page, "Content-Type: text/html", "cf-ray: 8f")
+    ) as port:
+        yield Place(
+            {
+                "WHMCS_API_URL": f"http://127.0.0.1:{port}/includes/api.php",
+                "WHMCS_API_IDENTIFIER": "nobody",
+                "WHMCS_API_SECRET": PASSWORD,
+            }
+        )
 
 
 @says("WHMCS is there and refuses: the secret is wrong or missing", whose="credentials")
 def whmcs_wrong_secret() -> Iterator[Place]:
     body = json.dumps({"result": "error", "message": "Authentication Failed"}).encode()
     with wire.serving(wire.http("200 OK", body, JSON)) as port:
-        yield Place({"WHMCS_API_URL": f"http://127.0.0.1:{port}/includes/api.php", "WHMCS_API_IDENTIFIER": "nobody", "WHMCS_API_SECRET": PASSWORD})
+        yield Place(
+            {
+                "WHMCS_API_URL": f"http://127.0.0.1:{port}/includes/api.php",
+                "WHMCS_API_IDENTIFIER": "nobody",
+                "WHMCS_API_SECRET": PASSWORD,
+            }
+        )
 
 
 @contextmanager
@@ -652,7 +701,9 @@ def whmcs_does_not_know_this_machine() -> Iterator[Place]:
 
 @says("whether it lets the BFF in was not asked", whose="credentials")
 def whmcs_without_credentials() -> Iterator[Place]:
-    with whmcs("200 OK", json.dumps({"result": "error", "message": "Authentication Failed"}).encode(), JSON, credentials=False) as place:
+    with whmcs(
+        "200 OK", json.dumps({"result": "error", "message": "Authentication Failed"}).encode(), JSON, credentials=False
+    ) as place:
         yield place
 
 

@@ -30,7 +30,12 @@ def server() -> Iterator[servers.PostgresServer]:
         ("postgresql://bff:pw@db.internal/shop", "postgresql://db.internal:5432/shop", "bff", "pw"),
         ("POSTGRES://bff:pw@db.internal:6432/shop", "postgresql://db.internal:6432/shop", "bff", "pw"),
         ("'postgresql://bff:pw@db.internal/shop'", "postgresql://db.internal:5432/shop", "bff", "pw"),
-        ("postgresql://bff:pw@db.internal/shop?options=a@b.example&application_name=c@d", "postgresql://db.internal:5432/shop", "bff", "pw"),
+        (
+            "postgresql://bff:pw@db.internal/shop?options=a@b.example&application_name=c@d",
+            "postgresql://db.internal:5432/shop",
+            "bff",
+            "pw",
+        ),
         ("postgresql://db.internal/shop?user=bff&password=p%40w", "postgresql://db.internal:5432/shop", "bff", "p@w"),
         ("postgresql://bff:p@w@db.internal/shop", "postgresql://db.internal:5432/shop", "bff", "p@w"),
         ("postgresql://bff:p/w@db.internal/shop", "postgresql://db.internal:5432/shop", "bff", "p/w"),
@@ -40,7 +45,12 @@ def server() -> Iterator[servers.PostgresServer]:
         ("postgresql:///shop", "postgresql://localhost:5432/shop", "", ""),
         ("postgresql://bff:pw@[2001:db8::7]:6432/shop", "postgresql://[2001:db8::7]:6432/shop", "bff", "pw"),
         ("postgresql://bff:pw@one,two:6432/shop", "postgresql://one:5432,two:6432/shop", "bff", "pw"),
-        ("postgresql://bff:pw@%2Fvar%2Frun%2Fpostgresql/shop", "postgresql://%2Fvar%2Frun%2Fpostgresql:5432/shop", "bff", "pw"),
+        (
+            "postgresql://bff:pw@%2Fvar%2Frun%2Fpostgresql/shop",
+            "postgresql://%2Fvar%2Frun%2Fpostgresql:5432/shop",
+            "bff",
+            "pw",
+        ),
         ("postgresql://bff:pw@/shop?host=/run/pg&port=6432", "postgresql://%2Frun%2Fpg:6432/shop", "bff", "pw"),
         ("postgresql://bff:pw@localhost/shop?host=%2Frun%2Fpg", "postgresql://%2Frun%2Fpg:5432/shop", "bff", "pw"),
         ("postgresql://bff:pw@db.internal/shop?hostaddr=192.0.2.4", "postgresql://192.0.2.4:5432/shop", "bff", "pw"),
@@ -64,10 +74,15 @@ def test_who_is_asked_is_what_the_portals_own_drivers_would_ask(url: str, shown:
         ("sslcert=/c.pem&sslkey=/k.pem", {"sslcert": "/c.pem", "sslkey": "/k.pem"}),
         ("schema=public&socket_timeout=5&statement_cache_size=0&single_use_connections=true", {}),
         ("options=-c%20search_path%3Dx&statement_timeout=5&keepAlive=true&uselibpqcompat=true", {}),
-        ("target_session_attrs=read-write&channel_binding=require", {"target_session_attrs": "read-write", "channel_binding": "require"}),
+        (
+            "target_session_attrs=read-write&channel_binding=require",
+            {"target_session_attrs": "read-write", "channel_binding": "require"},
+        ),
     ],
 )
-def test_what_only_prisma_and_node_know_is_left_out_or_put_into_libpqs_words(query: str, options: dict[str, str]) -> None:
+def test_what_only_prisma_and_node_know_is_left_out_or_put_into_libpqs_words(
+    query: str, options: dict[str, str]
+) -> None:
     found, _ = postgres.address(f"postgresql://db.internal/shop?{query}&connection_limit=7&pgbouncer=true")
     assert found.options == options
     assert found.pool == {"connection_limit": "7", "pgbouncer": "true"}
@@ -144,7 +159,10 @@ def test_what_is_no_address_of_a_redis_is_our_fault_and_is_not_repeated(url: str
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        (f"postgresql://bff:{SECRET}@db.internal:6432/shop?application_name=bff@node1", "postgresql://db.internal:6432"),
+        (
+            f"postgresql://bff:{SECRET}@db.internal:6432/shop?application_name=bff@node1",
+            "postgresql://db.internal:6432",
+        ),
         (f"redis://:{SECRET}@cache/0", "redis://cache"),
         (f"https://billing.example/includes/api.php?key={SECRET}", "https://billing.example"),
         (f"unix://:{SECRET}@/run/redis.sock", "unix:///run/redis.sock"),
@@ -157,7 +175,10 @@ def test_where_a_setting_leads_is_shown_as_it_is_asked(url: str, shown: str) -> 
 
 
 def test_an_at_sign_in_the_query_leads_to_the_same_server(server: servers.PostgresServer) -> None:
-    told = asked("postgres", lambda session: postgres.ask(f"{url_at(server, 'watcher')}&application_name=bff@node1&user=watcher", session))
+    told = asked(
+        "postgres",
+        lambda session: postgres.ask(f"{url_at(server, 'watcher')}&application_name=bff@node1&user=watcher", session),
+    )
     assert told.answers["postgres.ping"].status is Status.OK, told.words
     assert told.answers["postgres.ping"].data["address"] == f"postgresql://127.0.0.1:{server.port}/portal"
 
@@ -168,7 +189,9 @@ def test_of_several_hosts_the_one_that_answers_is_named(server: servers.Postgres
     assert told.answers["postgres.ping"].data["address"] == f"postgresql://127.0.0.1:{server.port}/portal", told.words
 
 
-def test_pgoptions_and_the_portals_own_options_do_not_keep_a_pooler_from_answering(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pgoptions_and_the_portals_own_options_do_not_keep_a_pooler_from_answering(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("PGOPTIONS", "-c statement_timeout=5000")
     try:
         with pooled(("pool_mode = transaction",)) as pooler:
@@ -180,12 +203,22 @@ def test_pgoptions_and_the_portals_own_options_do_not_keep_a_pooler_from_answeri
 
 
 def test_a_socket_of_this_machine(tmp_path: Path) -> None:
-    folder = Path("/tmp") / f"incident-kit-{servers.free_port()}"  # a socket's path may not be longer than a hundred bytes
+    folder = (
+        Path("/tmp") / f"incident-kit-{servers.free_port()}"
+    )  # a socket's path may not be longer than a hundred bytes
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)
     try:
-        with portal(config=(f"unix_socket_directories = '{folder}'",)) as server, servers.redis(config=[f"unixsocket {folder}/redis.sock"]) as cache:
-            of_postgres = asked("postgres", lambda session: postgres.ask(f"postgresql://watcher:{PASSWORD}@/portal?host={folder}&port={server.port}", session))
+        with (
+            portal(config=(f"unix_socket_directories = '{folder}'",)) as server,
+            servers.redis(config=[f"unixsocket {folder}/redis.sock"]) as cache,
+        ):
+            of_postgres = asked(
+                "postgres",
+                lambda session: postgres.ask(
+                    f"postgresql://watcher:{PASSWORD}@/portal?host={folder}&port={server.port}", session
+                ),
+            )
             of_redis = asked("redis", lambda session: redis.ask(f"unix://{folder}/redis.sock", session))
             assert cache.process.poll() is None
             with psycopg.connect(server.dsn):

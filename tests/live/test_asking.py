@@ -47,8 +47,15 @@ def test_an_answer_is_an_item_with_its_ledger_and_both_are_verified(tmp_path: Pa
     heard: list[Answer] = []
     ask([answering("one")], 10, heard.append)
     item = store(Evidence(tmp_path / "evidence"), heard[0])
-    assert (item.kind, item.origin, item.details["status"], item.details["target"]) == ("answer", "one.first", "ok", "TARGET")
-    assert Answer.from_json(json.loads(item.content.read_bytes())) == replace(heard[0], ledger=(), duration_ms=round(heard[0].duration_ms, 3))
+    assert (item.kind, item.origin, item.details["status"], item.details["target"]) == (
+        "answer",
+        "one.first",
+        "ok",
+        "TARGET",
+    )
+    assert Answer.from_json(json.loads(item.content.read_bytes())) == replace(
+        heard[0], ledger=(), duration_ms=round(heard[0].duration_ms, 3)
+    )
     assert [json.loads(line)["sent"] for line in item.ledger.read_text().splitlines()] == ["hello"]
     assert item_faults(item.folder) == []
     os.chmod(item.ledger, 0o600)
@@ -80,7 +87,11 @@ def test_a_system_that_hangs_does_not_hold_up_the_others() -> None:
     released = threading.Event()
     heard: list[tuple[float, Answer]] = []
     begun = time.monotonic()
-    ask([System("stuck", "TARGET", 1, hangs), answering("well")], 20, lambda answer: heard.append((time.monotonic() - begun, answer)))
+    ask(
+        [System("stuck", "TARGET", 1, hangs), answering("well")],
+        20,
+        lambda answer: heard.append((time.monotonic() - begun, answer)),
+    )
     took_s = time.monotonic() - begun
     released.set()
     assert [(answer.system, answer.status) for _, answer in heard] == [("well", Status.OK), ("stuck", Status.FAILED)]
@@ -99,10 +110,15 @@ def test_a_fault_of_ours_in_one_system_is_its_failed_answer() -> None:
     heard: list[Answer] = []
     ask([System("broken", "TARGET", 5, broken), answering("well")], 5, heard.append)
     assert {answer.question: answer.status for answer in heard}["well.first"] is Status.OK
-    assert ("our own fault: ZeroDivisionError: by us", Fault.OURS) in [(answer.reason, answer.fault) for answer in heard]
+    assert ("our own fault: ZeroDivisionError: by us", Fault.OURS) in [
+        (answer.reason, answer.fault) for answer in heard
+    ]
 
 
-@pytest.mark.parametrize(("error", "words"), [(ImportError("no driver"), "not installed"), (NoAnswer("no address", fault=Fault.OURS), "no address")])
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(ImportError("no driver"), "not installed"), (NoAnswer("no address", fault=Fault.OURS), "no address")],
+)
 def test_what_keeps_a_diagnostic_from_its_first_question_is_our_fault(error: Exception, words: str) -> None:
     def broken(session: Session) -> Iterator[Answer]:
         raise error
@@ -145,7 +161,9 @@ def test_a_failure_is_an_answer_with_its_reason_and_stops_the_line() -> None:
 
     heard: list[Answer] = []
     ask([System("one", "TARGET", 5, questions)], 5, heard.append)
-    assert [(answer.status, answer.reason, answer.fault) for answer in heard] == [(Status.FAILED, "it says no", Fault.CREDENTIALS)]
+    assert [(answer.status, answer.reason, answer.fault) for answer in heard] == [
+        (Status.FAILED, "it says no", Fault.CREDENTIALS)
+    ]
 
 
 def test_what_is_not_named_is_not_checked_and_says_what_to_name(tmp_path: Path) -> None:
@@ -156,14 +174,19 @@ def test_what_is_not_named_is_not_checked_and_says_what_to_name(tmp_path: Path) 
     assert len(Evidence(tmp_path).answers()) == len(asked.answers)
 
 
-def test_targets_come_from_the_env_file_and_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_targets_come_from_the_env_file_and_the_environment_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with servers.redis() as server:
         path = tmp_path / "bff.env"
         path.write_text(f"REDIS_URL={server.url}/3\n", encoding="utf-8")
         of_file = ask_live(Evidence(tmp_path / "one"), QUIET, path)
         monkeypatch.setenv("REDIS_URL", f"{server.url}/4")
         of_environment = ask_live(Evidence(tmp_path / "two"), QUIET, path)
-    assert [next(answer for answer in asked.answers if answer.question == "redis.keys").data["database"] for asked in (of_file, of_environment)] == [3, 4]
+    assert [
+        next(answer for answer in asked.answers if answer.question == "redis.keys").data["database"]
+        for asked in (of_file, of_environment)
+    ] == [3, 4]
 
 
 def test_without_room_every_answer_is_told_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +234,15 @@ def test_an_interruption_leaves_what_came_and_nothing_running(tmp_path: Path, mo
 
 def test_whatever_a_system_says_can_be_stored(tmp_path: Path) -> None:
     heard: list[Answer] = []
-    ask([answering("odd", Reply({"half \ud800": "\udfff", "nested": [{"a": (1, 2)}], "none": math.nan, "bytes": b"\xff"}))], 5, heard.append)
+    ask(
+        [
+            answering(
+                "odd", Reply({"half \ud800": "\udfff", "nested": [{"a": (1, 2)}], "none": math.nan, "bytes": b"\xff"})
+            )
+        ],
+        5,
+        heard.append,
+    )
     data = json.loads(store(Evidence(tmp_path), heard[0]).content.read_bytes())["data"]
     assert (data["nested"], data["none"], data["bytes"]) == ([{"a": [1, 2]}], None, "b'\\xff'")
 

@@ -64,9 +64,19 @@ def test_groups_of_version_1(machine: Path) -> None:
         machine / "sys" / "memory" / "docker" / CONTAINER, memory__limit_in_bytes="268435456", memory__usage_in_bytes="1000", memory__failcnt="5",
         memory__oom_control="oom_kill_disable 0\nunder_oom 0\noom_kill 1",
     )  # fmt: skip
-    written(machine / "sys" / "cpu" / "docker" / CONTAINER, cpu__cfs_quota_us="-1", cpu__cfs_period_us="100000", cpu__stat="nr_throttled 0")
+    written(
+        machine / "sys" / "cpu" / "docker" / CONTAINER,
+        cpu__cfs_quota_us="-1",
+        cpu__cfs_period_us="100000",
+        cpu__stat="nr_throttled 0",
+    )
     found = cgroup.limits(7)
-    assert (found["memory_limit_bytes"], found["memory_used_bytes"], found["killed_for_memory"], found["memory_limit_met"]) == (268435456, 1000, 1, 5)
+    assert (
+        found["memory_limit_bytes"],
+        found["memory_used_bytes"],
+        found["killed_for_memory"],
+        found["memory_limit_met"],
+    ) == (268435456, 1000, 1, 5)
     assert found["cores_limit"] is None
 
 
@@ -74,7 +84,12 @@ def test_from_inside_a_container_its_group_is_the_root(machine: Path) -> None:
     in_group(machine, "0::/")
     written(machine / "sys", memory__max="max", memory__current="1000", cpu__max="max 100000")
     found = cgroup.limits(7)
-    assert (found["group"], found["memory_limit_bytes"], found["memory_used_bytes"], found["cores_limit"]) == ("/", None, 1000, None)
+    assert (found["group"], found["memory_limit_bytes"], found["memory_used_bytes"], found["cores_limit"]) == (
+        "/",
+        None,
+        1000,
+        None,
+    )
 
 
 def test_what_cannot_be_seen_is_said_and_not_guessed(machine: Path) -> None:
@@ -93,9 +108,19 @@ def test_what_cannot_be_seen_is_said_and_not_guessed(machine: Path) -> None:
     [
         ("0::/system.slice/bff.service", "systemctl", "echo 4", {"count": 4, "by": "systemd"}),
         (f"0::/system.slice/docker-{CONTAINER}.scope", "docker", "echo 17", {"count": 17, "by": "Docker"}),
-        (f"9:memory:/docker/{CONTAINER}\n0::/", "docker", "exit 1", {"count": None, "by": "Docker", "note": "docker does not tell: exit code 1"}),
+        (
+            f"9:memory:/docker/{CONTAINER}\n0::/",
+            "docker",
+            "exit 1",
+            {"count": None, "by": "Docker", "note": "docker does not tell: exit code 1"},
+        ),
         ("0::/system.slice/bff.service", "", "", {"count": None, "by": "systemd", "note": "systemctl is not here"}),
-        ("0::/system.slice/bff.service", "systemctl", "sleep 60", {"count": None, "by": "systemd", "note": "systemctl did not answer: TimeoutExpired"}),
+        (
+            "0::/system.slice/bff.service",
+            "systemctl",
+            "sleep 60",
+            {"count": None, "by": "systemd", "note": "systemctl did not answer: TimeoutExpired"},
+        ),
     ],
 )
 def test_restarts_are_told_by_who_counts_them(
@@ -104,7 +129,9 @@ def test_restarts_are_told_by_who_counts_them(
     in_group(machine, group)
     (machine / "bin").mkdir()
     if program:
-        (machine / "bin" / program).write_text(f'#!/bin/sh\necho "$@" > {machine}/asked\nexec 2>/dev/null\n{answer.replace("sleep", "exec /bin/sleep")}\n')
+        (machine / "bin" / program).write_text(
+            f'#!/bin/sh\necho "$@" > {machine}/asked\nexec 2>/dev/null\n{answer.replace("sleep", "exec /bin/sleep")}\n'
+        )
         (machine / "bin" / program).chmod(0o700)
     monkeypatch.setenv("PATH", str(machine / "bin"))
     monkeypatch.setattr(cgroup, "MOST_S", 0.5)

@@ -35,10 +35,19 @@ def test_a_fault_is_an_answer_in_plain_words_within_the_budget(name: str) -> Non
     budget_s = 4.0 if "drip" in name else 8.0
     with led_to(name) as place:
         begun = time.monotonic()
-        ask(systems(Configuration(health_url=place.health_url, process=""), {**NOTHING_ELSE, **place.environment}), budget_s, heard.append)
+        ask(
+            systems(Configuration(health_url=place.health_url, process=""), {**NOTHING_ELSE, **place.environment}),
+            budget_s,
+            heard.append,
+        )
         took_s = time.monotonic() - begun
         left = [thread.name for thread in threading.enumerate() if thread.name.startswith("ask ")]
-    told = [text for answer in heard for text in (answer.reason, *answer.warnings) if answer.status is not Status.NOT_CHECKED]
+    told = [
+        text
+        for answer in heard
+        for text in (answer.reason, *answer.warnings)
+        if answer.status is not Status.NOT_CHECKED
+    ]
     assert any(words in "\n".join(told) for words in FAULTS[name].words), told
     failing = [answer for answer in heard if any(words in answer.reason for words in FAULTS[name].words)]
     assert {answer.fault for answer in failing} <= {WhoseFault(one) for one in FAULTS[name].whose.split()}, (
@@ -58,10 +67,14 @@ def test_a_fault_leaves_a_sealed_report_that_names_it(name: str, kit: Kit, tmp_p
         finished = kit("report", "high_error_rate", "--live", "--budget", "6", "-l", LOG, cwd=tmp_path, env=environment)
     assert finished.returncode == 3, finished.stderr
     report = tmp_path / finished.stdout.strip()
-    [words, *_] = [words for words in FAULTS[name].words if words in finished.stderr] or [f"{FAULTS[name].words} in {finished.stderr}"]
+    [words, *_] = [words for words in FAULTS[name].words if words in finished.stderr] or [
+        f"{FAULTS[name].words} in {finished.stderr}"
+    ]
     assert words.replace("'", "&#x27;") in report.read_text(encoding="utf-8")
     assert kit("verify", report.parents[1]).returncode == 0
-    held = b"".join(path.read_bytes() for path in report.parents[1].rglob("*") if path.is_file() and "ac9d2e20a1" not in str(path))
+    held = b"".join(
+        path.read_bytes() for path in report.parents[1].rglob("*") if path.is_file() and "ac9d2e20a1" not in str(path)
+    )
     assert place.secret.encode() not in held
 
 

@@ -25,7 +25,9 @@ TERMINUS = {
 
 
 def ask_health(port: int, budget_s: float = 8.0, scheme: str = "http") -> StoredAnswer:
-    return asked("health", lambda session: health.ask(f"{scheme}://127.0.0.1:{port}/health", session), budget_s, "health_url")
+    return asked(
+        "health", lambda session: health.ask(f"{scheme}://127.0.0.1:{port}/health", session), budget_s, "health_url"
+    )
 
 
 def of_health(behave: Callable[[socket.socket], None], budget_s: float = 8.0) -> Answer:
@@ -35,7 +37,9 @@ def of_health(behave: Callable[[socket.socket], None], budget_s: float = 8.0) ->
 
 def of_whmcs(behave: Callable[[socket.socket], None], identifier: str = IDENTIFIER, secret: str = SECRET) -> Answer:
     with wire.serving(behave) as port:
-        return asked("whmcs", lambda session: whmcs.ask(f"http://127.0.0.1:{port}/includes/api.php", identifier, secret, session)).answers["whmcs"]
+        return asked(
+            "whmcs", lambda session: whmcs.ask(f"http://127.0.0.1:{port}/includes/api.php", identifier, secret, session)
+        ).answers["whmcs"]
 
 
 def answering(data: object, status: str = "200 OK", *headers: str) -> Callable[[socket.socket], None]:
@@ -82,13 +86,22 @@ def test_the_clock_of_the_date_header_has_its_bound() -> None:
 
 
 def test_a_secret_in_the_body_is_not_kept() -> None:
-    told = of_health(answering({"checks": {"database": {"status": "down", "message": f"postgresql://app:{SECRET}@db/portal"}}, "token": SECRET}))
+    told = of_health(
+        answering(
+            {
+                "checks": {"database": {"status": "down", "message": f"postgresql://app:{SECRET}@db/portal"}},
+                "token": SECRET,
+            }
+        )
+    )
     assert SECRET not in told.content().decode()
     assert told.data["checks"]["database"]["state"] == "down"
 
 
 def test_a_throttled_probe_says_nothing_of_health() -> None:
-    answer = of_health(answering({"statusCode": 429, "message": "ThrottlerException: Too Many Requests"}, "429 Too Many Requests"))
+    answer = of_health(
+        answering({"statusCode": 429, "message": "ThrottlerException: Too Many Requests"}, "429 Too Many Requests")
+    )
     assert "rate limit" in answer.reason
 
 
@@ -122,7 +135,10 @@ def test_a_hundred_megabytes_are_not_read() -> None:
 
 
 def test_a_redirect_to_another_host_is_not_followed() -> None:
-    assert "redirects to another host (example.com); it was not followed" in of_health(wire.http("302 Found", b"", "Location: http://example.com/")).reason
+    assert (
+        "redirects to another host (example.com); it was not followed"
+        in of_health(wire.http("302 Found", b"", "Location: http://example.com/")).reason
+    )
 
 
 def test_whmcs_counts_are_kept_and_clients_are_not() -> None:
@@ -135,12 +151,27 @@ def test_whmcs_counts_are_kept_and_clients_are_not() -> None:
             body += connection.recv(4096)
         sent.append(body)
         clients = [{"id": 1, "firstname": "Hanako", "lastname": "Yamada", "email": "hanako@example.jp"}]
-        text = json.dumps({"result": "success", "totalresults": 4711, "startnumber": 0, "numreturned": 1, "clients": {"client": clients}}).encode()
+        text = json.dumps(
+            {
+                "result": "success",
+                "totalresults": 4711,
+                "startnumber": 0,
+                "numreturned": 1,
+                "clients": {"client": clients},
+            }
+        ).encode()
         connection.sendall(f"HTTP/1.1 200 OK\r\n{JSON}\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text)
 
     answer = of_whmcs(behave)
     form = {name: values[0] for name, values in parse_qs(sent[0].decode()).items()}
-    assert form == {"action": "GetClients", "limitstart": "0", "limitnum": "1", "responsetype": "json", "identifier": IDENTIFIER, "secret": SECRET}
+    assert form == {
+        "action": "GetClients",
+        "limitstart": "0",
+        "limitnum": "1",
+        "responsetype": "json",
+        "identifier": IDENTIFIER,
+        "secret": SECRET,
+    }
     assert (answer.status, answer.data["authenticated"], answer.data["totalresults"]) == (Status.OK, True, 4711)
     assert len(sent) == 1
     kept = (answer.content() + answer.ledger_lines()).decode()
@@ -172,11 +203,22 @@ def test_whmcs_without_credentials_is_reachable_and_not_more() -> None:
 
 
 def test_whmcs_credentials_do_not_follow_a_redirect() -> None:
-    assert "it redirects (status 302), which was not followed" in of_whmcs(wire.http("302 Found", b"", "Location: /elsewhere")).reason
+    assert (
+        "it redirects (status 302), which was not followed"
+        in of_whmcs(wire.http("302 Found", b"", "Location: /elsewhere")).reason
+    )
 
 
 def test_whmcs_with_a_body_that_lies_about_everything() -> None:
-    for text in (b"", b"null", b"[]", b'{"result": ', b'{"result": NaN}', b'{"result": {"a": 1}}', b'{"result": "\\ud800"}'):
+    for text in (
+        b"",
+        b"null",
+        b"[]",
+        b'{"result": ',
+        b'{"result": NaN}',
+        b'{"result": {"a": 1}}',
+        b'{"result": "\\ud800"}',
+    ):
         answer = of_whmcs(wire.http("200 OK", text, JSON))
         assert answer.status is Status.PARTIAL
         json.loads(answer.content())

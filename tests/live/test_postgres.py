@@ -54,7 +54,10 @@ def test_every_question_is_answered_on_every_version_that_is_here(bin_dir: Path)
 
 @pytest.mark.parametrize("bin_dir", servers.postgres_bin_dirs(), ids=lambda folder: str(folder).replace("/", "-")[-40:])
 def test_where_statements_are_counted_the_longest_are_named_without_their_values(bin_dir: Path) -> None:
-    with portal(bin_dir, config=("shared_preload_libraries = pg_stat_statements",)) as server, psycopg.connect(server.dsn, autocommit=True) as admin:
+    with (
+        portal(bin_dir, config=("shared_preload_libraries = pg_stat_statements",)) as server,
+        psycopg.connect(server.dsn, autocommit=True) as admin,
+    ):
         admin.execute("CREATE EXTENSION pg_stat_statements")
         for _ in range(3):
             admin.execute("SELECT count(*) FROM orders, pg_sleep(0.02) WHERE customer = 'yamada@example.jp'")
@@ -70,7 +73,12 @@ def test_where_statements_are_counted_the_longest_are_named_without_their_values
 
 def test_a_lock_queue_names_who_waits_for_whom_and_keeps_no_values(server: servers.PostgresServer) -> None:
     with ExitStack() as stack:
-        sessions = [stack.enter_context(psycopg.connect(url_at(server, "app").partition("?")[0], application_name=f"bff-{number}")) for number in range(3)]
+        sessions = [
+            stack.enter_context(
+                psycopg.connect(url_at(server, "app").partition("?")[0], application_name=f"bff-{number}")
+            )
+            for number in range(3)
+        ]
         sessions[0].execute("UPDATE orders SET customer = 'suzuki' WHERE id = 1")
 
         def wait_in_line(session: psycopg.Connection[tuple[object, ...]]) -> None:
@@ -91,7 +99,10 @@ def test_a_lock_queue_names_who_waits_for_whom_and_keeps_no_values(server: serve
     assert first["blocks"] >= 1
     assert {row["application"] for row in chain[1:]} == {"bff-1", "bff-2"}
     assert all(row["blocked_by"] for row in chain[1:])
-    assert told.answers["postgres.idle_in_transaction"].data["rows"][0]["last_statement"] == "UPDATE orders SET customer = ? WHERE id = ?"
+    assert (
+        told.answers["postgres.idle_in_transaction"].data["rows"][0]["last_statement"]
+        == "UPDATE orders SET customer = ? WHERE id = ?"
+    )
     kept = "".join(answer.content().decode() for answer in told.answers.values())
     assert "suzuki" not in kept
     assert "tanaka" not in kept
@@ -109,7 +120,9 @@ def test_a_lock_on_the_catalogue_is_an_answer_and_the_other_questions_are_asked(
     assert [answer.status for answer in rest] == [Status.OK] * (len(QUESTIONS) - 2)
 
 
-def test_a_statement_that_takes_too_long_is_stopped_by_the_server(server: servers.PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_statement_that_takes_too_long_is_stopped_by_the_server(
+    server: servers.PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(diagnostic, "STATEMENT_MS", 200)
     monkeypatch.setattr(diagnostic, "LOCK_MS", 60_000)
     answers = diagnostic.ask(url_at(server, "watcher"), Session("postgres", "TARGET", Budget(20)))
@@ -126,7 +139,9 @@ def test_wrong_password_and_unknown_role(server: servers.PostgresServer) -> None
     for url in (url_at(server, "app", f"{PASSWORD}-no"), url_at(server, "nobody")):
         told = ask(url)
         assert "does not accept the name and password" in told.words
-        assert PASSWORD not in "".join(answer.content().decode() + answer.ledger_lines().decode() for answer in told.answers.values())
+        assert PASSWORD not in "".join(
+            answer.content().decode() + answer.ledger_lines().decode() for answer in told.answers.values()
+        )
 
 
 def test_frozen_in_the_middle_of_a_question_is_cut_at_the_end_of_the_budget(server: servers.PostgresServer) -> None:
@@ -136,7 +151,9 @@ def test_frozen_in_the_middle_of_a_question_is_cut_at_the_end_of_the_budget(serv
         def questions(session: Session) -> Iterator[object]:
             for number, answer in enumerate(diagnostic.ask(url_at(server, "watcher", port=line.port), session)):
                 if number == 1:
-                    found = admin.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'incident_kit'").fetchone()
+                    found = admin.execute(
+                        "SELECT pid FROM pg_stat_activity WHERE application_name = 'incident_kit'"
+                    ).fetchone()
                     assert found is not None
                     os.kill(found[0], signal.SIGSTOP)
                     stopped.append(found[0])
@@ -168,11 +185,19 @@ def test_without_pg_monitor_the_answer_is_partial_and_says_what_to_grant(server:
     partial = [name for name in QUESTIONS if told.answers[f"postgres.{name}"].status is Status.PARTIAL]
     assert partial == [name for name in diagnostic.NEED_MONITOR if name != diagnostic.STATEMENT_COUNTS]
     assert "grant it pg_monitor" in told.words
-    assert told.answers["postgres.limits"].data["rows"][0]["used"] >= 2  # sessions are counted even where their state is hidden
+    assert (
+        told.answers["postgres.limits"].data["rows"][0]["used"] >= 2
+    )  # sessions are counted even where their state is hidden
 
 
 @pytest.mark.parametrize(
-    "value", ["localhost/portal", "mysql://a@b/c", f"postgresql://app:{PASSWORD}@host:port/db", f"prisma+postgres://x/?api_key={PASSWORD}"]
+    "value",
+    [
+        "localhost/portal",
+        "mysql://a@b/c",
+        f"postgresql://app:{PASSWORD}@host:port/db",
+        f"prisma+postgres://x/?api_key={PASSWORD}",
+    ],
 )
 def test_a_value_that_is_no_address_is_not_repeated(value: str) -> None:
     told = ask(value)

@@ -56,7 +56,16 @@ def test_every_redis_command_on_the_list_is_one_that_does_not_write() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["SET", "a", "1"], ["FLUSHDB"], ["CONFIG", "GET", "*"], ["CLIENT", "KILL", "1"], ["KEYS", "*"], ["SLOWLOG", "RESET"], ["EVAL", "x", 0]]
+    "command",
+    [
+        ["SET", "a", "1"],
+        ["FLUSHDB"],
+        ["CONFIG", "GET", "*"],
+        ["CLIENT", "KILL", "1"],
+        ["KEYS", "*"],
+        ["SLOWLOG", "RESET"],
+        ["EVAL", "x", 0],
+    ],
 )
 def test_a_command_that_is_not_on_the_list_cannot_be_sent(command: list[object]) -> None:
     with pytest.raises(ValueError, match="not a command that this package may send"):
@@ -118,20 +127,29 @@ def test_the_ledger_is_what_redis_saw_and_nothing_was_changed(binary: Path) -> N
         before = there.execute_command("DEBUG", "DIGEST"), there.dbsize()
         there.config_resetstat()
         there.echo("BEGIN")
-        told = asked("redis", lambda session: redis_diagnostic.ask(f"redis://:{password}@127.0.0.1:{server.port}/1", session))
+        told = asked(
+            "redis", lambda session: redis_diagnostic.ask(f"redis://:{password}@127.0.0.1:{server.port}/1", session)
+        )
         there.echo("END")
-        calls = {name.removeprefix("cmdstat_"): counted["calls"] for name, counted in there.info("commandstats").items()}
+        calls = {
+            name.removeprefix("cmdstat_"): counted["calls"] for name, counted in there.info("commandstats").items()
+        }
         commands = between(seen, "ECHO BEGIN", "ECHO END")
         after = there.execute_command("DEBUG", "DIGEST"), there.dbsize()
         idle = {name: there.object("IDLETIME", name) for name in (*positions, "session:1")}
     replay = told.answers["redis.replay"].data
     # What the server refused (NO-TOUCH before 7.2) was not carried out, and it counts and shows it nowhere.
     sent = [line.text for line in told.ledger if not line.text.startswith("(connect") and line.outcome == "ok"]
-    counted = Counter(next(name for name in ("|".join(text.lower().split()[:2]), text.lower().split()[0]) if name in calls) for text in sent)
+    counted = Counter(
+        next(name for name in ("|".join(text.lower().split()[:2]), text.lower().split()[0]) if name in calls)
+        for text in sent
+    )
     assert counted == {name: count for name, count in calls.items() if name not in ("echo", "config|resetstat")}
     # MONITOR shows the order too, but no commands of administration.
     administration = ("SLOWLOG", "CLIENT LIST", "LATENCY")
-    assert commands == [text.replace("AUTH (not shown)", "AUTH (redacted)") for text in sent if not text.startswith(administration)]
+    assert commands == [
+        text.replace("AUTH (not shown)", "AUTH (redacted)") for text in sent if not text.startswith(administration)
+    ]
     assert after == before
     assert [one["idle_s"] >= 5000 for one in replay["positions"]] == [True] * 3
     assert idle["session:1"] >= 5000
@@ -143,7 +161,10 @@ def test_the_ledger_is_what_redis_saw_and_nothing_was_changed(binary: Path) -> N
 @contextmanager
 def monitor(port: int, password: str) -> Iterator[TextIO]:
     """What MONITOR shows, line by line."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection, connection.makefile("r", encoding="utf-8") as lines:
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=10) as connection,
+        connection.makefile("r", encoding="utf-8") as lines,
+    ):
         connection.sendall(f"AUTH {password}\r\nMONITOR\r\n".encode())
         assert [lines.readline() for _ in range(2)] == ["+OK\n", "+OK\n"]
         yield lines

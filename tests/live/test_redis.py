@@ -37,7 +37,9 @@ def test_everything_the_runbook_asks_is_answered() -> None:
         there.rpush("bull:orders:wait", "1")
         there.set("yamada@example.jp", "1")
         told = ask(f"{server.url}/2")
-    assert list(told.answers) == [f"redis.{name}" for name in ("ping", "info", "slowlog", "clients", "latency", "keys", "replay", "queues")]
+    assert list(told.answers) == [
+        f"redis.{name}" for name in ("ping", "info", "slowlog", "clients", "latency", "keys", "replay", "queues")
+    ]
     assert all(answer.status is Status.OK for answer in told.answers.values()), told.words
     ping, keys = told.answers["redis.ping"], told.answers["redis.keys"].data
     assert ping.clock is not None
@@ -46,7 +48,10 @@ def test_everything_the_runbook_asks_is_answered() -> None:
     assert keys["by_prefix"] == {"session:": 1200, "sf:pe:replay:": 2, "bull:orders:": 1, "(no prefix)": 1}
     assert keys["flushdb_would_delete"] == {"replay_positions": 2, "queue_keys": 1}
     positions = {one["key"]: one["position"] for one in told.answers["redis.replay"].data["positions"]}
-    assert positions == {"sf:pe:replay:/event/OrderProvisionRequested__e": "4711", "sf:pe:replay:/event/Expiring__e": "AAAAAAAAEmk="}
+    assert positions == {
+        "sf:pe:replay:/event/OrderProvisionRequested__e": "4711",
+        "sf:pe:replay:/event/Expiring__e": "AAAAAAAAEmk=",
+    }
     assert "sf:pe:replay:/event/Expiring__e expires in" in told.words
     ages = {one["key"]: one["idle_s"] for one in told.answers["redis.replay"].data["positions"]}
     assert ages["sf:pe:replay:/event/Expiring__e"] is not None
@@ -63,7 +68,12 @@ def test_the_depths_of_queues_by_the_state_of_their_jobs() -> None:
         there.hset("bull:orders:7", "data", "of a person")
         told = ask(server.url)
     queues = {one["queue"]: one for one in told.answers["redis.queues"].data["queues"]}
-    assert {state: depth for state, depth in queues["orders"].items() if depth} == {"queue": "orders", "wait": 3, "active": 1, "delayed": 2}
+    assert {state: depth for state, depth in queues["orders"].items() if depth} == {
+        "queue": "orders",
+        "wait": 3,
+        "active": 1,
+        "delayed": 2,
+    }
     assert queues["sim-topup"]["failed"] == 1
     assert queues["odd"]["wait"] is None
     assert told.answers["redis.queues"].status is Status.OK
@@ -88,7 +98,9 @@ def test_the_password_is_in_no_answer_and_no_ledger() -> None:
     assert "does not accept the name and password" in wrong.words
     for told in (right, wrong):
         assert "AUTH (not shown)" in [sent.text for sent in told.ledger]
-        assert PASSWORD not in "".join(answer.content().decode() + answer.ledger_lines().decode() for answer in told.answers.values())
+        assert PASSWORD not in "".join(
+            answer.content().decode() + answer.ledger_lines().decode() for answer in told.answers.values()
+        )
 
 
 def test_silent_wire_is_cut_at_the_end_of_the_budget() -> None:

@@ -22,7 +22,11 @@ from incident_kit.live.ask import systems
 from incident_kit.model.answer import Status
 
 CLIENT_ID, USER, TOKEN = "3MVG9invented-client-id", "portal@invented.example.jp", "00Dinvented!AQ.never-to-be-shown"
-LIMITS = {"DailyApiRequests": {"Max": 15000, "Remaining": 14998}, "HourlyPublishedPlatformEvents": {"Max": 50000, "Remaining": 12}, "Odd": 7}
+LIMITS = {
+    "DailyApiRequests": {"Max": 15000, "Remaining": 14998},
+    "HourlyPublishedPlatformEvents": {"Max": 50000, "Remaining": 12},
+    "Odd": 7,
+}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +42,10 @@ class StandIn:
     """Answers the login with `login`, the limits with `limits` (each a status and a body), and keeps the assertions it got."""
 
     def __init__(self) -> None:
-        self.login: tuple[str, object] = ("200 OK", {"access_token": TOKEN, "instance_url": "https://invented.my.salesforce.com"})
+        self.login: tuple[str, object] = (
+            "200 OK",
+            {"access_token": TOKEN, "instance_url": "https://invented.my.salesforce.com"},
+        )
         self.limits: tuple[str, object] = ("200 OK", LIMITS)
         self.assertions: list[str] = []
         self.lines: list[str] = []
@@ -53,7 +60,10 @@ class StandIn:
             self.assertions += parse_qs(body.decode())["assertion"]
         status, data = self.login if head.startswith(b"POST") else self.limits
         text = data if isinstance(data, bytes) else json.dumps(data).encode()
-        connection.sendall(f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text)
+        connection.sendall(
+            f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n".encode()
+            + text
+        )
 
 
 @contextmanager
@@ -102,7 +112,10 @@ def test_a_refused_login_says_what_it_means(key: Path, description: str, words: 
 
 def test_a_used_up_limit_refuses_the_limits_themselves(key: Path) -> None:
     with standing_in() as (stand_in, ask):
-        stand_in.limits = "403 Forbidden", [{"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}]
+        stand_in.limits = (
+            "403 Forbidden",
+            [{"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}],
+        )
         told = ask(key)
     assert told.answers["salesforce.login"].status is Status.OK
     assert "REQUEST_LIMIT_EXCEEDED" in told.answers["salesforce.limits"].reason
@@ -135,9 +148,19 @@ def test_a_key_file_that_is_missing(tmp_path: Path) -> None:
 
 
 def test_where_something_is_not_named_nothing_is_asked() -> None:
-    told = asked("salesforce", next(one.ask for one in systems(Configuration(), {"SF_LOGIN_URL": "https://login.salesforce.com"}) if one.name == "salesforce"))
+    told = asked(
+        "salesforce",
+        next(
+            one.ask
+            for one in systems(Configuration(), {"SF_LOGIN_URL": "https://login.salesforce.com"})
+            if one.name == "salesforce"
+        ),
+    )
     (answer,) = told.answers.values()
-    assert (answer.status, answer.reason) == (Status.NOT_CHECKED, "SF_CLIENT_ID, SF_USERNAME, SF_PRIVATE_KEY_PATH are not set")
+    assert (answer.status, answer.reason) == (
+        Status.NOT_CHECKED,
+        "SF_CLIENT_ID, SF_USERNAME, SF_PRIVATE_KEY_PATH are not set",
+    )
 
 
 def test_only_reading_requests_can_be_sent() -> None:

@@ -43,7 +43,9 @@ def of_file(path: Path, pattern: str = "") -> Answer:
 @contextmanager
 def running(name: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process whose command line has this name in it."""
-    with subprocess.Popen([sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)", name], stdout=subprocess.PIPE) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)", name], stdout=subprocess.PIPE
+    ) as child:
         assert child.stdout is not None
         child.stdout.readline()
         try:
@@ -73,7 +75,11 @@ def test_flags_by_value_addresses_by_host_and_secrets_never(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("text", "oddity"),
-    [("A=1\nA=2\n", "A stands in it more than once"), ('A="x\nB=1\n', "A has a quote that is not closed"), ("A=x'\n", "A has a quote within its value")],
+    [
+        ("A=1\nA=2\n", "A stands in it more than once"),
+        ('A="x\nB=1\n', "A has a quote that is not closed"),
+        ("A=x'\n", "A has a quote within its value"),
+    ],
 )
 def test_what_is_odd_in_a_file_is_said(tmp_path: Path, text: str, oddity: str) -> None:
     path = tmp_path / "bff.env"
@@ -140,4 +146,7 @@ def test_the_cpu_a_process_takes_is_measured() -> None:
 
 
 def test_no_process_is_said_with_what_it_may_mean() -> None:
-    assert "the BFF is down, runs elsewhere, or in a container not seen from here" in of_process("no-such-process-anywhere-7").words
+    assert (
+        "the BFF is down, runs elsewhere, or in a container not seen from here"
+        in of_process("no-such-process-anywhere-7").words
+    )

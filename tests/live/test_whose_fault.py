@@ -37,7 +37,9 @@ SYSTEM, NETWORK, CREDENTIALS, OURS = Fault.SYSTEM, Fault.NETWORK, Fault.CREDENTI
         (PermissionError(), CREDENTIALS),
     ],
 )
-def test_a_failure_of_the_network_by_its_kind_whatever_the_host_is_called(host: str, error: OSError, whose: Fault) -> None:
+def test_a_failure_of_the_network_by_its_kind_whatever_the_host_is_called(
+    host: str, error: OSError, whose: Fault
+) -> None:
     assert network.failed(error, host, 6379).fault is whose
     wrapped = RuntimeError("in the driver")
     wrapped.__cause__ = error
@@ -71,18 +73,31 @@ PLACE = 'connection failed: connection to server at "{host}", port 5432 failed: 
         ("FATAL:  no more connections allowed (max_client_conn)", SYSTEM),
         ("FATAL:  query_wait_timeout", SYSTEM),
         ("FATAL:  server login has been failing, try again later (server_login_retry)", SYSTEM),
-        ("FATAL:  server login has been failing, cached error: password authentication failed (server_login_retry)", SYSTEM),
+        (
+            "FATAL:  server login has been failing, cached error: password authentication failed (server_login_retry)",
+            SYSTEM,
+        ),
         ("FATAL:  no such database: shop", OURS),
         ("FATAL:  unsupported startup parameter: extra_float_digits", OURS),
         ("FATAL:  SASL authentication failed", CREDENTIALS),
         ("FATAL:  bouncer config error", SYSTEM),
         ("FATAL:  Tenant or user not found", CREDENTIALS),
-        ("FATAL:  MaxClientsInSessionMode: max clients reached - in Session mode max clients are limited to pool_size", SYSTEM),
+        (
+            "FATAL:  MaxClientsInSessionMode: max clients reached - in Session mode max clients are limited to pool_size",
+            SYSTEM,
+        ),
         ("FATAL:  パスワード認証に失敗しました", OURS),  # words that are not known here confirm nothing
     ],
 )
-def test_a_failure_to_connect_to_postgres_by_its_words_and_never_by_its_hosts(host: str, words: str, whose: Fault) -> None:
-    assert postgres.refusal(psycopg.OperationalError(PLACE.format(host=host) + words), "postgresql://somewhere", True).fault is whose
+def test_a_failure_to_connect_to_postgres_by_its_words_and_never_by_its_hosts(
+    host: str, words: str, whose: Fault
+) -> None:
+    assert (
+        postgres.refusal(
+            psycopg.OperationalError(PLACE.format(host=host) + words), "postgresql://somewhere", True
+        ).fault
+        is whose
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,9 +168,17 @@ def test_what_is_missing_on_this_machine_is_no_fault_of_the_portal(tmp_path: Pat
     assert no_file.value.fault is OURS
     told = asked("process", lambda session: process.ask("no-such-process-anywhere-9", session))
     assert told.answers["process"].fault is OURS
-    key = asked("salesforce", lambda session: salesforce.ask(salesforce.Access("https://login.example", "id", "user", str(tmp_path / "none.pem")), session))
+    key = asked(
+        "salesforce",
+        lambda session: salesforce.ask(
+            salesforce.Access("https://login.example", "id", "user", str(tmp_path / "none.pem")), session
+        ),
+    )
     assert key.answers["salesforce.login"].fault is OURS
-    address = asked("salesforce", lambda session: salesforce.ask(salesforce.Access("login.example", "id", "user", "key.pem"), session))
+    address = asked(
+        "salesforce",
+        lambda session: salesforce.ask(salesforce.Access("login.example", "id", "user", "key.pem"), session),
+    )
     assert address.answers["salesforce"].fault is OURS
     budget = Budget(0.0)
     assert Session("one", "TARGET", budget).answer("a", "?", lambda: pytest.fail("was asked")).fault is OURS

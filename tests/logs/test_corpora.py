@@ -19,7 +19,10 @@ from incident_kit.logs import Account
 from incident_kit.model.source import Source
 
 FOLDER = Path(os.environ.get("INCIDENT_KIT_CORPORA") or Path(__file__).parents[2].parent / "shared" / "corpora")
-pytestmark = pytest.mark.skipif(not (FOLDER / "oracles.json").is_file(), reason="the corpora are not here: INCIDENT_KIT_CORPORA does not name their folder")
+pytestmark = pytest.mark.skipif(
+    not (FOLDER / "oracles.json").is_file(),
+    reason="the corpora are not here: INCIDENT_KIT_CORPORA does not name their folder",
+)
 # Lines of PostgreSQL that are records; pgBadger counts those of DETAIL, HINT, CONTEXT and STATEMENT beside them.
 RECORD_LEVELS = {"LOG": "info", "EVENTLOG": "info", "ERROR": "error", "FATAL": "fatal"}
 
@@ -54,7 +57,9 @@ def test_the_logins_of_a_syslog_give_the_same_counts():
     account, frame = reading(FOLDER / "elastic_examples" / "auth.log")
     assert (account.lines, account.records, account.undated) == (expected["lines"], expected["lines"], 0)
     sshd = frame[frame["logger"] == "sshd"]["message"]
-    told = sshd.str.extract(r"^(?:message repeated (\d+) times: \[ )?(Failed|Accepted) (\w+) for .* from (\S+) port").dropna(subset=[1])
+    told = sshd.str.extract(
+        r"^(?:message repeated (\d+) times: \[ )?(Failed|Accepted) (\w+) for .* from (\S+) port"
+    ).dropna(subset=[1])
     told["times"] = told[0].fillna("1").astype(int)
     failed, accepted = told[(told[1] == "Failed") & (told[2] == "password")], told[told[1] == "Accepted"]
     sources = failed.groupby(3)["times"].sum().sort_values(ascending=False)
@@ -70,7 +75,9 @@ def test_the_logins_of_a_syslog_give_the_same_counts():
     )
 
 
-@pytest.mark.parametrize("name", ["cnpg.log.gz", "light.postgres.log.bz2", "logplex.gz", "multiline_param.log", "stmt_type.log"])
+@pytest.mark.parametrize(
+    "name", ["cnpg.log.gz", "light.postgres.log.bz2", "logplex.gz", "multiline_param.log", "stmt_type.log"]
+)
 def test_a_log_of_postgresql_gives_the_counts_of_pgbadger(name):
     expected = json.loads((FOLDER / "pgbadger" / "oracle" / f"{name}.json").read_text(encoding="utf-8"))
     account, frame = reading(FOLDER / "pgbadger" / "fixtures" / name)
@@ -83,7 +90,9 @@ def test_a_log_of_postgresql_gives_the_counts_of_pgbadger(name):
             levels[RECORD_LEVELS[level]] += count
     assert Counter(frame["level"]) == levels
     overall = expected["overall_stat"]["postgres"]
-    durations = frame["duration_ms"][frame["message"].str.startswith("duration:")].dropna()  # a wait for a lock is none of a query
+    durations = frame["duration_ms"][
+        frame["message"].str.startswith("duration:")
+    ].dropna()  # a wait for a lock is none of a query
     assert durations.sum() == pytest.approx(sum(overall["queries_duration"].values()))
     if name != "multiline_param.log":  # parse and bind have durations of their own, and are no queries
         assert len(durations) == overall["queries_number"]

@@ -14,7 +14,9 @@ from incident_kit.logs.times import Zones
 from incident_kit.model.source import Source
 from incident_kit.model.times import iso
 
-SAMPLES = [pytest.param(item, sample, id=f"{item.name}-{n}") for item in all_formats() for n, sample in enumerate(item.samples)]
+SAMPLES = [
+    pytest.param(item, sample, id=f"{item.name}-{n}") for item in all_formats() for n, sample in enumerate(item.samples)
+]
 
 
 @pytest.mark.parametrize("item", all_formats(), ids=lambda item: item.name)
@@ -47,7 +49,12 @@ def test_a_sample_line_is_recognised_and_dated_before_it_is_read(item, sample):
 
 def test_a_client_that_did_not_wait_is_aborted_and_not_refused(tmp_path: Path):
     path = tmp_path / "access.log"
-    path.write_text("".join(f'10.0.0.1 - - [23/Nov/2026:07:41:14 +0000] "GET / HTTP/1.1" {status} 0 "-" "-"\n' for status in (200, 404, 499, 500)))
+    path.write_text(
+        "".join(
+            f'10.0.0.1 - - [23/Nov/2026:07:41:14 +0000] "GET / HTTP/1.1" {status} 0 "-" "-"\n'
+            for status in (200, 404, 499, 500)
+        )
+    )
     with read([Source("a", path, "access.log")]) as records:
         assert [(row["status"], row["failed"], row["aborted"], row["refused"]) for row in records.query("requests")] == [
             (200, False, False, False), (404, False, False, True), (499, False, True, False), (500, True, False, False),
@@ -56,7 +63,12 @@ def test_a_client_that_did_not_wait_is_aborted_and_not_refused(tmp_path: Path):
 
 def test_a_long_silence_is_said(tmp_path: Path):
     path = tmp_path / "access.log"
-    path.write_text("".join(f'10.0.0.1 - - [23/Nov/2026:07:{minute}:14 +0000] "GET / HTTP/1.1" 200 0 "-" "-"\n' for minute in (10, 11, 15, 30, 31)))
+    path.write_text(
+        "".join(
+            f'10.0.0.1 - - [23/Nov/2026:07:{minute}:14 +0000] "GET / HTTP/1.1" 200 0 "-" "-"\n'
+            for minute in (10, 11, 15, 30, 31)
+        )
+    )
     with read([Source("a", path, "access.log")]) as records:
         [account] = records.accounting()
     assert "no record from 2026-11-23T07:16:00.000Z to 2026-11-23T07:30:00.000Z" in account.sentence()

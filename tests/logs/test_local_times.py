@@ -47,7 +47,10 @@ def test_a_date_that_may_be_november_or_december_is_not_guessed(tmp_path, around
     text = around + nest("11/12/2026, 16:43:33")
     times, sentence = readings(tmp_path / "app.log", text)
     assert times == [None]
-    assert "1 undated (11/12 may be November or December, and no date of this log tells: say --date-order mdy or dmy)" in sentence
+    assert (
+        "1 undated (11/12 may be November or December, and no date of this log tells: say --date-order mdy or dmy)"
+        in sentence
+    )
     assert readings(tmp_path / "app.log", text, date_order="mdy")[0] == ["2026-11-12T16:43:33.000Z"]
     assert readings(tmp_path / "app.log", text, date_order="dmy")[0] == ["2026-12-11T16:43:33.000Z"]
 
@@ -64,14 +67,32 @@ def test_a_year_that_is_not_written_is_that_of_the_last_writing(tmp_path):
 
 def test_the_year_of_preserved_lines_comes_from_the_item_and_not_from_its_copy(tmp_path):
     evidence = Evidence(tmp_path / "evidence")
-    details = {"modified_at": "2019-01-01T00:00:02.000Z", "window": {"since": "2018-12-31T00:00:00Z", "until": "2019-01-02T00:00:00Z"}}
-    evidence.add([SYSLOG.encode()], kind="slice", origin="/var/log/syslog", asked="it", asked_at="2026-11-23T07:00:00.000Z", details=details)
+    details = {
+        "modified_at": "2019-01-01T00:00:02.000Z",
+        "window": {"since": "2018-12-31T00:00:00Z", "until": "2019-01-02T00:00:00Z"},
+    }
+    evidence.add(
+        [SYSLOG.encode()],
+        kind="slice",
+        origin="/var/log/syslog",
+        asked="it",
+        asked_at="2026-11-23T07:00:00.000Z",
+        details=details,
+    )
     with read(evidence.sources()) as records:
         assert [iso(row["ts"]) for row in records.rows()] == ["2018-12-31T23:59:58.000Z", "2019-01-01T00:00:01.000Z"]
 
 
 @pytest.mark.parametrize(
-    ("zone", "utc"), [("UTC", "16:52:39"), ("JST", "07:52:39"), ("MSK", "13:52:39"), ("CEST", "14:52:39"), ("PST", "00:52:39"), ("+09", "07:52:39")]
+    ("zone", "utc"),
+    [
+        ("UTC", "16:52:39"),
+        ("JST", "07:52:39"),
+        ("MSK", "13:52:39"),
+        ("CEST", "14:52:39"),
+        ("PST", "00:52:39"),
+        ("+09", "07:52:39"),
+    ],
 )
 @pytest.mark.parametrize("around", ["", "bff-1  | "], ids=["in place", "laid out"])
 def test_a_zone_by_its_abbreviation_is_explicit(tmp_path, zone, utc, around):

@@ -33,7 +33,9 @@ def recorded() -> Iterator[Records]:
 def few(tmp_path: Path) -> Iterator[Records]:
     """Six requests, one each half minute from 09:00 on, the fourth failed; the last tells a secret."""
     urls = ["/api/orders"] * 5 + ["/api/login?token=hunter22hunter22"]
-    lines = [request(NINE + timedelta(seconds=30 * n), status=503 if n == 3 else 200, url=url) for n, url in enumerate(urls)]
+    lines = [
+        request(NINE + timedelta(seconds=30 * n), status=503 if n == 3 else 200, url=url) for n, url in enumerate(urls)
+    ]
     path = tmp_path / "few.log"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with read([Source("few", path, "few.log")], Window(NINE, NINE + timedelta(minutes=5))) as records:
@@ -53,7 +55,9 @@ def few(tmp_path: Path) -> Iterator[Records]:
         ("08:00", "08:30", 0),
     ],
 )
-def test_zoom_takes_times_as_people_write_them(few: Records, since: str | datetime, until: str | datetime, found: int) -> None:
+def test_zoom_takes_times_as_people_write_them(
+    few: Records, since: str | datetime, until: str | datetime, found: int
+) -> None:
     with few.zoom(since, until) as near:
         assert len(near.frame()) == found
     assert len(few.frame()) == 6
@@ -82,7 +86,9 @@ def test_lines_say_how_many_more_there_are_and_show_no_secret(few: Records) -> N
 
 
 def test_sql_of_ones_own_has_parameters_and_aware_times(few: Records) -> None:
-    frame = few.sql("SELECT route, count(*) AS n, max(ts) AS last FROM Requests WHERE STATUS = $status GROUP BY ROUTE", status=200)
+    frame = few.sql(
+        "SELECT route, count(*) AS n, max(ts) AS last FROM Requests WHERE STATUS = $status GROUP BY ROUTE", status=200
+    )
     assert frame["n"].tolist() == [4, 1]
     assert str(frame["last"].dt.tz) == "UTC"
 
@@ -106,7 +112,9 @@ def test_sql_of_ones_own_shows_no_secret(few: Records, statement: str) -> None:
 
 
 @pytest.mark.parametrize("statement", ["DROP VIEW records", "COPY records TO 'out.csv'", "SELECT 1; SELECT 2", ""])
-def test_sql_of_ones_own_can_only_read(few: Records, statement: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_sql_of_ones_own_can_only_read(
+    few: Records, statement: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ParameterError, match="write one SELECT"):
         few.sql(statement)

@@ -14,16 +14,24 @@ AT = 1795419600000
 
 
 def line(ms: int = 0, level: object = 30, **more: object) -> str:
-    return json.dumps({"level": level, "time": AT + ms, "pid": 7, "hostname": "vm", **more}, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(
+        {"level": level, "time": AT + ms, "pid": 7, "hostname": "vm", **more}, ensure_ascii=False, separators=(",", ":")
+    )
 
 
 def completion(ms: int, status: int | None, request: int = 1, **more: object) -> str:
     req = {"id": request, "method": "GET", "url": "/api/orders/42"}
-    return line(ms, req=req, res={"statusCode": status, "headers": more.pop("headers", {})}, **{"responseTime": 13, **more})
+    return line(
+        ms, req=req, res={"statusCode": status, "headers": more.pop("headers", {})}, **{"responseTime": 13, **more}
+    )
 
 
 def synthetic_500(ms: int, request: int = 1) -> str:
-    err = {"type": "Error", "message": "failed with status code 500", "stack": "Error: failed with status code 500\n    at onResFinished"}
+    err = {
+        "type": "Error",
+        "message": "failed with status code 500",
+        "stack": "Error: failed with status code 500\n    at onResFinished",
+    }
     return completion(ms, 500, request, err=err, msg="request errored")
 
 
@@ -85,7 +93,12 @@ def test_the_synthetic_error_is_left_out_even_where_nothing_else_was_logged(tmp_
 
 
 def test_error_log_beside_combined_log_counts_once(tmp_path):
-    error = line(5, 50, msg="Redis connection failed", err={"type": "Error", "message": "connect ECONNREFUSED", "code": "ECONNREFUSED"})
+    error = line(
+        5,
+        50,
+        msg="Redis connection failed",
+        err={"type": "Error", "message": "connect ECONNREFUSED", "code": "ECONNREFUSED"},
+    )
     combined = "\n".join([line(1, msg="start"), error, line(9, msg="end")]) + "\n"
     with opened(tmp_path, error + "\n", combined) as records:
         assert [(row["file"], row["message"]) for row in records.rows()] == [
@@ -109,7 +122,10 @@ def test_colours_are_stripped_around_a_record_and_in_it(tmp_path):
 
 
 def test_continuation_lines_at_column_0_are_continuations(tmp_path):
-    text = "\n".join([line(msg="a"), "Error: boom", "    at f (x.js:1:1)", "}", "", "RedisService", line(1, msg="b")]) + "\n"
+    text = (
+        "\n".join([line(msg="a"), "Error: boom", "    at f (x.js:1:1)", "}", "", "RedisService", line(1, msg="b")])
+        + "\n"
+    )
     with opened(tmp_path, text) as records:
         [account] = records.accounting()
         assert (account.lines, account.records, account.continuations, account.unparsed) == (7, 2, 5, 0)
@@ -123,14 +139,20 @@ def test_lines_before_the_first_record_are_said_to_be_unparsed(tmp_path):
     assert account.unparsed_examples == ((1, "> bff@1.0 start"), (2, "> node main.js"))
 
 
-@pytest.mark.parametrize("wrapper", ["2026-11-23T07:40:00: {}", "bff-1  | {}", "2026-11-23T07:40:00.1Z stdout F {}"], ids=["pm2", "compose", "cri"])
+@pytest.mark.parametrize(
+    "wrapper",
+    ["2026-11-23T07:40:00: {}", "bff-1  | {}", "2026-11-23T07:40:00.1Z stdout F {}"],
+    ids=["pm2", "compose", "cri"],
+)
 def test_wrapped_lines_are_unwrapped_and_keep_their_line_numbers(tmp_path, wrapper):
     text = "".join(wrapper.format(line(n, msg=f"m{n}")) + "\n" for n in range(3))
     with opened(tmp_path, text) as records:
         [account] = records.accounting()
         assert (account.lines, account.records) == (3, 3)
         assert balanced(records)
-        assert [(row["line"], row["message"], row["format"]) for row in records.rows()] == [(n + 1, f"m{n}", "pino") for n in range(3)]
+        assert [(row["line"], row["message"], row["format"]) for row in records.rows()] == [
+            (n + 1, f"m{n}", "pino") for n in range(3)
+        ]
 
 
 def test_a_half_written_last_line_is_held_as_unfinished_and_not_lost(tmp_path):
@@ -160,9 +182,18 @@ def test_a_status_outside_http_is_no_status(tmp_path, status):
 
 
 def test_an_event_stream_is_told_apart_from_requests_that_take_long(tmp_path):
-    stream = completion(0, 200, responseTime=1800000, msg="request aborted", headers={"content-type": "text/event-stream; charset=utf-8"})
+    stream = completion(
+        0,
+        200,
+        responseTime=1800000,
+        msg="request aborted",
+        headers={"content-type": "text/event-stream; charset=utf-8"},
+    )
     with opened(tmp_path, stream + "\n" + completion(1, 200, 2, msg="request completed") + "\n") as records:
-        assert [(row["streaming"], row["aborted"]) for row in records.query("requests")] == [(True, False), (False, False)]
+        assert [(row["streaming"], row["aborted"]) for row in records.query("requests")] == [
+            (True, False),
+            (False, False),
+        ]
 
 
 def test_a_request_the_client_aborted_is_known_by_its_missing_status(tmp_path):
@@ -177,7 +208,9 @@ def test_records_inside_a_request_are_not_requests(tmp_path):
         assert [row["line"] for row in records.query("requests")] == [2]
 
 
-@pytest.mark.parametrize(("level", "name"), [(35, "info"), (25, "debug"), (60, "fatal"), (70, "fatal"), ("WARNING", "warn"), ("log", "info")])
+@pytest.mark.parametrize(
+    ("level", "name"), [(35, "info"), (25, "debug"), (60, "fatal"), (70, "fatal"), ("WARNING", "warn"), ("log", "info")]
+)
 def test_custom_levels_round_down_and_names_of_other_loggers_are_known(tmp_path, level, name):
     with opened(tmp_path, line(0, level, msg="x") + "\n") as records:
         assert next(records.rows())["level"] == name

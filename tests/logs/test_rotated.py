@@ -21,7 +21,12 @@ def hour_of_log(path: Path, begin: datetime, lines: int) -> Path:
     with open(path, "w") as file:
         for n in range(lines):
             at = begin + HOUR * n / lines
-            file.write(json.dumps({"level": 30, "time": int(at.timestamp() * 1000), "pid": 1, "hostname": "vm", "msg": "x" * 120}) + "\n")
+            file.write(
+                json.dumps(
+                    {"level": 30, "time": int(at.timestamp() * 1000), "pid": 1, "hostname": "vm", "msg": "x" * 120}
+                )
+                + "\n"
+            )
     ended = (begin + HOUR).timestamp()
     os.utime(path, (ended, ended))
     return path
@@ -47,8 +52,12 @@ def test_of_fifty_files_only_those_that_overlap_are_opened(tmp_path, monkeypatch
     paths = [hour_of_log(tmp_path / f"app.log.{50 - n}", BEGIN + HOUR * n, 60) for n in range(50)]
     opened = []
     real = os.open
-    monkeypatch.setattr(slices.os, "open", lambda path, *rest, **more: (opened.append(Path(path).name), real(path, *rest, **more))[1])
-    collected = collect_logs(Evidence(tmp_path / "evidence"), paths, BEGIN + 47 * HOUR + HOUR / 2, BEGIN + 48 * HOUR + HOUR / 2)
+    monkeypatch.setattr(
+        slices.os, "open", lambda path, *rest, **more: (opened.append(Path(path).name), real(path, *rest, **more))[1]
+    )
+    collected = collect_logs(
+        Evidence(tmp_path / "evidence"), paths, BEGIN + 47 * HOUR + HOUR / 2, BEGIN + 48 * HOUR + HOUR / 2
+    )
     assert {Path(item.origin).name for item in collected.items} == {"app.log.3", "app.log.2"}
     # The last one lies behind the window; to know that, its first record has to be read.
     assert {name for name in opened if name.startswith("app.log")} <= {"app.log.3", "app.log.2", "app.log.1"}
@@ -67,6 +76,8 @@ def test_files_that_were_all_written_before_the_window_are_opened_after_all(tmp_
 def test_little_more_than_the_slice_is_read_of_a_large_log(tmp_path, reads):
     path = hour_of_log(tmp_path / "app.log", BEGIN, 200_000)
     assert path.stat().st_size > 35_000_000
-    [item] = collect_logs(Evidence(tmp_path / "evidence"), [path], BEGIN + HOUR / 2, BEGIN + HOUR / 2 + timedelta(minutes=5)).items
+    [item] = collect_logs(
+        Evidence(tmp_path / "evidence"), [path], BEGIN + HOUR / 2, BEGIN + HOUR / 2 + timedelta(minutes=5)
+    ).items
     assert item.size_bytes < path.stat().st_size / 5
     assert sum(reads) <= 1.1 * item.size_bytes + (1 << 20)

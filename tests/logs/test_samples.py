@@ -58,8 +58,14 @@ def test_the_table_has_exactly_the_files_of_the_folder():
 
 
 def test_the_sums_of_the_table_are_right():
-    tables = [(file["name"], file) for file in TABLE] + [(f"{file['name']}, {part['heading']}", part) for file, part in parts()]
-    wrong = [name for name, table in tables if "records" in table and table["lines"] != table["records"] + table["continuations"] + table["unparsed"]]
+    tables = [(file["name"], file) for file in TABLE] + [
+        (f"{file['name']}, {part['heading']}", part) for file, part in parts()
+    ]
+    wrong = [
+        name
+        for name, table in tables
+        if "records" in table and table["lines"] != table["records"] + table["continuations"] + table["unparsed"]
+    ]
     wrong += [name for name, table in tables if "levels" in table and sum(table["levels"].values()) != table["records"]]
     assert wrong == []
 
@@ -94,7 +100,11 @@ def test_a_file_that_is_no_log_is_read_without_inventing_records(file):
         lines = ", ".join(str(row["line"]) for row in read.rows[:5])
         found.append(f"{len(read.rows)} records, at most {file['records_at_most']} expected; lines {lines} ...")
     text = (FOLDER / file["name"]).read_text(encoding="utf-8", errors="replace")
-    found += [f"{name} {file[name]!r} is not in the file" for name in ("error_type", "error_message") if file.get(name, "") not in text]
+    found += [
+        f"{name} {file[name]!r} is not in the file"
+        for name in ("error_type", "error_message")
+        if file.get(name, "") not in text
+    ]
     assert not found, listed(file["name"], found)
 
 
@@ -111,7 +121,9 @@ def test_error_log_beside_combined_log_counts_each_record_once(error, combined, 
 
 
 def listed(name: str, found: list[str]) -> str:
-    return "\n".join([f"{name}: {len(found)} differences from samples.toml", *(f"  {difference}" for difference in found)])
+    return "\n".join(
+        [f"{name}: {len(found)} differences from samples.toml", *(f"  {difference}" for difference in found)]
+    )
 
 
 def differences(table: dict[str, Any], read: Reading) -> list[str]:
@@ -133,11 +145,20 @@ def differences(table: dict[str, Any], read: Reading) -> list[str]:
     by_line = {row["line"]: row for row in rows}
     for record in table.get("record", ()):
         where = f"line {record['line']}" if "line" in record else f"record {record['n']}"
-        row = by_line.get(record["line"]) if "line" in record else rows[record["n"] - 1] if record["n"] <= len(rows) else None
+        row = (
+            by_line.get(record["line"])
+            if "line" in record
+            else rows[record["n"] - 1]
+            if record["n"] <= len(rows)
+            else None
+        )
         if row is None:
             found.append(f"{where}: no record")
         else:
-            found += [f"{where}: {difference}" for difference in row_differences(record, row, yearless=table.get("yearless", False))]
+            found += [
+                f"{where}: {difference}"
+                for difference in row_differences(record, row, yearless=table.get("yearless", False))
+            ]
     shown = repr(rows)
     found += [f"{text!r} is shown" for text in table.get("never", ()) if text in shown]
     return found
@@ -160,7 +181,9 @@ def measures(read: Reading, *, yearless: bool) -> dict[str, Any]:
         "first": milliseconds(account.first)[cut:] if account.first else None,
         "last": milliseconds(account.last)[cut:] if account.last else None,
         "requests": read.requests,
-        "errors": sum(row["level"] in ("error", "fatal") or bool(row["error_type"] or row["error_message"]) for row in rows),
+        "errors": sum(
+            row["level"] in ("error", "fatal") or bool(row["error_type"] or row["error_message"]) for row in rows
+        ),
         "with_duration": sum(row["duration_ms"] is not None for row in rows),
     }
     if hasattr(account, "wrapper"):
@@ -175,7 +198,9 @@ def row_differences(record: dict[str, Any], row: dict[str, Any], *, yearless: bo
         if name in ("line", "n"):
             continue
         if name == "absent":
-            found += [f"{column}: expected none, found {row[column]!r}" for column in expected if row[column] is not None]
+            found += [
+                f"{column}: expected none, found {row[column]!r}" for column in expected if row[column] is not None
+            ]
             continue
         column = name.removesuffix("_starts").removesuffix("_has")
         value = row[column]

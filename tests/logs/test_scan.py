@@ -121,7 +121,9 @@ def test_a_whole_archive_is_read(tmp_path):
 
 
 def test_a_cut_archive_is_read_as_far_as_it_goes_and_the_damage_is_said(tmp_path):
-    records = ({"level": 30, "time": 1795419600000 + n, "pid": 7, "msg": f"message {n * 7919 % 10007}"} for n in range(5000))
+    records = (
+        {"level": 30, "time": 1795419600000 + n, "pid": 7, "msg": f"message {n * 7919 % 10007}"} for n in range(5000)
+    )
     text = b"".join(json.dumps(record).encode() + b"\n" for record in records)
     whole = gzip.compress(text)
     path = tmp_path / "app.log.gz"
@@ -169,7 +171,11 @@ PIECES = st.one_of(
     st.tuples(st.sampled_from(SHAPES), st.integers(1, 60)).map(lambda cut: cut[0][: cut[1]]),
 )  # fmt: skip
 LINES = st.sampled_from(SHAPES).map(lambda shape: shape + b"\n")
-LOGS = st.tuples(st.one_of(LINES, LINES, PIECES), st.lists(PIECES, max_size=11)).map(lambda parts: parts[0] + b"".join(parts[1])).filter(bool)
+LOGS = (
+    st.tuples(st.one_of(LINES, LINES, PIECES), st.lists(PIECES, max_size=11))
+    .map(lambda parts: parts[0] + b"".join(parts[1]))
+    .filter(bool)
+)
 
 
 def account_for_every_line(data: bytes) -> None:

@@ -93,7 +93,10 @@ def test_a_clock_that_was_put_back_hides_no_record(tmp_path):
     path.write_bytes(b"".join(record(minute * n / 10, f"{n} " + "x" * 300) for n in [*range(1200), *range(600, 1500)]))
     window = Window(BEGIN + 70 * minute, BEGIN + 75 * minute)
     [item] = collect_logs(Evidence(tmp_path / "evidence"), [path], window.since, window.until).items
-    with read([Source("whole", path, "whole")], window) as all_of_it, read([Source("slice", item.content, "slice")], window) as kept:
+    with (
+        read([Source("whole", path, "whole")], window) as all_of_it,
+        read([Source("slice", item.content, "slice")], window) as kept,
+    ):
         assert [row["message"] for row in kept.rows()] == [row["message"] for row in all_of_it.rows()]
         assert len(list(kept.rows())) == 100
 
@@ -114,7 +117,10 @@ def test_an_hour_that_comes_twice_is_kept_both_times(tmp_path):
     begin = datetime(2026, 10, 24, 22, 0, tzinfo=UTC)
     local = [(begin + timedelta(seconds=30 * n)).astimezone(ZoneInfo("Europe/Berlin")) for n in range(600)]
     path = tmp_path / "app.log"
-    path.write_text("".join(f"[Nest] 7  - {at:%m/%d/%Y, %H:%M:%S}     LOG [Http] number {n}\n" for n, at in enumerate(local)), encoding="utf-8")
+    path.write_text(
+        "".join(f"[Nest] 7  - {at:%m/%d/%Y, %H:%M:%S}     LOG [Http] number {n}\n" for n, at in enumerate(local)),
+        encoding="utf-8",
+    )
     since = datetime(2026, 10, 25, 1, 10, tzinfo=UTC)
     collected = collect_logs(Evidence(tmp_path / "evidence"), [path], since, since + timedelta(minutes=10), berlin)
     with read(Evidence(tmp_path / "evidence").sources(), collected.window) as records:
@@ -124,8 +130,15 @@ def test_an_hour_that_comes_twice_is_kept_both_times(tmp_path):
 
 def test_the_order_of_day_and_month_that_the_log_shows_is_kept_with_its_slice(tmp_path):
     path = tmp_path / "app.log"
-    days = [datetime(2026, 11, day, hour, minute, tzinfo=UTC) for day in (11, 12, 13) for hour in range(24) for minute in range(60)]
-    path.write_text("".join(f"[Nest] 7  - {at:%m/%d/%Y, %H:%M:%S}     LOG [Http] hello\n" for at in days), encoding="utf-8")
+    days = [
+        datetime(2026, 11, day, hour, minute, tzinfo=UTC)
+        for day in (11, 12, 13)
+        for hour in range(24)
+        for minute in range(60)
+    ]
+    path.write_text(
+        "".join(f"[Nest] 7  - {at:%m/%d/%Y, %H:%M:%S}     LOG [Http] hello\n" for at in days), encoding="utf-8"
+    )
     since = datetime(2026, 11, 12, 5, 0, tzinfo=UTC)
     evidence = Evidence(tmp_path / "evidence")
     collected = collect_logs(evidence, [path], since, since + timedelta(minutes=10))
@@ -137,7 +150,9 @@ def test_the_order_of_day_and_month_that_the_log_shows_is_kept_with_its_slice(tm
 def test_continuation_lines_stay_with_their_record(tmp_path):
     path = tmp_path / "app.log"
     stack = b"Error: boom\n    at f\n}\n"
-    path.write_bytes(record(NONE, "before") + record(timedelta(minutes=5), "boom") + stack + record(timedelta(minutes=10), "after"))
+    path.write_bytes(
+        record(NONE, "before") + record(timedelta(minutes=5), "boom") + stack + record(timedelta(minutes=10), "after")
+    )
     with open_log(path) as file:
         span = file.find(Window(BEGIN + timedelta(minutes=4), BEGIN + timedelta(minutes=6)), NONE)
     assert path.read_bytes()[span.start : span.end] == record(timedelta(minutes=5), "boom") + stack
@@ -145,7 +160,9 @@ def test_continuation_lines_stay_with_their_record(tmp_path):
 
 def test_times_are_found_behind_a_long_stack_at_the_end(tmp_path):
     path = tmp_path / "app.log"
-    path.write_bytes(b"noise\n" * 150 + record(NONE, "a") + record(timedelta(hours=1), "b") + b"    at f (x.js:1:1)\n" * 20000)
+    path.write_bytes(
+        b"noise\n" * 150 + record(NONE, "a") + record(timedelta(hours=1), "b") + b"    at f (x.js:1:1)\n" * 20000
+    )
     with open_log(path) as file:
         assert file.times() == (BEGIN, BEGIN + timedelta(hours=1))
 
@@ -168,14 +185,21 @@ def test_collecting_changes_neither_the_log_nor_its_times(tmp_path):
     os.utime(path, ns=(1_700_000_000_000_000_001, 1_700_000_000_000_000_002))
     collect_logs(Evidence(tmp_path / "evidence"), [path], BEGIN + timedelta(minutes=50), BEGIN + timedelta(minutes=60))
     after = path.stat()
-    assert (after.st_mtime_ns, after.st_ino, after.st_mode, after.st_nlink) == (before.st_mtime_ns, before.st_ino, before.st_mode, before.st_nlink)
+    assert (after.st_mtime_ns, after.st_ino, after.st_mode, after.st_nlink) == (
+        before.st_mtime_ns,
+        before.st_ino,
+        before.st_mode,
+        before.st_nlink,
+    )
     assert after.st_atime_ns == 1_700_000_000_000_000_001
     assert path.read_bytes() == data
 
 
 def test_a_collected_slice_says_what_lies_before_and_after_it(tmp_path):
     path = written(tmp_path)
-    found = collect_logs(Evidence(tmp_path / "evidence"), [path], BEGIN + timedelta(minutes=50), BEGIN + timedelta(minutes=60))
+    found = collect_logs(
+        Evidence(tmp_path / "evidence"), [path], BEGIN + timedelta(minutes=50), BEGIN + timedelta(minutes=60)
+    )
     [item] = found.items
     data, before, after = path.read_bytes(), item.details["before_bytes"], item.details["after_bytes"]
     assert before + item.size_bytes + after == len(data) == item.details["size_bytes"]
@@ -187,7 +211,9 @@ def test_a_collected_slice_says_what_lies_before_and_after_it(tmp_path):
 def test_without_a_window_the_two_hours_before_the_newest_record_are_kept(tmp_path):
     path = written(tmp_path, 400, timedelta(minutes=1), stacks=False)
     found = collect_logs(Evidence(tmp_path / "evidence"), [path])
-    assert found.window == Window(BEGIN + timedelta(minutes=279, milliseconds=1), BEGIN + timedelta(minutes=399, milliseconds=1))
+    assert found.window == Window(
+        BEGIN + timedelta(minutes=279, milliseconds=1), BEGIN + timedelta(minutes=399, milliseconds=1)
+    )
     assert "no --since was given" in found.notes[0]
     assert found.items[0].details["after_bytes"] == 0
 
@@ -197,7 +223,9 @@ def test_records_that_arrive_late_widen_the_margin(tmp_path):
     order = [*range(100), *range(95, 100), *range(100, 200)]
     order.insert(130, 98)
     path.write_bytes(b"".join(record(timedelta(seconds=10 * n), f"m{n}") for n in order))
-    [item] = collect_logs(Evidence(tmp_path / "evidence"), [path], BEGIN + timedelta(seconds=900), BEGIN + timedelta(seconds=1000)).items
+    [item] = collect_logs(
+        Evidence(tmp_path / "evidence"), [path], BEGIN + timedelta(seconds=900), BEGIN + timedelta(seconds=1000)
+    ).items
     assert item.details["margin_s"] > 60
     assert item.details["lateness_ms"] > 30_000
 
@@ -205,7 +233,9 @@ def test_records_that_arrive_late_widen_the_margin(tmp_path):
 def test_a_log_outside_the_window_is_not_preserved_and_that_is_said(tmp_path):
     old = tmp_path / "old.log"
     old.write_bytes(record(timedelta(days=-2), "old"))
-    found = collect_logs(Evidence(tmp_path / "evidence"), [old, written(tmp_path, 50)], BEGIN, BEGIN + timedelta(minutes=5))
+    found = collect_logs(
+        Evidence(tmp_path / "evidence"), [old, written(tmp_path, 50)], BEGIN, BEGIN + timedelta(minutes=5)
+    )
     assert [item.origin for item in found.items] == [str(tmp_path / "combined.log")]
     assert any(f"{old}: not preserved" in note for note in found.notes)
 
@@ -248,8 +278,12 @@ def replaced(path: Path) -> None:
     path.write_bytes(record(timedelta(hours=9), "later"))
 
 
-@pytest.mark.parametrize(("change", "said"), [(emptied, "shrank while it was read"), (appended, "grew by"), (replaced, "")])
-def test_a_log_that_changes_while_it_is_preserved_keeps_what_could_be_read_and_says_so(tmp_path, monkeypatch, change, said):
+@pytest.mark.parametrize(
+    ("change", "said"), [(emptied, "shrank while it was read"), (appended, "grew by"), (replaced, "")]
+)
+def test_a_log_that_changes_while_it_is_preserved_keeps_what_could_be_read_and_says_so(
+    tmp_path, monkeypatch, change, said
+):
     path = written(tmp_path, 20_000)
     data = path.read_bytes()
     assert len(data) > 3 * collect.BLOCK_BYTES
@@ -262,11 +296,17 @@ def test_a_log_that_changes_while_it_is_preserved_keeps_what_could_be_read_and_s
             yield block
 
     monkeypatch.setattr(collect, "file_blocks", changing)
-    [item] = collect_logs(Evidence(tmp_path / "evidence"), [path], BEGIN - timedelta(hours=1), BEGIN + timedelta(days=1)).items
+    [item] = collect_logs(
+        Evidence(tmp_path / "evidence"), [path], BEGIN - timedelta(hours=1), BEGIN + timedelta(days=1)
+    ).items
     kept = item.content.read_bytes()
     dated = data[data.index(b"{") :]
     assert kept == (dated[: 2 * collect.BLOCK_BYTES] if change is emptied else dated)
-    assert item.details["before_bytes"] + item.size_bytes + item.details["after_bytes"] == item.details["size_bytes"] == len(data)
+    assert (
+        item.details["before_bytes"] + item.size_bytes + item.details["after_bytes"]
+        == item.details["size_bytes"]
+        == len(data)
+    )
     assert said in " ".join(item.details["notes"])
     assert bool(said) == bool(item.details["notes"])
 

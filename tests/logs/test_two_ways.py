@@ -42,9 +42,17 @@ def readings(path: Path) -> list[tuple[list[dict], dict]]:
 
 def differences(path: Path) -> list[str]:
     (rows, account), (laid_rows, laid_account) = readings(path)
-    found = [f"{name}: {account[name]!r} in place, {laid_account[name]!r} laid out" for name in account if account[name] != laid_account[name]]
+    found = [
+        f"{name}: {account[name]!r} in place, {laid_account[name]!r} laid out"
+        for name in account
+        if account[name] != laid_account[name]
+    ]
     for row, laid in zip(rows, laid_rows, strict=False):
-        found += [f"line {row['line']}, {name}: {row[name]!r} in place, {laid[name]!r} laid out" for name in row if row[name] != laid[name]]
+        found += [
+            f"line {row['line']}, {name}: {row[name]!r} in place, {laid[name]!r} laid out"
+            for name in row
+            if row[name] != laid[name]
+        ]
     return found
 
 
@@ -57,7 +65,9 @@ def test_a_sample_gives_the_same_in_place_and_laid_out(path):
 @given(st.data())
 def test_any_lines_of_a_sample_give_the_same_in_place_and_laid_out(data):
     lines = st.sampled_from(LINES[data.draw(st.sampled_from(sorted(LINES)))])
-    text = b"\n".join([data.draw(lines), *data.draw(st.lists(st.one_of(lines, lines, st.sampled_from(BETWEEN)), max_size=12))])
+    text = b"\n".join(
+        [data.draw(lines), *data.draw(st.lists(st.one_of(lines, lines, st.sampled_from(BETWEEN)), max_size=12))]
+    )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "app.log"
         path.write_bytes(text)

@@ -49,7 +49,9 @@ def test_another_key_finds_nothing_in_what_was_redacted(text):
 
 
 @settings(max_examples=200)
-@given(st.dictionaries(st.sampled_from(FRAGMENTS) | TEXTS, TEXTS | st.integers() | st.booleans() | st.none(), max_size=4))
+@given(
+    st.dictionaries(st.sampled_from(FRAGMENTS) | TEXTS, TEXTS | st.integers() | st.booleans() | st.none(), max_size=4)
+)
 def test_a_tree_stays_as_it_is(tree):
     once = KEYED.tree(tree)
     assert KEYED.tree(once) == once
@@ -74,7 +76,15 @@ def test_marks_of_two_kinds_beside_each_other_are_at_rest(text):
     assert KEYED.text(once) == once
 
 
-@pytest.mark.parametrize("piece", ["AI" + "za" + A + "xyz", "gcp AI" + "za" + A + "xyz", "hanako@example.jp", '<a:password>x"-----BEGIN PRIVATE KEY-----'])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "AI" + "za" + A + "xyz",
+        "gcp AI" + "za" + A + "xyz",
+        "hanako@example.jp",
+        '<a:password>x"-----BEGIN PRIVATE KEY-----',
+    ],
+)
 def test_a_line_in_which_each_mark_sets_another_secret_free_is_worked_through(piece):
     """At one round for each of them, it would take hours."""
     once = PLAIN.text(piece * (400_000 // len(piece)))
@@ -114,11 +124,28 @@ def test_a_secret_that_slipped_into_a_sentence_goes(sentence, gone):
     assert gone not in PLAIN.sentence(sentence)
 
 
-@pytest.mark.parametrize("text", ["POST /oauth/token: 401", "GET https://a.example/session/secret: 4.0 s", "(/reset-password): 12 ms", "/api/auth/api-key: 5%"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "POST /oauth/token: 401",
+        "GET https://a.example/session/secret: 4.0 s",
+        "(/reset-password): 12 ms",
+        "/api/auth/api-key: 5%",
+    ],
+)
 def test_a_path_before_a_figure_is_no_name_of_a_secret(text):
     assert PLAIN.text(text) == text
 
 
-@pytest.mark.parametrize("text", ["user/password: 12345x", "/etc/app/password: hunter22", "username/password: 1234567", "token: 401a", "/login/token=401"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "user/password: 12345x",
+        "/etc/app/password: hunter22",
+        "username/password: 1234567",
+        "token: 401a",
+        "/login/token=401",
+    ],
+)
 def test_what_is_no_path_or_no_figure_is_redacted_as_before(text):
     assert PLAIN.text(text) != text

@@ -22,7 +22,9 @@ BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCinvented"
 
 
 def pem(kind: str, line_end: str = "\n", end: bool = True) -> str:
-    return f"-----BEGIN {kind}-----{line_end}{BODY}{line_end}{BODY}" + (f"{line_end}-----END {kind}-----" if end else "")
+    return f"-----BEGIN {kind}-----{line_end}{BODY}{line_end}{BODY}" + (
+        f"{line_end}-----END {kind}-----" if end else ""
+    )
 
 
 # Tokens as vendors make them, from parts: whole ones would be refused by the scanners of code hosts.
@@ -87,7 +89,24 @@ def test_there_are_three_hundred_different_cases_of_each():
     assert len(set(MUST_STAY)) == len(MUST_STAY) > 300
 
 
-@given(st.lists(st.sampled_from([*(secrets_in(case)[0] for case in MUST_GO), *MUST_STAY, '"', "\\", "[", "]", "=", ": ", "[redacted:secret]"]), max_size=6))
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *(secrets_in(case)[0] for case in MUST_GO),
+                *MUST_STAY,
+                '"',
+                "\\",
+                "[",
+                "]",
+                "=",
+                ": ",
+                "[redacted:secret]",
+            ]
+        ),
+        max_size=6,
+    )
+)
 def test_redacting_again_changes_nothing(parts):
     once = redact("".join(parts))
     assert redact(once) == once
@@ -98,7 +117,9 @@ def test_what_stands_around_a_secret_stays():
         "action=GetInvoices&identifier=[redacted:secret]&secret=[redacted:secret]&responsetype=json"
     )
     assert redact("redis://:hunter2@cache:6379 refused us") == "redis://[redacted:credentials]@cache:6379 refused us"
-    assert redact("json=%7B%22authKey%22%3A%22secret-value%22%7D&v=1").startswith("json=%7B%22authKey%22%3A%22[redacted:secret]%22%7D")
+    assert redact("json=%7B%22authKey%22%3A%22secret-value%22%7D&v=1").startswith(
+        "json=%7B%22authKey%22%3A%22[redacted:secret]%22%7D"
+    )
 
 
 def test_a_redacted_record_is_still_json():
@@ -117,7 +138,9 @@ def test_secrets_in_a_log_come_out_redacted_everywhere(tmp_path):
         "err": {"type": "Error", "message": "redis://:hunter2@cache:6379 refused"}, "msg": "failed: secret=inventedSecret2",
     }  # fmt: skip
     path = tmp_path / "app.log"
-    path.write_text(json.dumps(line) + "\nidentifier=inventedId1\n" + '{"half":"secret=inventedSecret2"', encoding="utf-8")
+    path.write_text(
+        json.dumps(line) + "\nidentifier=inventedId1\n" + '{"half":"secret=inventedSecret2"', encoding="utf-8"
+    )
     with read([Source("a", path, "app.log")]) as records:
         shown = repr([list(records.rows()), records.query("errors"), records.accounting(), records.frame().to_dict()])
     assert not [secret for secret in ("inventedtoken", "hunter2", "inventedSecret2", "inventedId1") if secret in shown]

@@ -32,7 +32,34 @@ def evidence(folder: Any) -> Evidence:
 
 
 def accounting() -> Accounting:
-    return Accounting([Account("0123456789", NASTY, NASTY, "", 1, 1, 1, 0, 0, 0, 0, "", 0, False, NOW, NOW, (), (NASTY,), (), {}, NASTY, ())])
+    return Accounting(
+        [
+            Account(
+                "0123456789",
+                NASTY,
+                NASTY,
+                "",
+                1,
+                1,
+                1,
+                0,
+                0,
+                0,
+                0,
+                "",
+                0,
+                False,
+                NOW,
+                NOW,
+                (),
+                (NASTY,),
+                (),
+                {},
+                NASTY,
+                (),
+            )
+        ]
+    )
 
 
 @pytest.mark.parametrize(

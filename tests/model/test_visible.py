@@ -28,7 +28,9 @@ def test_what_a_terminal_would_obey_is_shown_as_an_escape(text: str, shown: str)
 
 
 def test_no_control_character_of_unicode_comes_through() -> None:
-    controls = [chr(number) for number in range(0x110000) if unicodedata.category(chr(number)) in ("Cc", "Zl", "Zp", "Cs")]
+    controls = [
+        chr(number) for number in range(0x110000) if unicodedata.category(chr(number)) in ("Cc", "Zl", "Zp", "Cs")
+    ]
     assert [hex(ord(each)) for each in controls if each in visible(f"a{each}b")] == []
 
 

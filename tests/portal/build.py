@@ -65,7 +65,9 @@ def _compile(folder: Path, packages: Path) -> None:
 
 def _digest(names: tuple[str, ...]) -> str:
     """Of the names and contents of these files and folders."""
-    files = sorted(file for name in names for file in ([HERE / name] if (HERE / name).is_file() else (HERE / name).rglob("*.*")))
+    files = sorted(
+        file for name in names for file in ([HERE / name] if (HERE / name).is_file() else (HERE / name).rglob("*.*"))
+    )
     digest = hashlib.sha256()
     for file in files:
         if file.is_file() and "generated" not in file.parts:
@@ -84,6 +86,10 @@ def _copy(names: tuple[str, ...], folder: Path) -> None:
 def _npm(arguments: list[str], folder: Path) -> None:
     # `prisma generate` insists on a schema engine on disk, though it never runs it; any existing file will do.
     environment = {**os.environ, "PRISMA_SCHEMA_ENGINE_BINARY": "/bin/true", "NO_UPDATE_NOTIFIER": "1"}
-    done = subprocess.run(["npm", "--silent", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["npm", "--silent", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode:
-        raise RuntimeError(f"npm {' '.join(arguments)} failed in {folder}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+        raise RuntimeError(
+            f"npm {' '.join(arguments)} failed in {folder}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        )

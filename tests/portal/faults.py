@@ -69,7 +69,9 @@ async def redis_gone(portal: Portal) -> AsyncIterator[None]:
     yield
     command = [cache.binary, cache.log_path.parent / "redis.conf", "--port", str(cache.port)]
     with cache.log_path.open("ab") as log:
-        again = subprocess.Popen(servers.tied(command, signal.SIGTERM), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        again = subprocess.Popen(
+            servers.tied(command, signal.SIGTERM), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
     portal.afterwards.callback(servers.end, again, signal.SIGTERM)
 
 
@@ -142,5 +144,6 @@ async def _in_thread(work: Callable[[], None], ended: threading.Event) -> AsyncI
 
 
 ACTS: dict[str, Callable[[Portal], AbstractAsyncContextManager[None]]] = {
-    act.__name__: act for act in (redis_out_of_memory, redis_gone, database_connections, blocking_chain, credential_stuffing, deploy)
+    act.__name__: act
+    for act in (redis_out_of_memory, redis_gone, database_connections, blocking_chain, credential_stuffing, deploy)
 }

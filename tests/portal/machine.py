@@ -42,7 +42,11 @@ def furnish(node_modules: Path, dist: Path, logs: Path) -> None:
         flags = struct.unpack("16sh", fcntl.ioctl(any_socket, _SIOCGIFFLAGS, request))[1]
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh", b"lo", flags | _IFF_UP))
     # Found before /srv and /var/log are covered, below which they may lie.
-    places = [(node_modules.resolve(), HOME / "node_modules", "ro"), (dist.resolve(), HOME / "dist", "ro"), (logs.resolve(), LOGS, "rw")]
+    places = [
+        (node_modules.resolve(), HOME / "node_modules", "ro"),
+        (dist.resolve(), HOME / "dist", "ro"),
+        (logs.resolve(), LOGS, "rw"),
+    ]
     held = [os.open(source, os.O_PATH) for source, _, _ in places]
     for covered in (HOME.parent, LOGS.parent, DATA):
         _mount("-t", "tmpfs", "none", covered)

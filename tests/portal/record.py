@@ -68,14 +68,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("plan", help="a file in plans/, without .json")
     parser.add_argument("--out", type=Path, help="a new folder [recordings/PLAN beside this file]")
-    parser.add_argument("--scale", type=float, default=1.0, help="shorten all times; not aligned to the clock then [1.0]")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="shorten all times; not aligned to the clock then [1.0]"
+    )
     parser.add_argument("--within", nargs=2, type=Path, metavar=("NODE_MODULES", "DIST"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     out = (arguments.out or HERE / "recordings" / arguments.plan).absolute()
     if arguments.within is None:
         plan = read_plan(arguments.plan)
         if out.exists():
-            raise SystemExit(f"{out} exists already, and evidence is only ever added to. Give another folder with --out.")
+            raise SystemExit(
+                f"{out} exists already, and evidence is only ever added to. Give another folder with --out."
+            )
         build = built()
         (out / "logs").mkdir(parents=True)
         within = ["--within", str(build.node_modules), str(build.dist)]
@@ -117,7 +121,9 @@ def record(plan: dict[str, Any], out: Path, aligned: bool) -> None:
         rows_path.write_text(json.dumps([customer.seed_row() for customer in customers]), encoding="utf-8")
         plan_path.write_text(json.dumps(plan), encoding="utf-8")
         seed: list[str | Path] = [node(), "dist/bff/seed.js", HERE / "prisma/tables.sql", rows_path]
-        subprocess.run(seed, cwd=machine.HOME, env={**os.environ, "DATABASE_URL": address_as(database, "portal")}, check=True)
+        subprocess.run(
+            seed, cwd=machine.HOME, env={**os.environ, "DATABASE_URL": address_as(database, "portal")}, check=True
+        )
 
         with stand_ins(plan_path) as addresses, contextlib.ExitStack() as afterwards:
             settings = {
@@ -144,8 +150,18 @@ def record(plan: dict[str, Any], out: Path, aligned: bool) -> None:
             bffs = Bffs(settings)
             try:
                 traffic = Traffic(bffs.start(), customers, JWT_SECRET, plan["seed"], plan["requests_per_s"])
-                portal = faults.Portal(cache, database, lambda role: address_as(database, role), traffic, bffs.start_next, bffs.end_first, afterwards)
-                times, served, asked = asyncio.run(drive(plan, portal, bffs, Evidence(out / "evidence"), addresses["control"]))
+                portal = faults.Portal(
+                    cache,
+                    database,
+                    lambda role: address_as(database, role),
+                    traffic,
+                    bffs.start_next,
+                    bffs.end_first,
+                    afterwards,
+                )
+                times, served, asked = asyncio.run(
+                    drive(plan, portal, bffs, Evidence(out / "evidence"), addresses["control"])
+                )
             finally:
                 bffs.end()
 
@@ -199,7 +215,9 @@ async def drive(
         await asyncio.sleep(after_s)
         asked.append(time.time())
         configuration = Configuration(health_url=f"{bffs.address}/health", process="node.*bff")
-        await asyncio.to_thread(ask_live, evidence, configuration, ENV_FILE, heard=lambda answer: print(answer.sentence(), flush=True))
+        await asyncio.to_thread(
+            ask_live, evidence, configuration, ENV_FILE, heard=lambda answer: print(answer.sentence(), flush=True)
+        )
 
     act = faults.ACTS[plan["act"]](portal) if "act" in plan else contextlib.nullcontext()
     async with httpx.AsyncClient(base_url=control, trust_env=False) as switch:
@@ -222,7 +240,13 @@ async def drive(
         return times, (await switch.get("/ledger")).json(), asked
 
 
-def truth(plan: dict[str, Any], times: dict[str, float], ledger: list[Request], served: list[dict[str, Any]], asked: list[float]) -> dict[str, Any]:
+def truth(
+    plan: dict[str, Any],
+    times: dict[str, float],
+    ledger: list[Request],
+    served: list[dict[str, Any]],
+    asked: list[float],
+) -> dict[str, Any]:
     """What was done, and whom it affected.
 
     Affected is a request for which a stand-in served at least one call under the fault, and an attacker's. So is one under
@@ -242,7 +266,9 @@ def truth(plan: dict[str, Any], times: dict[str, float], ledger: list[Request], 
         if is_attack:
             return request.hostile
         under_way = request.started < times["removed"] and request.ended > times["injected"]
-        bad = request.outcome.startswith("5") or (request.ended - request.started > SLOW_S and request.route != "GET /api/events")
+        bad = request.outcome.startswith("5") or (
+            request.ended - request.started > SLOW_S and request.route != "GET /api/events"
+        )
         return request.id in under_fault or (under_way and bad)
 
     affected = [request for request in ledger if is_affected(request)]
@@ -305,7 +331,13 @@ class Bffs:
         # winston writes its files itself, and what else is printed goes where nobody looks.
         console = machine.LOGS / "combined.log" if self._settings["LOGGER"] != "winston" else Path(os.devnull)
         with console.open("ab") as log:
-            process = subprocess.Popen(servers.tied([node(), "dist/bff/main.js"], signal.SIGTERM), cwd=machine.HOME, env=environment, stdout=log, stderr=log)
+            process = subprocess.Popen(
+                servers.tied([node(), "dist/bff/main.js"], signal.SIGTERM),
+                cwd=machine.HOME,
+                env=environment,
+                stdout=log,
+                stderr=log,
+            )
         self._running.append(process)
         self.address = f"http://{servers.HOST}:{port}"
         until = time.monotonic() + 30

@@ -98,7 +98,9 @@ def expired_token(secret: str, subject: int) -> str:
 class Traffic:
     """Arrivals do not wait for answers: a slow portal gets as many visitors as a fast one."""
 
-    def __init__(self, portal: str, customers: list[Customer], jwt_secret: str, seed: int, requests_per_s: float) -> None:
+    def __init__(
+        self, portal: str, customers: list[Customer], jwt_secret: str, seed: int, requests_per_s: float
+    ) -> None:
         self.ledger: list[Request] = []
         self._pages_per_s = requests_per_s / REQUESTS_PER_PAGE
         self._streams_per_s = requests_per_s * EVENT_STREAMS_PER_REQUEST
@@ -147,7 +149,9 @@ class Traffic:
                 known = chance.choice(self._customers).email
                 stolen = f"{''.join(chance.choices(string.ascii_lowercase, k=6))}{chance.randrange(100)}@example.net"
                 email = known if chance.random() < 0.15 else stolen
-            attacker = Customer(email, password, victim.sim_id, address, "python-requests/2.32.5", victim.orders, hostile=True)
+            attacker = Customer(
+                email, password, victim.sim_id, address, "python-requests/2.32.5", victim.orders, hostile=True
+            )
             await self._sign_in(chance, attacker, mistakes=False)
             if attacker.token is not None:
                 await self._look_at_everything(chance, attacker)
@@ -208,11 +212,17 @@ class Traffic:
     async def _shop(self, chance: random.Random, customer: Customer) -> None:
         await self._get(chance, customer, "/api/catalog/products")
         products = [f"01tAA{chance.randrange(12):010}QAA" for _ in range(2)]
-        await self._together(chance, customer, [(f"/api/catalog/products/{product}", "/api/catalog/products/:id") for product in products])
+        await self._together(
+            chance,
+            customer,
+            [(f"/api/catalog/products/{product}", "/api/catalog/products/:id") for product in products],
+        )
 
     async def _orders(self, chance: random.Random, customer: Customer) -> None:
         order = chance.choice(customer.orders)["id"]
-        await self._together(chance, customer, [("/api/orders", "/api/orders"), (f"/api/orders/{order}", "/api/orders/:id")])
+        await self._together(
+            chance, customer, [("/api/orders", "/api/orders"), (f"/api/orders/{order}", "/api/orders/:id")]
+        )
 
     async def _billing(self, chance: random.Random, customer: Customer) -> None:
         paths = ("/api/billing/invoices", "/api/billing/payment-methods")
@@ -262,13 +272,17 @@ class Traffic:
                 pass
             request.outcome = str(answer.status_code)
 
-    async def _sign_in(self, chance: random.Random, customer: Customer, again: bool = False, mistakes: bool = True) -> None:
+    async def _sign_in(
+        self, chance: random.Random, customer: Customer, again: bool = False, mistakes: bool = True
+    ) -> None:
         async with customer.signing_in:  # one form, however many tabs
             if customer.token is not None and not again:
                 return
             path = "/api/auth/login"
             if mistakes and chance.random() < 0.04:
-                await self._ask(chance, customer, "POST", path, path, {"email": customer.email, "password": "forgotten"})
+                await self._ask(
+                    chance, customer, "POST", path, path, {"email": customer.email, "password": "forgotten"}
+                )
                 await asyncio.sleep(chance.uniform(1, 3))
             credentials = {"email": customer.email, "password": customer.password}
             answer = await self._ask(chance, customer, "POST", path, path, credentials)
@@ -285,7 +299,9 @@ class Traffic:
             await asyncio.sleep(delay_s)
             await self._get(own, customer, path, route)
 
-        await asyncio.gather(*(later(chance.uniform(0, 0.03), random.Random(chance.random()), path, route) for path, route in targets))
+        await asyncio.gather(
+            *(later(chance.uniform(0, 0.03), random.Random(chance.random()), path, route) for path, route in targets)
+        )
 
     async def _get(self, chance: random.Random, customer: Customer, path: str, route: str | None = None) -> None:
         await self._ask(chance, customer, "GET", path, route or path)

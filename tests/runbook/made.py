@@ -39,7 +39,13 @@ def asked(minute: float, route: str, status: int | None = 200, client: str = WEL
 
 def said(minute: float, context: str, message: str, error: str = "", code: str = "", level: int = 50, url: str = "", ms: float | None = None) -> str:  # fmt: skip
     """What a part of the portal logs; `error` is the text of the error behind it."""
-    line: dict[str, Any] = {"level": level, "time": round(at(minute).timestamp() * 1000), "pid": 1, "hostname": "vm", "context": context}
+    line: dict[str, Any] = {
+        "level": level,
+        "time": round(at(minute).timestamp() * 1000),
+        "pid": 1,
+        "hostname": "vm",
+        "context": context,
+    }
     if url:
         line["req"] = {"id": f"r{minute}", "method": url.partition(" ")[0], "url": url.partition(" ")[2]}
     if error:
@@ -50,7 +56,10 @@ def said(minute: float, context: str, message: str, error: str = "", code: str =
 def healthy(minutes: int, per_minute: int = 30, since: int = 0) -> list[str]:
     """An ordinary portal: its start, and requests of many clients that go well."""
     lines = [said(since, "NestApplication", "Nest application successfully started", level=30)]
-    lines += [asked(since + place / per_minute, "GET /api/orders", client=f"198.51.100.{place % 40}") for place in range(minutes * per_minute)]
+    lines += [
+        asked(since + place / per_minute, "GET /api/orders", client=f"198.51.100.{place % 40}")
+        for place in range(minutes * per_minute)
+    ]
     return lines
 
 
@@ -59,12 +68,19 @@ def told(
     fault: Fault | None = None,
 ) -> StoredAnswer:  # fmt: skip
     """A stored answer."""
-    answer = Answer(question, "?", "TARGET", at(minute), 12.0, status, reason, data or {}, None, tuple(warnings), fault=fault)
+    answer = Answer(
+        question, "?", "TARGET", at(minute), 12.0, status, reason, data or {}, None, tuple(warnings), fault=fault
+    )
     return StoredAnswer(f"a{abs(hash((question, minute))) % 10**9:09}", answer)
 
 
 def finding(
-    path: Path, symptom: str, lines: Iterable[str] = (), answers: Sequence[StoredAnswer] = (), minutes: float = 20, journal: Sequence[Entry] = ()
+    path: Path,
+    symptom: str,
+    lines: Iterable[str] = (),
+    answers: Sequence[StoredAnswer] = (),
+    minutes: float = 20,
+    journal: Sequence[Entry] = (),
 ) -> Finding:
     """What the check of this symptom (`scenario.symptom`) finds in these lines and answers, over so many minutes."""
     scenario_id, _, symptom_id = symptom.partition(".")
@@ -81,9 +97,15 @@ class case:  # noqa: N801  # a function that is used in a `with`
         if ordered:
             path.write_text("".join(line + "\n" for line in ordered), encoding="utf-8")
             sources = [Source("0123456789", path, "made.log")]
-        self.window = Window(START, at(minutes)) if ordered else Window(min(one.moment.since for one in answers), max(one.moment.until for one in answers))
+        self.window = (
+            Window(START, at(minutes))
+            if ordered
+            else Window(min(one.moment.since for one in answers), max(one.moment.until for one in answers))
+        )
         self.records = logs.read(sources, self.window, dependencies=book.dependencies)
-        self.case = runbook.Case(self.records, self.window, journal, answers, book.signs, book.features, book.sigma_rules)
+        self.case = runbook.Case(
+            self.records, self.window, journal, answers, book.signs, book.features, book.sigma_rules
+        )
 
     def __enter__(self) -> runbook.Case:
         return self.case

@@ -36,7 +36,9 @@ def bucket(number: int, count: int = PER_BUCKET, bad: int = 0, **how: Any) -> li
     return [request(START + number * BUCKET + place * apart, **(how if place < bad else {})) for place in range(count)]
 
 
-def examined(path: Path, lines: Iterable[str], buckets: int, book: runbook.Runbook | None = None, since: datetime = START) -> dict[str, Finding]:
+def examined(
+    path: Path, lines: Iterable[str], buckets: int, book: runbook.Runbook | None = None, since: datetime = START
+) -> dict[str, Finding]:
     """The findings of high_error_rate by symptom, over that many buckets from the start."""
     path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     book = book or runbook.load()

@@ -16,7 +16,10 @@ DOWN = told("redis.ping", status=Status.FAILED, reason="127.0.0.1:6379 refuses t
 
 
 def redis(error: str, since: float = 10, until: float = 20, per_minute: int = 20) -> list[str]:
-    return [said(since + place / per_minute, "CacheService", "Redis connection error", error) for place in range(int((until - since) * per_minute))]
+    return [
+        said(since + place / per_minute, "CacheService", "Redis connection error", error)
+        for place in range(int((until - since) * per_minute))
+    ]
 
 
 def counters(hits: int, misses: int, minute: float) -> StoredAnswer:
@@ -55,7 +58,10 @@ def test_failing_sign_ins_are_not_laid_on_a_redis_that_nothing_names(tmp_path: P
 
 def test_expired_tokens_now_and_then_are_ordinary(tmp_path: Path) -> None:
     expired = [asked(place, "GET /api/orders", status=401) for place in range(20)]
-    assert finding(tmp_path / "log", "redis_failures.authentication_failing", [*healthy(20), *expired]).verdict is Verdict.RULED_OUT
+    assert (
+        finding(tmp_path / "log", "redis_failures.authentication_failing", [*healthy(20), *expired]).verdict
+        is Verdict.RULED_OUT
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,7 +73,9 @@ def test_expired_tokens_now_and_then_are_ordinary(tmp_path: Path) -> None:
         ((1000, 100), (5, 3), Verdict.INCONCLUSIVE),  # started again
     ],
 )
-def test_misses_are_judged_by_the_difference_of_two_answers(tmp_path: Path, first: tuple[int, int], second: tuple[int, int], verdict: Verdict) -> None:
+def test_misses_are_judged_by_the_difference_of_two_answers(
+    tmp_path: Path, first: tuple[int, int], second: tuple[int, int], verdict: Verdict
+) -> None:
     answers = [counters(*first, 10), counters(*second, 12), told("redis.ping", minute=12)]
     assert finding(tmp_path / "log", "redis_failures.cache_misses", answers=answers).verdict is verdict
 
@@ -89,7 +97,10 @@ def test_where_nothing_can_be_read_every_read_misses(tmp_path: Path) -> None:
 def test_the_log_may_tell_of_hits_and_misses_itself(tmp_path: Path) -> None:
     hits = [said(place / 60, "CacheService", "cache hit products", level=20) for place in range(600)]
     misses = [said(10 + place / 60, "CacheService", "cache miss products", level=20) for place in range(600)]
-    assert finding(tmp_path / "log", "redis_failures.cache_misses", [*healthy(20), *hits, *misses]).verdict is Verdict.CONFIRMED
+    assert (
+        finding(tmp_path / "log", "redis_failures.cache_misses", [*healthy(20), *hits, *misses]).verdict
+        is Verdict.CONFIRMED
+    )
     assert finding(tmp_path / "log", "redis_failures.cache_misses", [*healthy(20), *hits]).verdict is Verdict.RULED_OUT
 
 
@@ -104,7 +115,12 @@ def test_limits_that_stop_with_redis_are_gone(tmp_path: Path) -> None:
 
 
 def test_limits_that_go_on_work(tmp_path: Path) -> None:
-    assert finding(tmp_path / "log", "redis_failures.rate_limit_gone", [*healthy(20), *limited(0, 20), *redis(OOM)]).verdict is Verdict.RULED_OUT
+    assert (
+        finding(
+            tmp_path / "log", "redis_failures.rate_limit_gone", [*healthy(20), *limited(0, 20), *redis(OOM)]
+        ).verdict
+        is Verdict.RULED_OUT
+    )
 
 
 def test_without_any_429_nothing_is_known_of_limits(tmp_path: Path) -> None:
@@ -112,18 +128,31 @@ def test_without_any_429_nothing_is_known_of_limits(tmp_path: Path) -> None:
 
 
 def test_errors_of_the_throttler_confirm(tmp_path: Path) -> None:
-    lines = [said(10 + place / 10, "ThrottlerStorageRedis", "increment failed", "Command timed out") for place in range(10)]
+    lines = [
+        said(10 + place / 10, "ThrottlerStorageRedis", "increment failed", "Command timed out") for place in range(10)
+    ]
     named = [said(10 + place / 10, "AppModule", "ThrottlerStorage | error while incrementing") for place in range(10)]
-    assert finding(tmp_path / "log", "redis_failures.rate_limit_gone", [*healthy(20), *named]).verdict is Verdict.CONFIRMED
-    assert finding(tmp_path / "log", "redis_failures.redis_errors", [*healthy(20), *lines]).verdict is Verdict.CONFIRMED  # it is Redis that times out
+    assert (
+        finding(tmp_path / "log", "redis_failures.rate_limit_gone", [*healthy(20), *named]).verdict is Verdict.CONFIRMED
+    )
+    assert (
+        finding(tmp_path / "log", "redis_failures.redis_errors", [*healthy(20), *lines]).verdict is Verdict.CONFIRMED
+    )  # it is Redis that times out
 
 
 def streams(since: float, until: float, per_minute: int, lived_s: float) -> list[str]:
-    return [asked(since + place / per_minute, "GET /api/events", ms=lived_s * 1000, stream=True) for place in range(int((until - since) * per_minute))]
+    return [
+        asked(since + place / per_minute, "GET /api/events", ms=lived_s * 1000, stream=True)
+        for place in range(int((until - since) * per_minute))
+    ]
 
 
 def test_streams_that_end_at_once_and_often_are_dropping(tmp_path: Path) -> None:
-    found = finding(tmp_path / "log", "redis_failures.streams_dropping", [*healthy(20), *streams(0, 15, 4, 90), *streams(15, 17, 30, 5), *redis(GONE)])
+    found = finding(
+        tmp_path / "log",
+        "redis_failures.streams_dropping",
+        [*healthy(20), *streams(0, 15, 4, 90), *streams(15, 17, 30, 5), *redis(GONE)],
+    )
     assert found.verdict is Verdict.CONFIRMED
     assert found.first_affected is not None
     assert at(15) <= found.first_affected <= at(15.1)
@@ -135,14 +164,22 @@ def test_a_deploy_that_ends_all_streams_is_not_laid_on_redis(tmp_path: Path) -> 
 
 
 def test_streams_that_live_and_end_as_usual_do_not_drop(tmp_path: Path) -> None:
-    assert finding(tmp_path / "log", "redis_failures.streams_dropping", [*healthy(20), *streams(0, 20, 4, 90)]).verdict is Verdict.RULED_OUT
+    assert (
+        finding(tmp_path / "log", "redis_failures.streams_dropping", [*healthy(20), *streams(0, 20, 4, 90)]).verdict
+        is Verdict.RULED_OUT
+    )
     assert finding(tmp_path / "log", "redis_failures.streams_dropping", healthy(20)).verdict is Verdict.INCONCLUSIVE
 
 
 def test_streams_that_cannot_be_opened_drop_too(tmp_path: Path) -> None:
     failed = [asked(10 + place / 10, "GET /api/events", status=500) for place in range(20)]
     assert (
-        finding(tmp_path / "log", "redis_failures.streams_dropping", [*healthy(20), *streams(0, 10, 4, 90), *failed, *redis(GONE)]).verdict is Verdict.CONFIRMED
+        finding(
+            tmp_path / "log",
+            "redis_failures.streams_dropping",
+            [*healthy(20), *streams(0, 10, 4, 90), *failed, *redis(GONE)],
+        ).verdict
+        is Verdict.CONFIRMED
     )
 
 
@@ -159,9 +196,14 @@ def test_streams_that_cannot_be_opened_drop_too(tmp_path: Path) -> None:
 def test_an_open_blacklist_is_a_finding_while_redis_fails(
     tmp_path: Path, value: str | None, answers: list[StoredAnswer], lines: list[str], verdict: Verdict
 ) -> None:
-    found = finding(tmp_path / "log", "redis_failures.blacklist_open", [*healthy(20), *lines], [environment(value), *answers])
+    found = finding(
+        tmp_path / "log", "redis_failures.blacklist_open", [*healthy(20), *lines], [environment(value), *answers]
+    )
     assert found.verdict is verdict
 
 
 def test_an_unknown_setting_is_not_checked(tmp_path: Path) -> None:
-    assert finding(tmp_path / "log", "redis_failures.blacklist_open", [*healthy(20), *redis(GONE)]).verdict is Verdict.NOT_CHECKED
+    assert (
+        finding(tmp_path / "log", "redis_failures.blacklist_open", [*healthy(20), *redis(GONE)]).verdict
+        is Verdict.NOT_CHECKED
+    )

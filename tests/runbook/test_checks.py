@@ -17,7 +17,9 @@ KINDS = [pytest.param("slow_responses", SLOW, id="slow"), pytest.param("error_ra
 
 
 def log(*bad_buckets: int, buckets: int = 4, bad: int = 30, **how: Any) -> list[str]:
-    return [line for number in range(buckets) for line in bucket(number, bad=bad if number in bad_buckets else 0, **how)]
+    return [
+        line for number in range(buckets) for line in bucket(number, bad=bad if number in bad_buckets else 0, **how)
+    ]
 
 
 @pytest.mark.parametrize("symptom", ["slow_responses", "error_rate"])
@@ -44,13 +46,17 @@ def test_two_bad_buckets_apart_are_inconclusive(tmp_path: Path, symptom: str, ho
 
 
 @pytest.mark.parametrize(("symptom", "how"), KINDS)
-def test_two_bad_buckets_in_a_row_confirm_with_a_figure_and_say_since_when(tmp_path: Path, symptom: str, how: dict[str, Any]) -> None:
+def test_two_bad_buckets_in_a_row_confirm_with_a_figure_and_say_since_when(
+    tmp_path: Path, symptom: str, how: dict[str, Any]
+) -> None:
     finding = examined(tmp_path / "log", log(1, 2, **how), 4)[symptom]
     assert finding.verdict is Verdict.CONFIRMED
     figures = [citation for citation in finding.citations if isinstance(citation, Figure)]
     assert figures
     assert all(figure.n == 120 and len(figure.exemplars) == 5 for figure in figures)
-    assert finding.first_affected == START + BUCKET - timedelta(milliseconds=how.get("ms", 20))  # a line is written when the request ends
+    assert finding.first_affected == START + BUCKET - timedelta(
+        milliseconds=how.get("ms", 20)
+    )  # a line is written when the request ends
     assert finding.recovered is not None
     assert START + 2 * BUCKET < finding.recovered < START + 3 * BUCKET
 
@@ -91,7 +97,9 @@ def test_one_slow_route_among_fast_ones_is_confirmed_by_name(tmp_path: Path) -> 
         for line in bucket(number, count=60, bad=60, ms=4000, url="/api/sim/17/usage")
     ]  # fmt: skip
     fast = [line for number in range(4) for line in bucket(number, count=600)]
-    finding = examined(tmp_path / "log", sorted([*slow, *fast], key=lambda line: line.partition('"time": ')[2][:13]), 4)["slow_responses"]
+    finding = examined(
+        tmp_path / "log", sorted([*slow, *fast], key=lambda line: line.partition('"time": ')[2][:13]), 4
+    )["slow_responses"]
     assert finding.verdict is Verdict.CONFIRMED
     assert finding.statement.startswith("GET /api/sim/:id/usage: 4.0 s")
     assert "/api/orders" not in finding.statement

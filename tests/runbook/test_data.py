@@ -23,30 +23,74 @@ MISTAKES = [
     pytest.param(SCENARIO, 'id = "high_error_rate"', 'id = "other"', "id", id="an id that is not the file's"),
     pytest.param(SCENARIO, 'title = "High', 'titel = "High', "titel", id="a field misspelt"),
     pytest.param(SCENARIO, 'escalation = "P3', '# escalation = "P3', "escalation", id="a field missing"),
-    pytest.param(SCENARIO, 'check = "average_duration"', 'check = "open_evidence"', "symptom[1].check", id="unknown check"),
-    pytest.param(SCENARIO, "average_ms = 2000", 'average_ms = "2 s"', "symptom[1].parameters.average_ms", id="a text for a limit"),
-    pytest.param(SCENARIO, "average_ms = 2000", "average = 2000", "symptom[1].parameters.average", id="unknown parameter"),
+    pytest.param(
+        SCENARIO, 'check = "average_duration"', 'check = "open_evidence"', "symptom[1].check", id="unknown check"
+    ),
+    pytest.param(
+        SCENARIO, "average_ms = 2000", 'average_ms = "2 s"', "symptom[1].parameters.average_ms", id="a text for a limit"
+    ),
+    pytest.param(
+        SCENARIO, "average_ms = 2000", "average = 2000", "symptom[1].parameters.average", id="unknown parameter"
+    ),
     pytest.param(SCENARIO, "average_ms = 2000", "", "symptom[1].parameters.average_ms", id="parameter missing"),
     pytest.param(SCENARIO, 'bucket = "5m"', "bucket = 5", "symptom[1].parameters.bucket", id="a number for a span"),
-    pytest.param(SCENARIO, 'bucket = "5m"', 'bucket = "5 minutes"', "symptom[1].parameters.bucket", id="a span in words"),
+    pytest.param(
+        SCENARIO, 'bucket = "5m"', 'bucket = "5 minutes"', "symptom[1].parameters.bucket", id="a span in words"
+    ),
     pytest.param(SCENARIO, "by_route = true", "by_route = 1", "symptom[1].parameters.by_route", id="1 for true"),
-    pytest.param(SCENARIO, "min_requests = 50", "min_requests = 0.5", "symptom[1].parameters.min_requests", id="a fraction for a count"),
-    pytest.param(SCENARIO, "ignore_routes = []", 'ignore_routes = "all"', "symptom[1].parameters.ignore_routes", id="a text for a list"),
-    pytest.param(SCENARIO, 'caution = "A longer', 'caution = 2 # "A longer', "step[4].caution", id="a number for a text"),
+    pytest.param(
+        SCENARIO,
+        "min_requests = 50",
+        "min_requests = 0.5",
+        "symptom[1].parameters.min_requests",
+        id="a fraction for a count",
+    ),
+    pytest.param(
+        SCENARIO,
+        "ignore_routes = []",
+        'ignore_routes = "all"',
+        "symptom[1].parameters.ignore_routes",
+        id="a text for a list",
+    ),
+    pytest.param(
+        SCENARIO, 'caution = "A longer', 'caution = 2 # "A longer', "step[4].caution", id="a number for a text"
+    ),
     pytest.param(SCENARIO, 'facts = ["limits_set"]', 'facts = ["weather"]', "step[4].facts", id="unknown fact"),
-    pytest.param(SCENARIO, 'documents = ["logging"]', 'documents = ["nowhere"]', "step[4].documents", id="unknown document"),
-    pytest.param(SCENARIO, 'signs = ["breaker."]', 'signs = ["braker."]', "diagnosis[3].signs", id="unknown sign of a diagnosis"),
-    pytest.param(SCENARIO, 'signs = ["freebit."]', 'signs = ["fribit."]', "symptom[4].parameters.signs", id="unknown sign of a symptom"),
-    pytest.param(SCENARIO, 'feature = ""', 'feature = "Bilking"', "symptom[2].parameters.feature", id="unknown feature"),
+    pytest.param(
+        SCENARIO, 'documents = ["logging"]', 'documents = ["nowhere"]', "step[4].documents", id="unknown document"
+    ),
+    pytest.param(
+        SCENARIO, 'signs = ["breaker."]', 'signs = ["braker."]', "diagnosis[3].signs", id="unknown sign of a diagnosis"
+    ),
+    pytest.param(
+        SCENARIO,
+        'signs = ["freebit."]',
+        'signs = ["fribit."]',
+        "symptom[4].parameters.signs",
+        id="unknown sign of a symptom",
+    ),
+    pytest.param(
+        SCENARIO, 'feature = ""', 'feature = "Bilking"', "symptom[2].parameters.feature", id="unknown feature"
+    ),
     pytest.param(SCENARIO, "is_cause = true", "is_cause = 1", "symptom[4].is_cause", id="1 for a flag"),
     pytest.param("signs.toml", "OOM command", "(OOM command", "sign[1].pattern", id="a pattern that is none"),
-    pytest.param("signs.toml", "OOM command", "(?=OOM) command", "sign[1].pattern", id="a pattern that RE2 does not have"),
+    pytest.param(
+        "signs.toml", "OOM command", "(?=OOM) command", "sign[1].pattern", id="a pattern that RE2 does not have"
+    ),
     pytest.param("features.toml", "routes = ", "route = ", "feature[1].route", id="a feature's field misspelt"),
     pytest.param("documents.toml", 'address = ""', "address = 1", "document[1].address", id="a number for an address"),
-    pytest.param("scenarios/security_incident.toml", 'preserve = "whole"', 'preserve = "all"', "preserve", id="an unknown extent"),
+    pytest.param(
+        "scenarios/security_incident.toml", 'preserve = "whole"', 'preserve = "all"', "preserve", id="an unknown extent"
+    ),
     pytest.param(SCENARIO, "id = ", "id == ", "line 2", id="broken TOML"),
     pytest.param("dependencies.toml", "name = ", "nmae = ", "dependency[1].nmae", id="a dependency's field misspelt"),
-    pytest.param("severity.toml", "respond_within = ", "respond_within = 1 # ", ".respond_within", id="a number for a time to respond"),
+    pytest.param(
+        "severity.toml",
+        "respond_within = ",
+        "respond_within = 1 # ",
+        ".respond_within",
+        id="a number for a time to respond",
+    ),
 ]
 
 
@@ -75,7 +119,9 @@ def test_mistake_is_named_with_file_and_field(book_folder: Path, file: str, old:
     assert missing or f"line {line}" in str(caught.value)
 
 
-@pytest.mark.parametrize("file", ["dependencies.toml", "documents.toml", "features.toml", "severity.toml", "signs.toml"])
+@pytest.mark.parametrize(
+    "file", ["dependencies.toml", "documents.toml", "features.toml", "severity.toml", "signs.toml"]
+)
 def test_missing_file_is_named_with_where_to_copy_it_from(book_folder: Path, file: str) -> None:
     (book_folder / file).unlink()
     with pytest.raises(RunbookError, match=r"missing\. Copy it from") as caught:
@@ -83,11 +129,16 @@ def test_missing_file_is_named_with_where_to_copy_it_from(book_folder: Path, fil
     assert str(book_folder / file) in str(caught.value)
 
 
-def test_mistake_reaches_the_terminal_as_a_sentence(book_folder: Path, kit: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+def test_mistake_reaches_the_terminal_as_a_sentence(
+    book_folder: Path, kit: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
     edit(book_folder / SCENARIO, "average_ms = 2000", 'average_ms = "2 s"')
     finished = kit("scenarios", "--runbook", book_folder)
     assert finished.returncode == 2
-    assert f"{book_folder / SCENARIO}, line 18: symptom[1].parameters.average_ms must be a number; found '2 s'." in finished.stderr
+    assert (
+        f"{book_folder / SCENARIO}, line 18: symptom[1].parameters.average_ms must be a number; found '2 s'."
+        in finished.stderr
+    )
     assert "Traceback" not in finished.stderr
 
 
@@ -100,7 +151,10 @@ def test_threshold_in_a_copied_runbook_changes_the_verdict(book_folder: Path, tm
     lines = [line for number in range(4) for line in bucket(number, bad=60, ms=1500)]
     assert examined(tmp_path / "log", lines, 4)["slow_responses"].verdict is Verdict.RULED_OUT
     edit(book_folder / SCENARIO, "average_ms = 2000", "average_ms = 1000")
-    assert examined(tmp_path / "log", lines, 4, runbook.load(str(book_folder)))["slow_responses"].verdict is Verdict.CONFIRMED
+    assert (
+        examined(tmp_path / "log", lines, 4, runbook.load(str(book_folder)))["slow_responses"].verdict
+        is Verdict.CONFIRMED
+    )
 
 
 def test_route_that_is_ignored_is_not_blamed(book_folder: Path, tmp_path: Path) -> None:
@@ -108,4 +162,7 @@ def test_route_that_is_ignored_is_not_blamed(book_folder: Path, tmp_path: Path) 
     fast = [line for number in range(4) for line in bucket(number, count=600)]
     assert examined(tmp_path / "log", slow + fast, 4)["slow_responses"].verdict is Verdict.CONFIRMED
     edit(book_folder / SCENARIO, "ignore_routes = []", 'ignore_routes = ["GET /api/exports/:id"]')
-    assert examined(tmp_path / "log", slow + fast, 4, runbook.load(str(book_folder)))["slow_responses"].verdict is Verdict.RULED_OUT
+    assert (
+        examined(tmp_path / "log", slow + fast, 4, runbook.load(str(book_folder)))["slow_responses"].verdict
+        is Verdict.RULED_OUT
+    )

@@ -29,28 +29,43 @@ def rows(question: str, *found: dict[str, Any], **more: Any) -> Any:
     return told(f"postgres.{question}", {"rows": list(found), **more})
 
 
-@pytest.mark.parametrize(("used", "verdict"), [(95, Verdict.CONFIRMED), (88, Verdict.CONFIRMED), (80, Verdict.RULED_OUT), (3, Verdict.RULED_OUT)])
+@pytest.mark.parametrize(
+    ("used", "verdict"),
+    [(95, Verdict.CONFIRMED), (88, Verdict.CONFIRMED), (80, Verdict.RULED_OUT), (3, Verdict.RULED_OUT)],
+)
 def test_connections_near_their_limit(tmp_path: Path, used: int, verdict: Verdict) -> None:
     found = finding(
-        tmp_path / "log", "database_issues.connections_exhausted", answers=[rows("limits", {**LIMITS, "used": used}, pool={"connection_limit": "10"})]
+        tmp_path / "log",
+        "database_issues.connections_exhausted",
+        answers=[rows("limits", {**LIMITS, "used": used}, pool={"connection_limit": "10"})],
     )
     assert found.verdict is verdict
 
 
 def test_refused_connections_in_the_log_confirm_without_any_answer(tmp_path: Path) -> None:
-    lines = [said(10 + place / 10, "ExceptionsHandler", "timeout exceeded when trying to connect") for place in range(10)]
+    lines = [
+        said(10 + place / 10, "ExceptionsHandler", "timeout exceeded when trying to connect") for place in range(10)
+    ]
     found = finding(tmp_path / "log", "database_issues.connections_exhausted", [*healthy(20), *lines])
     assert found.verdict is Verdict.CONFIRMED
     assert "the BFF's pool" in found.statement
 
 
 def test_a_postgres_that_lets_nobody_in_is_named_by_its_refusal(tmp_path: Path) -> None:
-    full = told("postgres.ping", status=Status.FAILED, reason="PostgreSQL has no connection left, not even for this question (sorry, too many clients already)")
+    full = told(
+        "postgres.ping",
+        status=Status.FAILED,
+        reason="PostgreSQL has no connection left, not even for this question (sorry, too many clients already)",
+    )
     assert finding(tmp_path / "log", "database_issues.prisma_errors", answers=[full]).verdict is Verdict.CONFIRMED
 
 
 def test_the_root_of_a_blocking_chain_is_named(tmp_path: Path) -> None:
-    found = finding(tmp_path / "log", "database_issues.blocking_chain", answers=[rows("blocking", ROOT, WAITER, {**WAITER, "pid": 73})])
+    found = finding(
+        tmp_path / "log",
+        "database_issues.blocking_chain",
+        answers=[rows("blocking", ROOT, WAITER, {**WAITER, "pid": 73})],
+    )
     assert found.verdict is Verdict.CONFIRMED
     assert "2 sessions wait" in found.statement
     assert "pid 71 (bff-0), idle in transaction for 312 s" in found.statement
@@ -61,7 +76,11 @@ def test_a_chain_that_ends_in_a_prepared_transaction_says_so(tmp_path: Path) -> 
     prepared = {**ROOT, "pid": 0, "application": "", "state": None, "in_state_s": None, "statement": None}
     assert (
         "a prepared transaction"
-        in finding(tmp_path / "log", "database_issues.blocking_chain", answers=[rows("blocking", prepared, {**WAITER, "blocked_by": [0]})]).statement
+        in finding(
+            tmp_path / "log",
+            "database_issues.blocking_chain",
+            answers=[rows("blocking", prepared, {**WAITER, "blocked_by": [0]})],
+        ).statement
     )
 
 
@@ -71,21 +90,47 @@ def test_a_silent_log_does_not_rule_out_what_only_postgres_knows(tmp_path: Path,
 
 
 def test_nobody_waits(tmp_path: Path) -> None:
-    assert finding(tmp_path / "log", "database_issues.blocking_chain", answers=[rows("blocking")]).verdict is Verdict.RULED_OUT
-    hidden = told("postgres.blocking", {"rows": []}, Status.PARTIAL, "this role sees only its own sessions; grant it pg_monitor to see the others")
+    assert (
+        finding(tmp_path / "log", "database_issues.blocking_chain", answers=[rows("blocking")]).verdict
+        is Verdict.RULED_OUT
+    )
+    hidden = told(
+        "postgres.blocking",
+        {"rows": []},
+        Status.PARTIAL,
+        "this role sees only its own sessions; grant it pg_monitor to see the others",
+    )
     assert finding(tmp_path / "log", "database_issues.blocking_chain", answers=[hidden]).verdict is Verdict.INCONCLUSIVE
 
 
 def test_lock_waits_in_postgres_own_log_confirm(tmp_path: Path) -> None:
-    lines = [said(10 + place, "postgres", "process 5099 still waiting for ShareLock on transaction 735 after 1000.2 ms", level=30) for place in range(4)]
-    assert finding(tmp_path / "log", "database_issues.blocking_chain", [*healthy(20), *lines]).verdict is Verdict.CONFIRMED
+    lines = [
+        said(
+            10 + place,
+            "postgres",
+            "process 5099 still waiting for ShareLock on transaction 735 after 1000.2 ms",
+            level=30,
+        )
+        for place in range(4)
+    ]
+    assert (
+        finding(tmp_path / "log", "database_issues.blocking_chain", [*healthy(20), *lines]).verdict is Verdict.CONFIRMED
+    )
 
 
 def test_long_statements_and_idle_transactions(tmp_path: Path) -> None:
     symptom = "database_issues.long_running"
-    running = {"pid": 9, "role": "app", "application": "report", "running_s": 400.0, "statement": "SELECT count(*) FROM orders"}
+    running = {
+        "pid": 9,
+        "role": "app",
+        "application": "report",
+        "running_s": 400.0,
+        "statement": "SELECT count(*) FROM orders",
+    }
     idle = {"pid": 8, "role": "app", "application": "bff-0", "idle_s": 90.0, "last_statement": "UPDATE orders"}
-    found = finding(tmp_path / "log", symptom, answers=[rows("long_running", running), rows("idle_in_transaction", idle)])
+    found = finding(
+        tmp_path / "log", symptom, answers=[rows("long_running", running), rows("idle_in_transaction", idle)]
+    )
     assert found.verdict is Verdict.CONFIRMED
     assert "for 400 s (pid 9, report)" in found.statement
     assert "pid 8" in found.statement

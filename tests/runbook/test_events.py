@@ -17,7 +17,10 @@ KEY = "sf:pe:replay:/event/OrderProvisionRequested__e"
 
 
 def orders(since: float, until: float, per_minute: int = 2) -> list[str]:
-    return [asked(since + place / per_minute, "POST /api/orders", status=201) for place in range(int((until - since) * per_minute))]
+    return [
+        asked(since + place / per_minute, "POST /api/orders", status=201)
+        for place in range(int((until - since) * per_minute))
+    ]
 
 
 def events(since: float, until: float, per_minute: int = 2) -> list[str]:
@@ -28,16 +31,25 @@ def events(since: float, until: float, per_minute: int = 2) -> list[str]:
 
 
 def keepalives(since: float, until: float) -> list[str]:
-    return [said(minute, "PubSubApiClient", "Received keepalive message. Latest replay ID: 4711", level=20) for minute in range(int(since), int(until))]
+    return [
+        said(minute, "PubSubApiClient", "Received keepalive message. Latest replay ID: 4711", level=20)
+        for minute in range(int(since), int(until))
+    ]
 
 
 def position(idle_s: float | None, value: str = "4711", minute: float = 20, key: str = KEY) -> object:
-    return told("redis.replay", {"positions": [{"key": key, "idle_s": idle_s, "position": value, "expires_in_s": None}]}, minute=minute)
+    return told(
+        "redis.replay",
+        {"positions": [{"key": key, "idle_s": idle_s, "position": value, "expires_in_s": None}]},
+        minute=minute,
+    )
 
 
 @pytest.mark.parametrize("symptom", [WAITING, SILENT])
 def test_events_that_follow_their_orders_rule_it_out(tmp_path: Path, symptom: str) -> None:
-    assert finding(tmp_path / "log", symptom, [*healthy(20), *orders(0, 20), *events(0, 20)]).verdict is Verdict.RULED_OUT
+    assert (
+        finding(tmp_path / "log", symptom, [*healthy(20), *orders(0, 20), *events(0, 20)]).verdict is Verdict.RULED_OUT
+    )
 
 
 @pytest.mark.parametrize("symptom", [WAITING, SILENT])
@@ -103,11 +115,19 @@ def test_an_unmoved_position_of_a_dead_stream_is_a_fault(tmp_path: Path) -> None
     found = finding(tmp_path / "log", UNMOVED, [*healthy(20), *keepalives(0, 12)], [position(1200)])
     assert found.verdict is Verdict.CONFIRMED
     assert "the stream is dead" in found.statement
-    assert finding(tmp_path / "log", UNMOVED, [*healthy(20), *keepalives(0, 17)], [position(1200)]).verdict is Verdict.INCONCLUSIVE
+    assert (
+        finding(tmp_path / "log", UNMOVED, [*healthy(20), *keepalives(0, 17)], [position(1200)]).verdict
+        is Verdict.INCONCLUSIVE
+    )
 
 
 def test_an_unmoved_position_with_errors_since_is_a_fault(tmp_path: Path) -> None:
-    error = said(12, "PlatformEventsService", "Platform Event subscription lost", "16 UNAUTHENTICATED: sfdc.platform.eventbus.grpc.service.auth.error")
+    error = said(
+        12,
+        "PlatformEventsService",
+        "Platform Event subscription lost",
+        "16 UNAUTHENTICATED: sfdc.platform.eventbus.grpc.service.auth.error",
+    )
     found = finding(tmp_path / "log", UNMOVED, [*healthy(20), error], [position(1200)])
     assert found.verdict is Verdict.CONFIRMED
     assert "the subscription failed (1 record)" in found.statement
@@ -125,7 +145,10 @@ def test_redis_that_was_not_asked_or_did_not_answer_is_not_green(tmp_path: Path)
     assert finding(tmp_path / "log", UNMOVED, healthy(20)).verdict is Verdict.NOT_CHECKED
     down = told("redis.replay", status=Status.FAILED, reason="refused")
     assert finding(tmp_path / "log", UNMOVED, answers=[down]).verdict is Verdict.INCONCLUSIVE
-    assert finding(tmp_path / "log", UNMOVED, answers=[told("redis.replay", {"positions": []})]).verdict is Verdict.INCONCLUSIVE
+    assert (
+        finding(tmp_path / "log", UNMOVED, answers=[told("redis.replay", {"positions": []})]).verdict
+        is Verdict.INCONCLUSIVE
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,7 +161,9 @@ def test_redis_that_was_not_asked_or_did_not_answer_is_not_green(tmp_path: Path)
     ],
 )
 def test_refusals_of_salesforce_are_named(tmp_path: Path, error: str) -> None:
-    lines = [said(10 + place, "PlatformEventsService", "Platform Event subscription failed", error) for place in range(4)]
+    lines = [
+        said(10 + place, "PlatformEventsService", "Platform Event subscription failed", error) for place in range(4)
+    ]
     found = finding(tmp_path / "log", "platform_events.subscription_broken", [*healthy(20), *lines])
     assert found.verdict is Verdict.CONFIRMED
     assert "broke off" not in found.statement  # the reason, not that something happened
@@ -149,4 +174,7 @@ def test_one_client_unknown_and_a_new_handshake_are_ordinary(tmp_path: Path) -> 
         said(10, "PlatformEventsService", "403::Unknown client", level=40),
         said(10.1, "PlatformEventsService", "Platform Event subscription active", level=30),
     ]
-    assert finding(tmp_path / "log", "platform_events.subscription_broken", [*healthy(20), *lines]).verdict is Verdict.RULED_OUT
+    assert (
+        finding(tmp_path / "log", "platform_events.subscription_broken", [*healthy(20), *lines]).verdict
+        is Verdict.RULED_OUT
+    )

@@ -91,11 +91,18 @@ PLACES = {
 def questions() -> set[str]:
     """Everything that live systems can be asked."""
     of_systems = {system.name for system in systems(Configuration(), {})}
-    detailed = {"redis.ping", "postgres.ping", *(f"redis.{name}" for name, *_ in redis.QUESTIONS), *(f"postgres.{name}" for name in postgres.IN_ORDER)}
+    detailed = {
+        "redis.ping",
+        "postgres.ping",
+        *(f"redis.{name}" for name, *_ in redis.QUESTIONS),
+        *(f"postgres.{name}" for name in postgres.IN_ORDER),
+    }
     return of_systems | detailed | {"salesforce.login", "salesforce.limits"}
 
 
-@pytest.mark.parametrize(("line", "place"), PLACES.items(), ids=[f"{line[0]}-{line[1]}{line[2]}-{line[3]}" for line in PLACES])
+@pytest.mark.parametrize(
+    ("line", "place"), PLACES.items(), ids=[f"{line[0]}-{line[1]}{line[2]}-{line[3]}" for line in PLACES]
+)
 def test_the_line_has_its_place(line: tuple[str, str, int, str], place: str) -> None:
     scenario = BOOK.scenario(line[0])
     kind, _, about = place.partition(" ")
@@ -114,9 +121,22 @@ def test_the_line_has_its_place(line: tuple[str, str, int, str], place: str) -> 
 
 
 def test_every_question_of_a_diagnosis_a_check_and_a_step_can_be_asked() -> None:
-    named = {question for scenario in BOOK.scenarios for diagnosis in scenario.diagnoses for question in diagnosis.answers}
-    named |= {question for scenario in BOOK.scenarios for symptom in scenario.symptoms for question in symptom.parameters.get("answers", ())}
-    named |= {fact.partition(" ")[2] for scenario in BOOK.scenarios for step in scenario.steps for fact in step.facts if fact.startswith("answer ")}
+    named = {
+        question for scenario in BOOK.scenarios for diagnosis in scenario.diagnoses for question in diagnosis.answers
+    }
+    named |= {
+        question
+        for scenario in BOOK.scenarios
+        for symptom in scenario.symptoms
+        for question in symptom.parameters.get("answers", ())
+    }
+    named |= {
+        fact.partition(" ")[2]
+        for scenario in BOOK.scenarios
+        for step in scenario.steps
+        for fact in step.facts
+        if fact.startswith("answer ")
+    }
     assert named <= questions()
 
 

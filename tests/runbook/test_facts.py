@@ -14,7 +14,9 @@ from incident_kit.model.finding import Pointer
 from incident_kit.runbook.advice import Advice
 
 
-def advice(path: Path, scenario_id: str, step: int, answers: Sequence[StoredAnswer] = (), lines: Sequence[str] = ()) -> Advice:
+def advice(
+    path: Path, scenario_id: str, step: int, answers: Sequence[StoredAnswer] = (), lines: Sequence[str] = ()
+) -> Advice:
     """The step of this number, from 1."""
     scenario = BOOK.scenario(scenario_id)
     with case(path, lines or healthy(20), answers) as made:
@@ -23,7 +25,10 @@ def advice(path: Path, scenario_id: str, step: int, answers: Sequence[StoredAnsw
 
 def environment(unchanged: bool | None = True, **settings: Any) -> StoredAnswer:
     known = {name: {"set": True, "value": value} for name, value in settings.items()}
-    named = {name: known.get(name, {"set": False}) for name in ("SF_EVENTS_ENABLED", "SF_EVENTS_REPLAY", "REDIS_URL", "AUTH_BLACKLIST_FAIL_CLOSED")}
+    named = {
+        name: known.get(name, {"set": False})
+        for name in ("SF_EVENTS_ENABLED", "SF_EVENTS_REPLAY", "REDIS_URL", "AUTH_BLACKLIST_FAIL_CLOSED")
+    }
     data = {
         "file": "/srv/bff/.env",
         "unchanged_since_the_process_started": unchanged,
@@ -62,12 +67,22 @@ def test_the_replay_step_says_how_much_of_the_72_hours_is_left(tmp_path: Path) -
     assert "for 62.0 h more" in one.facts[0].text
     for warning in ("again", "Unset it right after", "72 hours"):
         assert warning in one.step.caution
-    gone = advice(tmp_path / "log", "platform_events", 4, [told("redis.replay", {"positions": [{**position, "idle_s": 3600 * 80}]})])
+    gone = advice(
+        tmp_path / "log",
+        "platform_events",
+        4,
+        [told("redis.replay", {"positions": [{**position, "idle_s": 3600 * 80}]})],
+    )
     assert "is gone" in gone.facts[0].text
 
 
 def test_flushdb_says_what_else_would_be_lost(tmp_path: Path) -> None:
-    one = advice(tmp_path / "log", "redis_failures", 4, [told("redis.keys", {"flushdb_would_delete": {"replay_positions": 2, "queue_keys": 31}})])
+    one = advice(
+        tmp_path / "log",
+        "redis_failures",
+        4,
+        [told("redis.keys", {"flushdb_would_delete": {"replay_positions": 2, "queue_keys": 31}})],
+    )
     assert "2 replay positions" in one.facts[0].text
     assert "31 keys of job queues" in one.facts[0].text
 
@@ -76,7 +91,9 @@ def test_redis_memory_is_settled_where_there_is_room(tmp_path: Path) -> None:
     memory = {"used_memory": 100, "maxmemory": 1000, "maxmemory_policy": "noeviction"}
     answers = [told("redis.info", {"memory": memory, "stats": {"evicted_keys": 0}}), told("redis.ping")]
     assert advice(tmp_path / "log", "redis_failures", 2, answers).settled
-    full = [told("redis.info", {"memory": {**memory, "used_memory": 990}, "stats": {}}, warnings=["it is out of memory"])]
+    full = [
+        told("redis.info", {"memory": {**memory, "used_memory": 990}, "stats": {}}, warnings=["it is out of memory"])
+    ]
     one = advice(tmp_path / "log", "redis_failures", 2, full)
     assert not one.settled
     assert "990 of 1,000 bytes (99%)" in one.facts[0].text

@@ -25,7 +25,9 @@ def stuffing(n: int = 60, since: float = 10, client: str = BURGLAR) -> list[str]
     return [asked(since + place / 60, LOGIN, status=401, client=client) for place in range(n)]
 
 
-@pytest.mark.parametrize("symptom", ["success_after_refusals", "guessing", "sign_in_burst", "attacks_answered", "volumes"])
+@pytest.mark.parametrize(
+    "symptom", ["success_after_refusals", "guessing", "sign_in_burst", "attacks_answered", "volumes"]
+)
 def test_an_ordinary_day_is_ruled_out(tmp_path: Path, symptom: str) -> None:
     assert finding(tmp_path / "log", f"security_incident.{symptom}", ordinary()).verdict is Verdict.RULED_OUT
 
@@ -41,13 +43,18 @@ def test_many_refusals_from_one_address_are_named(tmp_path: Path, symptom: str) 
 
 def test_a_burst_from_many_addresses_is_seen_though_none_of_them_guesses(tmp_path: Path) -> None:
     spread = [asked(10 + place / 60, LOGIN, status=401, client=f"192.0.2.{place}") for place in range(60)]
-    assert finding(tmp_path / "log", "security_incident.sign_in_burst", [*ordinary(), *spread]).verdict is Verdict.CONFIRMED
+    assert (
+        finding(tmp_path / "log", "security_incident.sign_in_burst", [*ordinary(), *spread]).verdict
+        is Verdict.CONFIRMED
+    )
     assert finding(tmp_path / "log", "security_incident.guessing", [*ordinary(), *spread]).verdict is Verdict.RULED_OUT
 
 
 def test_success_after_many_refusals_cites_the_line_of_the_success(tmp_path: Path) -> None:
     path = tmp_path / "log"
-    found = finding(path, "security_incident.success_after_refusals", [*ordinary(), *stuffing(), asked(11.5, LOGIN, client=BURGLAR)])
+    found = finding(
+        path, "security_incident.success_after_refusals", [*ordinary(), *stuffing(), asked(11.5, LOGIN, client=BURGLAR)]
+    )
     assert found.verdict is Verdict.CONFIRMED
     assert f"{BURGLAR} got in at 09:11:30 UTC after 60 refusals in a row" in found.statement
     (figure,) = [citation for citation in found.citations if isinstance(citation, Figure)]
@@ -81,7 +88,10 @@ def test_who_is_new_shows_only_over_a_day(tmp_path: Path) -> None:
     day = [asked(place, LOGIN, client=f"198.51.100.{place % 60}") for place in range(1600)]
     assert finding(tmp_path / "log", "security_incident.new_clients", day, minutes=1600).verdict is Verdict.RULED_OUT
     crowd = [asked(1450 + place / 2, LOGIN, client=f"192.0.2.{place}") for place in range(80)]
-    assert finding(tmp_path / "log", "security_incident.new_clients", [*day, *crowd], minutes=1600).verdict is Verdict.CONFIRMED
+    assert (
+        finding(tmp_path / "log", "security_incident.new_clients", [*day, *crowd], minutes=1600).verdict
+        is Verdict.CONFIRMED
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,19 +103,35 @@ def test_an_attack_that_is_answered_is_a_finding_and_a_refused_one_is_noise(tmp_
     answered = finding(tmp_path / "log", symptom, [*ordinary(), asked(5, f"GET {url}", status=200, client=BURGLAR)])
     assert answered.verdict is Verdict.CONFIRMED
     assert BURGLAR in answered.statement
-    assert finding(tmp_path / "log", symptom, [*ordinary(), asked(5, f"GET {url}", status=500, client=BURGLAR)]).verdict is Verdict.CONFIRMED
+    assert (
+        finding(tmp_path / "log", symptom, [*ordinary(), asked(5, f"GET {url}", status=500, client=BURGLAR)]).verdict
+        is Verdict.CONFIRMED
+    )
     refused = finding(tmp_path / "log", symptom, [*ordinary(), asked(5, f"GET {url}", status=404, client=BURGLAR)])
     assert refused.verdict is Verdict.RULED_OUT
     assert "1 requests that look like attacks" in refused.statement
 
 
-@pytest.mark.parametrize("url", ["/api/customers?name=O%27Brien%20and%20sons", "/files/report..final.pdf", "/api/shops/union-square", "/api/select?x=1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/api/customers?name=O%27Brien%20and%20sons",
+        "/files/report..final.pdf",
+        "/api/shops/union-square",
+        "/api/select?x=1",
+    ],
+)
 def test_ordinary_addresses_are_no_attacks(tmp_path: Path, url: str) -> None:
-    assert finding(tmp_path / "log", "security_incident.attacks_answered", [*ordinary(), asked(5, f"GET {url}")]).verdict is Verdict.RULED_OUT
+    assert (
+        finding(tmp_path / "log", "security_incident.attacks_answered", [*ordinary(), asked(5, f"GET {url}")]).verdict
+        is Verdict.RULED_OUT
+    )
 
 
 def test_one_client_that_takes_far_more_than_others_is_named(tmp_path: Path) -> None:
-    taken = [asked(5 + place / 60, "GET /api/invoices/export", client=BURGLAR, size_bytes=900_000) for place in range(60)]
+    taken = [
+        asked(5 + place / 60, "GET /api/invoices/export", client=BURGLAR, size_bytes=900_000) for place in range(60)
+    ]
     found = finding(tmp_path / "log", "security_incident.volumes", [*ordinary(), *taken])
     assert found.verdict is Verdict.CONFIRMED
     assert f"{BURGLAR} got 54.0 MB" in found.statement
@@ -113,5 +139,10 @@ def test_one_client_that_takes_far_more_than_others_is_named(tmp_path: Path) -> 
 
 def test_a_log_without_clients_cannot_tell_volumes(tmp_path: Path) -> None:
     assert (
-        finding(tmp_path / "log", "security_incident.volumes", [asked(place / 10, "GET /api/orders") for place in range(200)]).verdict is Verdict.INCONCLUSIVE
+        finding(
+            tmp_path / "log",
+            "security_incident.volumes",
+            [asked(place / 10, "GET /api/orders") for place in range(200)],
+        ).verdict
+        is Verdict.INCONCLUSIVE
     )

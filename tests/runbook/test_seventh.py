@@ -53,7 +53,9 @@ def test_a_seventh_scenario_is_data(kit: Kit, tmp_path: Path) -> None:
     documents = (book / "documents.toml").read_text(encoding="utf-8")
     where = 'promise"\naddress = "'
     assert where in documents
-    (book / "documents.toml").write_text(documents.replace(where, f"{where}https://wiki.example/external"), encoding="utf-8")
+    (book / "documents.toml").write_text(
+        documents.replace(where, f"{where}https://wiki.example/external"), encoding="utf-8"
+    )
     notebooks.main(str(book))
     assert [path.name for path in (book / "notebooks").iterdir()] == ["carrier_down.ipynb"]
     listed = kit("scenarios", "--runbook", book, cwd=tmp_path)
@@ -61,7 +63,9 @@ def test_a_seventh_scenario_is_data(kit: Kit, tmp_path: Path) -> None:
     triage = kit("triage", "--evidence", RECORDED, "--runbook", book, "--json", cwd=tmp_path)
     assert triage.returncode == 0, triage.stderr
     ranking = json.loads(triage.stdout)
-    assert {one["scenario"] for one in ranking if any(symptom["verdict"] == "confirmed" for symptom in one["symptoms"])} == {"carrier_down", "high_error_rate"}
+    assert {
+        one["scenario"] for one in ranking if any(symptom["verdict"] == "confirmed" for symptom in one["symptoms"])
+    } == {"carrier_down", "high_error_rate"}
     report = kit("report", "carrier_down", "x", "--evidence", RECORDED, "--runbook", book, cwd=tmp_path)
     assert report.returncode == 0, report.stderr
     data = (tmp_path / report.stdout.strip()).parent

@@ -66,11 +66,15 @@ def book(tmp_path: Path, *rules: str) -> runbook.Runbook:
 
 def found(tmp_path: Path, of: runbook.Runbook, lines: list[str], minutes: float = 20) -> Finding:
     with case(tmp_path / "log", lines, minutes=minutes, book=of) as made:
-        return next(one for one in runbook.examine(of.scenario("security_incident"), made) if one.symptom == "sigma_rules")
+        return next(
+            one for one in runbook.examine(of.scenario("security_incident"), made) if one.symptom == "sigma_rules"
+        )
 
 
 def meets(tmp_path: Path, rule: str, route: str, status: int = 200, client: str = SCANNER) -> bool:
-    verdict = found(tmp_path, book(tmp_path, rule), [*healthy(20), asked(5, route, status=status, client=client)]).verdict
+    verdict = found(
+        tmp_path, book(tmp_path, rule), [*healthy(20), asked(5, route, status=status, client=client)]
+    ).verdict
     assert verdict in (Verdict.CONFIRMED, Verdict.RULED_OUT)
     return verdict is Verdict.CONFIRMED
 
@@ -84,7 +88,10 @@ def test_without_rules_nothing_is_checked(tmp_path: Path) -> None:
 
 def test_requests_that_meet_rules_are_counted_and_cited(tmp_path: Path) -> None:
     tried = [asked(5 + place, f"GET /files/Customers_{place}.BAK", client=SCANNER) for place in range(3)]
-    refused = [asked(9, "GET /files/a.bak", status=404, client=SCANNER), asked(9.5, "GET /files/b.bak", client="10.20.3.4")]
+    refused = [
+        asked(9, "GET /files/a.bak", status=404, client=SCANNER),
+        asked(9.5, "GET /files/b.bak", client="10.20.3.4"),
+    ]
     debugged = asked(11, "GET /api/orders?x=1&trace=123", status=500, client="192.0.2.7")
     finding = found(tmp_path, book(tmp_path, BACKUPS, DEBUGGING), [*healthy(20), *tried, *refused, debugged])
     assert finding.verdict is Verdict.CONFIRMED
@@ -131,7 +138,10 @@ def test_requests_that_meet_no_rule_rule_it_out_over_what_the_log_covers(tmp_pat
     ],
 )
 def test_a_condition_means_what_it_means_in_sigma(tmp_path: Path, selection: str, route: str, expected: bool) -> None:
-    only_that_one = a_rule(f"{selection}\n  usual:\n    cs-uri-stem: /api/orders\n    c-ip|startswith: '198.51.100.'", condition="asked and not usual")
+    only_that_one = a_rule(
+        f"{selection}\n  usual:\n    cs-uri-stem: /api/orders\n    c-ip|startswith: '198.51.100.'",
+        condition="asked and not usual",
+    )
     assert meets(tmp_path, only_that_one, route) is expected
 
 
@@ -142,8 +152,14 @@ def test_a_condition_means_what_it_means_in_sigma(tmp_path: Path, selection: str
         (a_rule("CommandLine|contains: x", category="process_creation"), "logsource category is process_creation"),
         (a_rule("- needle"), "keywords"),
         (a_rule("cs-uri|minute: 3"), "not supported"),
-        ("title: A rule\ncorrelation:\n  type: event_count\n  rules: [other]\n  group-by: [c-ip]\n  timespan: 5m\n  condition:\n    gte: 5\n", "correlates"),
-        ("title: A rule\nlogsource:\n  category: webserver\nfilter:\n  rules: any\n  known:\n    c-ip: 10.0.0.1\n  condition: not known\n", "filter"),
+        (
+            "title: A rule\ncorrelation:\n  type: event_count\n  rules: [other]\n  group-by: [c-ip]\n  timespan: 5m\n  condition:\n    gte: 5\n",
+            "correlates",
+        ),
+        (
+            "title: A rule\nlogsource:\n  category: webserver\nfilter:\n  rules: any\n  known:\n    c-ip: 10.0.0.1\n  condition: not known\n",
+            "filter",
+        ),
     ],
 )
 def test_a_rule_that_cannot_be_used_is_named_and_nothing_is_ruled_out(tmp_path: Path, rule: str, reason: str) -> None:
@@ -161,15 +177,22 @@ def test_a_rule_that_cannot_be_used_is_named_and_nothing_is_ruled_out(tmp_path: 
 
 def test_rules_are_met_in_logs_too_large_for_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "IN_MEMORY_BYTES", 1000)
-    comments = a_rule("cs-uri-query|contains: '--'\n    cs-uri-stem|endswith: s\n    cs-method: GET\n    sc-status: 200\n    c-ip: 192.0.2.66")
-    finding = found(tmp_path, book(tmp_path, comments, BACKUPS), [*healthy(20), asked(5, "GET /api/orders?x=1--", client=SCANNER)])
+    comments = a_rule(
+        "cs-uri-query|contains: '--'\n    cs-uri-stem|endswith: s\n    cs-method: GET\n    sc-status: 200\n    c-ip: 192.0.2.66"
+    )
+    finding = found(
+        tmp_path, book(tmp_path, comments, BACKUPS), [*healthy(20), asked(5, "GET /api/orders?x=1--", client=SCANNER)]
+    )
     assert finding.verdict is Verdict.CONFIRMED
     assert "A rule: 1 requests (1 of them not refused)" in finding.statement
 
 
 def test_triage_says_the_same_of_every_field(tmp_path: Path) -> None:
     fields = "cs-method: POST\n    c-uri|contains: auth\n    cs-uri-stem|endswith: /login\n    cs-uri-query: null\n    sc-status: 401\n    c-ip|exists: true"
-    of, stored = book(tmp_path, a_rule(fields)), open_evidence(Path(__file__).parents[1] / "recorded" / "credential_stuffing")
+    of, stored = (
+        book(tmp_path, a_rule(fields)),
+        open_evidence(Path(__file__).parents[1] / "recorded" / "credential_stuffing"),
+    )
     with logs.read(stored.sources(), stored.window(), dependencies=of.dependencies) as records:
         reported = next(one for one in runbook.examine(of.scenario("security_incident"), runbook.case_of(of, stored, records, stored.window())) if one.symptom == "sigma_rules")  # fmt: skip
     assert reported.verdict is Verdict.CONFIRMED

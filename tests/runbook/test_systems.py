@@ -24,7 +24,10 @@ def failures(context: str, message: str, error: str = "", code: str = "", n: int
 def whmcs(error: str, n: int = 20, of: int = 0, code: str = "") -> list[str]:
     """Calls to WHMCS that fail so, and others in the same minute that do not."""
     well = [said(10 + place / 60, "WhmcsService", "WHMCS API call completed", level=30, ms=180) for place in range(of)]
-    return [*well, *(said(10 + place / 60, "WhmcsService", "WHMCS API call failed", error, code, ms=900) for place in range(n))]
+    return [
+        *well,
+        *(said(10 + place / 60, "WhmcsService", "WHMCS API call failed", error, code, ms=900) for place in range(n)),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +106,9 @@ def test_a_healthy_log_rules_it_out_over_its_window(tmp_path: Path, symptom: str
 
 
 def test_one_failure_is_inconclusive(tmp_path: Path) -> None:
-    found = finding(tmp_path / "log", REDIS, [*healthy(20), *failures("CacheService", "Redis connection error", OOM, n=1)])
+    found = finding(
+        tmp_path / "log", REDIS, [*healthy(20), *failures("CacheService", "Redis connection error", OOM, n=1)]
+    )
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "chance" in found.reason
 
@@ -121,7 +126,11 @@ def test_a_log_that_ends_early_rules_nothing_out(tmp_path: Path) -> None:
 
 
 def test_answers_alone_confirm(tmp_path: Path) -> None:
-    down = told("redis.ping", status=Status.FAILED, reason="127.0.0.1:6379 refuses the connection: nothing listens there, or a firewall rejects it")
+    down = told(
+        "redis.ping",
+        status=Status.FAILED,
+        reason="127.0.0.1:6379 refuses the connection: nothing listens there, or a firewall rejects it",
+    )
     found = finding(tmp_path / "log", REDIS, answers=[down])
     assert found.verdict is Verdict.CONFIRMED
     assert found.citations == (Pointer(down.item, "/reason"),)
@@ -151,7 +160,12 @@ def test_what_the_log_saw_is_not_undone_by_a_good_answer_later(tmp_path: Path) -
 
 def test_a_name_that_does_not_resolve_here_says_nothing_of_the_portal(tmp_path: Path) -> None:
     """In a container's network the BFF may know it."""
-    unknown = told("redis.ping", status=Status.FAILED, reason="the name redis does not resolve (Name or service not known)", fault=Fault.NETWORK)
+    unknown = told(
+        "redis.ping",
+        status=Status.FAILED,
+        reason="the name redis does not resolve (Name or service not known)",
+        fault=Fault.NETWORK,
+    )
     found = finding(tmp_path / "log", REDIS, answers=[unknown])
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "this machine only" in found.reason
@@ -172,14 +186,27 @@ def test_a_name_that_does_not_resolve_here_says_nothing_of_the_portal(tmp_path: 
     ],
 )
 # What a sentence says, or a host in it is called, decides nothing.
-@pytest.mark.parametrize("reason", ["certificates.internal:443 refuses the connection", "interrupted: the name may not ask", "it is down and out of memory"])
-def test_whose_fault_an_answer_is_decides_and_never_its_words(tmp_path: Path, status: Status, fault: Fault | None, verdict: Verdict, reason: str) -> None:
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "certificates.internal:443 refuses the connection",
+        "interrupted: the name may not ask",
+        "it is down and out of memory",
+    ],
+)
+def test_whose_fault_an_answer_is_decides_and_never_its_words(
+    tmp_path: Path, status: Status, fault: Fault | None, verdict: Verdict, reason: str
+) -> None:
     given = told("whmcs", status=status, reason="" if status is Status.OK else reason, fault=fault)
     assert finding(tmp_path / "log", WHMCS, answers=[given]).verdict is verdict
 
 
-def test_an_answer_that_was_stored_before_answers_said_whose_fault_they_are_is_read_as_it_was_then(tmp_path: Path) -> None:
-    failed = told("redis.ping", status=Status.FAILED, reason="127.0.0.1:6379 refuses the connection", fault=Fault.SYSTEM).answer
+def test_an_answer_that_was_stored_before_answers_said_whose_fault_they_are_is_read_as_it_was_then(
+    tmp_path: Path,
+) -> None:
+    failed = told(
+        "redis.ping", status=Status.FAILED, reason="127.0.0.1:6379 refuses the connection", fault=Fault.SYSTEM
+    ).answer
     stored = failed.to_json()
     assert Answer.from_json(stored) == failed
     del stored["fault"]
@@ -190,9 +217,16 @@ def test_an_answer_that_was_stored_before_answers_said_whose_fault_they_are_is_r
 
 def test_a_health_check_of_unknown_words_is_not_healthy(tmp_path: Path) -> None:
     symptom = "database_issues.health_database"
-    odd = told("health", {"checks": {"database": {"state": "unknown", "detail": ""}}}, Status.PARTIAL, "in no known words")
+    odd = told(
+        "health", {"checks": {"database": {"state": "unknown", "detail": ""}}}, Status.PARTIAL, "in no known words"
+    )
     assert finding(tmp_path / "log", symptom, answers=[odd]).verdict is Verdict.INCONCLUSIVE
-    assert finding(tmp_path / "log", symptom, answers=[told("health", {"checks": {}}, Status.PARTIAL, "unknown shape")]).verdict is Verdict.INCONCLUSIVE
+    assert (
+        finding(
+            tmp_path / "log", symptom, answers=[told("health", {"checks": {}}, Status.PARTIAL, "unknown shape")]
+        ).verdict
+        is Verdict.INCONCLUSIVE
+    )
     assert finding(tmp_path / "log", symptom, answers=[told("health", UP)]).verdict is Verdict.RULED_OUT
     assert finding(tmp_path / "log", symptom, healthy(20)).verdict is Verdict.NOT_CHECKED
 
@@ -200,16 +234,35 @@ def test_a_health_check_of_unknown_words_is_not_healthy(tmp_path: Path) -> None:
 def test_failures_on_routes_of_orders_are_failures_of_provisioning(tmp_path: Path) -> None:
     symptom = "whmcs_unavailable.provisioning_fails"
     billing = [
-        said(10 + place / 60, "WhmcsService", "WHMCS API call failed", "timeout of 15000ms exceeded", url="GET /api/billing/invoices") for place in range(9)
+        said(
+            10 + place / 60,
+            "WhmcsService",
+            "WHMCS API call failed",
+            "timeout of 15000ms exceeded",
+            url="GET /api/billing/invoices",
+        )
+        for place in range(9)
     ]
     found = finding(tmp_path / "log", symptom, [*healthy(20), *billing])
     assert found.verdict is Verdict.RULED_OUT
     assert "but elsewhere" in found.statement
-    orders = [said(10 + place / 60, "WhmcsService", "WHMCS API call failed", "timeout of 15000ms exceeded", url="POST /api/orders") for place in range(9)]
+    orders = [
+        said(
+            10 + place / 60,
+            "WhmcsService",
+            "WHMCS API call failed",
+            "timeout of 15000ms exceeded",
+            url="POST /api/orders",
+        )
+        for place in range(9)
+    ]
     assert finding(tmp_path / "log", symptom, [*healthy(20), *billing, *orders]).verdict is Verdict.CONFIRMED
 
 
-@pytest.mark.parametrize(("symptom", "url"), [("billing_unavailable", "/api/billing/invoices"), ("payment_methods_fail", "/api/billing/payment-methods")])
+@pytest.mark.parametrize(
+    ("symptom", "url"),
+    [("billing_unavailable", "/api/billing/invoices"), ("payment_methods_fail", "/api/billing/payment-methods")],
+)
 def test_a_feature_fails_by_its_routes(tmp_path: Path, symptom: str, url: str) -> None:
     failing = [asked(5 + place / 20, f"GET {url}", status=503 if place > 100 else 200) for place in range(200)]
     lines = [*healthy(20, per_minute=300), *failing]
@@ -219,4 +272,6 @@ def test_a_feature_fails_by_its_routes(tmp_path: Path, symptom: str, url: str) -
     assert found.verdict is Verdict.CONFIRMED
     assert found.first_affected is not None
     assert abs((found.first_affected - at(5 + 101 / 20)).total_seconds()) < 1
-    assert finding(tmp_path / "log", f"whmcs_unavailable.{symptom}", healthy(20)).verdict is Verdict.INCONCLUSIVE  # nobody asked
+    assert (
+        finding(tmp_path / "log", f"whmcs_unavailable.{symptom}", healthy(20)).verdict is Verdict.INCONCLUSIVE
+    )  # nobody asked

@@ -24,7 +24,15 @@ NOTHING = {"REDIS_URL": "", "DATABASE_URL": "", "WHMCS_API_URL": "", "SF_LOGIN_U
 def refused(at: datetime) -> str:
     error = {"type": "SimpleError", "message": "OOM command not allowed when used memory > 'maxmemory'."}
     return json.dumps(
-        {"level": 50, "time": int(at.timestamp() * 1000), "pid": 1, "hostname": "vm", "context": "CacheService", "err": error, "msg": "Redis connection error"}
+        {
+            "level": 50,
+            "time": int(at.timestamp() * 1000),
+            "pid": 1,
+            "hostname": "vm",
+            "context": "CacheService",
+            "err": error,
+            "msg": "Redis connection error",
+        }
     )
 
 
@@ -84,7 +92,9 @@ def test_the_logs_of_the_configuration_are_taken_where_none_is_named(kit: Kit, t
     assert "Give them with -l LOG" in missing.stderr
 
 
-def test_redis_out_of_memory_is_named_by_its_log_then_by_its_answer_and_a_recheck_shows_it_well_again(kit: Kit, tmp_path: Path) -> None:
+def test_redis_out_of_memory_is_named_by_its_log_then_by_its_answer_and_a_recheck_shows_it_well_again(
+    kit: Kit, tmp_path: Path
+) -> None:
     """The log first, the answer after it; then the fault is removed."""
     now = datetime.now(UTC).replace(microsecond=0)
     begun = now - timedelta(minutes=10)
@@ -121,7 +131,9 @@ def test_redis_out_of_memory_is_named_by_its_log_then_by_its_answer_and_a_rechec
 @pytest.mark.slow
 def test_a_recheck_goes_on_for_as_long_as_it_is_told(kit: Kit, tmp_path: Path) -> None:
     moment = datetime.now(UTC) - timedelta(minutes=5)
-    (tmp_path / "bff.log").write_text("".join(request(moment + timedelta(seconds=second)) + "\n" for second in range(300)), encoding="utf-8")
+    (tmp_path / "bff.log").write_text(
+        "".join(request(moment + timedelta(seconds=second)) + "\n" for second in range(300)), encoding="utf-8"
+    )
     assert kit("triage", "long", "-l", "bff.log", cwd=tmp_path).returncode == 0
     again = kit("recheck", "long", "--every", "1s", "--for", "10s", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
@@ -142,7 +154,9 @@ def test_a_recheck_without_evidence_says_how_to_begin(kit: Kit, tmp_path: Path) 
         (["--preserve", "some", "--evidence", "."], "--preserve takes window or whole"),
     ],
 )
-def test_options_that_do_not_go_together_are_refused(kit: Kit, tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_options_that_do_not_go_together_are_refused(
+    kit: Kit, tmp_path: Path, arguments: list[str], words: str
+) -> None:
     finished = kit("triage", *arguments, cwd=tmp_path)
     assert finished.returncode == 2
     assert words in finished.stderr

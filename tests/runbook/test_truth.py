@@ -19,7 +19,9 @@ def test_what_was_done_is_named_first_and_nothing_else_is_confirmed(folder: Path
     assert judged.onset_error_s is None or abs(judged.onset_error_s) <= 60
 
 
-@pytest.mark.parametrize("folder", [path for path in truth.recordings() if path.name != "platform_events_silent"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "folder", [path for path in truth.recordings() if path.name != "platform_events_silent"], ids=lambda path: path.name
+)
 def test_the_likeliest_cause_is_the_system_that_was_broken(folder: Path) -> None:
     """Where events are silent no request suffers, so requests name nobody."""
     judged = JUDGED(folder)

@@ -29,14 +29,18 @@ def test_there_is_no_other_notebook() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("recording", truth.recordings(), ids=lambda path: path.name)
-def test_the_notebook_runs_on_its_own_recording_to_a_report_that_can_be_reproduced(kit: Kit, tmp_path: Path, recording: Path) -> None:
+def test_the_notebook_runs_on_its_own_recording_to_a_report_that_can_be_reproduced(
+    kit: Kit, tmp_path: Path, recording: Path
+) -> None:
     """Of a recording of nothing, the triage's."""
     scenario = json.loads((recording / "truth.json").read_text(encoding="utf-8"))["scenario"] or runbook.TRIAGE
     finished = kit("report", scenario, "x", "--evidence", recording, cwd=tmp_path)
     assert finished.returncode in (0, 3), finished.stderr  # 3: some system did not answer, as it should not have
     assert "The notebook stopped" not in finished.stderr
     run = (tmp_path / finished.stdout.strip()).parents[1]
-    verdicts = {finding["verdict"] for finding in json.loads((run / "data" / "findings.json").read_text(encoding="utf-8"))}
+    verdicts = {
+        finding["verdict"] for finding in json.loads((run / "data" / "findings.json").read_text(encoding="utf-8"))
+    }
     assert ("confirmed" in verdicts) == (scenario != runbook.TRIAGE)
     reproduced = kit("reproduce", run, cwd=tmp_path)
     assert reproduced.returncode == 0, reproduced.stderr

@@ -16,11 +16,21 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 def test_stock_papermill_runs_the_notebook_with_its_defaults(tmp_path: Path) -> None:
     source = next(path for path in NOTEBOOKS if path.name == "high_error_rate.ipynb")
     papermill = Path(sys.executable).parent / "papermill"
-    finished = subprocess.run([str(papermill), str(source), "out.ipynb"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    finished = subprocess.run(
+        [str(papermill), str(source), "out.ipynb"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert finished.returncode == 0, finished.stderr
-    cells = [cell for cell in json.loads((tmp_path / "out.ipynb").read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    cells = [
+        cell
+        for cell in json.loads((tmp_path / "out.ipynb").read_text(encoding="utf-8"))["cells"]
+        if cell["cell_type"] == "code"
+    ]
     assert all(output["output_type"] != "error" for cell in cells for output in cell["outputs"])
-    assert any("● confirmed" in "".join(output.get("data", {}).get("text/html", "")) for cell in cells for output in cell["outputs"])
+    assert any(
+        "● confirmed" in "".join(output.get("data", {}).get("text/html", ""))
+        for cell in cells
+        for output in cell["outputs"]
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["out.ipynb"]  # with its defaults it writes nothing
 
 

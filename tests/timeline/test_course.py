@@ -75,7 +75,10 @@ def test_without_requests_nothing_is_said_not_even_that_there_is_no_onset(tmp_pa
     log = tmp_path / "bff.log"
     log.write_text('{"level":30,"time":1767225600000,"pid":1,"hostname":"bff-1","msg":"hello"}\n', encoding="utf-8")
     with logs.read([Source("log", log, "bff.log")]) as records:
-        impact = impact_of(records, Window(datetime.fromisoformat("2026-01-01T00:00:00Z"), datetime.fromisoformat("2026-01-01T01:00:00Z")))
+        impact = impact_of(
+            records,
+            Window(datetime.fromisoformat("2026-01-01T00:00:00Z"), datetime.fromisoformat("2026-01-01T01:00:00Z")),
+        )
         assert (impact.onset, impact.absence, impact.affected, impact.last) == (None, None, None, None)
         assert impact.to_json()["suspects"] == []
 

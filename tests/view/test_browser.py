@@ -105,7 +105,10 @@ def test_phone_chart_can_be_read(phone: Page) -> None:
 
 
 def test_chart_is_an_image_with_a_description(page: Page) -> None:
-    chart = page.get_by_role("img", name=re.compile("Requests by minute from 09:48 to 09:59 UTC.* onset at 09:53:17 to the recovery at 09:56:52"))
+    chart = page.get_by_role(
+        "img",
+        name=re.compile("Requests by minute from 09:48 to 09:59 UTC.* onset at 09:53:17 to the recovery at 09:56:52"),
+    )
     assert chart.count() == 1
     assert chart.is_visible()
     box = chart.bounding_box()
@@ -136,7 +139,18 @@ def test_head_fits_one_screen(page: Page, phone: Page) -> None:
         assert box is not None
         assert box["y"] + box["height"] <= size["height"]
         said = shown.locator("body").inner_text()[:2000]
-        for word in ("Sealed", "Confirmed", "Since", "Until", "Suspect", "freebit", "How bad", "Affected", "Severity", "P3"):
+        for word in (
+            "Sealed",
+            "Confirmed",
+            "Since",
+            "Until",
+            "Suspect",
+            "freebit",
+            "How bad",
+            "Affected",
+            "Severity",
+            "P3",
+        ):
             assert word in said
 
 
@@ -210,7 +224,11 @@ def test_axe_finds_nothing_serious(browser: Browser, address: str, scheme: str, 
     page.locator("table.timeline a[href^='#l-']").first.click()
     found = axe.Axe().run(page).response
     assert len(found["passes"]) > 20  # it has looked
-    faults = [(fault["id"], [node["html"][:160] for node in fault["nodes"]][:3]) for fault in found["violations"] if fault["impact"] in ("serious", "critical")]
+    faults = [
+        (fault["id"], [node["html"][:160] for node in fault["nodes"]][:3])
+        for fault in found["violations"]
+        if fault["impact"] in ("serious", "critical")
+    ]
     assert faults == []
     context.close()
 
@@ -220,7 +238,9 @@ def test_chart_is_dark_on_dark_paper(browser: Browser, address: str) -> None:
     context = browser.new_context(color_scheme="dark")
     page = context.new_page()
     page.goto(address)
-    colours = set(page.locator("figure svg text").evaluate_all("texts => texts.map(text => getComputedStyle(text).fill)"))
+    colours = set(
+        page.locator("figure svg text").evaluate_all("texts => texts.map(text => getComputedStyle(text).fill)")
+    )
     assert colours
     assert all(sum(map(int, re.findall(r"\d+", colour)[:3])) > 3 * 128 for colour in colours)
     context.close()
@@ -237,7 +257,9 @@ def test_paper_unfolds_the_cited_lines_and_leaves_out_what_only_a_screen_can_do(
     page = opened(browser, address, {"width": A4_WIDTH, "height": 1000})
     page.locator("table.timeline a[href^='#l-']").first.click()
     page.emulate_media(media="print")
-    heights = page.locator("details.line pre.raw").evaluate_all("lines => lines.map(line => line.getBoundingClientRect().height)")
+    heights = page.locator("details.line pre.raw").evaluate_all(
+        "lines => lines.map(line => line.getBoundingClientRect().height)"
+    )
     assert len(heights) > 10
     assert all(20 < height < 100 for height in heights)
     for only in (".filters", "button", "details.code", ".opened"):

@@ -28,7 +28,9 @@ def buckets(count: int, name: str | None = None) -> list[Bucket]:
     for number in range(count):
         ill = 2 * count / 5 <= number < 3 * count / 5
         n, p50 = luck.randrange(80, 120), luck.randrange(40_000, 60_000) * (20 if ill else 1)
-        found.append(Bucket(START + number * MINUTE, name, n, 20 if ill else 0, 0, 3, n * p50 * 2, n, p50, p50 * 4, p50 * 9))
+        found.append(
+            Bucket(START + number * MINUTE, name, n, 20 if ill else 0, 0, 3, n * p50 * 2, n, p50, p50 * 4, p50 * 9)
+        )
     return found
 
 
@@ -44,13 +46,25 @@ def onset(count: int) -> Onset:
 
 def events(count: int) -> list[Event]:
     return [
-        Event(START + number * MINUTE, "logged", f"event {number}", ("symptoms", "errors")[number % 2], Line("0123456789", number + 1))
+        Event(
+            START + number * MINUTE,
+            "logged",
+            f"event {number}",
+            ("symptoms", "errors")[number % 2],
+            Line("0123456789", number + 1),
+        )
         for number in range(count)
     ]
 
 
 def all_charts(count: int) -> dict[str, Callable[[], charts.Chart]]:
-    one, some = buckets(count), [*buckets(count, "GET /api/orders"), *buckets(count, "POST /api/a-very-long-name/of/a-route/that-does-not-fit")]
+    one, some = (
+        buckets(count),
+        [
+            *buckets(count, "GET /api/orders"),
+            *buckets(count, "POST /api/a-very-long-name/of/a-route/that-does-not-fit"),
+        ],
+    )
     return {
         "timeline": partial(charts.timeline, one, events(count), window(count), onset(count)),
         "rates": partial(charts.rates, one, window(count), onset(count)),
@@ -91,7 +105,9 @@ def test_axes_say_their_units_and_the_time_its_zone(count: int) -> None:
     assert any(text.startswith("time in UTC, 2026-03-01") for text in said)
 
 
-@pytest.mark.parametrize(("count", "first", "last"), [(3, "09:00:00", "09:03:00"), (600, "09:00", "19:00"), (20_000, "02 Mar", "14 Mar")])
+@pytest.mark.parametrize(
+    ("count", "first", "last"), [(3, "09:00:00", "09:03:00"), (600, "09:00", "19:00"), (20_000, "02 Mar", "14 Mar")]
+)
 def test_ticks_are_round_and_few(count: int, first: str, last: str) -> None:
     said = texts(charts.percentiles(buckets(count), window(count))._repr_html_())
     times = [text for text in said if ":" in text or text.endswith(" Mar")]

@@ -26,9 +26,27 @@ def test_a_notebook_that_prints_secrets_is_masked_and_sealed(tmp_path, demo_run)
     shutil.copytree(demo_run / "data", partial / "data", dirs_exist_ok=True)
     writable(partial)
     notebook = json.loads((demo_run / "data" / "notebook.ipynb").read_text(encoding="utf-8"))
-    printed = {"output_type": "stream", "name": "stdout", "text": ["mail hanako@example.jp\n", "password=blue-heron-7\n"]}
-    shown = {"output_type": "execute_result", "execution_count": 99, "metadata": {}, "data": {"text/html": ["<b title='call 08012340987'>x</b>"]}}
-    notebook["cells"].append({"cell_type": "code", "id": "own", "metadata": {}, "execution_count": 99, "source": ["mine()"], "outputs": [printed, shown]})
+    printed = {
+        "output_type": "stream",
+        "name": "stdout",
+        "text": ["mail hanako@example.jp\n", "password=blue-heron-7\n"],
+    }
+    shown = {
+        "output_type": "execute_result",
+        "execution_count": 99,
+        "metadata": {},
+        "data": {"text/html": ["<b title='call 08012340987'>x</b>"]},
+    }
+    notebook["cells"].append(
+        {
+            "cell_type": "code",
+            "id": "own",
+            "metadata": {},
+            "execution_count": 99,
+            "source": ["mine()"],
+            "outputs": [printed, shown],
+        }
+    )
     (partial / "data" / "notebook.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     run = seal(incident, partial, {"scenario": "high_error_rate"})
     verify(run.folder)
@@ -47,7 +65,12 @@ def test_a_notebook_that_prints_secrets_is_masked_and_sealed(tmp_path, demo_run)
 @pytest.mark.parametrize(
     ("name", "text", "place", "shown"),
     [
-        ("findings.json", '[{"statement": "told hanako@example.jp"}]', "at /0/statement", '[\n {\n  "statement": "told [redacted:email]"\n }\n]\n'),
+        (
+            "findings.json",
+            '[{"statement": "told hanako@example.jp"}]',
+            "at /0/statement",
+            '[\n {\n  "statement": "told [redacted:email]"\n }\n]\n',
+        ),
         (
             "findings.json",
             '[{"measures": {"hanako@example.jp": 1}}]',
@@ -60,8 +83,18 @@ def test_a_notebook_that_prints_secrets_is_masked_and_sealed(tmp_path, demo_run)
             "line 2, at /message",
             '{"message": "fine"}\n{"message": "password=[redacted:secret]"}\n',
         ),
-        ("series/calls.csv", "start,name\n2026,call 08012340987\n", "line 2, column 2", "start,name\n2026,call [redacted:phone]\n"),
-        ("charts/01.svg", "<svg>\n<text x='1'>hanako&#64;example.jp</text></svg>", "line 2", "<svg>\n<text x='1'>[redacted:email]</text></svg>"),
+        (
+            "series/calls.csv",
+            "start,name\n2026,call 08012340987\n",
+            "line 2, column 2",
+            "start,name\n2026,call [redacted:phone]\n",
+        ),
+        (
+            "charts/01.svg",
+            "<svg>\n<text x='1'>hanako&#64;example.jp</text></svg>",
+            "line 2",
+            "<svg>\n<text x='1'>[redacted:email]</text></svg>",
+        ),
         (
             "charts/01.svg",
             "<svg viewBox='0 0 1 1' aria-label='to &lt;hanako@example.jp&gt;'/>",
@@ -74,9 +107,19 @@ def test_a_notebook_that_prints_secrets_is_masked_and_sealed(tmp_path, demo_run)
             "line 2",
             "<p>fine</p>\n<pre>{&quot;password&quot;: &quot;[redacted:secret]&quot;}</pre>",
         ),
-        ("report.html", "<script>const shown = 'hanako@example.jp'</script>", "line 1", "<script>const shown = '[redacted:email]'</script>"),
+        (
+            "report.html",
+            "<script>const shown = 'hanako@example.jp'</script>",
+            "line 1",
+            "<script>const shown = '[redacted:email]'</script>",
+        ),
         ("report.html", "<!-- hanako@example.jp -->", "a comment", "<!-- [redacted:email] -->"),
-        ("report.html", "<a title=hanako@example.jp>x</a><p>&amp;</p>", "title of <a>", '<a title="[redacted:email]">x</a><p>&amp;</p>'),
+        (
+            "report.html",
+            "<a title=hanako@example.jp>x</a><p>&amp;</p>",
+            "title of <a>",
+            '<a title="[redacted:email]">x</a><p>&amp;</p>',
+        ),
     ],
 )
 def test_a_leak_is_masked_and_named_by_its_place(tmp_path, name, text, place, shown):
@@ -104,7 +147,9 @@ def test_the_incidents_own_key_is_a_leak_too(tmp_path):
 
 def test_pieces_that_stand_apart_are_not_read_as_one(tmp_path):
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "report.html").write_text("<tr><th>password:</th><td>blue-heron-7</td></tr><code>0801234</code><code>0987</code>", encoding="utf-8")
+    (tmp_path / "data" / "report.html").write_text(
+        "<tr><th>password:</th><td>blue-heron-7</td></tr><code>0801234</code><code>0987</code>", encoding="utf-8"
+    )
     assert gate.mask(tmp_path / "data", REDACTION) == []
 
 
@@ -117,6 +162,8 @@ def test_a_figure_behind_the_name_of_a_route_is_masked_nowhere(tmp_path):
 
 def test_in_what_a_person_made_a_value_behind_a_colon_goes_too(tmp_path):
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "findings.json").write_text(json.dumps([{"statement": "the password: blue-heron-7"}]), encoding="utf-8")
+    (tmp_path / "data" / "findings.json").write_text(
+        json.dumps([{"statement": "the password: blue-heron-7"}]), encoding="utf-8"
+    )
     assert len(gate.mask(tmp_path / "data", REDACTION, by_hand=True)) == 1
     assert "blue-heron-7" not in (tmp_path / "data" / "findings.json").read_text(encoding="utf-8")

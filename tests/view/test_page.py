@@ -16,7 +16,15 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 PORTAL = TESTS / "portal"
-OUTPUTS = ["report.html", "onset.json", "findings.json", "timeline.jsonl", "notebook.ipynb", "accounting.json", "series/requests_by_minute.csv"]
+OUTPUTS = [
+    "report.html",
+    "onset.json",
+    "findings.json",
+    "timeline.jsonl",
+    "notebook.ipynb",
+    "accounting.json",
+    "series/requests_by_minute.csv",
+]
 NO_SECRETS = {"JWT_LIFETIME_S", "FREEBIT_OEM_ID"}
 JWT = re.compile(r"eyJ[A-Za-z0-9_-]{5,}\.(eyJ[A-Za-z0-9_-]{10,})\.([A-Za-z0-9_-]{10,})")
 
@@ -60,7 +68,11 @@ def recording() -> str:
 def invented_secrets() -> list[str]:
     """What the portal and its stand-ins were told to keep secret."""
     tree = ast.parse((PORTAL / "record.py").read_text(encoding="utf-8"))
-    constants = {node.targets[0].id: node.value for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)}
+    constants = {
+        node.targets[0].id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
     assert isinstance(constants["SECRETS"], ast.Dict)
     found = [ast.literal_eval(constants["JWT_SECRET"])]
     for name, value in zip(constants["SECRETS"].keys, constants["SECRETS"].values, strict=True):
@@ -71,7 +83,9 @@ def invented_secrets() -> list[str]:
 
 
 def test_page_loads_nothing_from_outside(text: str, page: Page) -> None:
-    addresses = [value for name in ("src", "href", "xlink:href", "action", "data", "srcset") for value in page.values(name)]
+    addresses = [
+        value for name in ("src", "href", "xlink:href", "action", "data", "srcset") for value in page.values(name)
+    ]
     addresses += re.findall(r"url\(\s*[\"']?([^)\"']+)", text)
     assert addresses
     assert [address for address in addresses if not address.startswith(("#", "data:"))] == []
@@ -81,7 +95,11 @@ def test_page_loads_nothing_from_outside(text: str, page: Page) -> None:
 
 def test_page_runs_one_script_which_its_policy_names_by_hash(text: str, page: Page) -> None:
     (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
-    policy = next(attributes["content"] for tag, attributes, _ in page.tags if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy")
+    policy = next(
+        attributes["content"]
+        for tag, attributes, _ in page.tags
+        if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy"
+    )
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert "default-src 'none'" in str(policy)
     assert f"script-src 'sha256-{digest}'" in str(policy)
@@ -129,7 +147,9 @@ def test_every_link_leads_to_a_place_in_the_page(page: Page) -> None:
     links = [value for tag, attributes, _ in page.tags if tag == "a" and (value := attributes.get("href"))]
     assert len(links) > 20
     assert [link for link in links if link.removeprefix("#") not in ids] == []
-    assert len([name for name in ids if name.startswith(("l-", "q-"))]) == len({name for name in ids if name.startswith(("l-", "q-"))})
+    assert len([name for name in ids if name.startswith(("l-", "q-"))]) == len(
+        {name for name in ids if name.startswith(("l-", "q-"))}
+    )
 
 
 def test_every_line_that_is_cited_is_shown(demo_run: Path, page: Page) -> None:
@@ -145,7 +165,9 @@ def test_every_line_that_is_cited_is_shown(demo_run: Path, page: Page) -> None:
             assert f"l-{line['item']}-{line['line']}" in ids
 
 
-def test_cited_lines_say_where_they_stand_and_what_stands_around_them(demo_run: Path, text: str, recording: str) -> None:
+def test_cited_lines_say_where_they_stand_and_what_stands_around_them(
+    demo_run: Path, text: str, recording: str
+) -> None:
     """The byte is where the line begins in the log as it was."""
     excerpts = re.findall(r"<details class='line' id='l-(\w+)-(\d+)'>(.*?)</details>", text, re.DOTALL)
     assert len(excerpts) > 10
@@ -157,19 +179,29 @@ def test_cited_lines_say_where_they_stand_and_what_stands_around_them(demo_run: 
         assert line == int(number)
         assert log[offset:].startswith(lines[line - 1].encode() + b"\n")
         around = "\n".join(re.findall(r"<pre class='around'>(.*?)</pre>", excerpt, re.DOTALL))
-        assert [int(found) for found in re.findall(r"^ *(\d+)  ", around, re.MULTILINE)] == [*range(line - 5, line), *range(line + 1, line + 6)]
+        assert [int(found) for found in re.findall(r"^ *(\d+)  ", around, re.MULTILINE)] == [
+            *range(line - 5, line),
+            *range(line + 1, line + 6),
+        ]
 
 
 def test_recording_really_holds_secrets(recording: str) -> None:
     """Else the test below would prove nothing."""
-    assert len([secret for secret in invented_secrets() if secret in recording or quote(secret, safe="") in recording]) >= 3
+    assert (
+        len([secret for secret in invented_secrets() if secret in recording or quote(secret, safe="") in recording])
+        >= 3
+    )
     assert JWT.search(recording)
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_no_secret_of_the_recording_is_shown(demo_run: Path, recording: str, name: str) -> None:
     shown = (demo_run / "data" / name).read_text(encoding="utf-8")
-    secrets = {form for secret in invented_secrets() for form in (secret, quote(secret, safe=""), quote(quote(secret, safe=""), safe=""))}
+    secrets = {
+        form
+        for secret in invented_secrets()
+        for form in (secret, quote(secret, safe=""), quote(quote(secret, safe=""), safe=""))
+    }
     secrets |= {part for match in JWT.finditer(recording) for part in match.groups()}
     secrets |= set(re.findall(r"[\w.+-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", recording))
     assert [secret for secret in secrets if secret in shown] == []

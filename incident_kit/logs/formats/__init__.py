@@ -98,7 +98,11 @@ class Format:
     @cached_property
     def specificity(self) -> int:
         """How much a line must have to be of this format: of two that recognise a line, the pickier one is right."""
-        return len(self.pattern) if self.pattern else sum(len(names) == 1 for names in self.recognised_by) * 100 + len(self.recognised_by)
+        return (
+            len(self.pattern)
+            if self.pattern
+            else sum(len(names) == 1 for names in self.recognised_by) * 100 + len(self.recognised_by)
+        )
 
     @cached_property
     def _compiled(self) -> re.Pattern[str]:
@@ -108,9 +112,15 @@ class Format:
         """The fields of one line, those that are there; None if the line is not of this format. `after` is the next line."""
         if self.pattern:
             match = self._compiled.match(f"{text}\n{after}" if self.two_lines else text)
-            return self._marked({name: value for name, value in match.groupdict().items() if value}, {}) if match else None
+            return (
+                self._marked({name: value for name, value in match.groupdict().items() if value}, {}) if match else None
+            )
         found = as_object(text)
-        if found is None or self.without & found.keys() or not all(names & found.keys() for names in self.recognised_by):
+        if (
+            found is None
+            or self.without & found.keys()
+            or not all(names & found.keys() for names in self.recognised_by)
+        ):
             return None
         if self.only_keys and not found.keys() <= self.only_keys:
             return None
@@ -128,7 +138,9 @@ class Format:
 
     def _marked(self, fields: dict[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
         """The same fields, and `request` where the record has all that a finished request has."""
-        if self.request_has and all(name in fields if name in self.fields else first_at(found, (name,)) is not None for name in self.request_has):
+        if self.request_has and all(
+            name in fields if name in self.fields else first_at(found, (name,)) is not None for name in self.request_has
+        ):
             fields["request"] = True
         return fields
 
@@ -170,7 +182,9 @@ def first_at(found: Mapping[str, Any], paths: tuple[str, ...]) -> Any:
 @cache
 def all_formats() -> tuple[Format, ...]:
     """Every format of this folder, the pickiest first."""
-    formats = (load(tomllib.loads(path.read_text(encoding="utf-8")), path.name) for path in sorted(FOLDER.glob("*.toml")))
+    formats = (
+        load(tomllib.loads(path.read_text(encoding="utf-8")), path.name) for path in sorted(FOLDER.glob("*.toml"))
+    )
     return tuple(sorted(formats, key=lambda item: (-item.rank, -item.specificity, item.name)))
 
 
@@ -268,7 +282,9 @@ def load(data: Mapping[str, Any], where: str, *, own: bool = False) -> Format:
         )  # fmt: skip
         unknown = set(found.fields) - FIELDS
     except (re.error, PatternError) as error:
-        raise fail(f"the pattern of {data['name']} is no regular expression of RE2 (github.com/google/re2/wiki/Syntax): {error}") from None
+        raise fail(
+            f"the pattern of {data['name']} is no regular expression of RE2 (github.com/google/re2/wiki/Syntax): {error}"
+        ) from None
     except (TypeError, AttributeError) as error:
         raise fail(f"a field has the wrong type: {error}") from None
     if unknown:

@@ -88,7 +88,12 @@ class Redaction:
         """The text with marks where the spans are."""
         parts, done = [], 0
         for span in spans:
-            parts += [text[done : span.start], span.around, self.mark(span.kind, text[span.start : span.end]), span.around]
+            parts += [
+                text[done : span.start],
+                span.around,
+                self.mark(span.kind, text[span.start : span.end]),
+                span.around,
+            ]
             done = span.end
         return "".join([*parts, text[done:]])
 
@@ -127,7 +132,13 @@ class Redaction:
         """What stands in place of a value: its kind, and with a key six hex digits of its keyed hash."""
         if not self.key:
             return f"[redacted:{kind}]"
-        same = GROUPING.sub("", value) if kind in ("phone", "card") else value.replace("%40", "@").lower() if kind == "email" else value
+        same = (
+            GROUPING.sub("", value)
+            if kind in ("phone", "card")
+            else value.replace("%40", "@").lower()
+            if kind == "email"
+            else value
+        )
         return f"[{kind}:{hashlib.blake2b(same.encode('utf-8', 'surrogatepass'), key=self.key, digest_size=HASH_BYTES).hexdigest()}]"
 
     def tree(self, value: Any, secrets: Sequence[str] = ()) -> Any:
@@ -151,7 +162,12 @@ class Redaction:
 
     def _under(self, name: str, value: Any, secrets: Sequence[str]) -> Any:
         kind = kind_of_name(MARK.sub("", name))
-        hides = kind in WHOLE_VALUES and isinstance(value, str | int | float) and not isinstance(value, bool) and not MARK.fullmatch(str(value))
+        hides = (
+            kind in WHOLE_VALUES
+            and isinstance(value, str | int | float)
+            and not isinstance(value, bool)
+            and not MARK.fullmatch(str(value))
+        )
         return self.mark(WHOLE_VALUES[kind], str(value)) if hides else self.tree(value, secrets)
 
 

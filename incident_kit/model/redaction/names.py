@@ -24,14 +24,54 @@ LAST_WORDS = frozenset(("pass", "pwd", "pin", "otp", "totp", "sid", "jwt", "cvv"
 # A name that is this and nothing more.
 WHOLE = frozenset(("identifier", "whmcsidentifier", "apiidentifier", "whmcsapiidentifier", "xapikey", "p12", "pem"))
 # Names that end like a secret's and name something that may be seen: places in a list, and what a password is about.
-HARMLESS = ("pagetoken", "nexttoken", "continuationtoken", "publickey", "synctoken", "methodsignature", "requirepassword", "haspassword", "nopass", "bypass")
+HARMLESS = (
+    "pagetoken",
+    "nexttoken",
+    "continuationtoken",
+    "publickey",
+    "synctoken",
+    "methodsignature",
+    "requirepassword",
+    "haspassword",
+    "nopass",
+    "bypass",
+)
 # Names of secrets and of harmless things alike: the value decides, see RANDOM.
-WEAK = frozenset(("session", "portalsession", "usersession", "auth", "sig", "code", "credential", "sess", "csrf", "xsrf", "bearer", "userpass", "userpwd"))
+WEAK = frozenset(
+    (
+        "session",
+        "portalsession",
+        "usersession",
+        "auth",
+        "sig",
+        "code",
+        "credential",
+        "sess",
+        "csrf",
+        "xsrf",
+        "bearer",
+        "userpass",
+        "userpwd",
+    )
+)
 RANDOM = re.compile(r"(?=[^\d]{0,64}+\d)(?=[^a-z]{0,64}+[a-z])[\w.~+/%:=-]{16,}+", re.ASCII)
 # What is longer is taken for random without a look, so that no long value is looked at in vain.
 LONGEST_LOOK = 512
 TELEPHONES = frozenset(
-    ("phone", "phonenumber", "tel", "telephone", "mobile", "mobilenumber", "msisdn", "fax", "phonenum", "mobilephone", "cellphone", "callerid")
+    (
+        "phone",
+        "phonenumber",
+        "tel",
+        "telephone",
+        "mobile",
+        "mobilenumber",
+        "msisdn",
+        "fax",
+        "phonenum",
+        "mobilephone",
+        "cellphone",
+        "callerid",
+    )
 )
 SIM_NUMBERS = frozenset(("iccid", "imsi", "imei", "eid", "simnumber", "simserial"))
 PERSONS = frozenset((
@@ -55,7 +95,9 @@ OPENING = re.compile(r"(?P<escape>\\{0,15}+)(?P<quote>[\"'`])")
 # JSON within CSV has every quote twice.
 DOUBLED = re.compile(r'""((?:[^"\\]|\\""|\\[^"]|"(?!"))*+)')
 ENCODED_QUOTE = re.compile(r"%(?:25){0,2}+2[27]")
-LIST = re.compile(r"\[((?:[^\]\"'\\]|\\[\s\S]|\"(?:[^\"\\]|\\[\s\S])*+(?:\"|\\?+\Z)|'(?:[^'\\]|\\[\s\S])*+(?:'|\\?+\Z))*+)")
+LIST = re.compile(
+    r"\[((?:[^\]\"'\\]|\\[\s\S]|\"(?:[^\"\\]|\\[\s\S])*+(?:\"|\\?+\Z)|'(?:[^'\\]|\\[\s\S])*+(?:'|\\?+\Z))*+)"
+)
 ESCAPED_LIST = re.compile(r"\[([^\]]*+)")
 NUMBER = re.compile(r"-?+\d[\d.]*+(?![\w-])", re.ASCII)
 FORM_VALUE = re.compile(r"[^&\s\"'<>;,)\\}\]]++")
@@ -108,7 +150,13 @@ def kind_of_name(name: str) -> str:
         return "secret"
     if joined == "args":
         return "redis-command"
-    kinds = (("weak", WEAK), ("phone", TELEPHONES), ("sim", SIM_NUMBERS), ("person", PERSONS), ("parameter", PARAMETERS))
+    kinds = (
+        ("weak", WEAK),
+        ("phone", TELEPHONES),
+        ("sim", SIM_NUMBERS),
+        ("person", PERSONS),
+        ("parameter", PARAMETERS),
+    )
     return next((kind for kind, names in kinds if joined in names), "")
 
 
@@ -117,8 +165,14 @@ def value_of(text: str, named: re.Match[str], kind: str) -> Span | None:
     close, sep, at = named["close"] or "", named["sep"].strip(" \t"), named.end()
     bare_name = named["name"].lower().replace("-", "").replace("_", "")
     if sep == ">":  # XML
-        element = ELEMENT.match(text, at) if text[named.start() - 1 : named.start()] in ("<", ":") and not close and kind != "weak" else None
-        closed = element and (text.startswith("</", element.end()) or (element.end() == len(text) and " " not in element[0]))
+        element = (
+            ELEMENT.match(text, at)
+            if text[named.start() - 1 : named.start()] in ("<", ":") and not close and kind != "weak"
+            else None
+        )
+        closed = element and (
+            text.startswith("</", element.end()) or (element.end() == len(text) and " " not in element[0])
+        )
         return _span(text, element, kind) if closed else None
     if close in BRACKETS and sep != "=":
         return None
@@ -134,7 +188,9 @@ def value_of(text: str, named: re.Match[str], kind: str) -> Span | None:
         return _quoted(text, opening, kind)
     if text.startswith("[", at):
         return _list(text, at, named, kind)
-    if kind in ("redis-command", "parameter") or (bare_name == "pass" and NUMBER.match(text, at)):  # `pass: 12` counts tests
+    if kind in ("redis-command", "parameter") or (
+        bare_name == "pass" and NUMBER.match(text, at)
+    ):  # `pass: 12` counts tests
         return None
     if close and close not in BRACKETS:
         number = NUMBER.match(text, at)
@@ -153,12 +209,18 @@ def _is_prose(text: str, named: re.Match[str], prose: bool) -> bool:
 
     What stands in quotes behind it is a value even so.
     """
-    if named["sep"] != ":" or named["close"] or text[named.end() : named.end() + 1].strip(" \t\n:;,.)" if prose else " \t\n"):
+    if (
+        named["sep"] != ":"
+        or named["close"]
+        or text[named.end() : named.end() + 1].strip(" \t\n:;,.)" if prose else " \t\n")
+    ):
         return False
     at = _after_blanks(text, named.end())
     if OPENING.match(text, at):
         return False
-    return prose or (FIGURE.match(text, at) is not None and _ends_path(text[max(0, named.start() - LONGEST_PATH) : named.start()]))
+    return prose or (
+        FIGURE.match(text, at) is not None and _ends_path(text[max(0, named.start() - LONGEST_PATH) : named.start()])
+    )
 
 
 def _ends_path(before: str) -> bool:
@@ -231,6 +293,8 @@ def _encoded(text: str, at: int, kind: str) -> Span | None:
         return _span(text, ENCODED_VALUE.match(text, at), kind)
     escape = opening[0][:-2] + "5C"
     for stop in ENCODED_STOP.finditer(text, opening.end()):
-        if stop[0][0] != "%" or (stop[0] == opening[0] and text[stop.start() - len(escape) : stop.start()].upper() != escape):
+        if stop[0][0] != "%" or (
+            stop[0] == opening[0] and text[stop.start() - len(escape) : stop.start()].upper() != escape
+        ):
             return _secret(text, opening.end(), stop.start(), kind)
     return _secret(text, opening.end(), len(text), kind)

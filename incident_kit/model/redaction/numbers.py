@@ -46,7 +46,11 @@ def found(text: str) -> Iterator[Span]:
         if (kind := kind_of_number(run[0])) and _free(text, run.start(), underscore=kind in CHECKED):
             yield Span(*run.span(), kind)
     if "+" in text or "%2B" in text or "0081" in text:
-        yield from (Span(*match.span(), "phone") for match in INTERNATIONAL.finditer(text) if _free(text, match.start(), underscore=True))
+        yield from (
+            Span(*match.span(), "phone")
+            for match in INTERNATIONAL.finditer(text)
+            if _free(text, match.start(), underscore=True)
+        )
     if "-" in text or " " in text or "(" in text:
         for match in GROUPED_PHONE.finditer(text):
             if _free(text, match.start()):

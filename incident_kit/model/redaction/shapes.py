@@ -81,7 +81,9 @@ def _marks(ignoring_case: bool) -> Marks:
     for number, shape in enumerate(SHAPES):
         if bool(shape.pattern.flags & re.IGNORECASE) is ignoring_case:
             for mark in shape.marks:
-                marks.setdefault(next((character for character in RARE if character in mark), ""), []).append((mark, number))
+                marks.setdefault(next((character for character in RARE if character in mark), ""), []).append(
+                    (mark, number)
+                )
     return marks
 
 

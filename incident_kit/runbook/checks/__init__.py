@@ -10,7 +10,13 @@ events, cache, database, security, notes
            what one scenario needs
 """
 
-from incident_kit.runbook.checks.cache import authentication_failing, blacklist_open, cache_misses, rate_limit_gone, streams_dropping
+from incident_kit.runbook.checks.cache import (
+    authentication_failing,
+    blacklist_open,
+    cache_misses,
+    rate_limit_gone,
+    streams_dropping,
+)
 from incident_kit.runbook.checks.database import blocking_chain, connections_near_limit, corruption, long_running
 from incident_kit.runbook.checks.events import activity_stopped, orders_waiting, replay_unmoved
 from incident_kit.runbook.checks.notes import noted

@@ -37,13 +37,20 @@ def blocking_chain(case: Case, symptom: Symptom, *, signs: Sequence[str], least:
     roots = [(place, row) for place, row in enumerate(rows) if not row["blocked_by"] and row["blocks"]]
     if not waiting:
         return together(case, symptom, [*parts, not_when_asked(symptom, told, "No session waited for another's lock")])
-    named = "; ".join(_root(row) for _, row in roots) or "no root is among them: they wait in a circle, or for a session that had just ended"
+    named = (
+        "; ".join(_root(row) for _, row in roots)
+        or "no root is among them: they wait in a circle, or for a session that had just ended"
+    )
     statement = f"{len(waiting)} sessions wait for locks at {told.answer.asked_at:%H:%M:%S} UTC. The root: {named}."
     cited = [told.at(f"/data/rows/{place}") for place, _ in roots] or [told.at("/data/rows")]
-    return together(case, symptom, [*parts, confirmed(symptom, statement, cited, told.answer.asked_at, waiting=len(waiting))])
+    return together(
+        case, symptom, [*parts, confirmed(symptom, statement, cited, told.answer.asked_at, waiting=len(waiting))]
+    )
 
 
-def long_running(case: Case, symptom: Symptom, *, running_s: float, idle_s: float, signs: Sequence[str], least: int) -> Finding:
+def long_running(
+    case: Case, symptom: Symptom, *, running_s: float, idle_s: float, signs: Sequence[str], least: int
+) -> Finding:
     """Whether statements run for longer than `running_s`, or transactions stand open and idle for longer than `idle_s`."""
     parts = [_signs(case, symptom, signs, least, would_show=False)]
     for question, column, limit, what in (
@@ -57,13 +64,21 @@ def long_running(case: Case, symptom: Symptom, *, running_s: float, idle_s: floa
             said = worst.get("statement") or worst.get("last_statement") or ""
             statement = f"{len(long)} {what} {limit:g} s, the longest for {worst[column]:,.0f} s (pid {worst['pid']}, {worst['application'] or worst['role']}): {said[:160]}."
             parts.append(
-                confirmed(symptom, statement, [told.at(f"/data/rows/{place}") for place, _ in long[:5]], told.answer.asked_at, longest_s=worst[column])
+                confirmed(
+                    symptom,
+                    statement,
+                    [told.at(f"/data/rows/{place}") for place, _ in long[:5]],
+                    told.answer.asked_at,
+                    longest_s=worst[column],
+                )
             )
         else:
             parts.append(
                 part
                 or not_when_asked(
-                    symptom, told, f"No {what.replace('statements run', 'statement ran').replace('transactions stand', 'transaction stood')} {limit:g} s"
+                    symptom,
+                    told,
+                    f"No {what.replace('statements run', 'statement ran').replace('transactions stand', 'transaction stood')} {limit:g} s",
                 )
             )
     return together(case, symptom, parts)
@@ -79,10 +94,22 @@ def corruption(case: Case, symptom: Symptom, *, signs: Sequence[str]) -> Finding
     if failures:
         last = rows[0]["checksum_last_failure"]
         parts.append(
-            confirmed(symptom, f"{failures} pages failed their checksum, the last at {last}.", [told.at("/data/rows/0/checksum_failures")], failures=failures)
+            confirmed(
+                symptom,
+                f"{failures} pages failed their checksum, the last at {last}.",
+                [told.at("/data/rows/0/checksum_failures")],
+                failures=failures,
+            )
         )
     elif failures is None:
-        parts.append(inconclusive(symptom, "PostgreSQL keeps no checksums.", "without them damage shows only where it is met", [told.at("/data/rows/0")]))
+        parts.append(
+            inconclusive(
+                symptom,
+                "PostgreSQL keeps no checksums.",
+                "without them damage shows only where it is met",
+                [told.at("/data/rows/0")],
+            )
+        )
     else:
         parts.append(not_when_asked(symptom, told, "No page had failed its checksum"))
     return together(case, symptom, parts)
@@ -96,7 +123,9 @@ def _signs(case: Case, symptom: Symptom, signs: Sequence[str], least: int, would
     n = sum(one.n for one in found)
     if n < least:
         if found:
-            return inconclusive(symptom, f"{in_words(case, found)}.", f"fewer than {least}, which may be chance", of_signs(case, found))
+            return inconclusive(
+                symptom, f"{in_words(case, found)}.", f"fewer than {least}, which may be chance", of_signs(case, found)
+            )
         if not would_show:
             return not_checked(symptom, "the logs have no sign of it, but need not: only PostgreSQL knows (--live)")
         return not_in_logs(case, symptom, "No sign of it in the logs.", case.spoken["spoken"], "signs")
@@ -111,7 +140,9 @@ def _limits(case: Case, symptom: Symptom, share: float) -> Finding:
         return part or not_checked(symptom, "postgres.limits was not asked")
     row, pool = rows[0], told.answer.data.get("pool", {})
     used = row["used"] / row["usable"] if row["usable"] > 0 else 1.0
-    per_process = f"; the address allows each process of the BFF {pool['connection_limit']}" if "connection_limit" in pool else ""
+    per_process = (
+        f"; the address allows each process of the BFF {pool['connection_limit']}" if "connection_limit" in pool else ""
+    )
     statement = f"{row['used']} of {row['usable']} connections are used ({used:.0%}) at {told.answer.asked_at:%H:%M:%S} UTC{per_process}."
     if used >= share:
         return confirmed(symptom, statement, [told.at("/data/rows/0")], told.answer.asked_at, used_share=used)
@@ -129,12 +160,20 @@ def _rows(case: Case, symptom: Symptom, question: str) -> tuple[Sequence[Mapping
         return (), told, not_checked(symptom, f"{question} was not asked: {answer.reason}")
     if answer.status is Status.FAILED:
         return (), told, inconclusive(symptom, "PostgreSQL did not tell.", answer.reason, [told.at("/reason")])
-    missing = inconclusive(symptom, "Not all of it could be seen.", answer.reason, [told.at("/reason")]) if answer.reason else nothing
+    missing = (
+        inconclusive(symptom, "Not all of it could be seen.", answer.reason, [told.at("/reason")])
+        if answer.reason
+        else nothing
+    )
     return answer.data.get("rows", ()), told, missing
 
 
 def _root(row: Mapping[str, Any]) -> str:
-    who = "a prepared transaction" if row["pid"] == 0 else f"pid {row['pid']} ({row['application'] or row['role']}), {row['state']}"
+    who = (
+        "a prepared transaction"
+        if row["pid"] == 0
+        else f"pid {row['pid']} ({row['application'] or row['role']}), {row['state']}"
+    )
     since = f" for {row['in_state_s']:,.0f} s" if row["in_state_s"] is not None else ""
     said = f", last said: {row['statement'][:160]}" if row["statement"] else ""
     return f"{who}{since}, which {row['blocks']} wait for directly{said}"

@@ -43,20 +43,30 @@ class Waiting:
         return sum(one.n for one in self.orders)
 
 
-def orders_waiting(case: Case, symptom: Symptom, *, feature: str, method: str, signs: Sequence[str], patience: timedelta, least: int) -> Finding:
+def orders_waiting(
+    case: Case, symptom: Symptom, *, feature: str, method: str, signs: Sequence[str], patience: timedelta, least: int
+) -> Finding:
     """Whether at least `least` orders (successful requests with `method` on the feature's routes) waited longer than `patience` for any of the `signs`."""
     if reason := cannot_speak(case):
         return not_checked(symptom, reason)
     orders, arrived = _orders(case, feature, method), case.signs(signs)
     n = sum(one.n for one in orders)
     if not n:
-        return inconclusive(symptom, "No order was taken in the window.", "without new orders none can be seen waiting; ask Salesforce for older ones")
+        return inconclusive(
+            symptom,
+            "No order was taken in the window.",
+            "without new orders none can be seen waiting; ask Salesforce for older ones",
+        )
     if not arrived and not case.signs(("events.",)):
         reason = "no line of these logs speaks of Platform Events, so it cannot be told whether orders were answered: is the sign events.received right for this portal?"
         return inconclusive(symptom, f"{n} orders were taken.", reason)
     worst = _waiting(case, orders, arrived, patience)
     if worst is None or worst.n < least:
-        waited = f", at most {worst.n} of them waited longer than {_span(patience)}" if worst else f", none waited longer than {_span(patience)} for an event"
+        waited = (
+            f", at most {worst.n} of them waited longer than {_span(patience)}"
+            if worst
+            else f", none waited longer than {_span(patience)} for an event"
+        )
         return not_in_logs(case, symptom, f"{n} orders were taken{waited}.", n, "statuses")
     statement = (
         f"{worst.n} orders taken from {worst.orders[0].first:%H:%M:%S} UTC on waited longer than {_span(patience)}: no event arrived "
@@ -65,7 +75,9 @@ def orders_waiting(case: Case, symptom: Symptom, *, feature: str, method: str, s
     return confirmed(symptom, statement, [_cited(case, worst)], worst.orders[0].first, worst.until, orders=worst.n)
 
 
-def activity_stopped(case: Case, symptom: Symptom, *, signs: Sequence[str], expected: float, least: timedelta) -> Finding:
+def activity_stopped(
+    case: Case, symptom: Symptom, *, signs: Sequence[str], expected: float, least: timedelta
+) -> Finding:
     """Whether the activity that `signs` show fell silent for `least` or longer, when `expected` or more of it were due by its rhythm before."""
     if reason := cannot_speak(case):
         return not_checked(symptom, reason)
@@ -79,7 +91,12 @@ def activity_stopped(case: Case, symptom: Symptom, *, signs: Sequence[str], expe
     if silence.length < least or silence.expected < expected:
         return not_in_logs(case, symptom, f"{n} lines of activity; at most {said}.", n, "signs")
     if not _busy(case, silence):
-        return inconclusive(symptom, f"{said}.", "hardly any request came in that time either, so nothing may have been due", of_signs(case, found))
+        return inconclusive(
+            symptom,
+            f"{said}.",
+            "hardly any request came in that time either, so nothing may have been due",
+            of_signs(case, found),
+        )
     return confirmed(
         symptom, f"{said}.", of_signs(case, found), silence.since, silence.until if silence.ended else None,
         silence_s=silence.length.total_seconds(), expected=silence.expected,
@@ -102,14 +119,24 @@ def replay_unmoved(
         return inconclusive(symptom, "The positions could not be read.", told.answer.reason, [told.at("/reason")])
     positions = told.answer.data.get("positions", [])
     if not positions and told.answer.status is Status.PARTIAL:
-        return inconclusive(symptom, "No replay position was found where it could be looked for.", told.answer.reason, [told.at("/reason")])
+        return inconclusive(
+            symptom,
+            "No replay position was found where it could be looked for.",
+            told.answer.reason,
+            [told.at("/reason")],
+        )
     if not positions:
-        reason = told.answer.reason or "either events were never received with this Redis, or the positions were lost: a new start begins with new events only"
+        reason = (
+            told.answer.reason
+            or "either events were never received with this Redis, or the positions were lost: a new start begins with new events only"
+        )
         return inconclusive(symptom, "Redis keeps no replay position.", reason, [told.at("/data/positions")])
     before = _earlier(case, told)
     moved = [one["key"] for one in positions if before and _position(before, one["key"]) not in (None, one["position"])]
     if before and moved:
-        absence = Absence((before.item, told.item), Window(before.answer.asked_at, told.moment.until), 2, "redis.replay")
+        absence = Absence(
+            (before.item, told.item), Window(before.answer.asked_at, told.moment.until), 2, "redis.replay"
+        )
         seen = Finding(
             symptom.id,
             symptom.title,
@@ -119,19 +146,32 @@ def replay_unmoved(
         )
         return together(case, symptom, [seen])
     idle_s = [one["idle_s"] for one in positions if one["idle_s"] is not None]
-    still = timedelta(seconds=min(idle_s)) if idle_s else (told.answer.asked_at - before.answer.asked_at if before else None)
+    still = (
+        timedelta(seconds=min(idle_s))
+        if idle_s
+        else (told.answer.asked_at - before.answer.asked_at if before else None)
+    )
     if still is None:
         return inconclusive(
-            symptom, "One reading of the positions.", "whether they move shows only in a second one: incident-kit recheck", [told.at("/data/positions")]
+            symptom,
+            "One reading of the positions.",
+            "whether they move shows only in a second one: incident-kit recheck",
+            [told.at("/data/positions")],
         )
     since = told.answer.asked_at - still
     statement = f"No replay position has moved for {_span(still)}, since {since:%H:%M:%S} UTC."
-    reasons, cited, first = _why_it_should_move(case, since, told.answer.asked_at, feature, method, signs, errors, keepalive, silent, patience, least)
+    reasons, cited, first = _why_it_should_move(
+        case, since, told.answer.asked_at, feature, method, signs, errors, keepalive, silent, patience, least
+    )
     if not reasons:
         reason = "a quiet topic looks the same: no newer order waits, no error and no dead stream is in the evidence"
         return inconclusive(symptom, statement, reason, [told.at("/data/positions")])
     return confirmed(
-        symptom, f"{statement} Meanwhile {'; '.join(reasons)}.", [told.at("/data/positions"), *cited], first or since, still_s=still.total_seconds()
+        symptom,
+        f"{statement} Meanwhile {'; '.join(reasons)}.",
+        [told.at("/data/positions"), *cited],
+        first or since,
+        still_s=still.total_seconds(),
     )
 
 
@@ -171,7 +211,9 @@ def _orders(case: Case, feature: str, method: str) -> list[Answered]:
     ]  # fmt: skip
 
 
-def _waiting(case: Case, orders: Sequence[Answered], arrived: Sequence[SignCount], patience: timedelta) -> Waiting | None:
+def _waiting(
+    case: Case, orders: Sequence[Answered], arrived: Sequence[SignCount], patience: timedelta
+) -> Waiting | None:
     """The time without events in which most orders waited longer than `patience`; None if there is none."""
     edges = [case.window.since, *(edge for one in arrived for edge in (one.first, one.last))]
     end = case.spoken["last"]
@@ -186,8 +228,17 @@ def _waiting(case: Case, orders: Sequence[Answered], arrived: Sequence[SignCount
 
 def _cited(case: Case, waiting: Waiting) -> Figure:
     routes = sorted({one.route for one in waiting.orders})
-    since, until = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (waiting.orders[0].first, waiting.orders[-1].last + timedelta(milliseconds=1)))
-    rows = case.records.query("requests_with", routes=routes, statuses=sorted({one.status for one in waiting.orders if one.status}), since=since, until=until)
+    since, until = (
+        moment.astimezone(UTC).replace(tzinfo=None)
+        for moment in (waiting.orders[0].first, waiting.orders[-1].last + timedelta(milliseconds=1))
+    )
+    rows = case.records.query(
+        "requests_with",
+        routes=routes,
+        statuses=sorted({one.status for one in waiting.orders if one.status}),
+        since=since,
+        until=until,
+    )
     return figure(case, "requests_with", waiting.n, (Line(row["item"], row["line"]) for row in rows), routes=routes)
 
 

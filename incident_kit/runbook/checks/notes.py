@@ -11,6 +11,11 @@ def noted(case: Case, symptom: Symptom, *, kind: str) -> Finding:
     """Whether people have noted an entry of this kind in the journal; without one, it was not checked."""
     entries = [entry for entry in case.journal if entry.kind == kind]
     if not entries:
-        return not_checked(symptom, f"no {kind} is noted in the journal, and neither logs nor systems can tell: ask those who would hear of it")
+        return not_checked(
+            symptom,
+            f"no {kind} is noted in the journal, and neither logs nor systems can tell: ask those who would hear of it",
+        )
     statement = f"{len(entries)} noted, first: {entries[0].text}"
-    return confirmed(symptom, statement, [Line("journal", entry.line) for entry in entries], min(entry.at for entry in entries))
+    return confirmed(
+        symptom, statement, [Line("journal", entry.line) for entry in entries], min(entry.at for entry in entries)
+    )

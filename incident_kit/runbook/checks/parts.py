@@ -32,22 +32,44 @@ def inconclusive(symptom: Symptom, statement: str, reason: str, citations: Seque
 
 
 def confirmed(
-    symptom: Symptom, statement: str, citations: Sequence[Citation], first: datetime | None = None, recovered: datetime | None = None, **measures: float
+    symptom: Symptom,
+    statement: str,
+    citations: Sequence[Citation],
+    first: datetime | None = None,
+    recovered: datetime | None = None,
+    **measures: float,
 ) -> Finding:
-    return Finding(symptom.id, symptom.title, Verdict.CONFIRMED, statement, tuple(citations), first_affected=first, recovered=recovered, measures=measures)
+    return Finding(
+        symptom.id,
+        symptom.title,
+        Verdict.CONFIRMED,
+        statement,
+        tuple(citations),
+        first_affected=first,
+        recovered=recovered,
+        measures=measures,
+    )
 
 
 def not_in_logs(case: Case, symptom: Symptom, statement: str, examined: int, query: str) -> Finding:
     """Ruled out by the logs, if they cover the window."""
     if gap := uncovered(case):
         return inconclusive(symptom, "Not seen in what there is.", gap)
-    return Finding(symptom.id, symptom.title, Verdict.RULED_OUT, statement, (Absence(case.items, case.window, examined, query),))
+    return Finding(
+        symptom.id, symptom.title, Verdict.RULED_OUT, statement, (Absence(case.items, case.window, examined, query),)
+    )
 
 
 def not_when_asked(symptom: Symptom, told: StoredAnswer, statement: str) -> Finding:
     """Ruled out by an answer, for the moment it was given."""
     when = f"{statement} when asked at {told.answer.asked_at:%H:%M:%S} UTC."
-    return Finding(symptom.id, symptom.title, Verdict.RULED_OUT, when, (Absence((told.item,), told.moment, 1, told.answer.question),))
+    return Finding(
+        symptom.id,
+        symptom.title,
+        Verdict.RULED_OUT,
+        when,
+        (Absence((told.item,), told.moment, 1, told.answer.question),),
+    )
 
 
 def together(case: Case, symptom: Symptom, parts: Iterable[Finding]) -> Finding:
@@ -55,7 +77,10 @@ def together(case: Case, symptom: Symptom, parts: Iterable[Finding]) -> Finding:
     by_verdict: dict[Verdict, list[Finding]] = {verdict: [] for verdict in Verdict}
     for part in parts:
         by_verdict[part.verdict].append(part)
-    seen, unclear, absent, unasked = (by_verdict[verdict] for verdict in (Verdict.CONFIRMED, Verdict.INCONCLUSIVE, Verdict.RULED_OUT, Verdict.NOT_CHECKED))
+    seen, unclear, absent, unasked = (
+        by_verdict[verdict]
+        for verdict in (Verdict.CONFIRMED, Verdict.INCONCLUSIVE, Verdict.RULED_OUT, Verdict.NOT_CHECKED)
+    )
     if seen:
         told = any(isinstance(citation, Pointer) for part in seen for citation in part.citations)
         return _seen(symptom, seen, [] if told else [part for part in absent if _is_answer(part)])
@@ -142,7 +167,10 @@ def figure(case: Case, query: str, n: int, lines: Iterable[Line], **parameters: 
 
 def of_signs(case: Case, found: Sequence[SignCount]) -> tuple[Figure, ...]:
     """A figure for each sign that is shown, the most frequent first."""
-    return tuple(figure(case, "signs", n, (line for one in found if one.sign == sign for line in one.lines), sign=sign) for sign, n in counted(found))
+    return tuple(
+        figure(case, "signs", n, (line for one in found if one.sign == sign for line in one.lines), sign=sign)
+        for sign, n in counted(found)
+    )
 
 
 def counted(found: Iterable[SignCount]) -> list[tuple[str, int]]:

@@ -26,7 +26,16 @@ def average_duration(
     case: Case, symptom: Symptom, *, average_ms: float, bucket: timedelta, min_requests: int, in_a_row: int, by_route: bool, ignore_routes: Sequence[str]
 ) -> Finding:  # fmt: skip
     """Whether requests took longer than `average_ms` on average in enough neighbouring buckets."""
-    rule = _Rule(lambda found: found.average_ms, average_ms, bucket, min_requests, in_a_row, by_route, frozenset(ignore_routes), faults=False)
+    rule = _Rule(
+        lambda found: found.average_ms,
+        average_ms,
+        bucket,
+        min_requests,
+        in_a_row,
+        by_route,
+        frozenset(ignore_routes),
+        faults=False,
+    )
     return _decide(case, symptom, rule, lambda found: f"{found.average_ms / 1000:.1f} s on average", "average_ms")
 
 
@@ -37,8 +46,22 @@ def error_share(
 
     Where signs are `named`, only together with one of them, or a failing answer of that system.
     """
-    rule = _Rule(lambda found: found.bad_share, share, bucket, min_requests, in_a_row, by_route, frozenset(ignore_routes), faults=True, feature=feature)
-    return named_by(case, _decide(case, symptom, rule, lambda found: f"{found.bad_share:.1%} failed or aborted", "error_share"), named)
+    rule = _Rule(
+        lambda found: found.bad_share,
+        share,
+        bucket,
+        min_requests,
+        in_a_row,
+        by_route,
+        frozenset(ignore_routes),
+        faults=True,
+        feature=feature,
+    )
+    return named_by(
+        case,
+        _decide(case, symptom, rule, lambda found: f"{found.bad_share:.1%} failed or aborted", "error_share"),
+        named,
+    )
 
 
 def traffic_spike(case: Case, symptom: Symptom, *, factor: float, bucket: timedelta, least: int) -> Finding:
@@ -46,16 +69,32 @@ def traffic_spike(case: Case, symptom: Symptom, *, factor: float, bucket: timede
     if not case.items:
         return not_checked(symptom, "no log is in the evidence")
     # The first and the last bucket may be cut by the window.
-    whole = [one for one in case.buckets(bucket) if one.name is None and one.start >= case.window.since and one.start + bucket <= case.window.until]
+    whole = [
+        one
+        for one in case.buckets(bucket)
+        if one.name is None and one.start >= case.window.since and one.start + bucket <= case.window.until
+    ]
     if len(whole) < BUCKETS_TO_COMPARE:
         return inconclusive(
-            symptom, "Cannot be said.", f"fewer than {BUCKETS_TO_COMPARE} whole buckets of {_span(bucket)} lie in the window: take an earlier --since"
+            symptom,
+            "Cannot be said.",
+            f"fewer than {BUCKETS_TO_COMPARE} whole buckets of {_span(bucket)} lie in the window: take an earlier --since",
         )
-    judged = [(one.n / max(1.0, median(before.n for before in whole[:place])), one) for place, one in enumerate(whole) if place >= BUCKETS_TO_COMPARE - 1]
+    judged = [
+        (one.n / max(1.0, median(before.n for before in whole[:place])), one)
+        for place, one in enumerate(whole)
+        if place >= BUCKETS_TO_COMPARE - 1
+    ]
     times, most = max(judged, key=lambda pair: (pair[0], pair[1].n))
     statement = f"{most.n:,} requests in {_span(bucket)} from {most.start:%H:%M} UTC, {times:.1f} times as many as was usual before."
     if times < factor or most.n < least:
-        return not_in_logs(case, symptom, f"At most {statement[0].lower()}{statement[1:]}", sum(one.n for one in whole), "requests_by_bucket")
+        return not_in_logs(
+            case,
+            symptom,
+            f"At most {statement[0].lower()}{statement[1:]}",
+            sum(one.n for one in whole),
+            "requests_by_bucket",
+        )
     first = next(one for share, one in judged if share >= factor and one.n >= least)
     cited = figure(case, "requests_by_bucket", most.n, (), bucket_us=bucket // timedelta(microseconds=1), route=None)
     return confirmed(symptom, statement, [cited], first.start, times_as_many=times)
@@ -77,7 +116,9 @@ class _Rule:
 
     def certain(self, stretch: Exceedance) -> bool:
         """Whether one bucket of a stretch needs no second: nearly all of many requests failed in it."""
-        return self.faults and any(one.n >= CERTAIN_REQUESTS and one.bad_share >= CERTAIN_SHARE for one in stretch.buckets)
+        return self.faults and any(
+            one.n >= CERTAIN_REQUESTS and one.bad_share >= CERTAIN_SHARE for one in stretch.buckets
+        )
 
     def named(self, route: str | None) -> str:
         """What a bucket is of, in words."""
@@ -90,10 +131,18 @@ def _decide(case: Case, symptom: Symptom, rule: _Rule, wording: Callable[[Bucket
     buckets = _buckets(case, rule, rule.bucket)
     examined = sum(bucket.n for bucket in buckets if bucket.name is None)
     if not examined:
-        reason = f"no finished request{f' of {rule.feature}' if rule.feature else ''} is in the evidence for this window"
+        reason = (
+            f"no finished request{f' of {rule.feature}' if rule.feature else ''} is in the evidence for this window"
+        )
         return inconclusive(symptom, "Cannot be said.", reason)
-    looked_at = [bucket for bucket in buckets if bucket.name is None or (rule.by_route and bucket.name not in rule.ignore_routes)]
-    stretches = [stretch for group in by_name(looked_at).values() for stretch in exceedances(group, rule.measure, rule.limit, rule.min_requests, rule.bucket)]
+    looked_at = [
+        bucket for bucket in buckets if bucket.name is None or (rule.by_route and bucket.name not in rule.ignore_routes)
+    ]
+    stretches = [
+        stretch
+        for group in by_name(looked_at).values()
+        for stretch in exceedances(group, rule.measure, rule.limit, rule.min_requests, rule.bucket)
+    ]
     long_enough = [stretch for stretch in stretches if len(stretch.buckets) >= rule.in_a_row or rule.certain(stretch)]
     if long_enough:
         return _confirmed(case, symptom, rule, long_enough, wording, measure_name)
@@ -107,8 +156,12 @@ def _decide(case: Case, symptom: Symptom, rule: _Rule, wording: Callable[[Bucket
     if max((bucket.n for bucket in buckets if bucket.name is None), default=0) < rule.min_requests:
         reason = f"no bucket of {_span(rule.bucket)} holds {rule.min_requests} requests: too few to judge"
         return inconclusive(symptom, f"{examined} requests in the window.", reason)
-    overall = max((bucket for bucket in buckets if bucket.name is None and bucket.n >= rule.min_requests), key=rule.measure)
-    return not_in_logs(case, symptom, f"At worst {wording(overall)}, over {overall.n} requests.", examined, "requests_by_bucket")
+    overall = max(
+        (bucket for bucket in buckets if bucket.name is None and bucket.n >= rule.min_requests), key=rule.measure
+    )
+    return not_in_logs(
+        case, symptom, f"At worst {wording(overall)}, over {overall.n} requests.", examined, "requests_by_bucket"
+    )
 
 
 def _confirmed(case: Case, symptom: Symptom, rule: _Rule, stretches: Sequence[Exceedance], wording: Callable[[Bucket], str], measure_name: str) -> Finding:  # fmt: skip
@@ -146,7 +199,9 @@ def _figures(case: Case, rule: _Rule, stretches: Sequence[Exceedance]) -> tuple[
         rows = _bad_requests(case, rule, stretch.name, (stretch.start, stretch.end))
         exemplars = tuple(Line(row["item"], row["line"]) for row in rows[:EXEMPLARS])
         parameters = {"bucket_us": rule.bucket // timedelta(microseconds=1), "route": stretch.name}
-        figures.append(Figure(case.items, "requests_by_bucket", sum(bucket.n for bucket in stretch.buckets), exemplars, parameters))
+        figures.append(
+            Figure(case.items, "requests_by_bucket", sum(bucket.n for bucket in stretch.buckets), exemplars, parameters)
+        )
     return tuple(figures)
 
 
@@ -154,10 +209,27 @@ def _buckets(case: Case, rule: _Rule, width: timedelta) -> list[Bucket]:
     """The buckets over all and by route; of a feature, its routes' alone, with their sums as the whole."""
     if not rule.feature:
         return case.buckets(width)
-    routes = [bucket for bucket in case.buckets(width) if bucket.name is not None and case.belongs(bucket.name, rule.feature)]
+    routes = [
+        bucket for bucket in case.buckets(width) if bucket.name is not None and case.belongs(bucket.name, rule.feature)
+    ]
     sums: dict[datetime, Bucket] = {}
     for one in routes:
-        so_far = sums.get(one.start, replace(one, name=None, n=0, failed=0, aborted=0, refused=0, total_us=0, timed=0, p50_us=None, p95_us=None, p99_us=None))
+        so_far = sums.get(
+            one.start,
+            replace(
+                one,
+                name=None,
+                n=0,
+                failed=0,
+                aborted=0,
+                refused=0,
+                total_us=0,
+                timed=0,
+                p50_us=None,
+                p95_us=None,
+                p99_us=None,
+            ),
+        )
         counts = ("n", "failed", "aborted", "refused", "total_us", "timed")
         sums[one.start] = replace(so_far, **{name: getattr(so_far, name) + getattr(one, name) for name in counts})
     return sorted([*sums.values(), *routes], key=lambda bucket: (bucket.start, bucket.name or ""))
@@ -167,7 +239,9 @@ def _bad_requests(case: Case, rule: _Rule, route: str | None, span: tuple[dateti
     since, until = (moment.astimezone(UTC).replace(tzinfo=None) for moment in span)
     limit_us = NEVER_US if rule.faults else round(rule.limit * 1000)
     routes = [route] if route else list(case.routes(rule.feature)) if rule.feature else []
-    return case.records.query("bad_requests", since=since, until=until, routes=routes, faults=rule.faults, limit_us=limit_us)
+    return case.records.query(
+        "bad_requests", since=since, until=until, routes=routes, faults=rule.faults, limit_us=limit_us
+    )
 
 
 def _requests_between(case: Case) -> tuple[datetime | None, datetime | None]:

@@ -15,11 +15,15 @@ from incident_kit.runbook.checks.parts import confirmed, figure, inconclusive, n
 REFUSED = (400, 401, 403)
 
 
-def sign_in_burst(case: Case, symptom: Symptom, *, feature: str, method: str, bucket: timedelta, least: int, times: float) -> Finding:
+def sign_in_burst(
+    case: Case, symptom: Symptom, *, feature: str, method: str, bucket: timedelta, least: int, times: float
+) -> Finding:
     """Whether refused sign-ins in a bucket are at least `least`, and `times` as many as the quieter half of the buckets has by its median."""
     attempts = _attempts(case, feature, method)
     if reason := _no_attempts(case, attempts):
-        return not_checked(symptom, reason) if not case.items else inconclusive(symptom, "No sign-in in the logs.", reason)
+        return (
+            not_checked(symptom, reason) if not case.items else inconclusive(symptom, "No sign-in in the logs.", reason)
+        )
     width = bucket // timedelta(microseconds=1)
     counts: dict[int, int] = defaultdict(int)
     edges = [round(moment.timestamp() * 1e6) // width for moment in (case.spoken["first"], case.spoken["last"])]
@@ -36,7 +40,12 @@ def sign_in_burst(case: Case, symptom: Symptom, *, feature: str, method: str, bu
     said = f"{counts[place]} sign-ins were refused in {bucket / timedelta(minutes=1):g} min from {start:%H:%M} UTC, usually {usual:g}"
     if counts[place] < least or counts[place] < times * max(usual, 1):
         return not_in_logs(case, symptom, f"At most {said}.", n, "statuses")
-    many = [one for one in attempts if one.status in REFUSED and counts[round(one.start.timestamp() * 1e6) // width] >= max(least, times * max(usual, 1))]
+    many = [
+        one
+        for one in attempts
+        if one.status in REFUSED
+        and counts[round(one.start.timestamp() * 1e6) // width] >= max(least, times * max(usual, 1))
+    ]
     rows = _exemplars(case, many)
     return confirmed(
         symptom,
@@ -56,14 +65,27 @@ def guessing(case: Case, symptom: Symptom, *, feature: str, method: str, least: 
     bad = [row for row in rows if row["refused"] >= least and row["taken"] < success_share * row["n"]]
     n = sum(row["n"] for row in rows)
     if not bad:
-        return not_in_logs(case, symptom, f"Of {len(rows)} clients that signed in, the most refused one was refused {rows[0]['refused']} times.", n, "sign_ins")
+        return not_in_logs(
+            case,
+            symptom,
+            f"Of {len(rows)} clients that signed in, the most refused one was refused {rows[0]['refused']} times.",
+            n,
+            "sign_ins",
+        )
     worst = bad[0]
     accounts = f"for {worst['accounts']} accounts" if worst["accounts"] else "for accounts that this log does not name"
     others = f"; {len(bad) - 1} more clients did so" if len(bad) > 1 else ""
     statement = f"{worst['client']} was refused {worst['refused']} times in {worst['n']} sign-ins, {accounts}, and got in {worst['taken']} times{others}."
-    cited = figure(case, "sign_ins", sum(row["refused"] for row in bad), (line for row in bad for line in _places(row["places"])))
+    cited = figure(
+        case, "sign_ins", sum(row["refused"] for row in bad), (line for row in bad for line in _places(row["places"]))
+    )
     return confirmed(
-        symptom, statement, [cited], min(row["first"] for row in bad), recovered_at(case, max(row["last"] for row in bad)), refused=worst["refused"]
+        symptom,
+        statement,
+        [cited],
+        min(row["first"] for row in bad),
+        recovered_at(case, max(row["last"] for row in bad)),
+        refused=worst["refused"],
     )
 
 
@@ -76,7 +98,13 @@ def success_after_refusals(case: Case, symptom: Symptom, *, feature: str, method
     n = sum(row["n"] for row in rows)
     if not bad:
         longest = max((row["run_before"] or 0 for row in rows), default=0)
-        return not_in_logs(case, symptom, f"No client got in after {run} refusals in a row; at most {longest} came before a success.", n, "sign_ins")
+        return not_in_logs(
+            case,
+            symptom,
+            f"No client got in after {run} refusals in a row; at most {longest} came before a success.",
+            n,
+            "sign_ins",
+        )
     bad.sort(key=lambda row: (row["success_at"], row["client"]))
     first = bad[0]
     others = f"; so did {len(bad) - 1} more" if len(bad) > 1 else ""
@@ -89,10 +117,14 @@ def one_account_many_clients(case: Case, symptom: Symptom, *, feature: str, meth
     """Whether one account was tried from `clients` or more addresses."""
     attempts = _attempts(case, feature, method)
     if reason := _no_attempts(case, attempts):
-        return not_checked(symptom, reason) if not case.items else inconclusive(symptom, "No sign-in in the logs.", reason)
+        return (
+            not_checked(symptom, reason) if not case.items else inconclusive(symptom, "No sign-in in the logs.", reason)
+        )
     rows = case.records.query("sign_ins_by_account", routes=sorted({one.route for one in attempts}))
     if not rows:
-        return not_checked(symptom, "sign-ins in these logs name no account, so those of one account cannot be told from others")
+        return not_checked(
+            symptom, "sign-ins in these logs name no account, so those of one account cannot be told from others"
+        )
     bad = [row for row in rows if row["clients"] >= clients]
     if not bad:
         return not_in_logs(
@@ -103,14 +135,22 @@ def one_account_many_clients(case: Case, symptom: Symptom, *, feature: str, meth
             "sign_ins_by_account",
         )
     worst = bad[0]
-    statement = f"One account was tried from {worst['clients']} addresses, {worst['refused']} times in vain and {worst['taken']} times with success" + (
-        f"; {len(bad) - 1} more like it." if len(bad) > 1 else "."
+    statement = (
+        f"One account was tried from {worst['clients']} addresses, {worst['refused']} times in vain and {worst['taken']} times with success"
+        + (f"; {len(bad) - 1} more like it." if len(bad) > 1 else ".")
     )
-    cited = figure(case, "sign_ins_by_account", sum(row["n"] for row in bad), (line for row in bad for line in _places(row["places"])))
+    cited = figure(
+        case,
+        "sign_ins_by_account",
+        sum(row["n"] for row in bad),
+        (line for row in bad for line in _places(row["places"])),
+    )
     return confirmed(symptom, statement, [cited], min(row["first"] for row in bad), clients=worst["clients"])
 
 
-def new_clients(case: Case, symptom: Symptom, *, feature: str, method: str, known_for: timedelta, least: int, times: float) -> Finding:
+def new_clients(
+    case: Case, symptom: Symptom, *, feature: str, method: str, known_for: timedelta, least: int, times: float
+) -> Finding:
     """Whether many more addresses than usual signed in that were not seen before; `known_for` is how long a log has to be to know who is usual."""
     rows, reason = _by_client(case, feature, method)
     if reason:
@@ -130,12 +170,14 @@ def new_clients(case: Case, symptom: Symptom, *, feature: str, method: str, know
     if worst is None or len(later[worst]) < max(least, times * usual):
         most = len(later[worst]) if worst is not None else 0
         return not_in_logs(
-            case, symptom, f"At most {most} new addresses signed in within an hour, usually {usual:g}.", sum(row["n"] for row in rows), "sign_ins"
+            case,
+            symptom,
+            f"At most {most} new addresses signed in within an hour, usually {usual:g}.",
+            sum(row["n"] for row in rows),
+            "sign_ins",
         )
     found = later[worst]
-    statement = (
-        f"{len(found)} addresses that were not seen before signed in within the hour from {begun + worst * timedelta(hours=1):%H:%M} UTC, usually {usual:g}."
-    )
+    statement = f"{len(found)} addresses that were not seen before signed in within the hour from {begun + worst * timedelta(hours=1):%H:%M} UTC, usually {usual:g}."
     cited = figure(case, "sign_ins", len(found), (line for row in found for line in _places(row["places"] or [])))
     return confirmed(symptom, statement, [cited], min(row["first"] for row in found), new_clients=len(found))
 
@@ -151,13 +193,24 @@ def attacks_answered(case: Case, symptom: Symptom, *, pattern: str) -> Finding:
     tries, clients = sum(row["n"] for row in rows), len(rows)
     answered = [row for row in rows if row["answered"]]
     if not answered:
-        said = f"{tries} requests that look like attacks, from {clients} clients, all refused" if tries else "No request looks like an attack"
+        said = (
+            f"{tries} requests that look like attacks, from {clients} clients, all refused"
+            if tries
+            else "No request looks like an attack"
+        )
         return not_in_logs(case, symptom, f"{said}.", n, "attacks")
     first = min(answered, key=lambda row: (row["first_answered"], row["client"]))
     shown = first["answered_places"][0]
     statement = f"{sum(row['answered'] for row in answered)} of {tries} requests that look like attacks were not refused, the first from {first['client'] or 'an unknown client'}: {shown['url'][:160]} ({shown['status'] or 'aborted'})."
-    cited = figure(case, "attacks", sum(row["answered"] for row in answered), (line for row in answered for line in _places(row["answered_places"])))
-    return confirmed(symptom, statement, [cited], first["first_answered"], answered=sum(row["answered"] for row in answered))
+    cited = figure(
+        case,
+        "attacks",
+        sum(row["answered"] for row in answered),
+        (line for row in answered for line in _places(row["answered_places"])),
+    )
+    return confirmed(
+        symptom, statement, [cited], first["first_answered"], answered=sum(row["answered"] for row in answered)
+    )
 
 
 def sigma_rules(case: Case, symptom: Symptom) -> Finding:
@@ -166,7 +219,12 @@ def sigma_rules(case: Case, symptom: Symptom) -> Finding:
     unusable = "; ".join(f"{rule.title} ({rule.file}): {rule.unusable}" for rule in case.sigma_rules if rule.unusable)
     left_out = f" Not used: {unusable}." if unusable else ""
     if not rules:
-        return not_checked(symptom, f"no Sigma rule can be used: {unusable}" if unusable else "no Sigma rules are in the runbook's folder sigma")
+        return not_checked(
+            symptom,
+            f"no Sigma rule can be used: {unusable}"
+            if unusable
+            else "no Sigma rules are in the runbook's folder sigma",
+        )
     if not case.items:
         return not_checked(symptom, "no log is in the evidence")
     n = sum(one.n for one in case.statuses)
@@ -176,14 +234,18 @@ def sigma_rules(case: Case, symptom: Symptom) -> Finding:
     rows = case.records.query_with("sigma_rules", {"NUMBERS_OF_RULES_MET": numbers})
     if not rows:
         if unusable:
-            return inconclusive(symptom, f"No request of {n:,} meets {_counted(len(rules))}.", f"not all could be used: {unusable}")
+            return inconclusive(
+                symptom, f"No request of {n:,} meets {_counted(len(rules))}.", f"not all could be used: {unusable}"
+            )
         return not_in_logs(case, symptom, f"No request of {n:,} meets {_counted(len(rules))}.", n, "sigma_rules")
     said = "; ".join(
         f"{rules[row['rule']].title}: {row['n']:,} requests ({row['answered']:,} of them not refused) from {row['clients']} clients, the first from "
         f"{row['client'] or 'an unknown one'}, {row['first']:%H:%M:%S} to {row['last']:%H:%M:%S} UTC"
         for row in rows
     )
-    cited = [figure(case, "sigma_rules", row["n"], _places(row["places"]), rule=rules[row["rule"]].title) for row in rows]
+    cited = [
+        figure(case, "sigma_rules", row["n"], _places(row["places"]), rule=rules[row["rule"]].title) for row in rows
+    ]
     first, last = min(row["first"] for row in rows), max(row["last"] for row in rows)
     return confirmed(symptom, f"{said}.{left_out}", cited, first, recovered_at(case, last), rules_met=len(rows))
 
@@ -194,7 +256,11 @@ def large_volumes(case: Case, symptom: Symptom, *, times: float, least_bytes: in
         return not_checked(symptom, "no log is in the evidence")
     rows = case.records.query("volumes")
     if len(rows) < 5:
-        reason = "the logs tell fewer than five clients apart: behind a proxy its address may stand for all" if rows else "the logs name no client"
+        reason = (
+            "the logs tell fewer than five clients apart: behind a proxy its address may stand for all"
+            if rows
+            else "the logs name no client"
+        )
         return inconclusive(symptom, "Cannot be said.", reason)
     n, sized = sum(row["n"] for row in rows), sum(row["sized"] for row in rows)
     usual_bytes, usual_n = median(row["bytes"] for row in rows), median(row["n"] for row in rows)
@@ -213,10 +279,18 @@ def large_volumes(case: Case, symptom: Symptom, *, times: float, least_bytes: in
             f"{worst['client']} got {worst['bytes'] / 1e6:,.1f} MB in {worst['n']:,} requests; half of {len(rows)} clients got {usual_bytes / 1e6:,.2f} MB or less in {usual_n:g}"
             + (f". {len(bad) - 1} more stand out." if len(bad) > 1 else ".")
         )
-        cited = figure(case, "volumes", sum(row["n"] for row in bad), (line for row in bad for line in _places(row["places"])))
-        return confirmed(symptom, statement, [cited], min(row["first"] for row in bad), bytes=worst["bytes"], requests=worst["n"])
+        cited = figure(
+            case, "volumes", sum(row["n"] for row in bad), (line for row in bad for line in _places(row["places"]))
+        )
+        return confirmed(
+            symptom, statement, [cited], min(row["first"] for row in bad), bytes=worst["bytes"], requests=worst["n"]
+        )
     if sized < n / 2:
-        return inconclusive(symptom, f"{known}.", f"only {sized:,} of {n:,} requests tell the size of their answer, so a large one may not show")
+        return inconclusive(
+            symptom,
+            f"{known}.",
+            f"only {sized:,} of {n:,} requests tell the size of their answer, so a large one may not show",
+        )
     return not_in_logs(case, symptom, f"{known[0].upper()}{known[1:]}.", n, "volumes")
 
 
@@ -227,7 +301,9 @@ def _attempts(case: Case, feature: str, method: str) -> list[Answered]:
 def _no_attempts(case: Case, attempts: Sequence[Answered]) -> str:
     if not case.items:
         return "no log is in the evidence"
-    return "" if attempts else "no sign-in is in the logs of this window, or its route is not among the runbook's features"
+    return (
+        "" if attempts else "no sign-in is in the logs of this window, or its route is not among the runbook's features"
+    )
 
 
 def _by_client(case: Case, feature: str, method: str, run: int = 10) -> tuple[list[dict[str, Any]], str]:
@@ -240,13 +316,21 @@ def _by_client(case: Case, feature: str, method: str, run: int = 10) -> tuple[li
         return [], "sign-ins in these logs name no client"
     tries = sum(one.n for one in attempts)
     if len(rows) == 1 and tries >= 20:
-        return [], f"all {tries} sign-ins come from one address ({rows[0]['client']}), likely a proxy's: no client can be told from another"
+        return (
+            [],
+            f"all {tries} sign-ins come from one address ({rows[0]['client']}), likely a proxy's: no client can be told from another",
+        )
     return rows, ""
 
 
 def _exemplars(case: Case, rows: Sequence[Answered]) -> list[Line]:
-    since, until = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (rows[0].first, rows[-1].last + timedelta(milliseconds=1)))
-    found = case.records.query("requests_with", since=since, until=until, routes=sorted({one.route for one in rows}), statuses=list(REFUSED))
+    since, until = (
+        moment.astimezone(UTC).replace(tzinfo=None)
+        for moment in (rows[0].first, rows[-1].last + timedelta(milliseconds=1))
+    )
+    found = case.records.query(
+        "requests_with", since=since, until=until, routes=sorted({one.route for one in rows}), statuses=list(REFUSED)
+    )
     return [Line(row["item"], row["line"]) for row in found]
 
 

@@ -52,14 +52,27 @@ def trouble(
     return together(case, symptom, parts)
 
 
-def _in_logs(case: Case, symptom: Symptom, signs: Sequence[str], feature: str, calls: str, share: float, least: int, bucket: timedelta) -> Finding:
+def _in_logs(
+    case: Case,
+    symptom: Symptom,
+    signs: Sequence[str],
+    feature: str,
+    calls: str,
+    share: float,
+    least: int,
+    bucket: timedelta,
+) -> Finding:
     if reason := cannot_speak(case):
         return not_checked(symptom, reason)
     found = case.signs(signs, feature)
     if not found:
         elsewhere = ", but elsewhere" if feature and case.signs(signs) else ""
         return not_in_logs(
-            case, symptom, f"No sign of it in the logs{f' on routes of {feature}' if feature else ''}{elsewhere}.", case.spoken["spoken"], "signs"
+            case,
+            symptom,
+            f"No sign of it in the logs{f' on routes of {feature}' if feature else ''}{elsewhere}.",
+            case.spoken["spoken"],
+            "signs",
         )
     buckets: dict[datetime, list[SignCount]] = defaultdict(list)
     for one in found:
@@ -75,11 +88,23 @@ def _in_logs(case: Case, symptom: Symptom, signs: Sequence[str], feature: str, c
             if many and all_calls
             else f"fewer than {least} within {_minutes(bucket)}, which may be chance"
         )
-        return inconclusive(symptom, f"{in_words(case, found)}.", reason, [figure(case, "signs", n, [first] if first else [], sign=found[0].sign)])
+        return inconclusive(
+            symptom,
+            f"{in_words(case, found)}.",
+            reason,
+            [figure(case, "signs", n, [first] if first else [], sign=found[0].sign)],
+        )
     seen = [row for start in sorted(enough) for row in buckets[start]]
     last = max(row.last for row in seen)
     statement = f"{in_words(case, seen)}, from {seen[0].first:%H:%M:%S} to {last:%H:%M:%S} UTC."
-    return confirmed(symptom, statement, of_signs(case, seen), min(row.first for row in seen), recovered_at(case, last), records=sum(row.n for row in seen))
+    return confirmed(
+        symptom,
+        statement,
+        of_signs(case, seen),
+        min(row.first for row in seen),
+        recovered_at(case, last),
+        records=sum(row.n for row in seen),
+    )
 
 
 def _calls(case: Case, system: str, bucket: timedelta) -> dict[datetime, int]:
@@ -103,10 +128,17 @@ def answered(case: Case, symptom: Symptom, question: str) -> Finding:
     if answer.status is Status.OK and not answer.warnings:
         return not_when_asked(symptom, told, f"{_system(told)} answered well")
     if answer.blamed in TELLS_NOTHING and not answer.warnings:
-        return inconclusive(symptom, f"{_system(told)}, asked from this machine: {said}.", TELLS_NOTHING[answer.blamed], [told.at("/reason")])
+        return inconclusive(
+            symptom,
+            f"{_system(told)}, asked from this machine: {said}.",
+            TELLS_NOTHING[answer.blamed],
+            [told.at("/reason")],
+        )
     warned = [told.at(f"/warnings/{place}") for place in range(len(answer.warnings))]
     cited = [told.at("/reason"), *warned] if answer.blamed is Fault.SYSTEM else warned
-    return confirmed(symptom, f"{_system(told)}, asked at {answer.asked_at:%H:%M:%S} UTC: {said}.", cited, answer.asked_at)
+    return confirmed(
+        symptom, f"{_system(told)}, asked at {answer.asked_at:%H:%M:%S} UTC: {said}.", cited, answer.asked_at
+    )
 
 
 def named_by(case: Case, found: Finding, named: Sequence[str]) -> Finding:
@@ -119,13 +151,21 @@ def named_by(case: Case, found: Finding, named: Sequence[str]) -> Finding:
     since, until = found.first_affected - AROUND, (found.recovered or case.window.until) + AROUND
     signs = [one for one in case.signs(named) if since <= one.last and one.first <= until]
     if signs:
-        return replace(found, statement=f"{found.statement} At that time: {in_words(case, signs)}.", citations=(*found.citations, *of_signs(case, signs)))
+        return replace(
+            found,
+            statement=f"{found.statement} At that time: {in_words(case, signs)}.",
+            citations=(*found.citations, *of_signs(case, signs)),
+        )
     symptom = Symptom(found.symptom, found.title, "", {})
     for question in (question for name in named for question in ASKED_OF.get(name, ())):
         told = answered(case, symptom, question)
         if told.verdict is Verdict.CONFIRMED:
-            return replace(found, statement=f"{found.statement} {told.statement}", citations=(*found.citations, *told.citations))
-    reason = f"nothing at that time names {' or '.join(name.rstrip('.') for name in named)}: something else may be behind it"
+            return replace(
+                found, statement=f"{found.statement} {told.statement}", citations=(*found.citations, *told.citations)
+            )
+    reason = (
+        f"nothing at that time names {' or '.join(name.rstrip('.') for name in named)}: something else may be behind it"
+    )
     return inconclusive(symptom, found.statement, reason, found.citations)
 
 
@@ -135,10 +175,16 @@ def _health(case: Case, symptom: Symptom, name: str) -> Finding:
         return not_checked(symptom, "the health check was not asked")
     if told.answer.status in (Status.NOT_CHECKED, Status.FAILED):
         return not_checked(symptom, f"the health check told nothing: {told.answer.reason}")
-    checks = {check: state for check, state in told.answer.data.get("checks", {}).items() if re.search(name, check, re.IGNORECASE)}
+    checks = {
+        check: state
+        for check, state in told.answer.data.get("checks", {}).items()
+        if re.search(name, check, re.IGNORECASE)
+    }
     down = {check: state for check, state in checks.items() if state["state"] == "down"}
     if down:
-        words = ", ".join(f"{check} is down" + (f" ({state['detail']})" if state["detail"] else "") for check, state in down.items())
+        words = ", ".join(
+            f"{check} is down" + (f" ({state['detail']})" if state["detail"] else "") for check, state in down.items()
+        )
         return confirmed(
             symptom,
             f"The health check says at {told.answer.asked_at:%H:%M:%S} UTC: {words}.",
@@ -152,7 +198,13 @@ def _health(case: Case, symptom: Symptom, name: str) -> Finding:
 
 
 def _system(told: StoredAnswer) -> str:
-    names = {"redis": "Redis", "postgres": "PostgreSQL", "whmcs": "WHMCS", "salesforce": "Salesforce", "health": "The health check"}
+    names = {
+        "redis": "Redis",
+        "postgres": "PostgreSQL",
+        "whmcs": "WHMCS",
+        "salesforce": "Salesforce",
+        "health": "The health check",
+    }
     return names.get(told.answer.system, told.answer.system)
 
 

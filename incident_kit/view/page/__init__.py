@@ -8,7 +8,15 @@ from incident_kit.view.page.citations import cited_lines, queries
 from incident_kit.view.page.figures import chart, drawings, small_multiples
 from incident_kit.view.page.head import head
 from incident_kit.view.page.runbook_advice import diagnoses, footprint, ranking, steps
-from incident_kit.view.page.sections import accounting, before_and_during, findings, how_to_verify, phases, suspects, timeline
+from incident_kit.view.page.sections import (
+    accounting,
+    before_and_during,
+    findings,
+    how_to_verify,
+    phases,
+    suspects,
+    timeline,
+)
 from incident_kit.view.page.stored_answers import answers, masked, notes, worked
 from incident_kit.view.page.words import Html
 

@@ -13,7 +13,15 @@ from incident_kit.view.page.words import Html, count, escape, ms
 
 MOST_EVENTS = 200
 # What tables and charts say they were made with, and what these queries read from.
-OF_TABLES = ("requests_by_bucket", "calls_by_bucket", "requests_between", "calls_between", "signs", "accounting", "streams")
+OF_TABLES = (
+    "requests_by_bucket",
+    "calls_by_bucket",
+    "requests_between",
+    "calls_between",
+    "signs",
+    "accounting",
+    "streams",
+)
 READ_BY_OTHERS = ("requests", "calls")
 AROUND = 5
 # What of one line is shown, and of all of them together: a page has to stay small enough to send.
@@ -36,11 +44,17 @@ def note(query: str, words: str = "") -> str:
 def _link(citation: Citation, most: int) -> str:
     if isinstance(citation, Figure):
         lines = ", ".join(f"<a href='#{_anchor(line)}'>{line.line:,}</a>" for line in citation.exemplars[:most])
-        given = escape("; ".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in citation.parameters.items()))
+        given = escape(
+            "; ".join(
+                f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in citation.parameters.items()
+            )
+        )
         such = f", such as line {lines}" if lines else ""
         return f"<a href='#q-{escape(citation.query)}' data-given='{given}'>{count(citation.n, 'record')}</a>{such}"
     if isinstance(citation, Absence) and _is_answer(citation):
-        return ", ".join(f"<a href='#a-{escape(item)}'>{escape(citation.query)}, item {escape(item)}</a>" for item in citation.items)
+        return ", ".join(
+            f"<a href='#a-{escape(item)}'>{escape(citation.query)}, item {escape(item)}</a>" for item in citation.items
+        )
     if isinstance(citation, Absence):
         return f"<a href='#q-{escape(citation.query)}'>none among {count(citation.examined, 'record')}</a>"
     if isinstance(citation, Pointer):
@@ -53,15 +67,27 @@ def _link(citation: Citation, most: int) -> str:
 def cited_lines(impact: Impact, found: Sequence[Finding], events: Sequence[Event], records: Records) -> Html:
     """The lines behind the figures as they stand in the evidence (redacted), each with what was read around it, and the queries behind the figures."""
     cited: list[Citation] = [*impact.figures, *([impact.absence] if impact.absence else [])]
-    cited += [citation for finding in found for citation in finding.citations] + [event.citation for event in events[:MOST_EVENTS]]
-    lines = sorted({line for citation in cited for line in _lines_of(citation)}, key=lambda line: (line.item, line.line))
+    cited += [citation for finding in found for citation in finding.citations] + [
+        event.citation for event in events[:MOST_EVENTS]
+    ]
+    lines = sorted(
+        {line for citation in cited for line in _lines_of(citation)}, key=lambda line: (line.item, line.line)
+    )
     placed = records.placed_lines(lines)
     around = _around(records, lines)
     most = max(LEAST_OF_LINE, min(MOST_OF_LINE, MOST_OF_LINES // max(len(lines), 1)))
     names = {source.id: source.origin for source in records.sources}
     shown = "".join(_excerpt(line, *placed[line], names[line.item], around, most) for line in lines if line in placed)
     named = dict.fromkeys(
-        [*(citation.query for citation in cited if isinstance(citation, Figure | Absence) and not _is_answer(citation)), *OF_TABLES, *READ_BY_OTHERS]
+        [
+            *(
+                citation.query
+                for citation in cited
+                if isinstance(citation, Figure | Absence) and not _is_answer(citation)
+            ),
+            *OF_TABLES,
+            *READ_BY_OTHERS,
+        ]
     )
     return Html(f"<h3>Lines</h3>{shown}{queries(named)}")
 
@@ -93,7 +119,14 @@ def _around(records: Records, lines: Sequence[Line]) -> dict[Line, str]:
     """What was read of the lines around these, in a line each."""
     numbers = sorted({number for line in lines for number in range(line.line - AROUND, line.line + AROUND + 1)})
     items = sorted({line.item for line in lines})
-    return {Line(row["item"], row["line"]): _in_a_line(row) for row in records.query("lines_around", items=items, numbers=numbers)} if lines else {}
+    return (
+        {
+            Line(row["item"], row["line"]): _in_a_line(row)
+            for row in records.query("lines_around", items=items, numbers=numbers)
+        }
+        if lines
+        else {}
+    )
 
 
 def _in_a_line(row: dict[str, Any]) -> str:

@@ -24,7 +24,9 @@ def chart(minutes: Sequence[Bucket], events: Sequence[Event], impact: Impact, wi
     overall = [bucket for bucket in minutes if bucket.name is None]
     if not overall:
         lanes = _figure(charts.lanes(events, window), "accounting") if events else ""
-        return Html(f"<p>No finished request is in the evidence, so there is no rate, no failure and no duration to draw.</p>{lanes}")
+        return Html(
+            f"<p>No finished request is in the evidence, so there is no rate, no failure and no duration to draw.</p>{lanes}"
+        )
     return _figure(charts.timeline(overall, events, window, impact.onset), "requests_by_bucket")
 
 
@@ -37,7 +39,10 @@ def small_multiples(buckets: Sequence[Bucket], impact: Impact, window: Window, q
 
 def drawings(shown: str) -> list[str]:
     """The charts in a piece of HTML as files of their own, for programs that know no CSS variables."""
-    return [re.sub(r"var\(--[^#]*(#\w{6})\)+", r"\1", drawing) for drawing in re.findall(r"<svg\b.*?</svg>", shown, re.DOTALL)]
+    return [
+        re.sub(r"var\(--[^#]*(#\w{6})\)+", r"\1", drawing)
+        for drawing in re.findall(r"<svg\b.*?</svg>", shown, re.DOTALL)
+    ]
 
 
 def _figure(chart: Chart, query: str) -> Html:

@@ -19,7 +19,14 @@ MOST_ROUTES = 3
 MOST_STATED = 2  # the head has to fit one screen; the symptoms stand below it
 
 
-def head(book: Runbook, scenario: Scenario, findings: Sequence[Finding], impact: Impact, minutes: Sequence[Bucket], window: Window) -> Html:
+def head(
+    book: Runbook,
+    scenario: Scenario,
+    findings: Sequence[Finding],
+    impact: Impact,
+    minutes: Sequence[Bucket],
+    window: Window,
+) -> Html:
     """What happened, since when, until when, how bad, to whom, and who is suspected."""
     confirmed = [finding for finding in findings if finding.verdict is Verdict.CONFIRMED]
     facts = [
@@ -28,12 +35,18 @@ def head(book: Runbook, scenario: Scenario, findings: Sequence[Finding], impact:
         ("Suspect", "", _suspect(impact)),
         ("How bad", "", _how_bad(confirmed, minutes)),
         ("Affected", "pair", _affected(impact)),
-        ("Severity", "pair", _severity(book, scenario) if confirmed or scenario.caution else "none proposed: no symptom is confirmed"),
+        (
+            "Severity",
+            "pair",
+            _severity(book, scenario) if confirmed or scenario.caution else "none proposed: no symptom is confirmed",
+        ),
     ]
     body = "".join(f"<div class='{place}'><dt>{name}</dt><dd>{value}</dd></div>" for name, place, value in facts)
     looked = f"Looked at: {period(window.since, window.until)} ({span(window.since, window.until)})."
     caution = f"<p class='warning'>{escape(scenario.caution)}</p>" if scenario.caution else ""
-    return Html(f"{caution}<div class='head'><p class='what'>{_what(scenario, findings, confirmed)}</p><dl>{body}</dl><p class='looked'>{looked}</p></div>")
+    return Html(
+        f"{caution}<div class='head'><p class='what'>{_what(scenario, findings, confirmed)}</p><dl>{body}</dl><p class='looked'>{looked}</p></div>"
+    )
 
 
 def _what(scenario: Scenario, findings: Sequence[Finding], confirmed: Sequence[Finding]) -> str:
@@ -77,7 +90,9 @@ def _until(impact: Impact, confirmed: Sequence[Finding]) -> str:
     if impact.onset is None and all(ends):
         return f"{_clock(max(end for end in ends if end))}<br><small>by the runbook's limits</small>"
     at = f" at {impact.last:%H:%M:%S} UTC" if impact.last else ""
-    lasting = f", after <strong>{span(impact.onset.began.at, impact.last)}</strong>" if impact.onset and impact.last else ""
+    lasting = (
+        f", after <strong>{span(impact.onset.began.at, impact.last)}</strong>" if impact.onset and impact.last else ""
+    )
     return f"<b class='confirmed'>still going on</b><br><small>when the evidence ends{at}{lasting}</small>"
 
 
@@ -86,9 +101,11 @@ def _how_bad(confirmed: Sequence[Finding], minutes: Sequence[Bucket]) -> str:
     total, bad = sum(bucket.n for bucket in overall), sum(bucket.failed + bucket.aborted for bucket in overall)
     if not total:
         return "<b>unknown</b><br><small>no finished request is in the evidence</small>"
-    worst = [f"<br><small>{escape(finding.statement)}{citations(finding.citations[:1], most=1)}</small>" for finding in confirmed if finding.first_affected][
-        :MOST_STATED
-    ]
+    worst = [
+        f"<br><small>{escape(finding.statement)}{citations(finding.citations[:1], most=1)}</small>"
+        for finding in confirmed
+        if finding.first_affected
+    ][:MOST_STATED]
     return f"<b>{bad / total:.1%}</b> failed or were aborted: {bad:,} of {total:,}{note('requests_by_bucket', 'query')}{''.join(worst)}"
 
 
@@ -96,7 +113,10 @@ def _affected(impact: Impact) -> str:
     hit = impact.affected
     if hit is None or impact.began is None:
         return "–"
-    who = [*([count(hit.users, "user")] if hit.users else []), *([count(hit.clients, "client address", "client addresses")] if hit.clients else [])]
+    who = [
+        *([count(hit.users, "user")] if hit.users else []),
+        *([count(hit.clients, "client address", "client addresses")] if hit.clients else []),
+    ]
     people = f" of {' and '.join(who)}" if who else ""
     routes = ", ".join(escape(route) for route in hit.routes[:MOST_ROUTES]) or "all routes"
     more = f" and {len(hit.routes) - MOST_ROUTES} more" if len(hit.routes) > MOST_ROUTES else ""

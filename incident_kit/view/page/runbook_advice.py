@@ -27,15 +27,22 @@ def diagnoses(scenario: Scenario, case: Case) -> Html:
             told = case.last(question)
             status = STATUS_WORDS[told.answer.status] if told else STATUS_WORDS[Status.NOT_CHECKED]
             reason = f": {escape(told.answer.reason)}" if told and told.answer.reason else ""
-            said.append(f"<code>{escape(question)}</code> {status}{reason}{citations([told.at('/data')]) if told else ''}")
+            said.append(
+                f"<code>{escape(question)}</code> {status}{reason}{citations([told.at('/data')]) if told else ''}"
+            )
         if diagnosis.signs:
             counts = Counter[str]()
             for one in case.signs(diagnosis.signs):
                 counts[one.sign] += one.n
-            listed = ", ".join(f"{n:,} × {escape(case.title(sign))}" for sign, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+            listed = ", ".join(
+                f"{n:,} × {escape(case.title(sign))}"
+                for sign, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+            )
             nothing = "nothing of it in the logs" if case.items else "no log is in the evidence"
             said.append(f"logs: {listed or nothing}{note('signs')}")
-        rows.append(f"<tr><th scope='row'>{escape(diagnosis.text)}</th><td>{'<br>'.join(said) or 'see the tables above'}</td></tr>")
+        rows.append(
+            f"<tr><th scope='row'>{escape(diagnosis.text)}</th><td>{'<br>'.join(said) or 'see the tables above'}</td></tr>"
+        )
     return table(["Question", "What answers it"], rows)
 
 
@@ -44,11 +51,18 @@ def steps(book: Runbook, scenario: Scenario, advice: Sequence[Advice]) -> Html:
     entries = []
     for one in advice:
         settled = " <em>(nothing in the evidence speaks for it)</em>" if one.settled else ""
-        caution = f"<br><strong class='warning'>Caution: {escape(one.step.caution)}</strong>" if one.step.caution else ""
-        known = "".join(f"<li>{'✓ ' if fact.settled else ''}{escape(fact.text)}{citations(fact.citations)}</li>" for fact in one.facts)
+        caution = (
+            f"<br><strong class='warning'>Caution: {escape(one.step.caution)}</strong>" if one.step.caution else ""
+        )
+        known = "".join(
+            f"<li>{'✓ ' if fact.settled else ''}{escape(fact.text)}{citations(fact.citations)}</li>"
+            for fact in one.facts
+        )
         documents = [book.document(name) for name in one.step.documents]
         read = "; ".join(f"{escape(document.title)}: {_link(document.address)}" for document in documents)
-        entries.append(f"<li>{escape(one.step.text)}{settled}{caution}{f'<ul>{known}</ul>' if known else ''}{f'<p>Read: {read}</p>' if read else ''}</li>")
+        entries.append(
+            f"<li>{escape(one.step.text)}{settled}{caution}{f'<ul>{known}</ul>' if known else ''}{f'<p>Read: {read}</p>' if read else ''}</li>"
+        )
     return Html(f"<p>{escape(scenario.impact)}</p><ol>{''.join(entries)}</ol><p>{escape(scenario.escalation)}</p>")
 
 
@@ -66,16 +80,25 @@ def footprint(stored: Evidence) -> Html:
         asked.append(
             f"<li>{escape(item.origin)} ({escape(item.details['target'])}), at {escape(item.asked_at)}: {f'{len(sent)} sent ({words})' if sent else 'nothing was sent'}</li>"
         )
-    closing = "Every statement stands with its answer at the end of the report." if asked else "No live system was asked."
-    return Html(f"<ul>{''.join(read + asked)}</ul><p>{closing} Nothing that writes was sent, and no log was changed.</p>")
+    closing = (
+        "Every statement stands with its answer at the end of the report." if asked else "No live system was asked."
+    )
+    return Html(
+        f"<ul>{''.join(read + asked)}</ul><p>{closing} Nothing that writes was sent, and no log was changed.</p>"
+    )
 
 
 def ranking(ranked: Sequence[Ranked]) -> Html:
     """All scenarios, the likeliest first, with their confirmed symptoms."""
     rows = []
     for one in ranked:
-        found = "<br>".join(f"{escape(finding.title)}: {escape(finding.statement)}{citations(finding.citations)}" for finding in one.confirmed)
-        others = Counter(VERDICT_WORDS[finding.verdict] for finding in one.findings if finding.verdict is not Verdict.CONFIRMED)
+        found = "<br>".join(
+            f"{escape(finding.title)}: {escape(finding.statement)}{citations(finding.citations)}"
+            for finding in one.confirmed
+        )
+        others = Counter(
+            VERDICT_WORDS[finding.verdict] for finding in one.findings if finding.verdict is not Verdict.CONFIRMED
+        )
         rest = ", ".join(f"{n} {words}" for words, n in others.items())
         shade = " class='confirmed'" if one.confirmed else ""
         rows.append(

@@ -40,11 +40,17 @@ def findings(found: Sequence[Finding]) -> Html:
 def suspects(impact: Impact) -> Html:
     """Who changed at the onset, causes first, before and after side by side."""
     if impact.onset is None:
-        why = "there was no onset to compare before and after of" if impact.absence else "no finished request is in the evidence"
+        why = (
+            "there was no onset to compare before and after of"
+            if impact.absence
+            else "no finished request is in the evidence"
+        )
         return Html(f"<p>Nobody is suspected: {why}.</p>")
     changed = f"<p>What changed: {escape(change_in_words(impact.onset))}. Compared with {period(impact.onset.normal.since, impact.onset.normal.until)}.</p>"
     if not impact.suspicions:
-        return Html(f"{changed}<p><strong>No clear suspect</strong>: no route, outside system, host, client, error or start stands out.</p>")
+        return Html(
+            f"{changed}<p><strong>No clear suspect</strong>: no route, outside system, host, client, error or start stands out.</p>"
+        )
     rows = []
     for each in impact.suspicions:
         suspect = each.suspect
@@ -54,7 +60,10 @@ def suspects(impact: Impact) -> Html:
             f"<td class='verdict'>{mark} {suspect.role}<br><small>confidence {suspect.sure}</small></td><td class='n'>{suspect.share_of_excess:.0%}</td>"
             f"{_side(suspect.before)}{_side(suspect.after)}<td class='words'>{escape(suspect.why)}{citations([each.citation])}</td></tr>"
         )
-    columns = "<th scope='col' class='n'>per min</th><th scope='col' class='n'>affected</th><th scope='col' class='n'>median</th>" * 2
+    columns = (
+        "<th scope='col' class='n'>per min</th><th scope='col' class='n'>affected</th><th scope='col' class='n'>median</th>"
+        * 2
+    )
     head = (
         "<thead><tr><th scope='col' rowspan='2'>Who</th><th scope='col' rowspan='2'>Role</th><th scope='col' rowspan='2' class='n'>Explains</th>"
         "<th scope='colgroup' colspan='3' class='group'>Before</th><th scope='colgroup' colspan='3' class='group'>After</th><th scope='col' rowspan='2'>Why</th></tr>"
@@ -89,7 +98,13 @@ def phases(parts: Sequence[Bucket], impact: Impact, window: Window) -> Html:
         _measure("Requests in all", [f"{bucket.n:,}" if bucket else "0" for _, bucket in found]),
     ]
     columns = ["All requests", *_phase_names(spans)]
-    return table(columns, rows, f"By when requests were asked.{_bounds(impact)}{note('requests_between')}", columns[1:], " class='narrow'")
+    return table(
+        columns,
+        rows,
+        f"By when requests were asked.{_bounds(impact)}{note('requests_between')}",
+        columns[1:],
+        " class='narrow'",
+    )
 
 
 def _measure(name: str, values: Sequence[str]) -> str:
@@ -107,10 +122,15 @@ def before_and_during(parts: Sequence[Bucket], impact: Impact, window: Window, w
         if name is not None:
             at = {bucket.start: bucket for bucket in group}
             cells = "".join(_cells(at.get(start), minutes) for start, minutes in spans.items())
-            rows.append((_worsening([at.get(start) for start in spans]), f"<tr><th scope='row'>{escape(name)}</th>{cells}</tr>"))
+            rows.append(
+                (_worsening([at.get(start) for start in spans]), f"<tr><th scope='row'>{escape(name)}</th>{cells}</tr>")
+            )
     ordered = [row for _, row in sorted(rows, key=lambda row: (-row[0], row[1]))]
     groups = "".join(f"<th scope='colgroup' colspan='3' class='group'>{name}</th>" for name in _phase_names(spans))
-    columns = "<th scope='col' class='n'>per min</th><th scope='col' class='n'>median</th><th scope='col' class='n'>bad</th>" * len(spans)
+    columns = (
+        "<th scope='col' class='n'>per min</th><th scope='col' class='n'>median</th><th scope='col' class='n'>bad</th>"
+        * len(spans)
+    )
     head = f"<thead><tr><th scope='col' rowspan='2'>{what}</th>{groups}</tr><tr>{columns}</tr></thead>"
     caption = f"By when they were asked. Bad: failed (for calls: any error) or aborted.{_bounds(impact)}{note(query)}"
     return framed(f"{head}<tbody>{''.join(ordered)}</tbody>", caption)
@@ -157,7 +177,11 @@ def timeline(events: Sequence[Event]) -> Html:
         for event in shown
     ]
     days = sorted({f"{event.at:%Y-%m-%d}" for event in shown})
-    cut = f"The first {MOST_EVENTS} of {count(len(events), 'event')}; all are in timeline.jsonl. " if len(events) > MOST_EVENTS else ""
+    cut = (
+        f"The first {MOST_EVENTS} of {count(len(events), 'event')}; all are in timeline.jsonl. "
+        if len(events) > MOST_EVENTS
+        else ""
+    )
     caption = f"{cut}Times in UTC, {' to '.join(dict.fromkeys((days[0], days[-1])))}."
     return table(["Time", "Lane", "Is when", "What"], rows, caption, attributes=" class='timeline stacked'")
 
@@ -170,7 +194,15 @@ def accounting(accounts: Sequence[Account], records: Records) -> Html:
     """What became of every line, and what could not be seen."""
     rows, remarks = [], []
     for account in accounts:
-        numbers = (account.lines, account.records, account.continuations, account.unparsed, account.outside, account.undated, account.repeated)
+        numbers = (
+            account.lines,
+            account.records,
+            account.continuations,
+            account.unparsed,
+            account.outside,
+            account.undated,
+            account.repeated,
+        )
         seen = period(account.first, account.last) if account.first and account.last else "none"
         rows.append(
             f"<tr><th scope='row'><span title='{escape(account.origin)}'>{escape(_file_name(account.origin))}</span><br><code>{account.item}</code></th><td>{escape(account.format) or 'unknown'}</td>"
@@ -180,11 +212,32 @@ def accounting(accounts: Sequence[Account], records: Records) -> Html:
         remarks += _remarks(account)
     streams = records.query("streams")[0]
     if streams["n"]:
-        remarks.append(f"{count(streams['n'], 'event stream')} ended; their durations are lifetimes and count in no average.{note('streams')}")
-    remarks.append("Only what was logged can be seen: a request that never finished has no line, and a slow client looks like a slow server.")
-    columns = ["File", "Format", "Lines", "Records", "Continuations", "Unparsed", "Outside the window", "Undated", "Repeated", "Records seen", "Zone"]
+        remarks.append(
+            f"{count(streams['n'], 'event stream')} ended; their durations are lifetimes and count in no average.{note('streams')}"
+        )
+    remarks.append(
+        "Only what was logged can be seen: a request that never finished has no line, and a slow client looks like a slow server."
+    )
+    columns = [
+        "File",
+        "Format",
+        "Lines",
+        "Records",
+        "Continuations",
+        "Unparsed",
+        "Outside the window",
+        "Undated",
+        "Repeated",
+        "Records seen",
+        "Zone",
+    ]
     caption = "Lines = records + continuations + unparsed + outside the window." + note("accounting")
-    return Html(table(columns, rows, caption, columns[2:9]) + "<ul>" + "".join(f"<li>{remark}</li>" for remark in remarks) + "</ul>")
+    return Html(
+        table(columns, rows, caption, columns[2:9])
+        + "<ul>"
+        + "".join(f"<li>{remark}</li>" for remark in remarks)
+        + "</ul>"
+    )
 
 
 def _file_name(origin: str) -> str:
@@ -198,7 +251,9 @@ def _remarks(account: Account) -> list[str]:
     if not account.records:
         remarks.append(f"<strong class='warning'>{name}: not one record was read in the window.</strong>")
     if account.damage:
-        remarks.append(f"<strong class='warning'>{name}: {escape(account.damage)}. What follows the damage is lost.</strong>")
+        remarks.append(
+            f"<strong class='warning'>{name}: {escape(account.damage)}. What follows the damage is lost.</strong>"
+        )
     if account.unparsed:
         examples = "".join(f"<br>line {line}: <code>{escape(text)}</code>" for line, text in account.unparsed_examples)
         remarks.append(f"{name}: {count(account.unparsed, 'line')} could not be read.{examples}")
@@ -206,7 +261,9 @@ def _remarks(account: Account) -> list[str]:
         remarks.append(f"{name}: the last line is unfinished.")
     if account.cleaned:
         kinds = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in account.cleaned.items())
-        remarks.append(f"{name}: bytes replaced in a working copy so that no line is lost: {kinds}. The evidence is as it was.")
+        remarks.append(
+            f"{name}: bytes replaced in a working copy so that no line is lost: {kinds}. The evidence is as it was."
+        )
     return remarks
 
 

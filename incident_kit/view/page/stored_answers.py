@@ -29,7 +29,11 @@ def masked(found: Sequence[str]) -> Html:
 def worked(doubted: Sequence[str]) -> Html:
     """What a reader has to know of a notebook worked on by hand."""
     listed = "".join(f"<li>{escape(doubt)}</li>" for doubt in doubted)
-    told = f"<ul class='warning'>{listed}</ul>" if doubted else "<p>By hand. Every cell was run in order, as it stands.</p>"
+    told = (
+        f"<ul class='warning'>{listed}</ul>"
+        if doubted
+        else "<p>By hand. Every cell was run in order, as it stands.</p>"
+    )
     return Html(f"<h2 id='worked'>How was this notebook worked on?</h2>{told}")
 
 
@@ -53,7 +57,11 @@ def answers(items: Sequence[Item]) -> Html:
     rows, details, clocks = [], [], []
     for item in items:
         answer = item.answer()
-        told = [f"Because {escape(redact(answer.reason))}" + (f" ({FAULT_WORDS[answer.fault]})" if answer.fault else "")] if answer.reason else []
+        told = (
+            [f"Because {escape(redact(answer.reason))}" + (f" ({FAULT_WORDS[answer.fault]})" if answer.fault else "")]
+            if answer.reason
+            else []
+        )
         told += [f"<strong class='warning'>{escape(redact(warning))}</strong>" for warning in answer.warnings]
         told += [answer.momentary] if answer.momentary else []
         told += [f"<a href='#a-{item.id}'>what came back</a>"] if answer.data else []
@@ -64,17 +72,27 @@ def answers(items: Sequence[Item]) -> Html:
             f"<td class='time'>{time(answer.asked_at)}</td><td class='n'>{answer.duration_ms:,.0f} ms</td></tr>"
         )
         if answer.clock:
-            clocks.append(f"{escape(answer.target)}: {answer.clock.offset_ms:+,.0f} ms, give or take {answer.clock.error_ms:,.0f} ms")
+            clocks.append(
+                f"{escape(answer.target)}: {answer.clock.offset_ms:+,.0f} ms, give or take {answer.clock.error_ms:,.0f} ms"
+            )
         # They were redacted when they were stored; a stranger's bag may hold others.
         sent = redact(item.ledger_text()) or "nothing"
         shown = json.dumps(redact_tree(answer.data), indent=1, ensure_ascii=False)
-        cut = f"\n... and {len(shown) - MOST_SHOWN:,} characters more in the evidence" if len(shown) > MOST_SHOWN else ""
+        cut = (
+            f"\n... and {len(shown) - MOST_SHOWN:,} characters more in the evidence" if len(shown) > MOST_SHOWN else ""
+        )
         details.append(
             f"<details id='a-{item.id}'><summary>item <code>{item.id}</code>, {escape(answer.question)}</summary><pre>{escape(shown[:MOST_SHOWN] + cut)}</pre>"
             f"<p>Sent for it:</p><pre>{escape(sent)}</pre></details>"
         )
     if not rows:
         return Html("")
-    caption = f"The servers' clocks against this machine's, which nothing here was corrected by: {'; '.join(clocks)}." if clocks else ""
+    caption = (
+        f"The servers' clocks against this machine's, which nothing here was corrected by: {'; '.join(clocks)}."
+        if clocks
+        else ""
+    )
     columns = ["Question", "Answer", "What a person should know", "Asked", "Took"]
-    return Html(f"<h2>What did the live systems answer?</h2>{table(columns, rows, caption, columns[4:])}{''.join(details)}")
+    return Html(
+        f"<h2>What did the live systems answer?</h2>{table(columns, rows, caption, columns[4:])}{''.join(details)}"
+    )
