@@ -30,7 +30,7 @@ def test_a_notebook_that_prints_secrets_is_masked_and_sealed(tmp_path, demo_run)
     shown = {"output_type": "execute_result", "execution_count": 99, "metadata": {}, "data": {"text/html": ["<b title='call 08012340987'>x</b>"]}}
     notebook["cells"].append({"cell_type": "code", "id": "own", "metadata": {}, "execution_count": 99, "source": ["mine()"], "outputs": [printed, shown]})
     (partial / "data" / "notebook.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
-    run = seal(incident, partial, {"scenario": "high_error_rate"})
+    run = seal(incident, partial, {"scenario": "high_error_rate", "notebook": "high_error_rate.ipynb", "parameters": {}, "error": ""})
     verify(run.folder)
     assert run.lost
     number = len(notebook["cells"])
