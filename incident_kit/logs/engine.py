@@ -141,6 +141,7 @@ class ReadOnlyBytes:
     """A plain file, read by position up to the size it had. Raises LogFileError where another file has taken its place."""
 
     def __init__(self, file: EvidenceFile) -> None:
+        self._descriptor = -1
         self._descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         status = os.fstat(self._descriptor)
         if (status.st_dev, status.st_ino) != file.identity:
@@ -168,6 +169,9 @@ class ReadOnlyBytes:
     @property
     def closed(self) -> bool:
         return self._descriptor < 0
+
+    def __del__(self) -> None:
+        self.close()  # DuckDB lets go of what it has read, and does not close it: of ten thousand logs all would stay open
 
     def close(self) -> None:
         if not self.closed:

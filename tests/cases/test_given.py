@@ -220,3 +220,14 @@ def test_a_log_we_may_not_read_beside_a_good_one_is_missing_evidence(kit: Kit, t
     finished = kit(*command, cwd=tmp_path)
     assert finished.returncode == 3, finished.stderr
     assert "a.log: no permission to read it" in finished.stderr
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+def test_more_logs_than_a_process_may_have_files_open(tmp_path: Path, packed: bool) -> None:
+    for number in range(200):
+        path = write(tmp_path / f"{number:03}.log", [record(number, "a line")])
+        if packed:
+            path.write_bytes(gzip.compress(path.read_bytes()))
+    finished = shell("ulimit -n 100; KIT parse *.log", tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.count("\n") == 200
