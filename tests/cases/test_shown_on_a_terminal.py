@@ -14,6 +14,8 @@ import pytest
 from case_logs import incident, record, request, write
 from conftest import COMMAND
 
+from incident_kit.model.visible import visible
+
 ODD = "no\x1b[31m\x1b]0;owned\x07\x9b2J\u202egol.log"
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2066-\u2069\udc80-\udcff]")
 
@@ -52,7 +54,7 @@ def test_a_file_name_with_controls_is_shown_wherever_it_stands(kit, tmp_path):
         told = kit(*arguments, cwd=tmp_path)
         assert told.returncode == 0, told.stderr
         assert_harmless(told)
-    assert json.loads(kit("parse", ODD, cwd=tmp_path).stdout.split("\n")[0])["file"] == ODD
+    assert json.loads(kit("parse", ODD, cwd=tmp_path).stdout.split("\n")[0])["file"] == visible(ODD)
 
 
 def test_a_name_with_a_line_feed_makes_no_line_of_its_own(kit, tmp_path):
