@@ -15,15 +15,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from incident_kit.configuration import Configuration
-from incident_kit.diagnostics.conversation import Budget, Conversation, NoAnswer
+from incident_kit.diagnostics.conversation import MOST_RECEIVED_BYTES, Budget, Conversation, NoAnswer
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.item import Item
 from incident_kit.evidence.store import Evidence
-from incident_kit.model.answer import Answer
+from incident_kit.model.answer import Answer, Fault
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.times import iso
 
 BUDGET_S = 20.0
+# How often it is looked whether a system sends without end.
+LOOK_S = 0.2
 # After its connections are cut, a diagnostic has this long to say so itself.
 GRACE_S = 1.0
 
@@ -80,8 +82,8 @@ def store(evidence: Evidence, answer: Answer) -> Item:
     return evidence.add(
         [answer.content()], kind="answer", origin=answer.question, asked=answer.asked, asked_at=iso(answer.asked_at), duration_ms=answer.duration_ms,
         details={
-            "target": answer.target, "status": answer.status.value, "reason": answer.reason, "warnings": list(answer.warnings),
-            "clock": answer.clock.to_json() if answer.clock else None,
+            "target": answer.target, "status": answer.status.value, "reason": answer.reason, "fault": answer.fault.value if answer.fault else None,
+            "warnings": list(answer.warnings), "clock": answer.clock.to_json() if answer.clock else None,
         }, ledger=answer.ledger_lines(),
     )  # fmt: skip
 
@@ -94,7 +96,7 @@ def ask(asked: Sequence[System], budget_s: float, heard: Heard, redaction: Redac
     try:
         while unfinished := [one for one in running if not one.ended]:
             try:
-                one, pending = arrived.get(timeout=max(0.0, min(other.next_look_s() for other in unfinished)))
+                one, pending = arrived.get(timeout=max(0.0, min(LOOK_S, *(other.next_look_s() for other in unfinished))))
             except queue.Empty:
                 for other in unfinished:
                     if (late := other.look()) is not None:
@@ -136,8 +138,12 @@ class Running:
         try:
             for answer in self.system.ask(self.talk):
                 self._arrived.put((self, answer))
+        except NoAnswer as failure:  # before any question
+            self._arrived.put((self, self.talk.failed(str(failure), failure.fault)))
+        except ImportError as error:
+            self._arrived.put((self, self.talk.failed(f"what asks {self.system.name} is not installed here ({error}); install incident-kit again", Fault.OURS)))
         except Exception as error:  # a fault of ours in one diagnostic is a failed answer and must not cost the others theirs
-            self._arrived.put((self, self.talk.failed(f"our own fault: {type(error).__name__}: {error}")))
+            self._arrived.put((self, self.talk.failed(f"our own fault: {type(error).__name__}: {error}", Fault.OURS)))
         finally:
             self._arrived.put((self, None))
 
@@ -150,9 +156,9 @@ class Running:
         now = time.monotonic()
         if self._grace_ends and now >= self._grace_ends:
             self.ended = self.given_up = True
-            return self.talk.failed(self.budget.words())
-        if not self._grace_ends and self.budget.spent:
-            self.budget.cut()
+            return self.talk.failed(self.budget.words(), Fault.OURS)
+        if not self._grace_ends and (self.budget.spent or self.budget.flooded):
+            self.budget.cut("" if self.budget.spent else f"it sent more than {MOST_RECEIVED_BYTES >> 20} MiB for a question; it was stopped")
             self._grace_ends = now + GRACE_S
         return None
 

@@ -16,6 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from incident_kit.errors import IncidentKitError, InputError, LogFileError
+from incident_kit.model.visible import as_it_is, visible, visible_json, visible_stream
 
 DONE, INCOMPLETE, INTERRUPTED = 0, 3, 130
 
@@ -67,7 +68,7 @@ def init(path: Annotated[Path, typer.Argument(metavar="[FILE]", help="Where to w
     from incident_kit import configuration
 
     configuration.write(path)
-    print(f"{path}: written. Edit it, then try it with: incident-kit doctor")
+    print(f"{visible(path)}: written. Edit it, then try it with: incident-kit doctor")
 
 
 @app.command()
@@ -86,7 +87,7 @@ def doctor(
     from incident_kit.doctor import look
 
     settings = configuration.load()
-    ready = look(settings, _reports(reports), runbook or settings.runbook, os.environ, env_file, lambda one: print(one.sentence(), flush=True))
+    ready = look(settings, _reports(reports), runbook or settings.runbook, os.environ, env_file, lambda one: print(visible(one.sentence()), flush=True))
     if not ready:
         raise typer.Exit(INCOMPLETE)
 
@@ -100,9 +101,9 @@ def scenarios(runbook: RunbookFolder = "") -> None:
     from incident_kit.runbook.data import load
 
     for scenario in load(runbook).scenarios:
-        print(f"{scenario.id}  {scenario.number}. {scenario.title}  (usually {scenario.severity})")
+        print(visible(f"{scenario.id}  {scenario.number}. {scenario.title}  (usually {scenario.severity})"))
         for symptom in scenario.symptoms:
-            print(f"    {symptom.id}: {symptom.title}")
+            print(visible(f"    {symptom.id}: {symptom.title}"))
 
 
 @app.command()
@@ -153,7 +154,7 @@ def report(
         raise InputError(
             "give either log files (-l LOG, repeatable), --live or both, or --evidence DIR. "
             "Example: incident-kit report high_error_rate -l combined.log --since -30m --live"
-            + (f"\nWithout -l the configured logs are taken, and none is there: {', '.join(settings.logs) or '(none configured)'}." if not evidence else "")
+            + (f" Without -l the configured logs are taken, and none is there: {', '.join(settings.logs) or '(none configured)'}." if not evidence else "")
         )
     if logs and not log:
         _say(f"Logs, as configured: {', '.join(map(str, logs))}")
@@ -228,12 +229,14 @@ def triage(
 
     Example: incident-kit triage -l /var/log/bff/combined.log --since -30m --live --env-file /srv/bff/.env
     """
+    from contextlib import ExitStack
     from dataclasses import replace
 
     from incident_kit import configuration
     from incident_kit.collect import check_logs
     from incident_kit.evidence.incident import load_or_create
     from incident_kit.evidence.store import open_evidence
+    from incident_kit.logs.given import Given
     from incident_kit.logs.given import given as as_given
     from incident_kit.logs.ready import check_sources
     from incident_kit.model.times import iso
@@ -252,14 +255,25 @@ def triage(
         ranking = rank_evidence(book, stored, stored.window(*(iso(bound) if bound else "" for bound in bounds)))
         _show(ranking, as_json, incident_id, str(evidence), runbook)
         return
-    with as_given(log or ([] if live else _configured_logs(settings)), unsaid, _say) as found:
-        if found.logs:
-            check_logs(found.logs, *bounds, unsaid)
+    logs = log or (settings.log_files() if live else _configured_logs(settings))
+    if not log:
+        _say(f"Logs, as configured: {', '.join(map(str, logs))}" if logs else f"No log, as configured: {', '.join(settings.logs)} names none here.")
+    unusable = []
+    with ExitStack() as stack:
+        found = Given()
+        try:
+            found = stack.enter_context(as_given(logs, unsaid, _say))
+            if found.logs:
+                check_logs(found.logs, *bounds, unsaid)
+        except LogFileError as error:
+            if log or not live:
+                raise
+            unusable, found.logs = [f"the configured logs could not be preserved: {error}"], []  # as in `report`
         _say_all(found)
         incident = replace(load_or_create(_reports(reports), incident_id or None, book.title("triage")), limit_bytes=max_evidence)
         ranking = collect_and_rank(
             incident, book, found.logs, *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, unsaid=unsaid, whole=whole,
-            hide_ip_addresses=settings.hide_ip_addresses, say=_say,
+            hide_ip_addresses=settings.hide_ip_addresses, unusable=unusable, say=_say,
             first=lambda ranked: None if as_json else _print_ranking("From the logs alone:", ranked),
         )  # fmt: skip
     _show(ranking, as_json, incident.id, str(incident.folder), runbook)
@@ -325,7 +339,7 @@ def verify(
     from incident_kit.evidence.verify import verify as check
 
     found = check(folder, digest)
-    print(f"{folder}: as it was sealed. Digest {found.digest}")
+    print(visible(f"{folder}: as it was sealed. Digest {found.digest}"))
     if found.compared:
         _say(f"That is the digest noted at sealing, by {found.compared}.")
     else:
@@ -344,7 +358,7 @@ def reproduce(
     from incident_kit.report.reproduce import reproduce as again
 
     names = again(folder, trust_notebook)
-    print(f"{folder}: reproduced, {len(names)} files are equal: {', '.join(names)}")
+    print(visible(f"{folder}: reproduced, {len(names)} files are equal: {', '.join(names)}"))
 
 
 @app.command()
@@ -360,8 +374,12 @@ def parse(
     log_tz: LogZone = "",
     date_order: DateOrder = "",
     max_unpacked: MaxUnpacked = 16 << 30,
+    raw: Annotated[bool, typer.Option("--raw", help="CSV for programs: cells that a spreadsheet would run, and control characters, stay as they are.")] = False,
 ) -> None:
     """The records of log files in canonical columns on stdout, redacted; what became of every line on stderr.
+
+    CSV is for people: a cell that a spreadsheet would take for a formula gets an apostrophe before it (=1+1 becomes '=1+1),
+    and control characters are shown as escapes. In JSON lines they are JSON's own escapes.
 
     Example: incident-kit parse combined.log error.log.1.gz --to csv > records.csv
     """
@@ -376,21 +394,21 @@ def parse(
         raise InputError(f"--to takes {', '.join(FORMS)}, not {to!r}.")
     if to == "parquet" and sys.stdout.isatty():
         raise InputError("Parquet is no text for a terminal: write it to a file, with > records.parquet.")
-    on_terminal = sys.stderr.isatty()
     unsaid = _unsaid(log_tz, date_order, max_unpacked)
     with as_given(files, unsaid, _say) as found:
         readable_logs = readable(found, unsaid)
         _say_all(found)
-        accounts = export(
-            readable_logs, sys.stdout, to, _bounds(since, until, tz), load(runbook).dependencies, unsaid,
-            lambda count: print(f"\r{count:,} records", end="", file=sys.stderr, flush=True) if on_terminal else None,
-            Redaction(ip_addresses=configuration.load().hide_ip_addresses),
+        with as_it_is(sys.stdout):  # the export has its own escapes
+            accounts = export(
+                readable_logs, sys.stdout, to, _bounds(since, until, tz), load(runbook).dependencies, unsaid,
+                lambda count: _control(f"\r{count:,} records"), Redaction(ip_addresses=configuration.load().hide_ip_addresses), raw,
         )  # fmt: skip
-    if on_terminal:
-        print("\r\033[K", end="", file=sys.stderr)
+    _control("\r\033[K")
     for account in accounts:
-        warning = on_terminal and not account.records
-        _say(f"\033[31m{account.sentence()}\033[0m" if warning else account.sentence())
+        red = not account.records
+        _control("\033[31m" * red)
+        _say(account.sentence())
+        _control("\033[0m" * red)
     if found.lost or any(account.damage for account in accounts):
         raise typer.Exit(INCOMPLETE)
 
@@ -403,6 +421,8 @@ def redact(
     max_unpacked: MaxUnpacked = 16 << 30,
 ) -> None:
     """A text without its secrets and personal data, unpacked and as it streams by: a log to hand on, or a pipe.
+
+    In a file or a pipe everything else stays as it is, byte for byte; on a terminal control characters are shown as escapes.
 
     Example: incident-kit redact combined.log.1.gz -o combined.log.redacted
     """
@@ -442,7 +462,7 @@ def lab(
     incident = load_or_create(base, incident_id or "demo", "Freebit slows down, then fails")
     folder = prepare_work(incident, recorded=not incident_id, runbook=runbook or settings.runbook, told=_say)
     if prepare:
-        print(folder)
+        print(visible(folder))
         return
     _say(f"Notebooks: {folder}")
     # The folder may lie where a kernel would not find the configuration.
@@ -466,16 +486,16 @@ def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tu
 
 def _show(ranking: Any, as_json: bool, incident_id: str, evidence: str, runbook: str) -> None:
     """The ranking, and what to type next."""
-    import json
-
     from incident_kit.report.terminal import next_command
     from incident_kit.runbook.data import TRIAGE
 
     if as_json:
-        print(json.dumps([one.to_json() for one in ranking.ranked], indent=1, ensure_ascii=False))
+        _print_json([one.to_json() for one in ranking.ranked])
         return
     _print_ranking(f"Window: {ranking.window}", ranking)
-    print(f"\nNext: {next_command(ranking.first.scenario.id if ranking.first.confirmed else TRIAGE, incident_id, evidence, ranking.window, runbook)}")
+    scenario = ranking.first.scenario.id if ranking.first.confirmed else TRIAGE
+    print()
+    print(visible(f"Next: {next_command(scenario, incident_id, evidence, ranking.window, runbook)}"))
 
 
 def _print_ranking(heading: str, ranking: Any) -> None:
@@ -485,18 +505,18 @@ def _print_ranking(heading: str, ranking: Any) -> None:
 
 
 def _show_changes(changes: Any, as_json: bool) -> None:
-    import json
-
     from incident_kit.report.terminal import change_lines
 
     if as_json:
-        print(
-            json.dumps(
-                [{"id": before.symptom, "before": before.to_json(), "after": after.to_json()} for before, after in changes], indent=1, ensure_ascii=False
-            )
-        )
+        _print_json([{"id": before.symptom, "before": before.to_json(), "after": after.to_json()} for before, after in changes])
         return
     print("\n".join([f"Again at {datetime.now(UTC):%H:%M:%S} UTC:", *change_lines(changes)]), flush=True)
+
+
+def _print_json(data: Any) -> None:
+    import json
+
+    print(visible_json(json.dumps(data, indent=1, ensure_ascii=False)))
 
 
 def _configured_logs(settings: Any) -> list[Path]:
@@ -523,8 +543,10 @@ def _sealed(run: Any, code_if_lost: int = INCOMPLETE) -> None:
         _say(line)
     for doubt in run.doubts:
         _say(f"To doubt: {doubt}")
+    for line in run.masked:
+        _say(f"Masked before the seal: {line}")
     _say(f"Digest: {run.digest}")
-    print(run.report)
+    print(visible(run.report))
     if run.error:
         _say(f"The notebook stopped: {run.error}. What it had done by then is sealed.")
     if run.error or run.lost:
@@ -585,19 +607,34 @@ def _say_all(found: Any) -> None:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    """A line for the person; line ends within it are a stranger's."""
+    print(visible(text), file=sys.stderr, flush=True)
+
+
+def _control(sequence: str) -> None:
+    """A command of ours to the terminal, if there is one: the only way past `VisibleStream`."""
+    if sys.stderr.isatty():
+        with as_it_is(sys.stderr):
+            print(sequence, end="", file=sys.stderr, flush=True)
 
 
 def main() -> None:
     """Run a command; whatever goes wrong reaches the person as a sentence and an exit code, never as a traceback."""
     gc.set_threshold(50_000)  # a command lives for seconds; what it imports is no garbage
+    # Checks of formats that notebooks never use: 0.8 s for the first, which compiles a grammar at import, and 0.1 s for the others.
+    for check in ("rfc3987_syntax", "isoduration", "rfc3986_validator"):
+        sys.modules.setdefault(check, None)  # type: ignore[arg-type]  # None makes its import fail, which jsonschema handles
+    # What programs read is UTF-8, whatever the terminal's language; what a terminal would obey is shown, on both.
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # What programs read is UTF-8, whatever the terminal's language; a file name that is none comes out as it came in.
-        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+        sys.stdout = visible_stream(sys.stdout, "utf-8")
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr = visible_stream(sys.stderr, sys.stderr.encoding)
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except IncidentKitError as error:
-        _say(f"incident-kit: {error}")
+        first, *others = error.lines
+        for line in (f"incident-kit: {first}", *others):
+            _say(line)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import glob
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from incident_kit.asking import ask, systems
+from incident_kit.collect import check_logs
 from incident_kit.configuration import Configuration
-from incident_kit.errors import RunbookError
+from incident_kit.errors import IncidentKitError, RunbookError
 from incident_kit.evidence.store import FREE_DISK_FLOOR_BYTES
 from incident_kit.model.answer import Answer, Status
+from incident_kit.model.source import Unsaid
+from incident_kit.model.visible import visible
 from incident_kit.runbook.data import load
 
 BUDGET_S = 5.0
@@ -32,7 +35,7 @@ class Look:
         return self.state == "not ready"
 
     def sentence(self) -> str:
-        return f"{self.state:>10}  {self.what}: {self.why}"
+        return f"{self.state:>10}  {visible(self.what)}: {visible(self.why)}"
 
 
 def look(configuration: Configuration, reports: Path, runbook: str, environment: Mapping[str, str], env_file: Path | None, told: Callable[[Look], None]) -> bool:  # fmt: skip
@@ -46,7 +49,8 @@ def look(configuration: Configuration, reports: Path, runbook: str, environment:
     tell(Look("configuration", "ready", str(configuration.file) if configuration.file else "no incident-kit.toml is found; the defaults apply"))
     tell(_folder(reports))
     tell(_runbook(runbook))
-    tell(_logs(configuration.logs))
+    for one in _logs(configuration):
+        tell(one)
     answers: dict[str, list[Answer]] = {}
     ask(systems(configuration, environment, env_file), BUDGET_S, lambda answer: answers.setdefault(answer.system, []).append(answer))
     for system, given in answers.items():
@@ -72,14 +76,34 @@ def _runbook(folder: str) -> Look:
     return Look("runbook", "ready", f"{len(book.scenarios)} scenario(s)")
 
 
-def _logs(patterns: tuple[str, ...]) -> Look:
-    found = sorted({path for pattern in patterns for path in glob.glob(pattern)})
-    closed = [path for path in found if not os.access(path, os.R_OK)]
+def _logs(configuration: Configuration) -> Iterator[Look]:
+    """The configured logs, looked for and opened as triage does it; what is not ready goes by its own name."""
+    log_files = configuration.log_files()
+    folders = sorted({path for pattern in configuration.logs for path in glob.glob(pattern) if os.path.isdir(path)})
+    for folder in folders:
+        instead = os.path.join(folder, "*")
+        yield Look(os.path.abspath(folder), "not ready", f"it is a folder, and `logs` in incident-kit.toml names files: nothing in it is read; write {instead}")
+    if not log_files and not folders:
+        yield Look(
+            ", ".join(configuration.logs) or "log files",
+            "not ready",
+            "no file of that name is there; correct `logs` in incident-kit.toml, or name logs with -l",
+        )
+    if not log_files:
+        return
+    closed = [path for path in log_files if not os.access(path, os.R_OK)]
+    for path in closed:
+        yield Look(os.path.abspath(path), "not ready", "it may not be read by this user; ask for read access, such as through the group of the log")
     if closed:
-        return Look("logs", "not ready", f"{', '.join(closed)} may not be read by this user; ask for read access, such as through the group of the log")
-    if not found:
-        return Look("logs", "not ready", f"nothing matches {', '.join(patterns)}; correct `logs` in incident-kit.toml, or name logs with -l")
-    return Look("logs", "ready", f"{len(found)} file(s), such as {found[0]}")
+        return
+    written = [path for path in log_files if path.stat().st_size]  # an empty one may have been rotated a moment ago, and is no mistake
+    try:
+        if written:
+            check_logs(written, unsaid=Unsaid(configuration.log_zone, configuration.date_order, configuration.formats))
+    except IncidentKitError as error:
+        yield Look("log files", "not ready", str(error))
+    else:
+        yield Look("logs", "ready", f"{len(log_files)} file(s), such as {log_files[0]}")
 
 
 def _system(system: str, answers: list[Answer]) -> Look:

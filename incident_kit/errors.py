@@ -10,7 +10,6 @@ IncidentKitError
 │   ├── RunbookError           a file of runbook data: names the file and the field
 │   └── ConfigurationError     incident-kit.toml, or a file it names: names the file and the field
 ├── VerificationFailed         a run is not what was sealed; .faults lists every fault (exit code 1)
-├── LeakFound                  what people would see of a run holds a secret; .leaks says where (exit code 1)
 └── NotReproduced              a run made again gave something else; .differences (exit code 1)
 """
 
@@ -18,13 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-MOST_LEAKS = 20
-
 
 class IncidentKitError(Exception):
     """Anything this package reports to a person instead of raising a traceback at them."""
 
     exit_code = 70
+
+    @property
+    def lines(self) -> list[str]:
+        """The message, a text for each of its lines."""
+        return [str(self)]
 
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows of it: the sentence, as a terminal does."""
@@ -72,22 +74,12 @@ class VerificationFailed(IncidentKitError):
 
     def __init__(self, folder: str, faults: Sequence[str]) -> None:
         self.faults = list(faults)
-        listed = "\n".join(f"  - {fault}" for fault in self.faults)
-        super().__init__(f"{folder}: not as it was sealed, {len(self.faults)} fault(s):\n{listed}")
+        self._lines = [f"{folder}: not as it was sealed, {len(self.faults)} fault(s):", *(f"  - {fault}" for fault in self.faults)]
+        super().__init__("\n".join(self._lines))
 
-
-class LeakFound(IncidentKitError):
-    """What people would see of a run holds a secret, so the run is not sealed. The places are named, the secrets are not."""
-
-    exit_code = 1
-
-    def __init__(self, folder: str, leaks: Sequence[str]) -> None:
-        self.leaks = list(leaks)
-        listed = "\n".join(f"  - {leak}" for leak in self.leaks[:MOST_LEAKS]) + ("\n  - ..." if len(self.leaks) > MOST_LEAKS else "")
-        super().__init__(
-            f"{folder}: not sealed, because what people would see holds what looks like a secret in {len(self.leaks)} place(s):\n{listed}\n"
-            "It is as it was made, for you alone (data/report.html in it). Take out what shows the secret, and make the run again."
-        )
+    @property
+    def lines(self) -> list[str]:
+        return self._lines
 
 
 class NotReproduced(IncidentKitError):
@@ -97,5 +89,9 @@ class NotReproduced(IncidentKitError):
 
     def __init__(self, folder: str, differences: Sequence[str]) -> None:
         self.differences = list(differences)
-        listed = "\n".join(f"  - {difference}" for difference in self.differences)
-        super().__init__(f"{folder}: not reproduced:\n{listed}")
+        self._lines = [f"{folder}: not reproduced:", *(f"  - {difference}" for difference in self.differences)]
+        super().__init__("\n".join(self._lines))
+
+    @property
+    def lines(self) -> list[str]:
+        return self._lines

@@ -58,16 +58,22 @@ def rank_evidence(book: Runbook, stored: Evidence, window: Window, only: Sequenc
 
 def collect_and_rank(
     incident: Incident, book: Runbook, given: Sequence[LogFile | Path], since: datetime | None, until: datetime | None, *, live: Configuration | None, env_file: Path | None,
-    budget_s: float = BUDGET_S, unsaid: Unsaid = NOTHING_TOLD, whole: bool = False, hide_ip_addresses: bool = False, say: Say, first: Callable[[Ranking], None] = lambda ranking: None,
+    budget_s: float = BUDGET_S, unsaid: Unsaid = NOTHING_TOLD, whole: bool = False, hide_ip_addresses: bool = False, unusable: Sequence[str] = (), say: Say,
+    first: Callable[[Ranking], None] = lambda ranking: None,
 ) -> Ranking:  # fmt: skip
-    """Preserve the logs and rank by them (`first` gets that ranking), then ask the live systems, if `live` says where they are, and rank by everything."""
+    """Preserve the logs and rank by them (`first` gets that ranking), then ask the live systems, if `live` says where they are, and rank by everything.
+
+    `unusable` says which logs could not be read before; it belongs to what was lost.
+    """
     ranking: Ranking | None = None
     window: Window | None = None
     slices: tuple[Item, ...] = ()
-    lost: tuple[str, ...] = ()
+    lost = tuple(unusable)
+    for line in unusable:
+        say(line)
     if given:
         collected = collect(incident, given, since, until, told=say, unsaid=unsaid, whole=whole, hide_ip_addresses=hide_ip_addresses)
-        window, slices, lost = collected.window, tuple(item for item in collected.items if item.kind == "slice"), collected.lost
+        window, slices, lost = collected.window, tuple(item for item in collected.items if item.kind == "slice"), (*lost, *collected.lost)
         ranking = _rank(book, incident.evidence, slices, (), window, lost)
         if live:
             first(ranking)

@@ -121,17 +121,17 @@ def postgres(*, config: Iterable[str] = (), database: str = "portal", bin_dir: P
 
 
 @contextlib.contextmanager
-def redis(*, config: Iterable[str] = (), binary: Path | None = None) -> Iterator[RedisServer]:
-    """Run a Redis, empty and without persistence, with the extra redis.conf lines `config`."""
+def redis(*, config: Iterable[str] = (), binary: Path | None = None, sentinel: bool = False) -> Iterator[RedisServer]:
+    """Run a Redis, empty and without persistence, with the extra redis.conf lines `config`; or a Sentinel with these lines."""
     binary = binary or redis_binary()
     with _private_folder("incident-kit-redis-") as folder:
         conf, log_path = folder / "redis.conf", folder / "redis.log"
-        lines = [f"bind {HOST}", "protected-mode yes", 'save ""', "appendonly no", f"dir {folder}", *config]
+        lines = [f"bind {HOST}", "protected-mode yes", *([] if sentinel else ['save ""', "appendonly no"]), f"dir {folder}", *config]
         conf.write_text("\n".join([*lines, ""]), encoding="utf-8")
         _hand_over(conf)
 
         def command(port: int) -> list[str | Path]:
-            return [binary, conf, "--port", str(port)]
+            return [binary, conf, "--port", str(port), *(["--sentinel"] if sentinel else [])]
 
         def ready(port: int) -> bool:
             # Any answer at all (PONG, NOAUTH where `config` sets a password) shows that it is serving.
@@ -144,6 +144,64 @@ def redis(*, config: Iterable[str] = (), binary: Path | None = None) -> Iterator
 
         with _running(command, ready, cwd=folder, log_path=log_path, stop=signal.SIGTERM) as (port, process):
             yield RedisServer(port, f"redis://{HOST}:{port}", binary, process, log_path)
+
+
+@contextlib.contextmanager
+def redis_cluster() -> Iterator[tuple[RedisServer, RedisServer]]:
+    """Run a cluster of two masters, each with half of the slots."""
+    with redis(config=["cluster-enabled yes"]) as one, redis(config=["cluster-enabled yes"]) as two:
+        asked = [(one, f"CLUSTER ADDSLOTSRANGE 0 8191\r\nCLUSTER MEET {HOST} {two.port}\r\n"), (two, "CLUSTER ADDSLOTSRANGE 8192 16383\r\n")]
+        for server, commands in asked:
+            said(server.port, commands)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not all("cluster_state:ok" in said(server.port, "CLUSTER INFO\r\n") for server in (one, two)):
+            if time.monotonic() > deadline:
+                raise ServerUnavailable("the cluster of two nodes never came together")
+            time.sleep(0.05)
+        yield one, two
+
+
+def said(port: int, commands: str) -> str:
+    """What a server of Redis's protocol answers to these lines."""
+    with socket.create_connection((HOST, port), timeout=5) as connection:
+        connection.sendall(commands.encode() + b"QUIT\r\n")
+        return b"".join(iter(lambda: connection.recv(65_536), b"")).decode()
+
+
+@dataclass(frozen=True)
+class Pooler:
+    """A running PgBouncer."""
+
+    port: int
+
+
+@contextlib.contextmanager
+def pgbouncer(server: PostgresServer, users: dict[str, str], *, config: Iterable[str] = (), database: str = "") -> Iterator[Pooler]:
+    """Run a PgBouncer before a PostgreSQL for these users with their passwords; `database` says where its database portal leads, if not there."""
+    binary = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    if binary is None:
+        raise ServerUnavailable("no pgbouncer on PATH")
+    with _private_folder("incident-kit-pgbouncer-") as folder:
+        known, conf, log_path = folder / "users.txt", folder / "pgbouncer.ini", folder / "pgbouncer.log"
+        known.write_text("".join(f'"{name}" "{password}"\n' for name, password in users.items()), encoding="utf-8")
+
+        def command(port: int) -> list[str | Path]:
+            lines = [
+                "[databases]", f"portal = {database or f'host={HOST} port={server.port} dbname=portal'}", "[pgbouncer]", f"listen_addr = {HOST}",
+                f"listen_port = {port}", "unix_socket_dir =", "auth_type = plain", f"auth_file = {known}", f"admin_users = {next(iter(users))}", *config,
+            ]  # fmt: skip
+            conf.write_text("\n".join([*lines, ""]), encoding="utf-8")
+            for path in (known, conf):
+                _hand_over(path)
+            return [Path(binary), conf]
+
+        def ready(port: int) -> bool:
+            with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+                return True
+            return False
+
+        with _running(command, ready, cwd=folder, log_path=log_path, stop=signal.SIGINT) as (port, _):
+            yield Pooler(port)
 
 
 def postgres_bin_dir() -> Path:

@@ -22,7 +22,7 @@ from incident_kit.configuration import Configuration
 from incident_kit.diagnostics.conversation import Conversation, NoAnswer, Reply
 from incident_kit.evidence.item import item_faults
 from incident_kit.evidence.store import Evidence
-from incident_kit.model.answer import Answer, Status
+from incident_kit.model.answer import Answer, Fault, Status
 from incident_kit.model.times import iso
 
 QUIET = Configuration(health_url="", process="")
@@ -58,6 +58,19 @@ def test_an_answer_is_an_item_with_its_ledger_and_both_are_verified(tmp_path: Pa
     assert item_faults(item.folder) == [("ledger.jsonl", "missing")]
 
 
+def test_whose_fault_an_answer_is_is_kept_with_it(tmp_path: Path) -> None:
+    for whose in Fault:
+
+        def questions(talk: Conversation, whose: Fault = whose) -> Iterator[Answer]:
+            yield talk.failed("it says no", whose)
+
+        heard: list[Answer] = []
+        ask([System("one", "TARGET", 5, questions)], 5, heard.append)
+        item = store(Evidence(tmp_path / whose), heard[0])
+        assert item.answer().fault is whose
+        assert item.details["fault"] == whose.value
+
+
 def test_a_system_that_hangs_does_not_hold_up_the_others() -> None:
     def hangs(talk: Conversation) -> Iterator[Answer]:
         with talk.sending("are you there"):
@@ -74,6 +87,7 @@ def test_a_system_that_hangs_does_not_hold_up_the_others() -> None:
     assert heard[0][0] < 1
     assert took_s < 5
     assert heard[1][1].reason == "no complete answer within the 1 s allowed; it was stopped"
+    assert heard[1][1].fault is Fault.OURS
     assert [sent.text for sent in heard[1][1].ledger] == ["are you there"]
 
 
@@ -85,20 +99,53 @@ def test_a_fault_of_ours_in_one_system_is_its_failed_answer() -> None:
     heard: list[Answer] = []
     ask([System("broken", "TARGET", 5, broken), answering("well")], 5, heard.append)
     assert {answer.question: answer.status for answer in heard}["well.first"] is Status.OK
-    assert "our own fault: ZeroDivisionError: by us" in [answer.reason for answer in heard]
+    assert ("our own fault: ZeroDivisionError: by us", Fault.OURS) in [(answer.reason, answer.fault) for answer in heard]
+
+
+@pytest.mark.parametrize(("error", "words"), [(ImportError("no driver"), "not installed"), (NoAnswer("no address", fault=Fault.OURS), "no address")])
+def test_what_keeps_a_diagnostic_from_its_first_question_is_our_fault(error: Exception, words: str) -> None:
+    def broken(talk: Conversation) -> Iterator[Answer]:
+        raise error
+        yield
+
+    heard: list[Answer] = []
+    ask([System("broken", "TARGET", 5, broken)], 5, heard.append)
+    assert [(answer.status, answer.fault) for answer in heard] == [(Status.FAILED, Fault.OURS)]
+    assert words in heard[0].reason
+
+
+def test_what_a_system_says_is_kept_to_a_bound_and_shown_on_one_line() -> None:
+    def endless(talk: Conversation) -> Iterator[Answer]:
+        def refuse() -> Reply:
+            raise NoAnswer("\x1b[31mno" + "o" * 1_000_000)
+
+        yield talk.answer("first", "is it there?", refuse)
+
+    heard: list[Answer] = []
+    ask([System("long", "TARGET", 5, endless)], 5, heard.append)
+    assert len(heard[0].reason) < 5000
+    assert "\x1b" not in heard[0].sentence()
+
+
+def test_no_rows_are_said_to_be_none_of_that_moment() -> None:
+    heard: list[Answer] = []
+    ask([answering("one", Reply({"rows": []})), answering("two", Reply({"rows": [{"a": 1}]}))], 5, heard.append)
+    said = {answer.system: answer.sentence() for answer in heard}
+    assert "that moment only" in said["one"]
+    assert "that moment only" not in said["two"]
 
 
 def test_a_failure_is_an_answer_with_its_reason_and_stops_the_line() -> None:
     def questions(talk: Conversation) -> Iterator[Answer]:
         def refuse() -> Reply:
-            raise NoAnswer("it says no", final=True)
+            raise NoAnswer("it says no", final=True, fault=Fault.CREDENTIALS)
 
         yield talk.answer("first", "is it there?", refuse)
         assert talk.closed
 
     heard: list[Answer] = []
     ask([System("one", "TARGET", 5, questions)], 5, heard.append)
-    assert [(answer.status, answer.reason) for answer in heard] == [(Status.FAILED, "it says no")]
+    assert [(answer.status, answer.reason, answer.fault) for answer in heard] == [(Status.FAILED, "it says no", Fault.CREDENTIALS)]
 
 
 def test_what_is_not_named_is_not_checked_and_says_what_to_name(tmp_path: Path) -> None:

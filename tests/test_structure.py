@@ -27,7 +27,7 @@ BELOW = {
     "triage": {"collect", "asking", "configuration", "runbook", "logs", "evidence", "model", "errors"},
     "investigation": {"collect", "configuration", "report", "timeline", "evidence", "model", "errors"},
     "configuration": {"logs", "model", "errors"},
-    "doctor": {"asking", "configuration", "runbook", "evidence", "model", "errors"},
+    "doctor": {"collect", "asking", "configuration", "runbook", "evidence", "model", "errors"},
     "asking": {"diagnostics", "evidence", "configuration", "model", "errors"},
 }
 # What talks to a system; only diagnostics may.
@@ -83,3 +83,9 @@ def test_no_package_index_is_named_in_a_tracked_file() -> None:
 def test_every_notebook_has_a_row_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [path.name for path in (ROOT / "notebooks").glob("*.ipynb") if f"`{path.name}`" not in readme] == []
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_lines_end_with_a_line_feed_only(path: Path) -> None:
+    """`splitlines` also cuts at U+2028, U+0085 and others, which JSON and logs hold within a line."""
+    assert "splitlines" not in path.read_text(encoding="utf-8")

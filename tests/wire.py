@@ -49,6 +49,18 @@ def serving(behave: Callable[[socket.socket], None]) -> Iterator[int]:
             thread.join(5)
 
 
+@contextmanager
+def deaf() -> Iterator[int]:
+    """The port of a listener whose queue is full, so that it takes no connection and refuses none: as behind a firewall that drops."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server((HOST, 0), backlog=0))
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
 def request_of(connection: socket.socket) -> bytes:
     """What an HTTP client sent, up to the end of its headers."""
     received = b""

@@ -86,7 +86,7 @@ def _counted(by: str, command: list[str], talk: Conversation) -> dict[str, Any]:
 def _groups(pid: int) -> dict[str, str]:
     """The path of each of a process's control groups, by controller; of version 2 under the empty name."""
     try:
-        lines = (PROCESSES / str(pid) / "cgroup").read_text(encoding="utf-8").splitlines()
+        lines = (PROCESSES / str(pid) / "cgroup").read_text(encoding="utf-8").split("\n")
     except OSError:
         return {}
     parts = [line.split(":", 2) for line in lines if line.count(":") >= 2]
@@ -118,5 +118,5 @@ def _pair(path: Path) -> tuple[int | None, int | None]:
 
 
 def _fields(path: Path) -> dict[str, int]:
-    pairs = (line.split() for line in _read(path).splitlines())
+    pairs = (line.split() for line in _read(path).split("\n"))
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}

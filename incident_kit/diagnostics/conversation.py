@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,16 +14,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from incident_kit.model.answer import Answer, Sent, ServerClock, Status
+from incident_kit.model.answer import Answer, Fault, Sent, ServerClock, Status
 from incident_kit.model.redaction import REDACTION, Redaction
+
+MOST_TEXT = 4000  # characters of one sentence or one statement
+MOST_RECEIVED_BYTES = 64 << 20  # of one connection: far more than any answer here has, and far less than fills the memory
 
 
 class NoAnswer(Exception):
-    """A question was not answered; the message says why in plain words. `final`: nothing more can be asked on this line."""
+    """A question was not answered; the message says why in plain words, `fault` whose fault that is. `final`: nothing more can be asked on this line."""
 
-    def __init__(self, reason: str, final: bool = False) -> None:
+    def __init__(self, reason: str, final: bool = False, fault: Fault = Fault.SYSTEM) -> None:
         super().__init__(reason)
-        self.final = final
+        self.final, self.fault = final, fault
 
 
 class Budget:
@@ -46,7 +50,7 @@ class Budget:
     def left_s(self, most: float = math.inf) -> float:
         """The seconds that are left, `most` at most. Raises NoAnswer when there are none."""
         if self.spent:
-            raise NoAnswer(self.words(), final=True)
+            raise NoAnswer(self.words(), final=True, fault=Fault.OURS)
         return min(most, self._end - time.monotonic())
 
     def remaining_s(self) -> float:
@@ -56,6 +60,12 @@ class Budget:
     def words(self) -> str:
         """Why nothing more can be asked."""
         return self._cut_because or f"no complete answer within the {self.seconds:g} s allowed; it was stopped"
+
+    @property
+    def flooded(self) -> bool:
+        """Whether more came on a connection than any question asks for. Drivers keep a reply in memory until it is whole."""
+        with self._lock:
+            return any(received_bytes(held) > MOST_RECEIVED_BYTES for held in self._held)
 
     @contextmanager
     def holding(self, descriptor: int) -> Iterator[None]:
@@ -86,14 +96,24 @@ def shut_down(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
+def received_bytes(connection: socket.socket) -> int:
+    """What has come on a TCP connection, as Linux counts it (`tcpi_bytes_received` of linux/tcp.h); 0 where that is not told."""
+    try:
+        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 136)
+    except (OSError, AttributeError):  # no TCP, or not Linux
+        return 0
+    return int.from_bytes(info[128:136], sys.byteorder)
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a question got: data, and where it has them the server's clock, warnings, and what is missing (then it is partial)."""
+    """What a question got: data, and where it has them the server's clock, warnings, and what is missing (then it is partial) by whose fault."""
 
     data: Mapping[str, Any]
     clock: ServerClock | None = None
     warnings: tuple[str, ...] = ()
     missing: str = ""
+    fault: Fault = Fault.SYSTEM
 
 
 class Note:
@@ -147,31 +167,37 @@ class Conversation:
             reply = ask()
         except NoAnswer as failure:
             self.closed = self.closed or failure.final
-            reason = self.budget.words() if self.budget.spent else str(failure)
-            return self._made(Status.FAILED, reason, Reply({}))
-        return self._made(Status.PARTIAL if reply.missing else Status.OK, reply.missing, reply)
+            if self.budget.spent:  # then our own cutting of the connection is why it failed, whatever that looked like
+                return self._made(Status.FAILED, self.budget.words(), Reply({}), Fault.OURS)
+            return self._made(Status.FAILED, str(failure), Reply({}), failure.fault)
+        return self._made(Status.PARTIAL if reply.missing else Status.OK, reply.missing, reply, reply.fault if reply.missing else None)
 
-    def failed(self, reason: str) -> Answer:
+    def failed(self, reason: str, fault: Fault) -> Answer:
         """The failed answer to whatever is being asked at the moment."""
         if self._current is None:
             self._current = (self.system, f"Anything of {self.system}", datetime.now(UTC), time.perf_counter())
-        return self._made(Status.FAILED, reason, Reply({}))
+        return self._made(Status.FAILED, reason, Reply({}), fault)
 
     def not_checked(self, question: str, asked: str, reason: str) -> Answer:
         """The answer to a question that was not asked."""
         self._current = (question, asked, datetime.now(UTC), time.perf_counter())
         return self._made(Status.NOT_CHECKED, reason, Reply({}))
 
-    def _made(self, status: Status, reason: str, reply: Reply) -> Answer:
+    def _made(self, status: Status, reason: str, reply: Reply, fault: Fault | None = None) -> Answer:
         assert self._current is not None  # noqa: S101 - every caller has set it
         question, asked, asked_at, begun = self._current
         sent, self._ledger = self._ledger, []
         hidden, shown = hideable(self.secrets), self.redaction.tree
         return Answer(
             f"{self.system}.{question}" if question != self.system else question, asked, self.target, asked_at, (time.perf_counter() - begun) * 1000,
-            status, shown(reason, hidden), shown(reply.data, hidden), reply.clock, tuple(shown(reply.warnings, hidden)),
-            tuple(Sent(note.at, shown(note.text, hidden), note.duration_ms, shown(note.outcome, hidden)) for note in sent),
+            status, bounded(shown(reason, hidden)), shown(reply.data, hidden), reply.clock, tuple(bounded(one) for one in shown(reply.warnings, hidden)),
+            tuple(Sent(note.at, bounded(shown(note.text, hidden)), note.duration_ms, bounded(shown(note.outcome, hidden))) for note in sent), fault,
         )  # fmt: skip
+
+
+def bounded(text: str) -> str:
+    """A text that may hold a system's own words, which may be of any length."""
+    return text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]}... ({len(text) - MOST_TEXT:,} characters more)"
 
 
 def hideable(secrets: Sequence[str]) -> list[str]:

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from incident_kit.diagnostics import process
+from incident_kit.diagnostics import network, process
 from incident_kit.diagnostics.conversation import Conversation, NoAnswer, Reply
-from incident_kit.model.answer import Answer
+from incident_kit.model.answer import Answer, Fault
 from incident_kit.model.redaction import kind_of_name
 from incident_kit.model.times import iso
 
@@ -53,9 +52,10 @@ def read(path: Path) -> EnvFile:
             raw = file.read(MOST_BYTES + 1)
         modified_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except OSError as error:
-        raise NoAnswer(f"{path} cannot be read: {error.strerror}") from None
+        fault = Fault.CREDENTIALS if isinstance(error, PermissionError) else Fault.OURS
+        raise NoAnswer(f"{path} cannot be read: {error.strerror}", fault=fault) from None
     if len(raw) > MOST_BYTES:
-        raise NoAnswer(f"{path} is larger than {MOST_BYTES:,} bytes: is it an environment file?")
+        raise NoAnswer(f"{path} is larger than {MOST_BYTES:,} bytes: is it an environment file?", fault=Fault.OURS)
     values: dict[str, str] = {}
     oddities = []
     for name, value, odd in entries(raw.decode("utf-8-sig", "replace")):
@@ -120,8 +120,8 @@ def setting(name: str, value: str | None) -> dict[str, Any]:
 
 def leads_to(url: str) -> str:
     """Scheme, host and port of an address, without anything else."""
-    try:
-        parts = urlsplit(f"//{url.partition('://')[2].rpartition('@')[2]}")
-        return f"{url.partition('://')[0]}://{parts.hostname}{f':{parts.port}' if parts.port else ''}" if parts.hostname else "not an address"
-    except ValueError:
+    parts = network.parts(url)
+    if parts is None:
         return "not an address"
+    socket = parts.path if "unix" in parts.scheme else ""
+    return f"{parts.scheme}://{parts.place}{socket}" if parts.place or socket else "not an address"

@@ -11,7 +11,7 @@ from typing import Any
 
 from incident_kit.diagnostics import http
 from incident_kit.diagnostics.conversation import Conversation, Reply
-from incident_kit.model.answer import Answer
+from incident_kit.model.answer import Answer, Fault
 
 UP = {"ok", "up", "healthy", "pass", "passing", "connected", "true", "ready"}
 DOWN = {"fail", "failed", "down", "error", "unhealthy", "disconnected", "critical", "false"}
@@ -38,13 +38,14 @@ def health(url: str, talk: Conversation) -> Reply:
         if shape != "unknown"
         else f"it answered with status {response.status}, and nothing can be concluded from it: {why_not or 'an unknown shape of answer'}"
     )
+    fault = Fault.CREDENTIALS if response.status in (401, 403, 407, 429) else Fault.OURS if response.status in (404, 405) else Fault.SYSTEM
     if response.status == 429:
         missing = "the health check itself was turned away by a rate limit (429); that says nothing of the BFF's health"
     sick = [f"{name} is down" + (f" ({state['detail']})" if state["detail"] else "") for name, state in states.items() if state["state"] == "down"]
     unclear = [name for name, state in states.items() if state["state"] == "unknown"]
     if unclear and not missing:
         missing = f"what it says of {', '.join(unclear)} is in no known words"
-    return Reply(data, response.clock(), tuple(f"the BFF says: {one}" for one in sick), missing)
+    return Reply(data, response.clock(), tuple(f"the BFF says: {one}" for one in sick), missing, fault)
 
 
 def reading(body: Any) -> tuple[str, dict[str, dict[str, str]]]:

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from time import perf_counter
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpx
 
 from incident_kit.diagnostics import network
 from incident_kit.diagnostics.conversation import Conversation, NoAnswer
-from incident_kit.model.answer import ServerClock
+from incident_kit.model.answer import Fault, ServerClock
 
 AGENT = "incident_kit"
 CONNECT_S, SILENCE_S = 3.0, 5.0
@@ -69,14 +69,18 @@ def request(talk: Conversation, method: str, url: str, form: Mapping[str, str] |
     """Send one request; `shown_form` is what the ledger says of the form. Redirects are followed only for a GET that may. Raises NoAnswer."""
     parts = place(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    talk.secrets = [*talk.secrets, *(unquote(one) for one in (parts.password, parts.username) if one)]
+    where = network.shown_place(host, port)
     network.addresses(host, port, talk.budget)
     shown = f"{method} {shown_url(url)}" + (f" {shown_form}" if shown_form else "")
-    redirects = 0
+    redirects, taken = 0, False
     with ExitStack() as stack:
 
         def held(event: str, info: Mapping[str, Any]) -> None:
             # httpcore tells of each connection it makes; without that, headers that come a byte at a time would have no end.
+            nonlocal taken
             if event == "connection.connect_tcp.complete":
+                taken = True
                 stack.enter_context(talk.budget.holding(info["return_value"].get_extra_info("socket").fileno()))
 
         # A proxy of the environment is for the world outside, not for this machine.
@@ -96,25 +100,35 @@ def request(talk: Conversation, method: str, url: str, form: Mapping[str, str] |
                     body, cut = limited(response, talk)
             except httpx.TimeoutException as error:
                 note.done(type(error).__name__)
+                if isinstance(error, httpx.ConnectTimeout) and not taken:
+                    raise network.never_connected(where, CONNECT_S) from error
                 waited = (
-                    f"did not accept the connection within {CONNECT_S:g} s" if isinstance(error, httpx.ConnectTimeout) else f"sent nothing for {SILENCE_S:g} s"
+                    f"did not finish its TLS greeting within {CONNECT_S:g} s"
+                    if isinstance(error, httpx.ConnectTimeout)
+                    else f"sent nothing for {SILENCE_S:g} s"
                 )
-                raise NoAnswer(f"{host}:{port} {waited}", final=True) from error
+                raise NoAnswer(f"{where} {waited}", final=True) from error
             except httpx.RemoteProtocolError as error:
                 note.done(type(error).__name__)
-                raise NoAnswer(f"{host}:{port} does not answer in HTTP, or ended the connection within its answer: {error}", final=True) from error
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                raise NoAnswer(f"{where} does not answer in HTTP, or ended the connection within its answer: {error}", final=True) from error
+            except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
                 note.done(type(error).__name__)
-                raise NoAnswer(network.words(error, host, port), final=True) from error
+                raise NoAnswer("the value is not an http:// or https:// address", final=True, fault=Fault.OURS) from error
+            except httpx.ProxyError as error:
+                note.done(type(error).__name__)
+                raise NoAnswer(f"the proxy of this machine's environment did not lead to {where}", final=True, fault=Fault.NETWORK) from error
+            except httpx.HTTPError as error:
+                note.done(type(error).__name__)
+                raise network.failed(error, host, port) from error
             note.done(f"{response.status_code}, {len(body)} bytes")
             if not (follow and response.is_redirect):
                 return Response(response.status_code, response.headers, body, cut, asked_at, first_ms, redirects)
             redirects += 1
             if redirects > MOST_REDIRECTS:
-                raise NoAnswer(f"{host}:{port} redirects again and again; stopped after {MOST_REDIRECTS} redirects", final=True)
+                raise NoAnswer(f"{where} redirects again and again; stopped after {MOST_REDIRECTS} redirects", final=True)
             url = str(response.next_request.url) if response.next_request else url
             if place(url).hostname != host:
-                raise NoAnswer(f"{host}:{port} redirects to another host ({place(url).hostname}); it was not followed", final=True)
+                raise NoAnswer(f"{where} redirects to another host ({place(url).hostname}); it was not followed", final=True, fault=Fault.OURS)
             shown = f"{method} {shown_url(url)}"
 
 
@@ -144,9 +158,9 @@ def place(url: str) -> Any:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - reading it is what checks it
     except ValueError:
-        raise NoAnswer("the value is not an http:// or https:// address", final=True) from None
+        raise NoAnswer("the value is not an http:// or https:// address", final=True, fault=Fault.OURS) from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise NoAnswer("the value is not an http:// or https:// address", final=True)
+        raise NoAnswer("the value is not an http:// or https:// address", final=True, fault=Fault.OURS)
     return parts
 
 

@@ -13,7 +13,7 @@ import psutil
 
 from incident_kit.diagnostics import cgroup
 from incident_kit.diagnostics.conversation import Conversation, NoAnswer, Reply
-from incident_kit.model.answer import Answer
+from incident_kit.model.answer import Answer, Fault
 from incident_kit.model.times import iso
 
 SAMPLE_S = 1.0
@@ -55,7 +55,8 @@ def processes(pattern: str, talk: Conversation) -> Reply:
         fits = found(pattern)[:MOST_PROCESSES]
     if not fits:
         raise NoAnswer(
-            f"no process on this machine has a command line that fits {pattern!r}: the BFF is down, runs elsewhere, or in a container not seen from here"
+            f"no process on this machine has a command line that fits {pattern!r}: the BFF is down, runs elsewhere, or in a container not seen from here",
+            fault=Fault.OURS,
         )
     before = [cpu_s(one.process) for one in fits]
     begun = time.perf_counter()
@@ -77,7 +78,7 @@ def processes(pattern: str, talk: Conversation) -> Reply:
     ]
     busy += [warning for row in rows for warning in cgroup.warnings(row["pid"], row["limits"])]
     missing = f"not everything of process {', '.join(map(str, hidden))} may be seen by this user" if hidden else ""
-    return Reply(data, warnings=tuple(busy), missing=missing)
+    return Reply(data, warnings=tuple(busy), missing=missing, fault=Fault.CREDENTIALS)
 
 
 def cpu_s(process: psutil.Process) -> float | None:

@@ -16,20 +16,20 @@ from functools import partial
 from statistics import median
 from time import monotonic, perf_counter
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote
 
 import redis
-from redis.connection import Connection, SSLConnection
+from redis.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
 
 from incident_kit.diagnostics import network
 from incident_kit.diagnostics.conversation import Conversation, NoAnswer, Note, Reply
-from incident_kit.model.answer import Answer, ServerClock
+from incident_kit.model.answer import Answer, Fault, ServerClock
 from incident_kit.model.times import iso
 
 # Everything that may be sent, as the ledger begins its lines. AUTH, SELECT and CLIENT concern this connection alone.
 COMMANDS = (
     "AUTH", "SELECT", "CLIENT SETNAME", "CLIENT NO-TOUCH", "PING", "TIME", "INFO", "SLOWLOG GET", "SLOWLOG LEN", "CLIENT LIST", "LATENCY LATEST",
-    "DBSIZE", "SCAN", "TYPE", "PTTL", "OBJECT IDLETIME", "MEMORY USAGE", "GET", "LLEN", "ZCARD",
+    "ROLE", "CLUSTER INFO", "DBSIZE", "SCAN", "TYPE", "PTTL", "OBJECT IDLETIME", "MEMORY USAGE", "GET", "LLEN", "ZCARD",
 )  # fmt: skip
 
 NAME = "incident_kit"
@@ -59,14 +59,24 @@ def ask(url: str, talk: Conversation) -> Iterator[Answer]:
         line = Line(url, talk, stack)
         yield talk.answer("ping", "Does it answer, and what time has it?", lambda: ping(line))
         for name, asked, question in QUESTIONS:
-            if talk.closed:
+            if talk.closed or line.is_sentinel:
                 return
-            yield talk.answer(name, asked, partial(question, line))
+            yield talk.answer(name, asked, partial(allowed, question, line))
+
+
+def allowed(question: Callable[[Line], Reply], line: Line) -> Reply:
+    """The reply, or what kept Redis from letting us ask: a command that is refused to us says nothing of whether Redis works."""
+    try:
+        return question(line)
+    except NoAnswer as failure:
+        if failure.final or failure.fault is Fault.SYSTEM:
+            raise
+        return Reply({}, missing=str(failure), fault=failure.fault)
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A Redis address taken apart. `shown` is the address without user and password."""
+    """A Redis address taken apart; `socket` is the path of a socket of this machine, or empty."""
 
     host: str
     port: int
@@ -74,38 +84,79 @@ class Address:
     user: str
     password: str
     tls: bool
+    socket: str = ""
+
+    @property
+    def place(self) -> str:
+        return self.socket or network.shown_place(self.host, self.port)
 
     @property
     def shown(self) -> str:
-        return f"redis{'s' if self.tls else ''}://{self.host}:{self.port}/{self.database}"
+        """The address without user, password and query."""
+        if self.socket:
+            return f"unix://{quote(self.socket)}?db={self.database}"
+        return f"redis{'s' if self.tls else ''}://{self.place}/{self.database}"
+
+
+# https://redis.io/docs/latest/develop/clients/, https://github.com/redis/ioredis, https://redis.github.io/lettuce/ (sentinel, cluster, socket)
+OF_A_SOCKET = ("unix", "redis+unix", "rediss+unix", "redis-socket", "redis+socket")
+NOT_AN_ADDRESS = "the value is not an address such as redis://host:6379/0"
 
 
 def address(url: str) -> tuple[Address, list[str]]:
-    """The parts of a `redis://` or `rediss://` address, and the values in it that must never be shown. Raises NoAnswer."""
-    scheme, found, rest = url.strip().partition("://")
-    if not found or scheme not in ("redis", "rediss"):
-        raise NoAnswer("the value is not an address such as redis://host:6379/0", final=True)
-    before, _, place = rest.rpartition("@")  # a password may hold @ or / unescaped, which ioredis takes as it is
-    user, _, password = before.partition(":")
+    """The parts of an address as clients of Redis take it, and the values in it that must never be shown. Raises NoAnswer."""
+    scheme = url.strip().strip("\"'").partition("://")[0].lower()
+    if "sentinel" in scheme:
+        raise unusable(
+            "the value is the address of Sentinels, which know where a Redis is and hold nothing; name the variable of the master's own redis:// address"
+        )
+    if "cluster" in scheme:
+        raise unusable("the value is the address of a cluster as a whole; name the redis:// address of one of its nodes")
+    if scheme not in ("redis", "rediss", *OF_A_SOCKET):
+        raise unusable(f"{NOT_AN_ADDRESS}, so there is no Redis that could be asked")
+    parts = network.parts(url)
+    if parts is None:
+        raise unusable(f"{NOT_AN_ADDRESS}; is its port a number, and / ? # @ in its password written as %2F %3F %23 %40?")
+    if "," in parts.place:
+        raise unusable("the value names several hosts, as that of Sentinels or of a cluster does; name the redis:// address of one Redis")
+    query = dict(parse_qsl(parts.query))
+    user, password = unquote(parts.user) or query.get("username", ""), unquote(parts.password) or query.get("password", "")
+    secrets = [parts.password, password]
+    host, port = network.host_and_port(parts.place)
+    numbered = (
+        (query.get("db") or query.get("database") or "") if scheme in OF_A_SOCKET else parts.path.strip("/") or query.get("db") or query.get("database") or ""
+    )
     try:
-        parts = urlsplit(f"//{place}")
-        database = parts.path.strip("/") or parse_qs(parts.query).get("db", ["0"])[0]
-        found_address = Address(parts.hostname or "localhost", parts.port or 6379, int(database or 0), unquote(user), unquote(password), scheme == "rediss")
+        number, database = int(port or 6379), int(numbered or 0)
     except ValueError:
-        raise NoAnswer("the value is not an address such as redis://host:6379/0: its port or its database is not a number", final=True) from None
-    return found_address, [password, unquote(password)]
+        raise unusable(f"{NOT_AN_ADDRESS}: its port or its database is not a number") from None
+    if not 0 < number < 65_536 or database < 0:
+        raise unusable(f"{NOT_AN_ADDRESS}: there is no such port, or no such database")
+    if scheme in OF_A_SOCKET:
+        path = unquote(parts.place + parts.path)
+        if not path.startswith("/"):
+            raise unusable("the value is not an address such as unix:///run/redis.sock: the path of the socket does not begin with /")
+        return Address("", 0, database, user, password, False, path), secrets
+    return Address(unquote(host) or "localhost", number, database, user, password, scheme == "rediss"), secrets
 
 
-class Recorded(Connection):
-    """redis-py's connection, sending only what COMMANDS allows and writing all of it in the ledger."""
+def unusable(reason: str) -> NoAnswer:
+    """What keeps us from asking, and says nothing of the system."""
+    return NoAnswer(reason, final=True, fault=Fault.OURS)
+
+
+class Recorded(AbstractConnection):
+    """What is common to our connections: they send only what COMMANDS allows, and write all of it in the ledger."""
 
     def __init__(self, *, talk: Conversation, stack: ExitStack, **options: Any) -> None:
         super().__init__(protocol=2, driver_info=None, socket_connect_timeout=CONNECT_S, socket_timeout=REPLY_S, **options)
         self._talk, self._stack = talk, stack
         self._note: Note | None = None
+        self.taken = False  # whether the other side took the connection
 
     def _connect(self) -> Any:
-        connection = super()._connect()
+        connection = super()._connect()  # type: ignore[safe-super]  # that of the driver's own class
+        self.taken = True
         self._stack.enter_context(self._talk.budget.holding(connection.fileno()))
         return connection
 
@@ -128,8 +179,16 @@ class Recorded(Connection):
         return response
 
 
-class RecordedOverTls(SSLConnection, Recorded):
-    """The same over TLS. In this order, the connection is held before the handshake, which may never end."""
+class RecordedOverTcp(Recorded, Connection):
+    """Over TCP."""
+
+
+class RecordedOverTls(SSLConnection, RecordedOverTcp):
+    """Over TLS. In this order, the connection is held before the handshake, which may never end."""
+
+
+class RecordedOnSocket(Recorded, UnixDomainSocketConnection):
+    """Over a socket of this machine."""
 
 
 def permitted(arguments: Sequence[Any]) -> str:
@@ -151,18 +210,22 @@ class Line:
         self.info: dict[str, Any] = {}
         self.replay_keys: set[bytes] = set()
         self.queue_keys: dict[str, set[str]] = {}
-        self.scanned = False
+        self.scanned, self.unscanned = False, ""  # `unscanned`: why not every key was looked at
+        self.is_sentinel = False
+        self.masters: int | None = 0  # of the cluster that this is one node of; 0 where it is no cluster, None where that is not told
 
     def connect(self) -> None:
         """Connect, sign in and choose the database. Raises NoAnswer."""
         self.address, self._talk.secrets = address(self._url)
         place = self.address
-        network.addresses(place.host, place.port, self._talk.budget)  # a resolver that hangs is met here, where it is bounded
-        kind = RecordedOverTls if place.tls else Recorded
-        connection = kind(
-            talk=self._talk, stack=self._stack, host=place.host, port=place.port, db=place.database,
-            username=place.user or None, password=place.password or None,
-        )  # fmt: skip
+        common: dict[str, Any] = {
+            "talk": self._talk, "stack": self._stack, "db": place.database, "username": place.user or None, "password": place.password or None,
+        }  # fmt: skip
+        if place.socket:
+            connection: Recorded = RecordedOnSocket(path=place.socket, **common)  # type: ignore[abstract]  # the driver leaves out a host, which a socket has not
+        else:
+            network.addresses(place.host, place.port, self._talk.budget)  # a resolver that hangs is met here, where it is bounded
+            connection = (RecordedOverTls if place.tls else RecordedOverTcp)(host=place.host, port=place.port, **common)
         self._stack.callback(connection.disconnect)
         self._connection = connection
         with self._talk.sending(f"(connect to {place.shown})"):
@@ -171,13 +234,16 @@ class Line:
 
     def may(self, *arguments: str) -> bool:
         """Send a command that the server may not know or not allow; whether it did. Raises NoAnswer when the connection is lost."""
+        return self.asked(*arguments)[1] == ""
+
+    def asked(self, *arguments: str) -> tuple[Any, str]:
+        """The reply to a command that the server may not know or not allow, or None and why there is none. Raises NoAnswer when the connection is lost."""
         try:
-            self.send(*arguments)
+            return self.send(*arguments), ""
         except NoAnswer as failure:
             if failure.final:
                 raise
-            return False
-        return True
+            return None, str(failure)
 
     def send(self, *arguments: str | bytes | int) -> Any:
         """The reply to one command; bytes where Redis gives bytes. Raises NoAnswer."""
@@ -189,62 +255,116 @@ class Line:
             connection.send_command(*arguments)
             return connection.read_response(disable_decoding=True)
 
-        return self._translated(exchange)
+        return self._translated(exchange, " ".join(str(word) for word in arguments[:2] if isinstance(word, str) and word.isalpha()))
 
-    def _translated(self, do: Callable[[], Any]) -> Any:
+    def _translated(self, do: Callable[[], Any], command: str = "") -> Any:
         """What `do` gives, with what goes wrong put into plain words."""
-        where = f"{self.address.host}:{self.address.port}"
+        where = self.address.place
         try:
             return do()
         except redis.TimeoutError as error:
-            greeting = self.address.tls and not (self._connection and self._connection.is_connected)
+            if not (self._connection and self._connection.taken):
+                raise network.never_connected(where, CONNECT_S) from error
+            greeting = self.address.tls and not self._connection.is_connected
             meant = "does not speak TLS on that port, or is frozen" if greeting else "is frozen, swamped, or busy with one long command"
             raise NoAnswer(f"{where} does not answer within {REPLY_S:g} s: it {meant}", final=True) from error
         except redis.RedisError as error:
             if error.status_code or isinstance(error, redis.ResponseError):
-                raise refusal(error) from error
+                raise refusal(error, command) from error
             if isinstance(error, redis.InvalidResponse):
-                raise NoAnswer(f"{where} does not speak Redis's protocol", final=True) from error
+                raise unusable(f"{where} does not speak Redis's protocol: is it the right port?") from error
             cause = ConnectionResetError() if "closed by server" in str(error) else error  # redis-py's own error, without the socket's
-            raise NoAnswer(network.words(cause, self.address.host, self.address.port), final=True) from error
+            raise network.failed(cause, self.address.socket or self.address.host, self.address.port) from error
 
 
-REFUSALS = {
-    "NOAUTH": "Redis asks for a password and the address has none",
-    "WRONGPASS": "Redis does not accept the name and password of the address",
-    "LOADING": "Redis is loading its data from disk and answers nothing else until that is done",
-    "MASTERDOWN": "this replica has lost its master and is told not to answer from old data",
-    "BUSY": "Redis is busy running a script and answers nothing else",
-    "CLUSTERDOWN": "the cluster is down: not every slot is served",
+# By the first word of an error reply, which Redis calls its prefix: what it means, whose fault it is, whether nothing more can be asked.
+# https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors
+REFUSALS: dict[str, tuple[str, Fault, bool]] = {
+    "NOAUTH": ("Redis asks for a password and the address has none", Fault.CREDENTIALS, True),
+    "WRONGPASS": ("Redis does not accept the name and password of the address", Fault.CREDENTIALS, True),
+    "DENIED": ("Redis runs in protected mode: without a password it admits only its own machine, and not this one", Fault.CREDENTIALS, True),
+    "LOADING": ("Redis is loading its data from disk and answers nothing else until that is done", Fault.SYSTEM, False),
+    "MASTERDOWN": ("this replica has lost its master and is told not to answer from old data", Fault.SYSTEM, False),
+    "BUSY": ("Redis is busy running a script and answers nothing else", Fault.SYSTEM, False),
+    "CLUSTERDOWN": ("the cluster is down: not every slot is served", Fault.SYSTEM, False),
+    "MOVED": ("another node of the cluster holds that", Fault.OURS, False),
+    "ASK": ("another node of the cluster is being given that", Fault.OURS, False),
 }
+# Replies that all begin with ERR are told apart by how they go on, in the words of Redis, Valkey, KeyDB and Dragonfly.
+ERRORS: tuple[tuple[str, str, Fault, bool], ...] = (
+    (r"max number of clients", "Redis has reached its limit of clients (maxclients) and accepts no more, not even this question", Fault.SYSTEM, True),
+    (r"without any password|no password is set", "the address has a password and this Redis asks for none: is it the right server?", Fault.CREDENTIALS, True),
+    (
+        r"invalid password|invalid username-password|operation not permitted",
+        "Redis does not accept the name and password of the address",
+        Fault.CREDENTIALS,
+        True,
+    ),
+    (r"DB index is out of range|invalid DB index|SELECT is not allowed", "this Redis has no database of the number in the address", Fault.OURS, True),
+)
+NOT_KNOWN = re.compile(
+    r"unknown (?:sub)?command|unsupported command|(?:command|subcommand) .*(?:not (?:allowed|supported|available)|disabled)|not support", re.I
+)
 
 
-def refusal(error: redis.RedisError) -> NoAnswer:
+def refusal(error: redis.RedisError, command: str = "") -> NoAnswer:
     """An error reply in plain words."""
     code, text = error.status_code or str(error).partition(" ")[0], str(error)
-    if "max number of clients reached" in text:
-        return NoAnswer("Redis has reached its limit of clients (maxclients) and accepts no more, not even this question", final=True)
-    if code == "ERR" and "AUTH" in text and "without any password" in text:
-        return NoAnswer("the address has a password and this Redis asks for none: is it the right server?", final=True)
+    whole = text if text.startswith(code) else f"{code} {text}"
     if code == "NOPERM":
-        return NoAnswer(f"this user may not ask that: {text}")
+        return NoAnswer(f"this user may not ask that{f' ({command})' if command else ''}: {text}", fault=Fault.CREDENTIALS)
     if code in REFUSALS:
-        return NoAnswer(f"{REFUSALS[code]} ({code})", final=code in ("NOAUTH", "WRONGPASS"))
-    return NoAnswer(f"Redis answers with an error: {text if text.startswith(code) else f'{code} {text}'}")
+        meant, fault, final = REFUSALS[code]
+        return NoAnswer(f"{meant} ({code})", final, fault)
+    if code == "ERR":
+        for pattern, meant, fault, final in ERRORS:
+            if re.search(pattern, text, re.I):
+                return NoAnswer(meant, final, fault)
+        if NOT_KNOWN.search(text):
+            return NoAnswer(
+                f"the command {command or 'for that'} is not allowed here: it is renamed, disabled, or not known to this server ({whole})",
+                fault=Fault.CREDENTIALS,
+            )
+    return NoAnswer(f"Redis answers with an error: {whole}")
 
 
 def ping(line: Line) -> Reply:
+    """PING alone decides whether Redis answers; what else may not be asked is said by the question that asks it."""
     line.connect()
     line.send("PING")
+    data = {"reply": "PONG", "address": line.address.shown}
     asked_at, begun = datetime.now(UTC), perf_counter()
-    seconds, micros = (int(part) for part in line.send("TIME"))
+    time, refused = line.asked("TIME")
     round_trip_ms = (perf_counter() - begun) * 1000
+    if refused:
+        role, _ = line.asked("ROLE")
+        line.is_sentinel = bool(role) and role[0] == b"sentinel"
+        return sentinel(line, data) if line.is_sentinel else Reply(data)
+    seconds, micros = (int(part) for part in time)
     server = datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
-    return Reply({"reply": "PONG", "address": line.address.shown}, ServerClock.compared(server, asked_at, round_trip_ms))
+    return Reply(data, ServerClock.compared(server, asked_at, round_trip_ms))
+
+
+# A master as INFO of a Sentinel has it: name=mymaster,status=ok,address=10.0.0.7:6379,slaves=1,sentinels=3
+MASTER = re.compile(r"name=(?P<name>[^,\r\n]{1,100}),status=(?P<status>[^,\r\n]{1,40}),address=(?P<address>[^,\r\n]{1,100})")
+
+
+def sentinel(line: Line, data: dict[str, Any]) -> Reply:
+    """That this is no Redis, and which masters it knows."""
+    told, _ = line.asked("INFO", "sentinel")
+    known = [found.groupdict() for found in MASTER.finditer((told or b"").decode("utf-8", "replace"))][:MOST_GROUPS]
+    named = ", ".join(f"{one['name']} at {one['address']} ({one['status']})" for one in known) or "no master that it would tell us of"
+    missing = f"this is a Sentinel, which watches over a Redis and holds nothing itself; it knows {named}. Name the address of that master"
+    return Reply(data | {"sentinel_of": known}, missing=missing, fault=Fault.OURS)
 
 
 def info(line: Line) -> Reply:
-    text = line.send("INFO", "everything") or line.send("INFO", "all")
+    try:
+        text = line.send("INFO", "everything") or line.send("INFO", "all")
+    except NoAnswer as failure:
+        if not failure.final:
+            line.masters = cluster(line)[0]
+        raise
     sections: dict[str, dict[str, Any]] = {}
     section = sections.setdefault("", {})
     for row in text.decode("utf-8", "replace").split("\r\n"):
@@ -254,7 +374,26 @@ def info(line: Line) -> Reply:
         elif colon:
             section[name] = number(value)
     line.info = {name: value for part in sections.values() for name, value in part.items()}
-    return Reply({name: part for name, part in sections.items() if part}, warnings=tuple(troubles(line.info)))
+    told = list(troubles(line.info))
+    if line.info.get("cluster_enabled") == 1:
+        size, state = cluster(line)
+        line.masters = size or None
+        told += [f"{REFUSALS['CLUSTERDOWN'][0]} (cluster_state:fail)"] if state == "fail" else []
+    return Reply({name: part for name, part in sections.items() if part}, warnings=tuple(told))
+
+
+def cluster(line: Line) -> tuple[int, str]:
+    """How many masters the cluster has that this is one node of (0 where it is none, or where that may not be asked), and its state."""
+    told, _ = line.asked("CLUSTER", "INFO")
+    size, state = re.search(rb"cluster_size:(\d{1,6})", told or b""), re.search(rb"cluster_state:([a-z]{1,20})", told or b"")
+    return int(size[1]) if size else 0, state[1].decode() if state else ""
+
+
+def of_one_node(line: Line) -> list[str]:
+    """What is missing where the other nodes of a cluster hold keys too."""
+    if line.masters == 0 or line.masters == 1:
+        return []
+    return [f"one node of a cluster {f'of {line.masters} masters ' if line.masters else ''}was asked, and the others hold keys too"]
 
 
 def number(value: str) -> str | int | float:
@@ -286,11 +425,13 @@ def slowlog(line: Line) -> Reply:
         arguments = [part.decode("utf-8", "replace") for part in entry[3]]
         shown = " ".join([arguments[0].lower(), *(f"{group(key)}..." for key in arguments[1:2])])  # further arguments are data
         entries.append({"at": iso(datetime.fromtimestamp(entry[1], UTC)), "duration_ms": entry[2] / 1000, "command": shown, "arguments": len(arguments) - 1})
-    return Reply({"entries": entries, "held": line.send("SLOWLOG", "LEN")})
+    held, _ = line.asked("SLOWLOG", "LEN")
+    return Reply({"entries": entries, "held": held})
 
 
 def clients(line: Line) -> Reply:
-    rows = [dict(pair.split("=", 1) for pair in row.split(" ") if "=" in pair) for row in line.send("CLIENT", "LIST").decode("utf-8", "replace").splitlines()]
+    listed = line.send("CLIENT", "LIST").decode("utf-8", "replace").split("\n")
+    rows = [dict(pair.split("=", 1) for pair in row.split(" ") if "=" in pair) for row in listed if row]
     names, commands = Counter(row.get("name", "") for row in rows), Counter(row.get("cmd", "") for row in rows)
     hosts = Counter(row.get("addr", "").rpartition(":")[0] for row in rows)
     largest = sorted(rows, key=lambda row: (-int(row.get("omem", 0)), -int(row.get("age", 0))))[:MOST_CLIENTS]
@@ -308,20 +449,19 @@ def latency(line: Line) -> Reply:
         begun = perf_counter()
         line.send("PING")
         round_trips_ms.append((perf_counter() - begun) * 1000)
-    events = [
-        {"event": row[0].decode(), "at": iso(datetime.fromtimestamp(row[1], UTC)), "latest_ms": row[2], "longest_ms": row[3]}
-        for row in line.send("LATENCY", "LATEST")
-    ]
+    told, refused = line.asked("LATENCY", "LATEST")
+    events = [{"event": row[0].decode(), "at": iso(datetime.fromtimestamp(row[1], UTC)), "latest_ms": row[2], "longest_ms": row[3]} for row in told or ()]
     return Reply({
         "pings": PINGS, "round_trip_median_ms": round(median(round_trips_ms), 3), "round_trip_longest_ms": round(max(round_trips_ms), 3),
         "events": events,  # none where latency-monitor-threshold is 0, its default
-    })  # fmt: skip
+    }, missing=refused, fault=Fault.CREDENTIALS)  # fmt: skip
 
 
 def keys(line: Line) -> Reply:
     """Counted by the first part of their names; the names of the replay keys are kept for `replay`."""
-    total, counts, examined = line.send("DBSIZE"), Counter[str](), 0
+    total, counts, examined = line.asked("DBSIZE")[0], Counter[str](), 0
     cursor, ends = b"0", monotonic() + SCAN_S
+    line.unscanned = "the keys could not be looked at"  # until they were
     while True:
         cursor, names = line.send("SCAN", cursor, "COUNT", SCAN_COUNT)
         examined += len(names)
@@ -335,6 +475,7 @@ def keys(line: Line) -> Reply:
         if cursor == b"0" or monotonic() >= ends:
             break
     line.scanned = cursor == b"0"
+    line.unscanned = "; ".join([*([] if line.scanned else ["not every key was looked at"]), *of_one_node(line)])
     shown = dict(counts.most_common(MOST_GROUPS))
     data = {
         "database": line.address.database, "keys": total, "examined": examined, "by_prefix": shown, "other_prefixes": len(counts) - len(shown),
@@ -342,7 +483,8 @@ def keys(line: Line) -> Reply:
             "replay_positions": len(line.replay_keys), "queue_keys": sum(count for name, count in counts.items() if name.startswith(QUEUE_PREFIX)),
         },
     }  # fmt: skip
-    return Reply(data, missing="" if line.scanned else f"{examined:,} of {total:,} keys were looked at in the {SCAN_S:g} s allowed")
+    looked_at = f"{examined:,} {f'of {total:,} ' if total is not None else ''}keys were looked at in the {SCAN_S:g} s allowed"
+    return Reply(data, missing="; ".join([*([] if line.scanned else [looked_at]), *of_one_node(line)]), fault=Fault.OURS)
 
 
 def group(key: str) -> str:
@@ -374,9 +516,14 @@ def replay(line: Line) -> Reply:
             if value.isdigit() and int(value) < SHARED_BELOW and not ages_are_own:
                 one["idle_s"], one["note"] = None, f"Redis keeps one age for all keys that hold the same number below {SHARED_BELOW:,}"
     warnings = [f"{one['key']} expires in {one['expires_in_s']:,.0f} s, and the position with it" for one in positions if one["expires_in_s"] is not None]
-    missing = [] if line.scanned else ["not every key was looked at, so there may be more positions"]
+    missing = [f"{line.unscanned}, so there may be more positions"] if line.unscanned else []
     missing += [f"{len(names) - MOST_REPLAY_KEYS} more positions were not read"] if len(names) > MOST_REPLAY_KEYS else []
-    return Reply({"positions": positions, "found": len(names), "idle_times_kept": untouched or not names}, warnings=tuple(warnings), missing="; ".join(missing))
+    return Reply(
+        {"positions": positions, "found": len(names), "idle_times_kept": untouched or not names},
+        warnings=tuple(warnings),
+        missing="; ".join(missing),
+        fault=Fault.OURS,
+    )
 
 
 def queues(line: Line) -> Reply:
@@ -387,8 +534,8 @@ def queues(line: Line) -> Reply:
         for state in (*LISTS, *SORTED):
             depth[state] = count(line, "LLEN" if state in LISTS else "ZCARD", f"{QUEUE_PREFIX}{name}:{state}") if state in states else 0
         depths.append(depth)
-    missing = "not every key was looked at, so there may be more queues" if not line.scanned else ""
-    return Reply({"queues": depths}, missing=missing)
+    missing = f"{line.unscanned}, so there may be more queues" if line.unscanned else ""
+    return Reply({"queues": depths}, missing=missing, fault=Fault.OURS)
 
 
 def count(line: Line, command: str, key: str) -> int | None:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from incident_kit.diagnostics import http
 from incident_kit.diagnostics.conversation import Conversation, NoAnswer, Reply
-from incident_kit.model.answer import Answer, ServerClock
+from incident_kit.model.answer import Answer, Fault, ServerClock
 
 OWN_HOSTS = (".salesforce.com", ".force.com")
 MOST_TEXT = 200
@@ -48,7 +48,7 @@ class Access:
 def ask(access: Access, talk: Conversation) -> Iterator[Answer]:
     """The answers of Salesforce for this user."""
     talk.secrets = [access.client_id, access.username]
-    session = Session(access.url, talk)
+    session = Session(access.url, talk)  # raises NoAnswer for what is no address
     yield talk.answer("login", "Does it let the portal's user in?", lambda: login(access, session))
     if not talk.closed:
         yield talk.answer("limits", "How much of its limits is left?", lambda: limits(session))
@@ -77,7 +77,7 @@ class Session:
         self.clock, self.response_ms = response.clock(), response.duration_ms
         data, why_not = response.data()
         if response.status != 200:
-            raise NoAnswer(refusal(response.status, data), final=True)
+            raise refusal(response.status, data)
         if why_not or not isinstance(data, dict):
             raise NoAnswer(f"it did not answer as Salesforce does: {why_not or 'an unknown shape of JSON'}", final=True)
         return SimpleNamespace(status_code=200, json=lambda **_: data, text="", headers=response.headers, url=url)
@@ -94,20 +94,24 @@ def login(access: Access, session: Session) -> Reply:
         from jwt.exceptions import PyJWTError
         from simple_salesforce.login import SalesforceLogin
     except ImportError:
-        raise NoAnswer("simple-salesforce is not installed; install incident-kit[salesforce]", final=True) from None
+        raise NoAnswer("simple-salesforce is not installed; install incident-kit[salesforce]", final=True, fault=Fault.OURS) from None
     host = http.place(access.url).hostname or ""
     domain = host.removesuffix(".salesforce.com") if host.endswith(".salesforce.com") else "login"
     try:
         key = Path(access.key_file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise NoAnswer(f"the file of the private key cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}", final=True) from None
+        raise NoAnswer(
+            f"the file of the private key cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}", final=True, fault=Fault.OURS
+        ) from None
     audience = domain if domain in ("login", "test") else "test" if ".sandbox." in host else "login"
     try:
         session.token, session.instance = SalesforceLogin(
             username=access.username, consumer_key=access.client_id, privatekey=key, session=cast(Any, session), domain=audience, instance_url=domain
         )
     except (PyJWTError, ValueError, TypeError, AttributeError) as error:  # what the key is put through, and an answer without a token
-        raise NoAnswer(f"no assertion could be made, or no token was given: {type(error).__name__}: is the private key whole?", final=True) from None
+        raise NoAnswer(
+            f"no assertion could be made, or no token was given: {type(error).__name__}: is the private key whole?", final=True, fault=Fault.OURS
+        ) from None
     session._talk.secrets = [*session._talk.secrets, session.token]
     return Reply({"instance": session.instance, "response_ms": round(session.response_ms, 3)}, session.clock)
 
@@ -125,12 +129,18 @@ def limits(session: Session) -> Reply:
     return Reply({"limits": rows, "response_ms": round(session.response_ms, 3)}, warnings=tuple(low))
 
 
-def refusal(status: int, data: Any) -> str:
+# Codes of an error that say that the org itself is not served. https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_calls_concepts_core_data_objects.htm
+NOT_SERVED = ("REQUEST_LIMIT_EXCEEDED", "SERVER_UNAVAILABLE", "ORG_LOCKED", "temporarily_unavailable", "server_error")
+
+
+def refusal(status: int, data: Any) -> NoAnswer:
     """A refusal in plain words, with Salesforce's own behind."""
     first = data[0] if isinstance(data, list) and data else data
     if not isinstance(first, dict):
-        return f"it answers with status {status} and nothing that Salesforce would say: a maintenance page, or a gateway before it"
+        fault = Fault.OURS if status in (404, 405) or 300 <= status < 400 else Fault.CREDENTIALS if status in (401, 403, 407, 429) else Fault.SYSTEM
+        return NoAnswer(f"it answers with status {status} and nothing that Salesforce would say: a maintenance page, or a gateway before it", True, fault)
     code = str(first.get("error") or first.get("errorCode") or "")
     message = str(first.get("error_description") or first.get("message") or "")[:MOST_TEXT]
     meant = next((meant for text, meant in MEANINGS if text in message.lower()), "Salesforce refuses")
-    return f"{meant} (status {status}, {json.dumps(code)}: {message})"
+    fault = Fault.SYSTEM if status >= 500 or code in NOT_SERVED else Fault.CREDENTIALS
+    return NoAnswer(f"{meant} (status {status}, {json.dumps(code)}: {message})", True, fault)

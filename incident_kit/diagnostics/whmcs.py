@@ -12,7 +12,7 @@ from typing import Any
 
 from incident_kit.diagnostics import http
 from incident_kit.diagnostics.conversation import Conversation, Reply
-from incident_kit.model.answer import Answer
+from incident_kit.model.answer import Answer, Fault
 
 # All that may be asked for: actions that read, each with the smallest page it can give.
 ACTIONS = {"GetClients": {"limitstart": "0", "limitnum": "1"}}
@@ -41,16 +41,16 @@ def whmcs(url: str, identifier: str, secret: str, talk: Conversation) -> Reply:
         "json": why_not == "", "asked_with_credentials": known, "authenticated": None, "body_bytes": len(response.body),
     }  # fmt: skip
     if not isinstance(body, dict) or "result" not in body:
-        return Reply(data | page(response), response.clock(), missing=unreadable(response, why_not))
+        return Reply(data | page(response), response.clock(), missing=unreadable(response, why_not), fault=kept_out(response))
     data |= {name: body[name] for name in KEPT if isinstance(body.get(name), str | int)}
     refused = body["result"] != "success"
     message = str(body.get("message", ""))[:MOST_TEXT] if refused else ""
     data |= {"message": message, "authenticated": not refused if known else None}
     if refused and known:
-        return Reply(data, response.clock(), missing=f"WHMCS is there and refuses: {meaning(message)}")
+        return Reply(data, response.clock(), missing=f"WHMCS is there and refuses: {meaning(message)}", fault=Fault.CREDENTIALS)
     if not known:
         reason = "WHMCS is there and answers in JSON; whether it lets the BFF in was not asked, because no identifier and secret are named"
-        return Reply(data, response.clock(), missing=reason)
+        return Reply(data, response.clock(), missing=reason, fault=Fault.CREDENTIALS)
     return Reply(data, response.clock())
 
 
@@ -75,7 +75,16 @@ def unreadable(response: http.Response, why_not: str) -> str:
         return f"Cloudflare answered in its place (status {response.status}): it keeps us out, or cannot reach WHMCS itself"
     if 300 <= response.status < 400:
         return f"it redirects (status {response.status}), which was not followed, because credentials would go with it"
+    if response.status in (404, 405):
+        return f"there is no API at this address (status {response.status}): does it lead to includes/api.php?"
     return f"what answered (status {response.status}) did not answer as WHMCS does: {why_not or 'an unknown shape of JSON'}"
+
+
+def kept_out(response: http.Response) -> Fault:
+    """Whose fault it is that what answered was not WHMCS: statuses that turn us away, or that an address of ours gets, say nothing of it."""
+    if response.status in (401, 403, 407, 429):
+        return Fault.CREDENTIALS
+    return Fault.OURS if 300 <= response.status < 400 or response.status in (404, 405) else Fault.SYSTEM
 
 
 def page(response: http.Response) -> dict[str, str]:

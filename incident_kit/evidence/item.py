@@ -28,7 +28,7 @@ from incident_kit.evidence.untrusted import (
     sha256_of,
     without_halves,
 )
-from incident_kit.model.answer import Answer, ServerClock, Status
+from incident_kit.model.answer import Answer, Fault, ServerClock, Status
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import UNPACKED_LIMIT_BYTES, Source, Unsaid
 from incident_kit.model.times import parse_iso
@@ -234,23 +234,25 @@ def _check_slice(details: Fields) -> None:
     unsaid.size("unpacked_limit_bytes", UNPACKED_LIMIT_BYTES)
 
 
-def _answered(fields: Fields) -> tuple[str, Status, str, ServerClock | None, tuple[str, ...]]:
-    """What both the description and the content of an answer say: target, status, reason, clock, warnings."""
+def _answered(fields: Fields) -> tuple[str, Status, str, Fault | None, ServerClock | None, tuple[str, ...]]:
+    """What both the description and the content of an answer say: target, status, reason, fault, clock, warnings."""
     status = Status(fields.one_of("status", list(Status)))
     reason = fields.text("reason")
     if status is not Status.OK and not reason:
         raise Unusable(f"the field 'reason' must say why the status is {status.value}; it is empty")
+    # Answers stored before there was this field have none: `Answer.blamed` says how they are read.
+    fault = Fault(fields.one_of("fault", list(Fault))) if fields.data.get("fault") is not None else None
     clock = None
     if fields.data.get("clock") is not None:
         told = fields.fields("clock")
         server, offset_ms = told.moment("server"), told.number("offset_ms", least=-MOST_MS)
         clock = ServerClock(server, offset_ms, told.number("error_ms"), told.number("round_trip_ms"))
-    return fields.text("target"), status, reason, clock, fields.texts("warnings")
+    return fields.text("target"), status, reason, fault, clock, fields.texts("warnings")
 
 
 def _answer(content: Path) -> Answer:
     fields = Fields(without_halves(read_json(content)))
-    target, status, reason, clock, warnings = _answered(fields)
+    target, status, reason, fault, clock, warnings = _answered(fields)
     return Answer(
         fields.text("question"),
         fields.text("asked"),
@@ -262,6 +264,7 @@ def _answer(content: Path) -> Answer:
         fields.fields("data").data,
         clock,
         warnings,
+        fault=fault,
     )
 
 

@@ -124,6 +124,7 @@ class Facts:
     notebook: str
     parameters: Mapping[str, Any]
     error: str
+    by_hand: bool
 
 
 def read_facts(path: Path) -> Facts:
@@ -134,4 +135,4 @@ def read_facts(path: Path) -> Facts:
         if not isinstance(value, str | int | float):
             raise Unusable(f"the field 'parameters.{visible(name)}' must be a text, a number, true or false")
     fields.texts("cells_to_doubt", ())
-    return Facts(fields.text("notebook"), parameters, fields.text("error"))
+    return Facts(fields.text("notebook"), parameters, fields.text("error"), fields.data.get("by_hand") is True)

@@ -20,7 +20,9 @@ from incident_kit.logs.reading import read
 from incident_kit.logs.sql import quoted_name
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import Source, Unsaid
+from incident_kit.model.spreadsheet import defused
 from incident_kit.model.times import Window, iso
+from incident_kit.model.visible import visible_json
 
 Row = dict[str, Any]
 STEP = 20_000
@@ -29,17 +31,17 @@ EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=
 
 def export(
     logs: Sequence[LogFile], out: TextIO, form: str, bounds: tuple[datetime | None, datetime | None], dependencies: Sequence[Dependency], unsaid: Unsaid,
-    progress: Callable[[int], None] = lambda count: None, redaction: Redaction = REDACTION,
+    progress: Callable[[int], None] = lambda count: None, redaction: Redaction = REDACTION, raw: bool = False,
 ) -> list[Account]:  # fmt: skip
     """Write the records of the logs within `bounds` to `out` in one of FORMS; return what became of every line.
 
-    `progress` is told now and then how many have been written.
+    `progress` is told now and then how many have been written. CSV is made for spreadsheets, which would run some cells, unless it is `raw`.
     """
     window = Window(bounds[0] or EARLIEST, bounds[1] or LATEST) if any(bounds) else None
     sources = [Source(str(number), log.path, log.origin, unsaid=unsaid, redaction=redaction, missing=log.missing) for number, log in enumerate(logs)]
     with read(sources, window, dependencies=dependencies) as records:
         try:
-            FORMS[form](_counted(records.rows(), progress), out)
+            (RAW_FORMS if raw else FORMS)[form](_counted(records.rows(), progress), out)
             out.flush()
         except BrokenPipeError:  # the reader has seen enough: `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # for what Python still flushes at its end
@@ -55,10 +57,17 @@ def _counted(rows: Iterable[Row], progress: Callable[[int], None]) -> Iterator[R
 
 def _write_jsonl(rows: Iterable[Row], out: TextIO) -> None:
     for row in rows:
-        out.write(json.dumps({name: value for name, value in _plain(row).items() if value is not None}, ensure_ascii=False) + "\n")
+        line = json.dumps({name: value for name, value in _plain(row).items() if value is not None}, ensure_ascii=False)
+        out.write(visible_json(line) + "\n")
 
 
 def _write_csv(rows: Iterable[Row], out: TextIO) -> None:
+    """For people: no cell is run by a spreadsheet, and controls are shown."""
+    _write_raw_csv(({name: defused(value) for name, value in row.items()} for row in rows), out)
+
+
+def _write_raw_csv(rows: Iterable[Row], out: TextIO) -> None:
+    """For programs: every cell as it is."""
     table = csv.DictWriter(out, list(COLUMNS), lineterminator="\n")
     table.writeheader()
     table.writerows(map(_plain, rows))
@@ -84,6 +93,7 @@ def _write_parquet(rows: Iterable[Row], out: TextIO) -> None:
 
 
 FORMS: Mapping[str, Callable[[Iterable[Row], TextIO], None]] = {"jsonl": _write_jsonl, "csv": _write_csv, "parquet": _write_parquet}
+RAW_FORMS: Mapping[str, Callable[[Iterable[Row], TextIO], None]] = {**FORMS, "csv": _write_raw_csv}
 
 
 def _plain(row: Row) -> Row:

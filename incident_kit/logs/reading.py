@@ -435,7 +435,7 @@ def question(name: str) -> str:
 
 def question_title(name: str) -> str:
     """What a query answers: the first comment of its file."""
-    return question(name).splitlines()[0].removeprefix("--").strip()
+    return question(name).split("\n")[0].removeprefix("--").strip()
 
 
 def _bounds(window: Window | None) -> tuple[datetime, datetime]:

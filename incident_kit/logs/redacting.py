@@ -24,7 +24,7 @@ from incident_kit.logs.members import ZIP, is_tar_header
 from incident_kit.logs.slices import looks_binary
 from incident_kit.model.redaction import Redaction, Span
 from incident_kit.model.source import UNPACKED_LIMIT_BYTES
-from incident_kit.model.visible import visible
+from incident_kit.model.visible import visible, visible_lines
 
 HEAD_BYTES = 1 << 12
 # How far back a name is looked for that a value belongs to.
@@ -48,8 +48,9 @@ def redact_file(path: Path, target: Path, redaction: Redaction, unpacked_limit_b
             raise LogFileError(f"{visible(path)}: cannot be read: {error.strerror}.") from None
         try:
             out = sys.stdout.buffer if target == STANDARD_OUTPUT else stack.enter_context(open(target, "xb", opener=private))
+            shown = visible_lines if target == STANDARD_OUTPUT and sys.stdout.isatty() else str
             for piece in chain([first], pieces):
-                out.write(piece.encode("utf-8", "surrogateescape"))
+                out.write(shown(piece).encode("utf-8", "surrogateescape"))
                 out.flush()
         except BrokenPipeError:  # the reader has seen enough: `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still flushes at its end

@@ -11,6 +11,7 @@ from typing import Any
 
 from incident_kit.model.finding import Pointer
 from incident_kit.model.times import Window, iso, parse_iso
+from incident_kit.model.visible import visible
 
 # Half a character, as a system may send one, is written as the escape that JSON has for it.
 LONE_SURROGATES: Any = {"encoding": "utf-8", "errors": "backslashreplace"}
@@ -23,6 +24,18 @@ class Status(StrEnum):
     PARTIAL = "partial"
     FAILED = "failed"
     NOT_CHECKED = "not_checked"
+
+
+class Fault(StrEnum):
+    """Whose fault it is that a question was not answered, or not wholly. Set where the failure happened, never read from its sentence.
+
+    Only what is the system's own tells of the system; the others tell of where and with what it was asked.
+    """
+
+    SYSTEM = "system"  # it answered badly, refuses everybody, or took the connection and then said nothing
+    NETWORK = "network"  # its name is not found, no way leads there, or TLS between here and there fails
+    CREDENTIALS = "credentials"  # it does not admit us: a password, a right or a permission that this machine lacks
+    OURS = "ours"  # an address that cannot be asked, a missing driver, a bug, an interruption, a budget that is spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +90,9 @@ class Answer:
     """What came back for one question.
 
     `question` is its name (`redis.info`), `asked` the question in words, `target` the NAME of the environment variable
-    that says where the system is, never its value. `reason` says in plain words why it is not `ok`. `warnings` are what
-    a person must know before trusting or using the answer. `ledger` holds everything that was sent for it.
+    that says where the system is, never its value. `reason` says in plain words why it is not `ok`, and `fault` whose
+    fault that is. `warnings` are what a person must know before trusting or using the answer. `ledger` holds everything
+    that was sent for it.
     """
 
     question: str
@@ -92,6 +106,7 @@ class Answer:
     clock: ServerClock | None = None
     warnings: tuple[str, ...] = ()
     ledger: tuple[Sent, ...] = ()
+    fault: Fault | None = None
 
     def __post_init__(self) -> None:
         if self.status is not Status.OK and not self.reason:
@@ -102,11 +117,22 @@ class Answer:
         """The system that was asked: `redis` of `redis.info`."""
         return self.question.partition(".")[0]
 
+    @property
+    def blamed(self) -> Fault | None:
+        """Whose fault it is that the answer is not whole; None if it is, or if nothing was asked.
+
+        Answers stored by versions before this field do not say. They are read as those versions read nearly all of them: as the system's fault.
+        """
+        if self.status in (Status.OK, Status.NOT_CHECKED):
+            return None
+        return self.fault or Fault.SYSTEM
+
     def to_json(self) -> dict[str, Any]:
         """Everything but the ledger, which is kept beside it."""
         return {
             "question": self.question, "asked": self.asked, "target": self.target, "asked_at": iso(self.asked_at),
             "duration_ms": round(self.duration_ms, 3), "status": self.status.value, "reason": self.reason,
+            "fault": self.fault.value if self.fault else None,
             "clock": self.clock.to_json() if self.clock else None, "warnings": list(self.warnings), "data": dict(self.data),
         }  # fmt: skip
 
@@ -116,7 +142,7 @@ class Answer:
         clock = ServerClock.from_json(data["clock"]) if data["clock"] else None
         return cls(
             data["question"], data["asked"], data["target"], parse_iso(data["asked_at"]), data["duration_ms"], Status(data["status"]), data["reason"],
-            data["data"], clock, tuple(data["warnings"]),
+            data["data"], clock, tuple(data["warnings"]), fault=Fault(data["fault"]) if data.get("fault") else None,
         )  # fmt: skip
 
     def content(self) -> bytes:
@@ -131,7 +157,14 @@ class Answer:
         """The answer in a line, for a terminal."""
         told = [self.reason] if self.reason else []
         told += [f"WARNING: {warning}" for warning in self.warnings]
-        return f"{self.status.value:>11}  {self.question}  {self.duration_ms:,.0f} ms" + (f"  {'; '.join(told)}" if told else "")
+        told += [self.momentary] if self.momentary else []
+        return f"{self.status.value:>11}  {self.question}  {self.duration_ms:,.0f} ms" + (f"  {visible('; '.join(told))}" if told else "")
+
+    @property
+    def momentary(self) -> str:
+        """What keeps an answer without rows from being taken for the state of the whole incident; empty for any other."""
+        empty = self.status is Status.OK and self.data.get("rows") == []
+        return f"none at {self.asked_at:%H:%M:%S} UTC, which tells of that moment only" if empty else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import html
 from collections.abc import Sequence
 from datetime import datetime
 
-from incident_kit.model.redaction import redact
+from incident_kit.model.redaction import REDACTION
+from incident_kit.model.visible import visible_lines
 
 
 class Html(str):
@@ -17,9 +18,9 @@ class Html(str):
 
 
 def escape(text: object) -> str:
-    """Text as it may stand in HTML, between tags or in an attribute."""
-    # Redacting again what was redacted changes nothing, and catches text that did not come from the records.
-    return html.escape(redact(str(text)), quote=True)
+    """A sentence of ours, or a value in it, as it may stand in HTML, between tags or in an attribute."""
+    # Values were redacted when they left the evidence. This catches what did not come from there, and shows controls as escapes.
+    return html.escape(visible_lines(REDACTION.sentence(str(text))), quote=True)
 
 
 def table(columns: Sequence[str], rows: Sequence[str], caption: str = "", numbers: Sequence[str] = (), attributes: str = "") -> Html:

@@ -6,7 +6,11 @@ byte that is no UTF-8 cannot be printed at all.
 
 from __future__ import annotations
 
+import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
 
 # Controls (C0, DEL, C1), line and paragraph separators, what turns text around or takes no room, tags, and lone surrogates.
 # The joiners U+200C and U+200D stay: writing systems and emoji need them, and they do nothing to what stands around them.
@@ -29,7 +33,54 @@ def visible(text: object) -> str:
 
 def visible_lines(text: str) -> str:
     """The same for text whose line ends and tabs are its own, such as a whole message of ours."""
+    if text.isprintable():  # most values are, and it costs nothing
+        return text
     return IN_TEXT.sub(_escape, text)
+
+
+def visible_json(text: str) -> str:
+    r"""The same for text that is JSON, with JSON's own escapes: what it says stays the same.
+
+    >>> visible_json('{"file": "a\u202eb"}')
+    '{"file": "a\\u202eb"}'
+    """
+    if text.isascii() and "\x7f" not in text:  # JSON has escaped the other controls already
+        return text
+    return IN_TEXT.sub(lambda match: "".join(f"\\u{unit:04x}" for unit in _utf_16(match[0])), text)
+
+
+def _utf_16(character: str) -> Iterator[int]:
+    units = character.encode("utf-16-be", "surrogatepass")
+    return (int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2))
+
+
+class VisibleStream(io.TextIOWrapper):
+    """A standard stream on which nothing of a stranger's is a command: whatever is written to it, controls stand there as escapes."""
+
+    as_it_is = False
+
+    def write(self, text: str, /) -> int:
+        super().write(text if self.as_it_is else visible_lines(text))
+        return len(text)
+
+
+def visible_stream(stream: io.TextIOWrapper, encoding: str) -> VisibleStream:
+    """A stream in place of this one, which is of no use afterwards."""
+    by_line = stream.line_buffering or stream.isatty()
+    return VisibleStream(stream.detach(), encoding, errors="backslashreplace", line_buffering=by_line)
+
+
+@contextmanager
+def as_it_is(stream: TextIO) -> Iterator[None]:
+    """For so long the stream takes text unchanged: controls of our own, or what was made safe before."""
+    if not isinstance(stream, VisibleStream):
+        yield
+        return
+    stream.as_it_is = True
+    try:
+        yield
+    finally:
+        stream.as_it_is = False
 
 
 def _escape(match: re.Match[str]) -> str:

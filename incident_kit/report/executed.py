@@ -59,7 +59,7 @@ def _keeper(folder: Path, shell: Any) -> Callable[[Any], None]:
 
 def digest(text: str) -> str:
     """SHA-256 of a cell's text; what runs nothing, blank or comments only, is as good as empty."""
-    if all(line.strip() == "" or line.lstrip().startswith("#") for line in text.splitlines()):
+    if all(line.strip() == "" or line.lstrip().startswith("#") for line in text.split("\n")):
         text = ""
     return hashlib.sha256(text.rstrip("\n").encode()).hexdigest()
 
@@ -119,5 +119,5 @@ def doubts(notebook: Any, ran: Mapping[int, str]) -> list[str]:
 
 
 def _beginning(source: str) -> str:
-    first = redact(source.strip().splitlines()[0])
+    first = redact(source.strip().split("\n")[0])
     return first if len(first) <= LONGEST_SHOWN else first[: LONGEST_SHOWN - 1] + "…"

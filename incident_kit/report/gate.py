@@ -1,153 +1,289 @@
-"""The gate before the seal: what people will see is looked through for secrets once more, by itself, and a leak is refused.
+"""The gate before the seal: what people will see is looked through for secrets once more, and what is found is masked and named.
 
 Everything was redacted where it left the evidence. This finds what came another way: a cell that printed something, a
-sentence typed by hand, a chart's label, a part of the page that forgot to. Marks of earlier redactions are no finding.
+sentence typed by hand, a chart's label, a part of the page that forgot to. Marks of earlier redactions are no finding. The
+files keep their form: JSON stays JSON, a page a page, and the same files are masked to the same bytes, so that a run made
+again can be compared.
 """
 
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from incident_kit.errors import LeakFound
 from incident_kit.model.redaction import REDACTION, Redaction
-from incident_kit.report.results import COMPARED
+from incident_kit.report.results import COMPARED, as_json, as_json_line
 
-PAGE = "report.html"
+PAGE, NOTEBOOK = "report.html", "notebook.ipynb"
+MOST_NAMED = 20
+ATTRIBUTE = re.compile(r"""(?P<name>[^\s=/>"'<]+)(?P<equals>\s*=\s*)(?P<value>"[^"]*"|'[^']*'|[^\s>"']+)""")
+# Attributes that hold nothing but geometry and looks: most of a chart.
+DRAWN = frozenset(("d", "style", "transform", "class", "x", "y", "width", "height", "viewbox", "points", "clip-path", "fill", "stroke"))
 
 
-class Shown(NamedTuple):
-    """A text that people will see, and where: the place is one a person can find."""
+class Masked(NamedTuple):
+    """Something that was masked: in which file, at which place a person can find, and what it looked like. Never the thing itself."""
 
+    file: str
     place: str
-    text: str
+    kind: str
 
 
-def check(data: Path, redaction: Redaction) -> None:
-    """Raise LeakFound, naming file and place but never the secret, if anything that people will see holds one."""
-    leaks, clean = [], set[str]()
-    key = redaction.key.hex()
-    page = (data / PAGE).read_text(encoding="utf-8") if (data / PAGE).exists() else ""
+# Gives the text at a place as it may be shown.
+Look = Callable[[str, str], str]
+
+
+def mask(data: Path, redaction: Redaction, by_hand: bool = False) -> list[Masked]:
+    """Mask what looks like a secret in everything of a run that people will see, and return what was masked.
+
+    A notebook worked on `by_hand` may say anything, so that its texts are taken for a stranger's, not for sentences of ours.
+    """
+    seen, page = Seen(redaction, by_hand), ""
     for path in shown_files(data):
-        for place, text in texts_of(path, page):
-            if text in clean:  # a page and its notebook show the same
-                continue
-            spans = redaction.spans(text)
-            found = [f"{span.end - span.start} characters that look like: {span.kind}" for span in spans] + ["the incident's own key"] * bool(
-                key and key in text
-            )
-            # A name on the way to a place may be the secret.
-            leaks += [f"{path.relative_to(data)}, {REDACTION.text(place)}: {what}" for what in found]
-            if not found:
-                clean.add(text)
-    if leaks:
-        raise LeakFound(str(data.parent), leaks)
+        seen.file = path.relative_to(data).as_posix()
+        text = path.read_text(encoding="utf-8")
+        shown = _masked_file(path, text, seen.look, page)
+        if shown != text:
+            path.write_text(shown, encoding="utf-8", newline="\n")
+        if path.name == PAGE:
+            page = shown
+    return seen.masked
 
 
 def shown_files(data: Path) -> list[Path]:
     """The files of a run that are made for people: not the evidence, which stays whole."""
-    patterns = (PAGE, "notebook.ipynb", *COMPARED, "charts/*.svg")
+    patterns = (PAGE, NOTEBOOK, *COMPARED, "charts/*.svg")
     return [path for pattern in patterns for path in sorted(data.glob(pattern))]
 
 
-def texts_of(path: Path, page: str) -> Iterator[Shown]:
-    """The texts of a file, piece by piece as they were redacted: what stands in two pieces is never read as one.
+def in_words(masked: Sequence[Masked]) -> list[str]:
+    """What was masked, a short line for each file and kind.
+
+    >>> in_words([Masked("findings.json", "at /0/statement", "email"), Masked("findings.json", "at /1/statement", "email")])
+    ['findings.json: 2 places that looked like: email (at /0/statement, ...)']
+    """
+    counts = Counter((one.file, one.kind) for one in masked)
+    first = {(one.file, one.kind): one.place for one in reversed(masked)}
+    lines = [
+        f"{file}: {n} place{'s' if n > 1 else ''} that looked like: {kind} ({first[file, kind]}{', ...' if n > 1 else ''})"
+        for (file, kind), n in counts.items()
+    ]
+    return lines[:MOST_NAMED] + [f"... and in {len(lines) - MOST_NAMED} further ways"] * (len(lines) > MOST_NAMED)
+
+
+class Seen:
+    """Looks at one text after the other; remembers what was masked, and what need not be looked at twice."""
+
+    def __init__(self, redaction: Redaction, by_hand: bool) -> None:
+        self.file, self.masked = "", list[Masked]()
+        self._key, self._clean = redaction.key.hex(), set[str]()
+        self._spans, self._shown = (redaction.spans, redaction.text) if by_hand else (redaction.spans_in_sentence, redaction.sentence)
+
+    def look(self, place: str, text: str) -> str:
+        """The text as it may be shown."""
+        if text in self._clean:  # a page and its notebook show the same
+            return text
+        kinds = ["the incident's own key"] * bool(self._key and self._key in text)
+        kinds += [span.kind for span in self._spans(text)]
+        if not kinds:
+            self._clean.add(text)
+            return text
+        self.masked += [Masked(self.file, REDACTION.text(place), kind) for kind in kinds]  # a name on the way to a place may be the secret
+        return self._shown(text.replace(self._key, "[redacted:key]") if self._key else text)
+
+
+def _masked_file(path: Path, text: str, look: Look, page: str) -> str:
+    """The text of a file, looked at piece by piece as it was redacted: what stands in two pieces is never read as one.
 
     Outputs and drawings that stand in the page just as they are have been looked at there.
     """
-    text = path.read_text(encoding="utf-8")
     match path.suffix:
         case ".html":
-            yield from _of_html(text)
+            return _html(text, "", look)
         case ".svg":
-            yield from _of_html("" if text.strip() in page else text)
+            return text if text.strip() in page else _html(text, "", look)
         case ".ipynb":
-            yield from _of_notebook(json.loads(text), page)
+            return _if_changed(text, lambda notebook: _notebook(notebook, look, page), _as_notebook)
         case ".json":
-            yield from _of_tree(json.loads(text), "at ")
+            return _if_changed(text, lambda tree: _tree(tree, "at ", look), as_json)
         case ".jsonl":
-            for number, line in enumerate(text.splitlines(), start=1):
-                yield from _of_tree(json.loads(line), f"line {number}, at ")
-        case ".csv":
-            for number, row in enumerate(csv.reader(io.StringIO(text)), start=1):
-                yield from (Shown(f"line {number}, column {column}", cell) for column, cell in enumerate(row, start=1))
+            lines = [_if_changed(line, _looked_at_line(number, look), as_json_line) for number, line in enumerate(text.split("\n"), start=1)]
+            return "\n".join(line.removesuffix("\n") for line in lines)
+        case _:
+            return _csv(text, look)
 
 
-def _of_tree(value: Any, place: str) -> Iterator[Shown]:
-    """The texts and names in nested data, each with its pointer."""
+def _if_changed(text: str, change: Callable[[Any], Any], write: Callable[[Any], str]) -> str:
+    """JSON as it was written, or written anew where something in it was changed."""
+    if not text.strip():
+        return text
+    data = json.loads(text)
+    changed = change(data)
+    return text if changed == data else write(changed)
+
+
+def _looked_at_line(number: int, look: Look) -> Callable[[Any], Any]:
+    return lambda tree: _tree(tree, f"line {number}, at ", look)
+
+
+def _as_notebook(notebook: Any) -> str:
+    return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _csv(text: str, look: Look) -> str:
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    shown = [[look(f"line {number}, column {column}", cell) for column, cell in enumerate(row, start=1)] for number, row in enumerate(rows, start=1)]
+    if shown == rows:
+        return text
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(shown)
+    return out.getvalue()
+
+
+def _tree(value: Any, place: str, look: Look) -> Any:
+    """Nested data with its texts and names looked at, each with its pointer."""
     if isinstance(value, str):
-        yield Shown(place, value)
-    elif isinstance(value, dict):
-        for name, part in value.items():
-            yield Shown(f"{place}/{name} (the name)", name)
-            yield from _of_tree(part, f"{place}/{name}")
-    elif isinstance(value, list):
-        for number, part in enumerate(value):
-            yield from _of_tree(part, f"{place}/{number}")
+        return look(place, value)
+    if isinstance(value, dict):
+        return {look(f"{place}/{name} (the name)", name): _tree(part, f"{place}/{name}", look) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_tree(part, f"{place}/{number}", look) for number, part in enumerate(value)]
+    return value
 
 
-def _of_notebook(notebook: Any, page: str) -> Iterator[Shown]:
+def _notebook(notebook: Any, look: Look, page: str) -> Any:
+    cells = []
     for number, cell in enumerate(notebook["cells"], start=1):
-        yield Shown(f"cell {number}", "".join(cell["source"]))
-        for output in cell.get("outputs", ()):
-            yield from _of_output(output, f"cell {number}, its output", page)
+        shown = {**cell, "source": _lines(cell["source"], f"cell {number}", look)}
+        if "outputs" in cell:
+            shown["outputs"] = [_output(output, f"cell {number}, its output", look, page) for output in cell["outputs"]]
+        cells.append(shown)
+    return {**notebook, "cells": cells, "metadata": _tree(notebook.get("metadata", {}), "metadata, at ", look)}
 
 
-def _of_output(output: Any, place: str, page: str) -> Iterator[Shown]:
-    texts = {"": output.get("text", ""), "error": [output.get("evalue", ""), "\n", *("\n".join(output.get("traceback", ())),)]}
-    data = output.get("data", {})
-    if "text/html" in data:  # then its plain text is the same once more, as Python writes it
-        data = {kind: content for kind, content in data.items() if kind != "text/plain"}
-    texts |= {kind: content for kind, content in data.items() if kind.startswith("text/") or kind.endswith(("xml", "json"))}
-    for kind, content in texts.items():
-        text = "".join(content) if isinstance(content, list) else content
-        if kind in ("text/html", "image/svg+xml"):
-            text = "" if text in page else text
-            yield from (Shown(f"{place}, {piece.place}", piece.text) for piece in _of_html(text))
-        elif isinstance(text, str):
-            yield Shown(place, text)
-        else:
-            yield from _of_tree(text, f"{place}, at ")
+def _output(output: dict[str, Any], place: str, look: Look, page: str) -> dict[str, Any]:
+    shown = dict(output)
+    for name in ("text", "evalue"):
+        if name in output:
+            shown[name] = _lines(output[name], place, look)
+    if "traceback" in output:
+        before = "\n".join(output["traceback"])
+        after = look(place, before)
+        shown["traceback"] = output["traceback"] if after == before else after.split("\n")
+    if data := output.get("data"):
+        # Beside HTML, the plain text is the same once more as Python writes it.
+        looked_at = {kind: content for kind, content in data.items() if kind != "text/plain" or "text/html" not in data}
+        contents = {kind: _content(kind, content, place, look, page) for kind, content in looked_at.items()}
+        shown["data"] = contents if contents != looked_at else data
+    return shown
 
 
-def _of_html(text: str) -> Iterator[Shown]:
-    parser = Pieces()
-    parser.feed(text)
-    parser.close()
-    yield from parser.found
+def _content(kind: str, content: Any, place: str, look: Look, page: str) -> Any:
+    if kind in ("text/html", "image/svg+xml"):
+        text = "".join(content)
+        if text in page:
+            return content
+        shown = _html(text, f"{place}, ", look)
+        return content if shown == text else shown
+    if isinstance(content, str | list) and kind.startswith("text/"):
+        return _lines(content, place, look)
+    return _tree(content, f"{place}, at ", look) if kind.endswith(("xml", "json")) else content
+
+
+def _lines(content: Any, place: str, look: Look) -> Any:
+    """A text that a notebook may hold in pieces."""
+    text = content if isinstance(content, str) else "".join(content)
+    shown = look(place, text)
+    return content if shown == text else shown
+
+
+def _html(text: str, place: str, look: Look) -> str:
+    """HTML or SVG with its texts and attributes looked at."""
+    return Pieces(text, place, look).shown()
 
 
 class Pieces(HTMLParser):
-    """The texts and the attributes of a page or a drawing, each with its line."""
+    """The texts and the attributes of a page or a drawing, each with its line, and put together again as they may be shown."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str, place: str, look: Look) -> None:
         super().__init__(convert_charrefs=True)
-        self.found: list[Shown] = []
-        self._inside = ""
+        self._text, self._place, self._look, self._inside = text, place, look, ""
+        self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        # What is written anew: from where, to where (None: to where the next piece begins), and as what.
+        self._edits: list[tuple[int, int | None, str]] = []
+        self.feed(text)
+        self.close()
+
+    def shown(self) -> str:
+        """The whole as it may be shown."""
+        parts, done = [], 0
+        for start, end, shown in self._edits:
+            parts += [self._text[done:start], shown]
+            done = len(self._text) if end is None else end
+        return "".join([*parts, self._text[done:]])
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        start, line = self._begin()
         self._inside = tag
-        self.found += [
-            Shown(f"line {self.getpos()[0]}, {name} of <{tag}>", value)
-            for name, value in attributes
-            if value and name not in DRAWN and not value.startswith("data:")
-        ]
+        places = f"{self._place}line {line}, {{}} of <{tag}>"
+        raw = self.get_starttag_text() or ""
+        changed = {
+            name: shown for name, value in attributes
+            if value and name not in DRAWN and not value.startswith("data:") and (shown := self._look(places.format(name), value)) != value
+        }  # fmt: skip
+        if changed:
+            self._edits.append((start, start + len(raw), _with_attributes(raw, tag, changed)))
 
     def handle_endtag(self, tag: str) -> None:
+        self._begin()
         self._inside = ""
 
     def handle_data(self, data: str) -> None:
-        if self._inside != "style" and not data.isspace():
-            self.found.append(Shown(f"line {self.getpos()[0]}", data))
+        start, line = self._begin()
+        if self._inside != "style" and not data.isspace() and (shown := self._look(f"{self._place}line {line}", data)) != data:
+            self._edits.append((start, None, shown if self._inside == "script" else html.escape(shown)))
 
     def handle_comment(self, data: str) -> None:
-        self.found.append(Shown(f"line {self.getpos()[0]}, a comment", data))
+        start, line = self._begin()
+        if (shown := self._look(f"{self._place}line {line}, a comment", data)) != data:
+            self._edits.append((start, None, f"<!--{shown.replace('--', '- -')}-->"))
+
+    def handle_decl(self, decl: str) -> None:
+        self._begin()
+
+    def handle_pi(self, data: str) -> None:
+        self._begin()
+
+    def unknown_decl(self, data: str) -> None:
+        self._begin()
+
+    def _begin(self) -> tuple[int, int]:
+        """Where the piece that is handled begins, which ends the one before it; and on which line."""
+        line, column = self.getpos()
+        start = self._line_starts[line - 1] + column
+        if self._edits and self._edits[-1][1] is None and self._edits[-1][0] < start:
+            self._edits[-1] = (self._edits[-1][0], start, self._edits[-1][2])
+        return start, line
 
 
-# Attributes that hold nothing but geometry and looks: most of a chart.
-DRAWN = frozenset(("d", "style", "transform", "class", "x", "y", "width", "height", "viewbox", "points", "clip-path", "fill", "stroke"))
+def _with_attributes(raw: str, tag: str, changed: dict[str, str]) -> str:
+    """A start tag with other values of these attributes; without all of its attributes where one cannot be told."""
+    done = set[str]()
+
+    def value(match: re.Match[str]) -> str:
+        name = match["name"].lower()
+        if name not in changed:
+            return match[0]
+        done.add(name)
+        return f'{match["name"]}{match["equals"]}"{html.escape(changed[name], quote=True)}"'
+
+    shown = ATTRIBUTE.sub(value, raw)
+    return shown if done == changed.keys() else f"<{tag}>"

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,10 +19,6 @@ from incident_kit.errors import EvidenceError, ParameterError, RunbookError
 from incident_kit.evidence.untrusted import Fields, Unusable, read_plain
 from incident_kit.report.executed import COLLECT
 from incident_kit.runbook.data import Runbook
-
-# Checks of formats that notebooks never use: 0.8 s for the first, which compiles a grammar at import, and 0.1 s for the others.
-for check in ("rfc3987_syntax", "isoduration", "rfc3986_validator"):
-    sys.modules.setdefault(check, None)  # type: ignore[arg-type]  # None makes its import fail, which jsonschema handles
 
 PARAMETER = re.compile(r"(?P<name>\w+): (?P<kind>str|int|float|bool) = (?P<default>.+?)  # (?P<help>.+)")
 # Imported without binding a name, so a notebook still has to say what it uses.
@@ -92,7 +87,7 @@ def parameters_of(path: Path) -> list[Parameter]:
     # Read as the JSON it is: nbformat would take a third of a second, in which the kernel could be booting.
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         if "parameters" in cell["metadata"].get("tags", []):
-            found = (PARAMETER.fullmatch(line) for line in "".join(cell["source"]).splitlines())
+            found = (PARAMETER.fullmatch(line) for line in "".join(cell["source"]).split("\n"))
             return [Parameter(match["name"], match["kind"], match["help"]) for match in found if match]
     return []
 
@@ -100,7 +95,7 @@ def parameters_of(path: Path) -> list[Parameter]:
 def defaults_of(source: str) -> dict[str, Any]:
     """The values in a parameters cell; without those that are expressions, which only running it would tell."""
     found = {}
-    for match in filter(None, map(PARAMETER.fullmatch, source.splitlines())):
+    for match in filter(None, map(PARAMETER.fullmatch, source.split("\n"))):
         with suppress(ValueError, SyntaxError):
             found[match["name"]] = ast.literal_eval(match["default"])
     return found
@@ -109,7 +104,7 @@ def defaults_of(source: str) -> dict[str, Any]:
 def fill_in(source: str, values: Mapping[str, Any]) -> str:
     """The parameters cell with new defaults, each on its line as before."""
     lines = []
-    for line in source.splitlines():
+    for line in source.split("\n"):
         match = PARAMETER.fullmatch(line)
         if match and match["name"] in values:
             value = values[match["name"]]

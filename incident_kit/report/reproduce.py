@@ -12,6 +12,7 @@ from incident_kit.evidence.store import Evidence, open_evidence
 from incident_kit.evidence.untrusted import Unusable
 from incident_kit.evidence.verify import read_facts, verify
 from incident_kit.logs.ready import check_sources
+from incident_kit.report import gate
 from incident_kit.report.notebook import booting_kernel, cells_digest, execute, read_notebook
 from incident_kit.report.results import COMPARED
 from incident_kit.report.run import OUR_PARAMETERS
@@ -46,8 +47,11 @@ def reproduce(folder: Path, trust_notebook: bool = False) -> list[str]:
             shutil.copy2(data / "journal.jsonl", again)
         with booting_kernel(again) as kernel:
             error = execute(theirs if trust_notebook else ours, again / "notebook.ipynb", {**facts.parameters, **OUR_PARAMETERS}, again, kernel)
+        redaction = Evidence(again / "evidence").redaction()
+        error = redaction.sentence(error)
         if error != facts.error:
             raise NotReproduced(str(folder), [f"the notebook stopped with {error or 'no error'}; the run's with {facts.error or 'no error'}"])
+        gate.mask(again, redaction, facts.by_hand)  # as before the seal
         return compare(data, again, str(folder))
 
 

@@ -12,6 +12,8 @@ from typing import Any
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.rates import Bucket
 from incident_kit.model.finding import Event, Finding
+from incident_kit.model.redaction import REDACTION
+from incident_kit.model.spreadsheet import defused
 from incident_kit.model.times import iso
 from incident_kit.timeline.course import Course
 
@@ -24,31 +26,44 @@ def save(output: str, course: Course, findings: Sequence[Finding], events: Seque
         return "Nothing was written: the parameter output is empty."
     folder = Path(output)
     (folder / "series").mkdir(parents=True, exist_ok=True)
-    _write(folder / "onset.json", _pretty(course.to_json()))
-    _write(folder / "findings.json", _pretty([finding.to_json() for finding in findings]))
-    _write(folder / "timeline.jsonl", "".join(_line(event.to_json()) for event in events))
-    _write(folder / "accounting.json", _pretty([account.to_json() for account in accounts]))
+    _write(folder / "onset.json", as_json(at_rest(course.to_json())))
+    _write(folder / "findings.json", as_json(at_rest([finding.to_json() for finding in findings])))
+    _write(folder / "timeline.jsonl", "".join(as_json_line(at_rest(event.to_json())) for event in events))
+    _write(folder / "accounting.json", as_json(at_rest([account.to_json() for account in accounts])))
     for name, buckets in series.items():
         _write(folder / "series" / f"{name}.csv", series_csv(buckets))
     return f"Written: onset.json, findings.json, timeline.jsonl, accounting.json and {len(series)} series."
 
 
 def series_csv(buckets: Sequence[Bucket]) -> str:
-    """Buckets as CSV: UTC, durations in milliseconds with three decimals, an empty field where there is no value."""
+    """Buckets as CSV: UTC, durations in milliseconds with three decimals, an empty field where there is no value, and no name that a spreadsheet would run."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["start", "name", "n", "failed", "aborted", "refused", "average_ms", "p50_ms", "p95_ms", "p99_ms"])
     for bucket in buckets:
         quantiles = ["" if value is None else f"{value / 1000:.3f}" for value in (bucket.p50_us, bucket.p95_us, bucket.p99_us)]
-        writer.writerow([iso(bucket.start), bucket.name or "", bucket.n, bucket.failed, bucket.aborted, bucket.refused, f"{bucket.average_ms:.3f}", *quantiles])
+        writer.writerow(
+            [iso(bucket.start), defused(bucket.name or ""), bucket.n, bucket.failed, bucket.aborted, bucket.refused, f"{bucket.average_ms:.3f}", *quantiles]
+        )
     return text.getvalue()
 
 
-def _pretty(data: Any) -> str:
+def at_rest(data: Any) -> Any:
+    """Results without what looks like a secret since sentences were made of their values, and values were cut short."""
+    if isinstance(data, str):
+        return REDACTION.sentence(data)
+    if isinstance(data, dict):
+        return {name: at_rest(part) for name, part in data.items()}
+    return [at_rest(part) for part in data] if isinstance(data, list) else data
+
+
+def as_json(data: Any) -> str:
+    """A result as a file of JSON holds it: the same bytes for the same data."""
     return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _line(data: Any) -> str:
+def as_json_line(data: Any) -> str:
+    """A result as a line of JSON Lines."""
     return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -26,6 +26,7 @@ from incident_kit.evidence.store import Evidence
 from incident_kit.evidence.untrusted import Unusable, kind_of
 from incident_kit.model.answer import Status
 from incident_kit.model.times import Window, iso
+from incident_kit.model.visible import visible
 from incident_kit.report.notebook import booting_kernel, cells_digest, check_parameters, execute, notebook_of, read_notebook
 from incident_kit.runbook.data import Runbook
 
@@ -48,16 +49,20 @@ class Run:
 
     @property
     def lost(self) -> bool:
-        """Whether evidence is missing or to be doubted: damage, a source without one record, an answer that failed or has a warning."""
+        """Whether evidence is missing or to be doubted (damage, a source without one record, an answer that failed or has a warning), or something was masked."""
         answers = Evidence(self.folder / "data" / "evidence").answers()
         doubted = any(item.details["status"] in (Status.FAILED, Status.PARTIAL) or item.details["warnings"] for item in answers)
-        return doubted or any(account["damage"] or not account["records"] for account in self._results("accounting.json"))
+        return doubted or bool(self.masked) or any(account["damage"] or not account["records"] for account in self._results("accounting.json"))
 
     @property
     def doubts(self) -> list[str]:
         """What is to doubt of a notebook worked on by hand: cells not run, run out of order, edited since."""
-        facts = json.loads((self.folder / "data" / "run.json").read_text(encoding="utf-8"))  # we have just written it
-        return [str(doubt) for doubt in facts.get("cells_to_doubt", ())]
+        return [str(doubt) for doubt in self._facts().get("cells_to_doubt", ())]
+
+    @property
+    def masked(self) -> list[str]:
+        """What looked like a secret in what people see, and was masked before the seal."""
+        return [str(line) for line in self._facts().get("masked", ())]
 
     def headlines(self) -> list[str]:
         """The verdicts, a line each, for a terminal."""
@@ -65,6 +70,10 @@ class Run:
             f"{finding['verdict']:>12}  {finding['title']}. {finding['statement']}" + (f" Because {finding['reason']}." if finding["reason"] else "")
             for finding in self._results("findings.json")
         ]
+
+    def _facts(self) -> dict[str, Any]:
+        facts: dict[str, Any] = json.loads((self.folder / "data" / "run.json").read_text(encoding="utf-8"))
+        return facts
 
     def _results(self, name: str) -> list[dict[str, Any]]:
         path = self.folder / "data" / name
@@ -125,35 +134,64 @@ def snapshot(incident: Incident, book: Runbook, data: Path) -> None:
 
 
 def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
-    """Write the page and run.json, make the folder a bag, and give it its final name. Raises LeakFound for a secret in sight."""
-    from incident_kit.report import gate, html, page  # only now: what it imports would delay the kernel
+    """Write the page and run.json, make the folder a bag, and give it its final name. What looks like a secret in sight is masked, and named."""
+    from incident_kit.report import gate  # only now: what it imports would delay the kernel
 
     data = partial / "data"
+    evidence = Evidence(data / "evidence")
+    redaction, by_hand = evidence.redaction(), bool(facts.get("by_hand"))
+    shorten_paths(data / "notebook.ipynb")
     sealed_at, by = iso(datetime.now(UTC)), journal.who()
     described = {
-        **facts, "incident": incident.id, "sealed": sealed_at, "by": by, "python": sys.version.split()[0], "platform": sys.platform,
-        "packages": {name: metadata.version(name) for name in PACKAGES}, "items": [item.id for item in Evidence(data / "evidence").items()],
+        **facts, "error": redaction.sentence(facts.get("error", "")), "notes": redaction.tree(list(facts.get("notes", ()))),
+        "incident": incident.id, "sealed": sealed_at, "by": by, "python": sys.version.split()[0], "platform": sys.platform,
+        "packages": {name: metadata.version(name) for name in PACKAGES}, "items": [item.id for item in evidence.items()],
     }  # fmt: skip
+    write_page(incident, data, described)
+    if found := gate.mask(data, redaction, by_hand):
+        described["masked"] = gate.in_words(found)
+        write_page(incident, data, described)
+        gate.mask(data, redaction, by_hand)
     (data / "run.json").write_text(json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
-    notebook = read_notebook(data / "notebook.ipynb")
-    about, made = f"Incident {incident.id}: {incident.title}", f"Sealed {sealed_at[:19].replace('T', ' ')} UTC by {by}, incident_kit {__version__}"
-    if by_hand := bool(facts.get("by_hand")):
-        made += "; worked on by hand" + (", with doubts that stand at the end" if facts["cells_to_doubt"] else "")
-    doubted = page.worked(facts["cells_to_doubt"]) if by_hand else ""
-    appendix = doubted + page.answers(Evidence(data / "evidence").answers()) + page.notes(facts.get("notes", ()))
-    (data / "report.html").write_text(html.render(notebook, about, made, appendix, by_hand), encoding="utf-8")
-    save_charts(notebook, data / "charts")
-    gate.check(data, Evidence(data / "evidence").redaction())
     digest = bag.write(partial, {
         "Bag-Software-Agent": f"incident_kit {__version__}", "Bagging-Date": sealed_at[:10], "External-Identifier": partial.name.removesuffix(".partial"),
-        "External-Description": f"Incident {incident.id}: {incident.title}",
+        "External-Description": visible(redaction.sentence(f"Incident {incident.id}: {incident.title}")),
     })  # fmt: skip
     folder = partial.with_name(partial.name.removesuffix(".partial"))
     # Noted before it has its name: whoever stops us in between leaves a run that the journal knows, still called partial.
     journal.note_seal(incident.journal, folder.name, digest)
     partial.rename(folder)
     os.chmod(folder, FOLDER_READ_ONLY)
-    return Run(folder, digest, str(facts.get("error", "")))
+    return Run(folder, digest, described["error"])
+
+
+def write_page(incident: Incident, data: Path, facts: Mapping[str, Any]) -> None:
+    """The page of a run from its notebook and what is said in run.json, and its charts."""
+    from incident_kit.report import html, page
+
+    notebook = read_notebook(data / "notebook.ipynb")
+    by_hand = bool(facts.get("by_hand"))
+    # Not as user@host, which would be taken for an address of e-mail.
+    name, _, host = facts["by"].rpartition("@")
+    about = f"Incident {incident.id}: {incident.title}"
+    made = f"Sealed {facts['sealed'][:19].replace('T', ' ')} UTC by {name} on {host}, incident_kit {__version__}"
+    if by_hand:
+        made += "; worked on by hand" + (", with doubts that stand at the end" if facts["cells_to_doubt"] else "")
+    doubted = page.worked(facts["cells_to_doubt"]) if by_hand else ""
+    appendix = doubted + page.answers(Evidence(data / "evidence").answers()) + page.notes(facts["notes"]) + page.masked(facts.get("masked", ()))
+    (data / "report.html").write_text(html.render(notebook, about, made, appendix, by_hand), encoding="utf-8")
+    save_charts(notebook, data / "charts")
+
+
+def shorten_paths(path: Path) -> None:
+    """Where the notebook lay on this machine is nobody's matter: of the paths that papermill writes, the names stay."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    written = notebook.get("metadata", {}).get("papermill")
+    if not isinstance(written, dict):  # it was worked on by hand
+        return
+    if paths := {name: Path(written[name]).name for name in ("input_path", "output_path") if isinstance(written.get(name), str)}:
+        written.update(paths)
+        path.write_text(json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def save_charts(notebook: Any, folder: Path) -> None:

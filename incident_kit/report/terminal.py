@@ -5,9 +5,11 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from incident_kit.model.finding import Absence, Citation, Figure, Finding, Line, Verdict
 from incident_kit.model.times import Window, iso
+from incident_kit.model.visible import visible
 from incident_kit.runbook.triage import Ranked
 
 MARKS = {Verdict.CONFIRMED: "●", Verdict.RULED_OUT: "○", Verdict.INCONCLUSIVE: "◐", Verdict.NOT_CHECKED: "–"}
@@ -15,6 +17,16 @@ MOST_CITED = 3
 
 
 def ranking_lines(ranked: Sequence[Ranked]) -> Iterator[str]:
+    """The lines of `_ranking`, each on one line whatever a log says."""
+    return map(visible, _ranking(ranked))
+
+
+def change_lines(changes: Sequence[tuple[Finding, Finding]]) -> Iterator[str]:
+    """The lines of `_changes`, each on one line whatever a log says."""
+    return map(visible, _changes(changes))
+
+
+def _ranking(ranked: Sequence[Ranked]) -> Iterator[str]:
     """The scenarios, the likeliest first: what is confirmed with its citations, of the first one also what is unclear; the rest counted."""
     if not any(one.confirmed for one in ranked):
         yield "Nothing is confirmed. What could not be decided, and what was not checked, is not thereby well:"
@@ -34,7 +46,7 @@ def ranking_lines(ranked: Sequence[Ranked]) -> Iterator[str]:
             yield "   " + ", ".join(f"{MARKS[verdict]} {counts[verdict]} {_words(verdict)}" for verdict in Verdict if counts[verdict])
 
 
-def change_lines(changes: Sequence[tuple[Finding, Finding]]) -> Iterator[str]:
+def _changes(changes: Sequence[tuple[Finding, Finding]]) -> Iterator[str]:
     """What was confirmed or is, before and after; the rest counted."""
     shown = [pair for pair in changes if Verdict.CONFIRMED in (pair[0].verdict, pair[1].verdict)]
     for before, after in shown:
@@ -48,19 +60,25 @@ def change_lines(changes: Sequence[tuple[Finding, Finding]]) -> Iterator[str]:
 
 def next_command(scenario: str, incident_id: str, evidence: str, window: Window, runbook: str) -> str:
     """The command that makes a report of the likeliest scenario."""
-    words = [
-        "incident-kit",
-        "report",
-        scenario,
-        *([incident_id] if incident_id else []),
-        "--evidence",
-        evidence,
-        "--since",
-        iso(window.since),
-        "--until",
-        iso(window.until),
-    ]
-    return shlex.join([*words, *(["--runbook", runbook] if runbook else [])])
+    named = ["incident-kit", "report", scenario, *([incident_id] if incident_id else [])]
+    bounds = ["--since", iso(window.since), "--until", iso(window.until)]
+    given = f" --runbook {short_path(runbook)}" if runbook else ""
+    return f"{shlex.join(named)} --evidence {short_path(evidence)} {shlex.join(bounds)}{given}"
+
+
+def short_path(path: str) -> str:
+    """A path as it is typed, from the working directory or from home where it lies below: where a person's home is, is nobody's matter.
+
+    >>> short_path(str(Path.home() / "an incident" / "evidence"))
+    "~/'an incident/evidence'"
+    """
+    absolute = Path(path).absolute()
+    if absolute.is_relative_to(Path.cwd()):
+        return shlex.quote(f"./{below}" if (below := str(absolute.relative_to(Path.cwd()))).startswith("-") else below)
+    try:
+        return f"~/{shlex.quote(str(absolute.relative_to(Path.home())))}"
+    except (ValueError, RuntimeError):  # elsewhere, or nobody's home
+        return shlex.quote(path)
 
 
 def _marked(finding: Finding) -> str:

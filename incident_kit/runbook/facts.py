@@ -96,7 +96,8 @@ def answer(ground: Ground, findings: Findings, about: str) -> list[Fact]:
     if given.status is Status.NOT_CHECKED:
         return [Fact(f"{about} was not asked: {given.reason}", (told.at("/reason"),))]
     if given.status is Status.OK and not given.warnings:
-        return [Fact(f"{about} was answered well {at} in {given.duration_ms:,.0f} ms", (told.at("/status"),), settled=True)]
+        none = f": {given.momentary}" if given.momentary else ""
+        return [Fact(f"{about} was answered well {at} in {given.duration_ms:,.0f} ms{none}", (told.at("/status"),), settled=True)]
     return [
         Fact(f"{about} {at}: {'; '.join([*([given.reason] if given.reason else []), *given.warnings])}", (told.at("/reason" if given.reason else "/warnings"),))
     ]

@@ -92,6 +92,6 @@ def _wrong(path: Path, error: SigmaError) -> RunbookError:
     """The error of a rule, with the line of the key that pySigma found wrong, or of the file's first."""
     about = re.sub(r"^Sigma|Error$", "", type(error).__name__).lower()
     key = KEYS.get(about, about)
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8").split("\n")
     line = next((number for number, text in enumerate(lines, start=1) if re.match(rf"[\s-]*{key}\s*:", text)), None)
     return RunbookError(f"{path}, line {line}: {key}: {error}." if line else f"{path}, line 1: {error}.")

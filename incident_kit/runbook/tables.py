@@ -94,7 +94,7 @@ def line_of(path: Path, place: str, field: str) -> int:
     counts: Counter[str] = Counter()
     here, of_table = "", 1
     begins = re.compile(rf"\s*[\"']?{re.escape(field)}[\"']?\s*[.=]")
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
         if header := HEADER.fullmatch(line):
             first, *rest = header[2].replace('"', "").replace("'", "").split(".")
             if header[1] == "[[" and not rest:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import html
 import io
 import math
+import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -28,7 +29,9 @@ from matplotlib.ticker import FixedFormatter, FixedLocator
 from incident_kit.analysis.onset import Onset
 from incident_kit.logs.rates import Bucket, by_name
 from incident_kit.model.finding import Event
+from incident_kit.model.redaction import REDACTION
 from incident_kit.model.times import Window
+from incident_kit.model.visible import visible, visible_lines
 from incident_kit.timeline.course import duration
 from incident_kit.timeline.merge import lanes as lanes_of
 
@@ -158,13 +161,15 @@ def as_svg(figure: Figure, description: str = "") -> str:
     buffer = io.StringIO()
     words = getattr(figure, "words", "") or description
     # Two charts of one notebook may not share the names of their hatches: what is drawn with those of a hidden one is not to be seen.
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": words}):
+    # The browser has the glyphs that this font has not.
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": words}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"(?s)Glyph .* missing from", UserWarning)
         figure.savefig(buffer, format="svg", metadata={"Date": None}, facecolor="none")
     text = buffer.getvalue()
     body = text[text.index("<svg") :]
     for colour, variable in VARIABLES.items():
         body = body.replace(f": {colour}", f": var({variable.format(colour)})")
-    label = html.escape(words, quote=True)
+    label = html.escape(visible_lines(words), quote=True)
     return body.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
 
 
@@ -355,7 +360,7 @@ def _panels(axis: Axes, groups: Sequence[tuple[str, Sequence[Bucket]]], window: 
             since, until = x(onset.began.at), x(onset.recovered.at if onset.recovered else window.until)
             shades.append([(since, bottom), (since, bottom + up), (until, bottom + up), (until, bottom)])
         worst_us = max((bucket.p95_us or 0 for bucket in group), default=0)
-        axis.text(left, bottom + up + 0.04, _shortened(name), fontsize=8, fontweight="bold")
+        axis.text(left, bottom + up + 0.04, _shortened(name), fontsize=8, fontweight="bold", parse_math=False)
         axis.text(left + across, bottom + up - 0.02, f"to {duration(worst_us / 1000)}", fontsize=7.5, ha="right", va="top", color=MARK)
         if number % IN_A_ROW == 0:
             for power in range(int(low), high + 1, 2):
@@ -378,7 +383,9 @@ def _worsening(group: Sequence[Bucket], onset: Onset | None) -> float:
 
 
 def _shortened(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 12]}…{name[-11:]}"
+    name = visible(name)  # SVG is XML, which may hold no controls
+    # What is cut off from a mark would look like a secret.
+    return name if len(name) <= LONGEST_NAME else REDACTION.sentence(f"{name[: LONGEST_NAME - 12]}…{name[-11:]}")
 
 
 def _legend(axis: Axes) -> None:

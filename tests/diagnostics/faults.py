@@ -38,18 +38,19 @@ class Place:
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault: what must be said of it, and how it is made."""
+    """A fault: what must be said of it, whose fault the answer then is, and how it is made."""
 
     words: tuple[str, ...]
+    whose: str
     make: Callable[[], AbstractContextManager[Place]]
 
 
 FAULTS: dict[str, Fault] = {}
 
 
-def says(*words: str) -> Callable[[Callable[[], Iterator[Place]]], Callable[[], Iterator[Place]]]:
+def says(*words: str, whose: str = "system") -> Callable[[Callable[[], Iterator[Place]]], Callable[[], Iterator[Place]]]:
     def enter(make: Callable[[], Iterator[Place]]) -> Callable[[], Iterator[Place]]:
-        FAULTS[make.__name__] = Fault(words, contextmanager(make))
+        FAULTS[make.__name__] = Fault(words, whose, contextmanager(make))
         return make
 
     return enter
@@ -91,19 +92,19 @@ def redis_frozen() -> Iterator[Place]:
             server.process.send_signal(signal.SIGCONT)
 
 
-@says("asks for a password and the address has none")
+@says("asks for a password and the address has none", whose="credentials")
 def redis_no_password() -> Iterator[Place]:
     with servers.redis(config=[f"requirepass {PASSWORD}"]) as server:
         yield at_redis(server.url)
 
 
-@says("does not accept the name and password")
+@says("does not accept the name and password", whose="credentials")
 def redis_wrong_password() -> Iterator[Place]:
     with servers.redis(config=["requirepass another"]) as server:
         yield at_redis(f"redis://:{PASSWORD}@127.0.0.1:{server.port}")
 
 
-@says("this Redis asks for none")
+@says("this Redis asks for none", whose="credentials")
 def redis_password_where_none_is_asked_for() -> Iterator[Place]:
     with servers.redis() as server:
         yield at_redis(f"redis://:{PASSWORD}@127.0.0.1:{server.port}")
@@ -148,7 +149,7 @@ def redis_replica_whose_master_is_gone() -> Iterator[Place]:
         yield at_redis(server.url)
 
 
-@says("does not speak TLS")
+@says("does not speak TLS", whose="network system")
 def redis_tls_to_a_plain_port() -> Iterator[Place]:
     with servers.redis() as server:
         yield at_redis(f"rediss://127.0.0.1:{server.port}")
@@ -164,22 +165,87 @@ def redis_cut_in_a_reply() -> Iterator[Place]:
         yield at_redis(f"redis://127.0.0.1:{port}")
 
 
-@says("no complete answer within")
+@says("no complete answer within", whose="ours")
 def redis_slow_drip() -> Iterator[Place]:
     with servers.redis() as server, wire.proxy(server.port) as line:
         line.drip_s, line.freely = 0.05, 100
         yield at_redis(f"redis://127.0.0.1:{line.port}")
 
 
-@says("does not speak Redis's protocol")
+@says("does not speak Redis's protocol", whose="ours")
 def redis_is_a_web_server() -> Iterator[Place]:
     with wire.serving(not_understanding) as port:
         yield at_redis(f"redis://127.0.0.1:{port}")
 
 
-@says("the name no-such-host.invalid does not resolve")
+@says("the name no-such-host.invalid does not resolve", whose="network")
 def redis_name_does_not_resolve() -> Iterator[Place]:
     yield at_redis("redis://no-such-host.invalid:6379")
+
+
+@says("it sent more than 64 MiB for a question", whose="ours")
+def redis_sends_without_end() -> Iterator[Place]:
+    def flood(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(b"+OK\r\n")
+        connection.recv(4096)
+        connection.sendall(b"$2000000000\r\n")
+        while True:
+            connection.sendall(b"x" * (1 << 20))
+            time.sleep(0.001)  # it shares this process with who reads it
+
+    with wire.serving(flood) as port:
+        yield at_redis(f"redis://127.0.0.1:{port}")
+
+
+REFUSED_COMMANDS = ("INFO", "SLOWLOG", "CLIENT", "SCAN")
+
+
+@says("the command INFO everything is not allowed here", whose="credentials")
+def redis_commands_renamed() -> Iterator[Place]:
+    with servers.redis(config=[f'rename-command {command} ""' for command in REFUSED_COMMANDS]) as server:
+        yield at_redis(server.url)
+
+
+@says("this is a Sentinel", whose="ours")
+def redis_is_a_sentinel() -> Iterator[Place]:
+    with servers.redis() as master, servers.redis(config=[f"sentinel monitor portal-cache 127.0.0.1 {master.port} 1"], sentinel=True) as server:
+        yield at_redis(server.url)
+
+
+@says("one node of a cluster of 2 masters was asked", whose="ours")
+def redis_is_one_node_of_a_cluster() -> Iterator[Place]:
+    with servers.redis_cluster() as (one, _):
+        yield at_redis(one.url)
+
+
+@says("has no database of the number in the address", whose="ours")
+def redis_database_out_of_range() -> Iterator[Place]:
+    with servers.redis() as server:
+        yield at_redis(f"{server.url}/4711")
+
+
+@says("has lost its master")
+def redis_replica_that_may_not_answer() -> Iterator[Place]:
+    with servers.redis(config=[f"replicaof 127.0.0.1 {servers.free_port()}", "replica-serve-stale-data no"]) as server:
+        yield at_redis(server.url)
+
+
+@says("protected mode", whose="credentials")
+def redis_in_protected_mode() -> Iterator[Place]:
+    with wire.serving(lambda connection: connection.sendall(b"-DENIED Redis is running in protected mode because protected mode is enabled\r\n")) as port:
+        yield at_redis(f"redis://127.0.0.1:{port}")
+
+
+@says("there is no socket", whose="network")
+def redis_socket_is_not_there() -> Iterator[Place]:
+    yield at_redis("unix:///no/such/redis.sock")
+
+
+@says("did not accept the connection within 3 s", whose="network")
+def redis_behind_a_firewall_that_drops() -> Iterator[Place]:
+    with wire.deaf() as port:
+        yield at_redis(f"redis://127.0.0.1:{port}")
 
 
 def not_understanding(connection: socket.socket) -> None:
@@ -264,13 +330,13 @@ def postgres_only_reserved_connections_left() -> Iterator[Place]:
         yield at_postgres(server.dsn)
 
 
-@says("does not accept the name and password")
+@says("does not accept the name and password", whose="credentials")
 def postgres_wrong_password() -> Iterator[Place]:
     with shared_portal() as server:
         yield at_postgres(url_at(server, "app", f"{PASSWORD}-no"))
 
 
-@says("has no database of the name in the address")
+@says("has no database of the name in the address", whose="ours")
 def postgres_unknown_database() -> Iterator[Place]:
     with shared_portal() as server:
         yield at_postgres(url_at(server, "app", database="nope"))
@@ -294,7 +360,7 @@ def postgres_lock_on_logins() -> Iterator[Place]:
         admin.rollback()
 
 
-@says("grant it pg_monitor")
+@says("grant it pg_monitor", whose="credentials")
 def postgres_without_pg_monitor() -> Iterator[Place]:
     with shared_portal() as server:
         yield at_postgres(url_at(server, "app"))
@@ -306,22 +372,104 @@ def postgres_as_superuser() -> Iterator[Place]:
         yield at_postgres(server.dsn)
 
 
-@says("no complete answer within", "the connection was not ready after")  # where it runs dry depends on how busy this machine is
+@says("no complete answer within", "the connection was not ready after", whose="ours system")  # where it runs dry depends on how busy this machine is
 def postgres_slow_drip() -> Iterator[Place]:
     with shared_portal() as server, wire.proxy(server.port) as line:
         line.drip_s, line.freely = 0.05, 1500  # the login and the first answers come through
         yield at_postgres(url_at(server, "watcher", port=line.port))
 
 
-@says("does not speak PostgreSQL's protocol")
+@says("does not speak PostgreSQL's protocol", whose="ours")
 def postgres_is_a_web_server() -> Iterator[Place]:
     with wire.serving(not_understanding) as port:
         yield at_postgres(f"postgresql://app@127.0.0.1:{port}/portal")
 
 
-@says("the name no-such-host.invalid does not resolve")
+@says("the name no-such-host.invalid does not resolve", whose="network")
 def postgres_name_does_not_resolve() -> Iterator[Place]:
     yield at_postgres("postgresql://app@no-such-host.invalid/portal")
+
+
+@says("did not accept the connection within 3 s", whose="network")
+def postgres_behind_a_firewall_that_drops() -> Iterator[Place]:
+    with wire.deaf() as port:
+        yield at_postgres(f"postgresql://app@127.0.0.1:{port}/portal")
+
+
+@says("the address asks for TLS", whose="network")
+def postgres_without_tls() -> Iterator[Place]:
+    with shared_portal() as server:
+        yield at_postgres(f"{url_at(server, 'watcher')}&sslmode=no-verify")
+
+
+@says("there is no such socket", whose="network")
+def postgres_socket_is_not_there() -> Iterator[Place]:
+    yield at_postgres(f"postgresql://app:{PASSWORD}@%2Fno%2Fsuch/portal")
+
+
+@says("of a Prisma service", whose="ours")
+def postgres_of_a_prisma_service() -> Iterator[Place]:
+    yield at_postgres(f"prisma+postgres://db.example/?api_key={PASSWORD}")
+
+
+@contextmanager
+def pooled(config: tuple[str, ...] = (), database: str = "", password: str = PASSWORD) -> Iterator[servers.Pooler]:
+    """PgBouncer before the shared portal."""
+    with shared_portal() as server, servers.pgbouncer(server, {"watcher": password, "app": password}, config=config, database=database) as pooler:
+        yield pooler
+
+
+def pooled_at(pooler: servers.Pooler, role: str = "watcher", password: str = PASSWORD, database: str = "portal") -> str:
+    return f"postgresql://{role}:{password}@127.0.0.1:{pooler.port}/{database}?pgbouncer=true"
+
+
+@says("the pooler has reached its limit of clients")
+def pgbouncer_has_no_connection_left() -> Iterator[Place]:
+    with pooled(("max_client_conn = 1",)) as pooler, psycopg.connect(pooled_at(pooler, "app").partition("?")[0]):
+        yield at_postgres(pooled_at(pooler))
+
+
+@says("had no connection to PostgreSQL free for this question in time")
+def pgbouncer_gives_nothing_in_time() -> Iterator[Place]:
+    with pooled(("default_pool_size = 1", "query_wait_timeout = 1")) as pooler, psycopg.connect(pooled_at(pooler).partition("?")[0]) as taken:
+        taken.execute("SELECT 1")
+        yield at_postgres(pooled_at(pooler))
+
+
+@says("was not ready after 3 s", "cannot sign in to PostgreSQL behind it")  # by which attempt of its own this is
+def pgbouncer_before_a_postgres_that_is_down() -> Iterator[Place]:
+    with pooled(database=f"host=127.0.0.1 port={servers.free_port()} dbname=portal") as pooler:
+        yield at_postgres(pooled_at(pooler))
+
+
+@says("does not accept the name and password", whose="credentials")
+def pgbouncer_wrong_password() -> Iterator[Place]:
+    with pooled() as pooler:
+        yield at_postgres(pooled_at(pooler, password=f"{PASSWORD}-no"))
+
+
+@says("has no database of the name in the address", whose="ours")
+def pgbouncer_unknown_database() -> Iterator[Place]:
+    with pooled() as pooler:
+        yield at_postgres(pooled_at(pooler, database="nope"))
+
+
+@says("PgBouncer's own console", whose="ours")
+def pgbouncer_console() -> Iterator[Place]:
+    with pooled() as pooler:
+        yield at_postgres(pooled_at(pooler, database="pgbouncer"))
+
+
+@says("PgBouncer's own console", whose="ours")
+def pgbouncer_console_of_others() -> Iterator[Place]:
+    with pooled() as pooler:
+        yield at_postgres(pooled_at(pooler, "app", database="pgbouncer"))
+
+
+@says("hands each statement to another session", whose="ours")
+def pgbouncer_by_statements() -> Iterator[Place]:
+    with pooled(("pool_mode = statement",)) as pooler:
+        yield at_postgres(pooled_at(pooler))
 
 
 # --- HTTP --------------------------------------------------------------------------------------------------------
@@ -340,13 +488,13 @@ def health_refused() -> Iterator[Place]:
     yield at_health(servers.free_port())
 
 
-@says("sent nothing for 5 s", "no complete answer within")  # the second on a busy machine
+@says("sent nothing for 5 s", "no complete answer within", whose="system ours")  # the second on a busy machine
 def health_silent() -> Iterator[Place]:
     with health(wire.silent) as place:
         yield place
 
 
-@says("no complete answer within")
+@says("no complete answer within", whose="ours")
 def health_slow_drip_of_headers() -> Iterator[Place]:
     with health(wire.dripping(b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 5000)) as place:
         yield place
@@ -406,13 +554,13 @@ def health_100_megabytes() -> Iterator[Place]:
         yield place
 
 
-@says("redirects again and again")
+@says("redirects again and again", whose="system")
 def health_redirect_loop() -> Iterator[Place]:
     with health(wire.http("302 Found", b"", "Location: /health")) as place:
         yield place
 
 
-@says("is not accepted: self-signed certificate")
+@says("is not accepted: self-signed certificate", whose="network")
 def health_bad_certificate() -> Iterator[Place]:
     if not shutil.which("openssl"):
         raise servers.ServerUnavailable("no openssl to make a certificate with")
@@ -430,7 +578,7 @@ def health_bad_certificate() -> Iterator[Place]:
             yield at_health(port, "https")
 
 
-@says("does not speak TLS")
+@says("does not speak TLS", whose="network")
 def health_tls_to_a_plain_port() -> Iterator[Place]:
     with wire.serving(not_understanding) as port:
         yield at_health(port, "https")
@@ -446,7 +594,7 @@ def health_is_no_web_server() -> Iterator[Place]:
         yield place
 
 
-@says("the name no-such-host.invalid does not resolve")
+@says("the name no-such-host.invalid does not resolve", whose="network")
 def health_name_does_not_resolve() -> Iterator[Place]:
     yield Place(health_url="http://no-such-host.invalid/health")
 
@@ -458,8 +606,62 @@ def whmcs_behind_a_page() -> Iterator[Place]:
         yield Place({"WHMCS_API_URL": f"http://127.0.0.1:{port}/includes/api.php", "WHMCS_API_IDENTIFIER": "nobody", "WHMCS_API_SECRET": PASSWORD})
 
 
-@says("WHMCS is there and refuses: the secret is wrong or missing")
+@says("WHMCS is there and refuses: the secret is wrong or missing", whose="credentials")
 def whmcs_wrong_secret() -> Iterator[Place]:
     body = json.dumps({"result": "error", "message": "Authentication Failed"}).encode()
     with wire.serving(wire.http("200 OK", body, JSON)) as port:
         yield Place({"WHMCS_API_URL": f"http://127.0.0.1:{port}/includes/api.php", "WHMCS_API_IDENTIFIER": "nobody", "WHMCS_API_SECRET": PASSWORD})
+
+
+@contextmanager
+def whmcs(status: str, body: bytes, *headers: str, credentials: bool = True) -> Iterator[Place]:
+    with wire.serving(wire.http(status, body, *headers)) as port:
+        named = {"WHMCS_API_IDENTIFIER": "nobody", "WHMCS_API_SECRET": PASSWORD} if credentials else {}
+        yield Place({"WHMCS_API_URL": f"http://127.0.0.1:{port}/includes/api.php", **named})
+
+
+@says("Cloudflare answered in its place (status 403)", whose="credentials")
+def whmcs_keeps_us_out() -> Iterator[Place]:
+    with whmcs("403 Forbidden", b"<title>Just a moment...</title>", "cf-ray: 8f") as place:
+        yield place
+
+
+@says("there is no API at this address (status 404)", whose="ours")
+def whmcs_at_another_path() -> Iterator[Place]:
+    with whmcs("404 Not Found", b"<title>Not found</title>") as place:
+        yield place
+
+
+@says("it redirects (status 301)", whose="ours")
+def whmcs_elsewhere() -> Iterator[Place]:
+    with whmcs("301 Moved Permanently", b"", "Location: https://billing.example/") as place:
+        yield place
+
+
+@says("what answered (status 502) did not answer as WHMCS does")
+def whmcs_behind_a_gateway_that_finds_nothing() -> Iterator[Place]:
+    with whmcs("502 Bad Gateway", b"<title>502</title>") as place:
+        yield place
+
+
+@says("this machine's address is not on its list", whose="credentials")
+def whmcs_does_not_know_this_machine() -> Iterator[Place]:
+    with whmcs("200 OK", json.dumps({"result": "error", "message": "Invalid IP 192.0.2.7"}).encode(), JSON) as place:
+        yield place
+
+
+@says("whether it lets the BFF in was not asked", whose="credentials")
+def whmcs_without_credentials() -> Iterator[Place]:
+    with whmcs("200 OK", json.dumps({"result": "error", "message": "Authentication Failed"}).encode(), JSON, credentials=False) as place:
+        yield place
+
+
+@says("is not an http:// or https:// address", whose="ours")
+def whmcs_address_is_none() -> Iterator[Place]:
+    yield Place({"WHMCS_API_URL": "billing.example"})
+
+
+@says("did not accept the connection within 3 s", whose="network")
+def health_behind_a_firewall_that_drops() -> Iterator[Place]:
+    with wire.deaf() as port:
+        yield at_health(port)

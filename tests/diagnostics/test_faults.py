@@ -16,6 +16,7 @@ from faults import FAULTS, Place, end_shared
 from incident_kit.asking import GRACE_S, ask, systems
 from incident_kit.configuration import Configuration
 from incident_kit.model.answer import Answer, Status
+from incident_kit.model.answer import Fault as WhoseFault
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
 LOG = Path(__file__).parents[1] / "recorded" / "freebit_slow" / "evidence" / "ac9d2e20a1" / "content"
@@ -39,6 +40,10 @@ def test_a_fault_is_an_answer_in_plain_words_within_the_budget(name: str) -> Non
         left = [thread.name for thread in threading.enumerate() if thread.name.startswith("ask ")]
     told = [text for answer in heard for text in (answer.reason, *answer.warnings) if answer.status is not Status.NOT_CHECKED]
     assert any(words in "\n".join(told) for words in FAULTS[name].words), told
+    failing = [answer for answer in heard if any(words in answer.reason for words in FAULTS[name].words)]
+    assert {answer.fault for answer in failing} <= {WhoseFault(one) for one in FAULTS[name].whose.split()}, (
+        failing
+    )  # several where this machine's haste decides
     assert took_s < budget_s + GRACE_S + 1
     assert left == []
     assert place.secret not in "".join((answer.content() + answer.ledger_lines()).decode() for answer in heard)

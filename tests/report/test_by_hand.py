@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from incident_kit import places
-from incident_kit.errors import EvidenceError, LeakFound, ParameterError
+from incident_kit.errors import EvidenceError, ParameterError
 from incident_kit.evidence import journal
 from incident_kit.evidence.incident import Incident, create, load
 from incident_kit.evidence.verify import verify
@@ -259,17 +259,17 @@ def test_cells_to_doubt_are_named_in_the_run_and_on_its_page(incident: Incident)
     assert "hunter22" not in page
 
 
-def test_what_a_person_wrote_and_showed_is_redacted_on_the_page_and_keeps_it_from_being_sealed(incident: Incident) -> None:
+def test_what_a_person_wrote_and_showed_is_masked_and_named_before_it_is_sealed(incident: Incident) -> None:
     def work_on(cells: list[dict[str, Any]]) -> None:
         cells.append({"cell_type": "markdown", "id": "own-text", "metadata": {}, "source": "It said redis://:hunter22@cache:6379 to me."})
         shown = {"text/html": "<td>password=hunter22</td>", "text/plain": "password=hunter22"}
         cells.append({**own("'password=hunter22'", 99), "outputs": [{"output_type": "execute_result", "execution_count": 99, "metadata": {}, "data": shown}]})
 
-    with pytest.raises(LeakFound, match="its output, line 1"):
-        seal_work(edited(incident, work_on))
-    [partial] = incident.runs.glob("*.partial")
-    page = (partial / "data" / "report.html").read_text(encoding="utf-8")
-    assert "hunter22" not in page
+    run = seal_work(edited(incident, work_on))
+    assert run.lost
+    assert any(line.startswith("report.html: 1 place that looked like: secret (line ") for line in run.masked)
+    page = run.report.read_text(encoding="utf-8")
+    assert not [name for name in ("report.html", "notebook.ipynb") if "hunter22" in (run.folder / "data" / name).read_text(encoding="utf-8")]
     assert "It said redis://[redacted:credentials]@cache:6379 to me." in page
     assert "<td>password=[redacted:secret]</td>" in page
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from incident_kit import logs, runbook
 from incident_kit.evidence.journal import Entry
-from incident_kit.model.answer import Answer, Status, Told
+from incident_kit.model.answer import Answer, Fault, Status, Told
 from incident_kit.model.finding import Finding
 from incident_kit.model.source import Source
 from incident_kit.model.times import Window
@@ -55,10 +55,11 @@ def healthy(minutes: int, per_minute: int = 30, since: int = 0) -> list[str]:
 
 
 def told(
-    question: str, data: dict[str, Any] | None = None, status: Status = Status.OK, reason: str = "", warnings: Sequence[str] = (), minute: float = 20
-) -> Told:
+    question: str, data: dict[str, Any] | None = None, status: Status = Status.OK, reason: str = "", warnings: Sequence[str] = (), minute: float = 20,
+    fault: Fault | None = None,
+) -> Told:  # fmt: skip
     """A stored answer."""
-    answer = Answer(question, "?", "TARGET", at(minute), 12.0, status, reason, data or {}, None, tuple(warnings))
+    answer = Answer(question, "?", "TARGET", at(minute), 12.0, status, reason, data or {}, None, tuple(warnings), fault=fault)
     return Told(f"a{abs(hash((question, minute))) % 10**9:09}", answer)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from made import asked, at, finding, healthy, said, told
 
-from incident_kit.model.answer import Status
+from incident_kit.model.answer import Answer, Fault, Status
 from incident_kit.model.finding import Absence, Figure, Pointer, Verdict
 
 REDIS = "redis_failures.redis_errors"
@@ -151,26 +151,41 @@ def test_what_the_log_saw_is_not_undone_by_a_good_answer_later(tmp_path: Path) -
 
 def test_a_name_that_does_not_resolve_here_says_nothing_of_the_portal(tmp_path: Path) -> None:
     """In a container's network the BFF may know it."""
-    unknown = told("redis.ping", status=Status.FAILED, reason="the name redis does not resolve (Name or service not known)")
+    unknown = told("redis.ping", status=Status.FAILED, reason="the name redis does not resolve (Name or service not known)", fault=Fault.NETWORK)
     found = finding(tmp_path / "log", REDIS, answers=[unknown])
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "this machine only" in found.reason
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "verdict"),
+    ("status", "fault", "verdict"),
     [
-        (Status.PARTIAL, "WHMCS is there and refuses: the secret is wrong or missing (Authentication Failed)", Verdict.CONFIRMED),
-        (Status.PARTIAL, "WHMCS is there and refuses: this machine's address is not on its list; the BFF's may be (Invalid IP 192.0.2.5)", Verdict.INCONCLUSIVE),
-        (Status.PARTIAL, "what answered (status 200) did not answer as WHMCS does: the answer is an HTML page", Verdict.CONFIRMED),
-        (Status.PARTIAL, "WHMCS is there and answers in JSON; whether it lets the BFF in was not asked, because no identifier and secret are named", Verdict.INCONCLUSIVE),
-        (Status.FAILED, "billing.example:443 sent nothing for 5 s", Verdict.CONFIRMED),
-        (Status.NOT_CHECKED, "WHMCS_API_URL is not set", Verdict.NOT_CHECKED),
-        (Status.OK, "", Verdict.RULED_OUT),
+        (Status.PARTIAL, Fault.CREDENTIALS, Verdict.INCONCLUSIVE),
+        (Status.PARTIAL, Fault.SYSTEM, Verdict.CONFIRMED),
+        (Status.PARTIAL, Fault.OURS, Verdict.INCONCLUSIVE),
+        (Status.FAILED, Fault.SYSTEM, Verdict.CONFIRMED),
+        (Status.FAILED, Fault.NETWORK, Verdict.INCONCLUSIVE),
+        (Status.FAILED, Fault.CREDENTIALS, Verdict.INCONCLUSIVE),
+        (Status.FAILED, Fault.OURS, Verdict.INCONCLUSIVE),
+        (Status.NOT_CHECKED, None, Verdict.NOT_CHECKED),
+        (Status.OK, None, Verdict.RULED_OUT),
     ],
-)  # fmt: skip
-def test_what_whmcs_answers_is_told_apart(tmp_path: Path, status: Status, reason: str, verdict: Verdict) -> None:
-    assert finding(tmp_path / "log", WHMCS, answers=[told("whmcs", status=status, reason=reason)]).verdict is verdict
+)
+# What a sentence says, or a host in it is called, decides nothing.
+@pytest.mark.parametrize("reason", ["certificates.internal:443 refuses the connection", "interrupted: the name may not ask", "it is down and out of memory"])
+def test_whose_fault_an_answer_is_decides_and_never_its_words(tmp_path: Path, status: Status, fault: Fault | None, verdict: Verdict, reason: str) -> None:
+    given = told("whmcs", status=status, reason="" if status is Status.OK else reason, fault=fault)
+    assert finding(tmp_path / "log", WHMCS, answers=[given]).verdict is verdict
+
+
+def test_an_answer_that_was_stored_before_answers_said_whose_fault_they_are_is_read_as_it_was_then(tmp_path: Path) -> None:
+    failed = told("redis.ping", status=Status.FAILED, reason="127.0.0.1:6379 refuses the connection", fault=Fault.SYSTEM).answer
+    stored = failed.to_json()
+    assert Answer.from_json(stored) == failed
+    del stored["fault"]
+    older = Answer.from_json(stored)
+    assert (older.fault, older.blamed) == (None, Fault.SYSTEM)
+    assert told("redis.ping").answer.blamed is None
 
 
 def test_a_health_check_of_unknown_words_is_not_healthy(tmp_path: Path) -> None:

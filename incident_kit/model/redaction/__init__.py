@@ -9,6 +9,12 @@ nowhere else. Three detectors say where secrets stand:
 - `numbers`: telephones, payment cards, SIM cards; IP addresses where they are chosen
 
 All of them take time linear in the text, on hostile text too.
+
+What was redacted is at rest: redacted again it stays as it is. Each round hides more of what is no mark, until a look finds
+nothing more; a text whose every round sets another secret free ends as a mark.
+
+A sentence of ours, made of values that were redacted when they left the evidence, is looked through by `sentence`: there a
+name, a colon and a blank are prose (`POST /oauth/token: 2.0 s on average`), and every other notation and shape goes.
 """
 
 from __future__ import annotations
@@ -16,7 +22,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +34,8 @@ from incident_kit.model.redaction.sql import without_literals
 __all__ = ["REDACTION", "Redaction", "Span", "kind_of_name", "redact", "redact_tree", "without", "without_literals"]
 
 HASH_BYTES = 3
+# Rounds in which only what was found is hidden, then those in which the whole line goes.
+ROUNDS, LINE_ROUNDS = 8, 4
 # Names under which the value goes whatever it is.
 WHOLE_VALUES = {"secret": "secret", "person": "person", "phone": "phone", "sim": "iccid"}
 # Ids and times, which are most of what a log's fields hold: no name and no shape is made of these alone.
@@ -57,12 +65,24 @@ class Redaction:
         >>> Redaction().text("redis://:hunter2@cache:6379 refused us")
         'redis://[redacted:credentials]@cache:6379 refused us'
         """
-        while spans := self.spans(text):
-            shown = self.marked(text, spans)
-            if not any(_touches(text, span) for span in spans):
-                return shown
-            text = shown  # and again: a neighbour that was no secret of its own now stands free
-        return text
+        return self._at_rest(text, self.spans)
+
+    def sentence(self, text: str) -> str:
+        """A sentence of ours without the secrets that slipped into it.
+
+        >>> Redaction().sentence("POST /oauth/token: 2.0 s; password=hunter2")
+        'POST /oauth/token: 2.0 s; password=[redacted:secret]'
+        """
+        return self._at_rest(text, self.spans_in_sentence)
+
+    def _at_rest(self, text: str, spans_of: Callable[[str], list[Span]]) -> str:
+        """The text with marks for what is found, and again until nothing is: a secret gone may set its neighbour free."""
+        for number in range(ROUNDS + LINE_ROUNDS):
+            spans = spans_of(text)
+            if not spans:
+                return text
+            text = self.marked(text, spans if number < ROUNDS else _lines_around(text, spans))
+        return text if not spans_of(text) else self.mark("text", text)
 
     def marked(self, text: str, spans: Iterable[Span]) -> str:
         """The text with marks where the spans are."""
@@ -74,7 +94,14 @@ class Redaction:
 
     def spans(self, text: str) -> list[Span]:
         """Where secrets stand in the text, in order and without overlaps; marks are none."""
-        found = sorted(self._found(text))
+        return self._spans(text, prose=False)
+
+    def spans_in_sentence(self, text: str) -> list[Span]:
+        """The same in a sentence of ours."""
+        return self._spans(text, prose=True)
+
+    def _spans(self, text: str, prose: bool) -> list[Span]:
+        found = sorted(self._found(text, prose))
         if not found:
             return found
         joined: list[Span] = []
@@ -85,12 +112,12 @@ class Redaction:
                 joined.append(span)
         return [part for span in joined for part in _between_marks(text, span)]
 
-    def _found(self, text: str) -> Iterator[Span]:
+    def _found(self, text: str, prose: bool) -> Iterator[Span]:
         if PLAIN.fullmatch(text):
             yield from numbers.found(text)
             return
         if ":" in text or "=" in text or ">" in text or "%3" in text:
-            yield from names.found(text)
+            yield from names.found(text, prose)
         yield from shapes.found(text)
         yield from numbers.found(text)
         if self.ip_addresses:
@@ -114,7 +141,8 @@ class Redaction:
         if isinstance(value, str):
             return self.text(without(value, secrets))
         if isinstance(value, Mapping):
-            return {self.text(without(str(name), secrets)): self._under(str(name), part, secrets) for name, part in value.items()}
+            shown = [(self.text(without(str(name), secrets)), part) for name, part in value.items()]
+            return {name: self._under(name, part, secrets) for name, part in shown}
         if isinstance(value, list | tuple):
             return [self.tree(part, secrets) for part in value]
         if value is None or isinstance(value, int | float):
@@ -122,14 +150,18 @@ class Redaction:
         return self.text(without(str(value), secrets))
 
     def _under(self, name: str, value: Any, secrets: Sequence[str]) -> Any:
-        kind = kind_of_name(name)
+        kind = kind_of_name(MARK.sub("", name))
         hides = kind in WHOLE_VALUES and isinstance(value, str | int | float) and not isinstance(value, bool) and not MARK.fullmatch(str(value))
         return self.mark(WHOLE_VALUES[kind], str(value)) if hides else self.tree(value, secrets)
 
 
-def _touches(text: str, span: Span) -> bool:
-    """Whether something directly beside a span may have been taken for a part of it."""
-    return any(beside.isalnum() or beside in "+%-_./:@=!" for beside in (text[max(0, span.start - 1) : span.start], text[span.end : span.end + 1]) if beside)
+def _lines_around(text: str, spans: Iterable[Span]) -> Iterator[Span]:
+    """What is no mark in the lines that the spans stand in."""
+    done = 0
+    for span in spans:
+        start, end = max(text.rfind("\n", 0, span.start) + 1, done), text.find("\n", span.end)
+        done = len(text) if end < 0 else end
+        yield from _between_marks(text, span._replace(start=start, end=done, around="")) if start < done else ()
 
 
 def _between_marks(text: str, span: Span) -> Iterator[Span]:

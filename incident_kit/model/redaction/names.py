@@ -75,11 +75,16 @@ NO_SECRET = re.compile(
 )
 
 
-def found(text: str) -> Iterator[Span]:
-    """The values that stand under a secret's name."""
+# A figure behind the last part of a path: `POST /oauth/token: 401`, `: 2.0 s`. How far back the path is looked for.
+FIGURE = re.compile(r"\d{1,5}(?:[.,]\d{1,3}){0,4}(?:ms|s|%)?(?![\w.-])", re.ASCII)
+LONGEST_PATH = 256
+
+
+def found(text: str, prose: bool = False) -> Iterator[Span]:
+    """The values that stand under a secret's name; in `prose` not behind a name, a colon and a blank."""
     done = 0
     for named in NAMED.finditer(text):
-        if named.start() < done or not (kind := kind_of_name(named["name"])):
+        if named.start() < done or not (kind := kind_of_name(named["name"])) or _is_prose(text, named, prose):
             continue
         if (span := value_of(text, named, kind)) and span.end > span.start:
             done = span.end
@@ -141,6 +146,25 @@ def value_of(text: str, named: re.Match[str], kind: str) -> Span | None:
     word = WORD.match(text, at)
     # Behind a colon or blanks, without quotes, there may be prose: `invalid token: expired`.
     return None if word and PROSE.fullmatch(word[0]) else _span(text, word, kind)
+
+
+def _is_prose(text: str, named: re.Match[str], prose: bool) -> bool:
+    """Whether the colon behind the name is one of a sentence: in prose before a blank, else behind a path and before a figure.
+
+    What stands in quotes behind it is a value even so.
+    """
+    if named["sep"] != ":" or named["close"] or text[named.end() : named.end() + 1].strip(" \t\n:;,.)" if prose else " \t\n"):
+        return False
+    at = _after_blanks(text, named.end())
+    if OPENING.match(text, at):
+        return False
+    return prose or (FIGURE.match(text, at) is not None and _ends_path(text[max(0, named.start() - LONGEST_PATH) : named.start()]))
+
+
+def _ends_path(before: str) -> bool:
+    """Whether what stands before a name is the beginning of a path or an address."""
+    path = before.split()[-1].lstrip("\"'`([{<=,;") if before.endswith(("/", "?", "&")) else ""
+    return path.startswith("/") or "://" in path
 
 
 def _after_blanks(text: str, at: int) -> int:

@@ -5,7 +5,7 @@ cited lines and queries, which `cited_lines` shows at the end; the page's script
 """
 
 from incident_kit.report.page.advised import diagnoses, footprint, ranking, steps
-from incident_kit.report.page.answered import answers, notes, worked
+from incident_kit.report.page.answered import answers, masked, notes, worked
 from incident_kit.report.page.cited import cited_lines, queries
 from incident_kit.report.page.drawn import chart, drawings, small_multiples
 from incident_kit.report.page.head import head
@@ -25,6 +25,7 @@ __all__ = [
     "footprint",
     "head",
     "how_to_verify",
+    "masked",
     "notes",
     "phases",
     "queries",

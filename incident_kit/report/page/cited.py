@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -56,7 +55,7 @@ def cited_lines(course: Course, found: Sequence[Finding], events: Sequence[Event
     cited: list[Citation] = [*course.figures, *([course.absence] if course.absence else [])]
     cited += [citation for finding in found for citation in finding.citations] + [event.citation for event in events[:MOST_EVENTS]]
     lines = sorted({line for citation in cited for line in _lines_of(citation)}, key=lambda line: (line.item, line.line))
-    placed = records.placed_lines(lines)  # redacted there; once is enough for lines of many kilobytes
+    placed = records.placed_lines(lines)
     around = _around(records, lines)
     most = max(LEAST_OF_LINE, min(MOST_OF_LINE, MOST_OF_LINES // max(len(lines), 1)))
     names = {source.id: source.origin for source in records.sources}
@@ -86,7 +85,7 @@ def _excerpt(line: Line, raw: str, offset: int, origin: str, around: dict[Line, 
     return (
         f"<details class='line' id='{_anchor(line)}'><summary>Line <code>{around.get(line, f'{line.line:>8}').lstrip()}</code></summary>"
         f"<p class='place'>{escape(origin.rpartition('/')[2])}, item <code>{escape(line.item)}</code>, line {line.line:,}, byte {offset:,} of the original</p>"
-        f"{lines[0]}<pre class='raw'>{html.escape(raw[:most])}{cut}</pre>{lines[1]}</details>"
+        f"{lines[0]}<pre class='raw'>{escape(raw[:most])}{cut}</pre>{lines[1]}</details>"
     )
 
 
@@ -110,7 +109,7 @@ def _in_a_line(row: dict[str, Any]) -> str:
         took,
         message,
     ]
-    return html.escape(f"{row['line']:>8}  " + "  ".join(part for part in parts if part))
+    return escape(f"{row['line']:>8}  " + "  ".join(part for part in parts if part))
 
 
 def _lines_of(citation: Citation) -> tuple[Line, ...]:

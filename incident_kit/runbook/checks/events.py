@@ -101,6 +101,8 @@ def replay_unmoved(
     if told.answer.status is Status.FAILED:
         return inconclusive(symptom, "The positions could not be read.", told.answer.reason, [told.at("/reason")])
     positions = told.answer.data.get("positions", [])
+    if not positions and told.answer.status is Status.PARTIAL:
+        return inconclusive(symptom, "No replay position was found where it could be looked for.", told.answer.reason, [told.at("/reason")])
     if not positions:
         reason = told.answer.reason or "either events were never received with this Redis, or the positions were lost: a new start begins with new events only"
         return inconclusive(symptom, "Redis keeps no replay position.", reason, [told.at("/data/positions")])

@@ -18,6 +18,8 @@ from incident_kit.runbook.ground import Ground
 FINE = timedelta(minutes=1)
 NEVER_US = 1 << 62
 BUCKETS_TO_COMPARE = 4
+# So many requests of which so nearly all failed are no chance that a neighbouring bucket would have to rule out.
+CERTAIN_REQUESTS, CERTAIN_SHARE = 100, 0.95
 
 
 def average_duration(
@@ -73,6 +75,10 @@ class _Rule:
     faults: bool
     feature: str = ""
 
+    def certain(self, stretch: Exceedance) -> bool:
+        """Whether one bucket of a stretch needs no second: nearly all of many requests failed in it."""
+        return self.faults and any(one.n >= CERTAIN_REQUESTS and one.bad_share >= CERTAIN_SHARE for one in stretch.buckets)
+
     def named(self, route: str | None) -> str:
         """What a bucket is of, in words."""
         return route or self.feature or "all requests"
@@ -88,7 +94,7 @@ def _decide(ground: Ground, symptom: Symptom, rule: _Rule, wording: Callable[[Bu
         return inconclusive(symptom, "Cannot be said.", reason)
     looked_at = [bucket for bucket in buckets if bucket.name is None or (rule.by_route and bucket.name not in rule.ignore_routes)]
     stretches = [stretch for group in by_name(looked_at).values() for stretch in exceedances(group, rule.measure, rule.limit, rule.min_requests, rule.bucket)]
-    long_enough = [stretch for stretch in stretches if len(stretch.buckets) >= rule.in_a_row]
+    long_enough = [stretch for stretch in stretches if len(stretch.buckets) >= rule.in_a_row or rule.certain(stretch)]
     if long_enough:
         return _confirmed(ground, symptom, rule, long_enough, wording, measure_name)
     if stretches:

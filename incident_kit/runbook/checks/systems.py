@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from incident_kit.logs.signs import Shown
-from incident_kit.model.answer import Status, Told
+from incident_kit.model.answer import Fault, Status, Told
 from incident_kit.model.finding import Finding, Symptom, Verdict
 from incident_kit.runbook.checks.parts import (
     cannot_speak,
@@ -26,12 +26,12 @@ from incident_kit.runbook.checks.parts import (
 )  # fmt: skip
 from incident_kit.runbook.ground import Ground
 
-# Failures of asking that say more of this machine than of the system.
-OF_THIS_MACHINE = re.compile(
-    r"does not resolve|not resolved|no way to|is not an address|certificate|not installed|interrupted|may not (?:ask|read)|this machine's address|our own fault"
-)
-# An answer that these are of is no sign of trouble, though it is not a full answer.
-BEFORE_CREDENTIALS = "whether it lets the BFF in was not asked"
+# Why a question that was not answered by no fault of the system tells nothing of it, and what to do.
+TELLS_NOTHING = {
+    Fault.NETWORK: "that may be true of this machine only, and not of the BFF: ask from the BFF's own machine",
+    Fault.CREDENTIALS: "it does not let this machine ask that, and may let the BFF, by another name, password or address: ask with what the BFF has (--env-file)",
+    Fault.OURS: "it could not be asked from here, which tells nothing of it: mend what is said there, and ask again",
+}
 # What tells of a system, by the beginning of its signs.
 ASKED_OF = {"redis.": ("redis.ping", "redis.info"), "database.": ("postgres.ping",), "whmcs.": ("whmcs",)}
 # So near in time things belong together.
@@ -92,7 +92,7 @@ def _calls(ground: Ground, system: str, bucket: timedelta) -> dict[datetime, int
 
 
 def answered(ground: Ground, symptom: Symptom, question: str) -> Finding:
-    """What the last answer to a question says: a failure, or a warning with it, is trouble, unless it is rather this machine's."""
+    """What the last answer to a question says: a failure that is the system's own, or a warning, is trouble; a failure of ours tells nothing."""
     told = ground.last(question)
     if told is None:
         return not_checked(symptom, f"{question} was not asked")
@@ -102,13 +102,10 @@ def answered(ground: Ground, symptom: Symptom, question: str) -> Finding:
         return not_checked(symptom, f"{question} was not asked: {answer.reason}")
     if answer.status is Status.OK and not answer.warnings:
         return not_when_asked(symptom, told, f"{_system(told)} answered well")
-    if BEFORE_CREDENTIALS in said:
-        return inconclusive(symptom, f"{_system(told)} answers.", answer.reason, [told.at("/reason")])
-    if OF_THIS_MACHINE.search(said):
-        return inconclusive(
-            symptom, f"{_system(told)}, asked from this machine: {said}.", "that may be true of this machine only, and not of the BFF", [told.at("/reason")]
-        )
-    cited = [told.at("/reason")] if answer.reason else [told.at(f"/warnings/{place}") for place in range(len(answer.warnings))]
+    if answer.blamed in TELLS_NOTHING and not answer.warnings:
+        return inconclusive(symptom, f"{_system(told)}, asked from this machine: {said}.", TELLS_NOTHING[answer.blamed], [told.at("/reason")])
+    warned = [told.at(f"/warnings/{place}") for place in range(len(answer.warnings))]
+    cited = [told.at("/reason"), *warned] if answer.blamed is Fault.SYSTEM else warned
     return confirmed(symptom, f"{_system(told)}, asked at {answer.asked_at:%H:%M:%S} UTC: {said}.", cited, answer.asked_at)
 
 
