@@ -19,7 +19,7 @@ from typing import Protocol
 from incident_kit.model.source import UNPACKED_LIMIT_BYTES, Source
 
 BLOCK_BYTES = 1 << 20
-PACKED_BLOCK_BYTES = 1 << 16
+PACKED_BLOCK_BYTES = 1 << 13  # some 100 KB of text: from each block come lines that a log is recognised by
 STANDARD_INPUT = STANDARD_OUTPUT = Path("-")
 # zstd files may begin with a skippable frame: https://www.rfc-editor.org/rfc/rfc8878#section-3.1.2
 SKIPPABLE = tuple(bytes([0x50 + number, 0x2A, 0x4D, 0x18]) for number in range(16))
