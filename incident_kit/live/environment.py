@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from incident_kit.live import network, process
+from incident_kit.live import process
+from incident_kit.live.addresses import split_url
 from incident_kit.live.session import NoAnswer, Reply, Session
 from incident_kit.model.answer import Answer, Fault
 from incident_kit.model.redaction import kind_of_name
@@ -146,7 +147,7 @@ def setting(name: str, value: str | None) -> dict[str, Any]:
 
 def leads_to(url: str) -> str:
     """Scheme, host and port of an address, without anything else."""
-    parts = network.parts(url)
+    parts = split_url(url)
     if parts is None:
         return "not an address"
     socket = parts.path if "unix" in parts.scheme else ""

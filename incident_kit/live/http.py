@@ -16,11 +16,13 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from incident_kit.live import network
+from incident_kit.live.addresses import shown_place
+from incident_kit.live.network import CONNECT_S
 from incident_kit.live.session import NoAnswer, Session
 from incident_kit.model.answer import Fault, ServerClock
 
 AGENT = "incident_kit"
-CONNECT_S, SILENCE_S = 3.0, 5.0
+SILENCE_S = 5.0
 MOST_BYTES = 1 << 20
 MOST_REDIRECTS = 3
 
@@ -72,8 +74,8 @@ def request(session: Session, method: str, url: str, form: Mapping[str, str] | N
     parts = place(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     session.secrets = [*session.secrets, *(unquote(one) for one in (parts.password, parts.username) if one)]
-    where = network.shown_place(host, port)
-    network.addresses(host, port, session.budget)
+    where = shown_place(host, port)
+    network.resolve(host, port, session.budget)
     shown = f"{method} {shown_url(url)}" + (f" {shown_form}" if shown_form else "")
     redirects, taken = 0, False
     with ExitStack() as stack:

@@ -14,7 +14,8 @@ import servers
 from faults import FAULTS, Place, end_shared
 
 from incident_kit.config.settings import Configuration
-from incident_kit.live.ask import GRACE_S, ask, systems
+from incident_kit.live.ask import GRACE_S, ask
+from incident_kit.live.systems import systems
 from incident_kit.model.answer import Answer, Status
 from incident_kit.model.answer import Fault as WhoseFault
 
@@ -42,13 +43,13 @@ def test_a_fault_is_an_answer_in_plain_words_within_the_budget(name: str) -> Non
         )
         took_s = time.monotonic() - begun
         left = [thread.name for thread in threading.enumerate() if thread.name.startswith("ask ")]
-    told = [
+    outcome = [
         text
         for answer in heard
         for text in (answer.reason, *answer.warnings)
         if answer.status is not Status.NOT_CHECKED
     ]
-    assert any(words in "\n".join(told) for words in FAULTS[name].words), told
+    assert any(words in "\n".join(outcome) for words in FAULTS[name].words), outcome
     failing = [answer for answer in heard if any(words in answer.reason for words in FAULTS[name].words)]
     assert {answer.fault for answer in failing} <= {WhoseFault(one) for one in FAULTS[name].whose.split()}, (
         failing

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 import pytest
 import wire
-from asked import StoredAnswer, asked
+from one_system import Outcome, ask_one
 
 from incident_kit.live import health, whmcs
 from incident_kit.model.answer import Answer, Status
@@ -24,8 +24,8 @@ TERMINUS = {
 }  # fmt: skip
 
 
-def ask_health(port: int, budget_s: float = 8.0, scheme: str = "http") -> StoredAnswer:
-    return asked(
+def ask_health(port: int, budget_s: float = 8.0, scheme: str = "http") -> Outcome:
+    return ask_one(
         "health", lambda session: health.ask(f"{scheme}://127.0.0.1:{port}/health", session), budget_s, "health_url"
     )
 
@@ -37,7 +37,7 @@ def of_health(behave: Callable[[socket.socket], None], budget_s: float = 8.0) ->
 
 def of_whmcs(behave: Callable[[socket.socket], None], identifier: str = IDENTIFIER, secret: str = SECRET) -> Answer:
     with wire.serving(behave) as port:
-        return asked(
+        return ask_one(
             "whmcs", lambda session: whmcs.ask(f"http://127.0.0.1:{port}/includes/api.php", identifier, secret, session)
         ).answers["whmcs"]
 
@@ -86,7 +86,7 @@ def test_the_clock_of_the_date_header_has_its_bound() -> None:
 
 
 def test_a_secret_in_the_body_is_not_kept() -> None:
-    told = of_health(
+    outcome = of_health(
         answering(
             {
                 "checks": {"database": {"status": "down", "message": f"postgresql://app:{SECRET}@db/portal"}},
@@ -94,8 +94,8 @@ def test_a_secret_in_the_body_is_not_kept() -> None:
             }
         )
     )
-    assert SECRET not in told.content().decode()
-    assert told.data["checks"]["database"]["state"] == "down"
+    assert SECRET not in outcome.content().decode()
+    assert outcome.data["checks"]["database"]["state"] == "down"
 
 
 def test_a_throttled_probe_says_nothing_of_health() -> None:

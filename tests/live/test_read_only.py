@@ -14,10 +14,10 @@ import psycopg
 import pytest
 import redis
 import servers
-from asked import asked
 from faults import portal, url_at
+from one_system import ask_one
 
-from incident_kit.live import postgres, whmcs
+from incident_kit.live import postgres, postgres_statements, redis_connection, whmcs
 from incident_kit.live import redis as redis_diagnostic
 
 # What a question may be made of. A function that is not here has not been thought about.
@@ -34,7 +34,7 @@ WRITING = re.compile(
 )
 
 
-@pytest.mark.parametrize("path", sorted(postgres.QUERIES.glob("*.sql")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(postgres_statements.QUERIES.glob("*.sql")), ids=lambda path: path.stem)
 def test_no_sql_file_holds_anything_that_writes(path: Path) -> None:
     statement = re.sub(r"--[^\n]*", "", path.read_text(encoding="utf-8"))
     bare = re.sub(r"'[^']*'", "''", statement).strip()
@@ -43,14 +43,16 @@ def test_no_sql_file_holds_anything_that_writes(path: Path) -> None:
     assert WRITING.findall(bare.replace("pg_replication_slots", "slots")) == []
     called = {name.lower() for name in re.findall(r"\b([A-Za-z_]\w*)\s*\(", bare)}
     assert called - NOT_FUNCTIONS <= HARMLESS
-    assert path.stem in ("ping", *postgres.IN_ORDER, postgres.STATEMENT_COUNTS), "a file that nothing asks"
+    assert path.stem in ("ping", *postgres_statements.IN_ORDER, postgres_statements.STATEMENT_COUNTS), (
+        "a file that nothing asks"
+    )
 
 
 def test_every_redis_command_on_the_list_is_one_that_does_not_write() -> None:
     """By the server's own account of its commands."""
     with servers.redis() as server, redis.Redis(port=server.port) as there:
         known: dict[str, Any] = there.command()
-    for command in redis_diagnostic.COMMANDS:
+    for command in redis_connection.COMMANDS:
         flags = known[command.split()[0].lower()]["flags"]
         assert not {"write", "blocking"} & set(flags), command
 
@@ -69,7 +71,7 @@ def test_every_redis_command_on_the_list_is_one_that_does_not_write() -> None:
 )
 def test_a_command_that_is_not_on_the_list_cannot_be_sent(command: list[object]) -> None:
     with pytest.raises(ValueError, match="not a command that this package may send"):
-        redis_diagnostic.permitted(command)
+        redis_connection.permitted(command)
 
 
 def test_whmcs_is_asked_only_for_what_reads() -> None:
@@ -81,13 +83,13 @@ def test_the_ledger_is_what_postgresql_logged_and_nothing_was_written(bin_dir: P
     with portal(bin_dir, config=("log_statement = all", "log_line_prefix = '%a|'")) as server:
         with psycopg.connect(server.dsn, autocommit=True) as admin:
             before = state_of(admin)
-            told = asked("postgres", lambda session: postgres.ask(url_at(server, "watcher"), session))
+            outcome = ask_one("postgres", lambda session: postgres.ask(url_at(server, "watcher"), session))
             after = state_of(admin)
         logged = statements_of(server.log(), "incident_kit")
-    assert told.complete, told.words
-    sent = [line.text for line in told.ledger if not line.text.startswith("(connect")]
+    assert outcome.complete, outcome.words
+    sent = [line.text for line in outcome.ledger if not line.text.startswith("(connect")]
     assert logged == sent
-    assert len(sent) == 3 * len(told.answers)  # begin, the question, roll back
+    assert len(sent) == 3 * len(outcome.answers)  # begin, the question, roll back
     assert after == before
 
 
@@ -127,7 +129,7 @@ def test_the_ledger_is_what_redis_saw_and_nothing_was_changed(binary: Path) -> N
         before = there.execute_command("DEBUG", "DIGEST"), there.dbsize()
         there.config_resetstat()
         there.echo("BEGIN")
-        told = asked(
+        outcome = ask_one(
             "redis", lambda session: redis_diagnostic.ask(f"redis://:{password}@127.0.0.1:{server.port}/1", session)
         )
         there.echo("END")
@@ -137,9 +139,9 @@ def test_the_ledger_is_what_redis_saw_and_nothing_was_changed(binary: Path) -> N
         commands = between(seen, "ECHO BEGIN", "ECHO END")
         after = there.execute_command("DEBUG", "DIGEST"), there.dbsize()
         idle = {name: there.object("IDLETIME", name) for name in (*positions, "session:1")}
-    replay = told.answers["redis.replay"].data
+    replay = outcome.answers["redis.replay"].data
     # What the server refused (NO-TOUCH before 7.2) was not carried out, and it counts and shows it nowhere.
-    sent = [line.text for line in told.ledger if not line.text.startswith("(connect") and line.outcome == "ok"]
+    sent = [line.text for line in outcome.ledger if not line.text.startswith("(connect") and line.outcome == "ok"]
     counted = Counter(
         next(name for name in ("|".join(text.lower().split()[:2]), text.lower().split()[0]) if name in calls)
         for text in sent

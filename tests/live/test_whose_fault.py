@@ -10,9 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 import wire
-from asked import asked
+from one_system import ask_one
 
-from incident_kit.live import environment, network, postgres, process, redis, salesforce
+from incident_kit.live import environment, network, process, redis, salesforce
+from incident_kit.live.failures import postgres_failure
 from incident_kit.live.session import Budget, NoAnswer, Session
 from incident_kit.model.answer import Fault, Status
 
@@ -93,7 +94,7 @@ def test_a_failure_to_connect_to_postgres_by_its_words_and_never_by_its_hosts(
     host: str, words: str, whose: Fault
 ) -> None:
     assert (
-        postgres.refusal(
+        postgres_failure(
             psycopg.OperationalError(PLACE.format(host=host) + words), "postgresql://somewhere", True
         ).fault
         is whose
@@ -109,7 +110,7 @@ def test_a_failure_to_connect_to_postgres_by_its_words_and_never_by_its_hosts(
     ],
 )  # fmt: skip
 def test_an_error_of_postgres_by_its_state(state: str, whose: Fault) -> None:
-    assert postgres.refusal(psycopg.errors.lookup(state)("words"), "postgresql://somewhere", False).fault is whose
+    assert postgres_failure(psycopg.errors.lookup(state)("words"), "postgresql://somewhere", False).fault is whose
 
 
 @pytest.mark.parametrize(
@@ -141,8 +142,8 @@ def test_an_error_of_redis_by_its_prefix(reply: str, whose: Fault) -> None:
             connection.sendall(f"-{reply}\r\n".encode())
 
     with wire.serving(says) as port:
-        told = asked("redis", lambda session: redis.ask(f"redis://127.0.0.1:{port}", session))
-    ping = told.answers["redis.ping"]
+        outcome = ask_one("redis", lambda session: redis.ask(f"redis://127.0.0.1:{port}", session))
+    ping = outcome.answers["redis.ping"]
     assert (ping.status, ping.fault) == (Status.FAILED, whose), ping.reason
 
 
@@ -166,16 +167,16 @@ def test_what_is_missing_on_this_machine_is_no_fault_of_the_portal(tmp_path: Pat
     with pytest.raises(NoAnswer) as no_file:
         environment.read(tmp_path / "none.env")
     assert no_file.value.fault is OURS
-    told = asked("process", lambda session: process.ask("no-such-process-anywhere-9", session))
-    assert told.answers["process"].fault is OURS
-    key = asked(
+    outcome = ask_one("process", lambda session: process.ask("no-such-process-anywhere-9", session))
+    assert outcome.answers["process"].fault is OURS
+    key = ask_one(
         "salesforce",
         lambda session: salesforce.ask(
             salesforce.Access("https://login.example", "id", "user", str(tmp_path / "none.pem")), session
         ),
     )
     assert key.answers["salesforce.login"].fault is OURS
-    address = asked(
+    address = ask_one(
         "salesforce",
         lambda session: salesforce.ask(salesforce.Access("login.example", "id", "user", "key.pem"), session),
     )
