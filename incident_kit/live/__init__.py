@@ -5,7 +5,8 @@ From a question to an answer there is one way:
     ask        systems asked side by side, each answer stored
     systems    which systems a configuration names
     redis, postgres, health, whmcs, salesforce, environment, process
-               a function `ask` each, which yields an Answer for every question; nothing is raised for what a system does
+               a function `ask` each, which yields an Answer for every question;
+               nothing is raised for what a system does
     session    what every question shares: its allowance, its ledger, and how a failure becomes an answer
 
 What these rest on:

@@ -1,6 +1,6 @@
 """The addresses of systems: taken apart as the portal's own clients do, and shown without user, password and query.
 
-Only the standard library is imported at the top, because the addresses of an environment file are shown before anything is asked.
+Only the standard library is imported at the top: the addresses of an environment file need no driver to be shown.
 """
 
 from __future__ import annotations
@@ -265,7 +265,8 @@ def redis_address(url: str) -> tuple[RedisAddress, list[str]]:
         path = unquote(parts.place + parts.path)
         if not path.startswith("/"):
             raise unusable(
-                "the value is not an address such as unix:///run/redis.sock: the path of the socket does not begin with /"
+                "the value is not an address such as unix:///run/redis.sock: "
+                "the path of the socket does not begin with /"
             )
         return RedisAddress("", 0, database, user, password, False, path), secrets
     return RedisAddress(unquote(host) or "localhost", port, database, user, password, scheme == "rediss"), secrets

@@ -1,7 +1,8 @@
-"""What confines a process: the limits of its control group (of a container, of a systemd unit), and who starts it again.
+"""What confines a process: the limits of its control group (a container's, a systemd unit's), and who starts it again.
 
-Read from /proc and /sys alone (https://docs.kernel.org/admin-guide/cgroup-v2.html; version 1 where that is what there is).
-Restarts are counted by what starts the process again; of those, systemd and Docker tell it without showing its environment.
+The limits are read from /proc and /sys alone, of version 2 (https://docs.kernel.org/admin-guide/cgroup-v2.html) or 1.
+Restarts are counted by what starts the process again. Of those, systemd and Docker say how many there were without
+showing the environment of the process.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def warnings(pid: int, limits: dict[str, Any]) -> list[str]:
 
 
 def restarts(pid: int, session: Session) -> dict[str, Any]:
-    """How often a process was started again, by whoever counts that; `count` is None where nobody tells."""
+    """How often a process was started again, by whoever counts that; `count` is None where nobody says."""
     group = " ".join(_groups(pid).values())
     if container := CONTAINER.search(group):
         return _counted("Docker", "docker", ["inspect", "--format", "{{.RestartCount}}", container[0]], session)

@@ -27,7 +27,7 @@ class Meaning(NamedTuple):
 
 
 # psycopg gives no SQLSTATE for a connection that fails. So the words of PostgreSQL, of libpq and of poolers are looked
-# for: once, here, where they come in, and only behind the address, which is a stranger's too. The first that fits counts.
+# for: once, here, and only behind the address, which is a stranger's too. The first that fits counts.
 # PgBouncer's: https://github.com/pgbouncer/pgbouncer/blob/master/src/client.c
 # Supavisor's: https://supabase.com/docs/guides/troubleshooting
 POSTGRES_CONNECTING: tuple[tuple[str, Meaning], ...] = (

@@ -1,6 +1,7 @@
-"""A connection to one Redis: it sends only what COMMANDS allows, writes all of it in the ledger, and is bounded in time.
+"""A connection to one Redis: it sends only what COMMANDS allows, writes it in the ledger, and is bounded in time.
 
-Commands and their effects: https://redis.io/docs/latest/commands/. KEYS and MONITOR, which burden the server, are not used.
+Commands and their effects: https://redis.io/docs/latest/commands/
+KEYS and MONITOR, which burden the server, are not used.
 """
 
 from __future__ import annotations

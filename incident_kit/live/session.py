@@ -144,7 +144,7 @@ class LedgerEntry:
 
 @dataclass
 class Session:
-    """The questions to one system: who is asked, how long they may take, what was sent, which values never to repeat."""
+    """The questions to one system: whom to ask, how long it may take, what was sent, which values never to show."""
 
     system: str
     target: str
