@@ -183,7 +183,7 @@ class RunningSystem:
         now = time.monotonic()
         if self._grace_ends and now >= self._grace_ends:
             self.ended = self.given_up = True
-            return self.session.failed(self.budget.words(), Fault.OURS)
+            return self.session.failed(self.budget.reason(), Fault.OURS)
         if not self._grace_ends and (self.budget.spent or self.budget.flooded):
             flood = f"it sent more than {MOST_RECEIVED_BYTES >> 20} MiB for a question; it was stopped"
             self.budget.cut("" if self.budget.spent else flood)

@@ -108,9 +108,12 @@ def _groups(pid: int) -> dict[str, str]:
         lines = (PROCESSES / str(pid) / "cgroup").read_text(encoding="utf-8").split("\n")
     except OSError:
         return {}
-    parts = [line.split(":", 2) for line in lines if line.count(":") >= 2]
+    entries = [line.split(":", 2) for line in lines if line.count(":") >= 2]
     return {
-        controller: path for _, controllers, path in parts for controller in controllers.split(",") if ".." not in path
+        controller: path
+        for _, controllers, path in entries
+        for controller in controllers.split(",")
+        if ".." not in path
     }
 
 

@@ -167,7 +167,7 @@ def limited(response: httpx.Response, session: Session) -> tuple[bytes, str]:
         return bytes(body), f"nothing more came for {SILENCE_S:g} s"
     except httpx.HTTPError as error:
         if session.budget.spent:
-            return bytes(body), session.budget.words()
+            return bytes(body), session.budget.reason()
         return bytes(body), f"the connection ended before it was complete ({type(error).__name__})"
     return bytes(body), ""
 

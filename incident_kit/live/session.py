@@ -54,14 +54,14 @@ class Budget:
     def left_s(self, most: float = math.inf) -> float:
         """The seconds that are left, `most` at most. Raises NoAnswer when there are none."""
         if self.spent:
-            raise NoAnswer(self.words(), final=True, fault=Fault.OURS)
+            raise NoAnswer(self.reason(), final=True, fault=Fault.OURS)
         return min(most, self._end - time.monotonic())
 
     def remaining_s(self) -> float:
         """The seconds until the end; 0 when it is past."""
         return max(0.0, self._end - time.monotonic())
 
-    def words(self) -> str:
+    def reason(self) -> str:
         """Why nothing more can be asked."""
         return self._cut_because or f"no complete answer within the {self.seconds:g} s allowed; it was stopped"
 
@@ -93,7 +93,7 @@ class Budget:
     def cut(self, because: str = "") -> None:
         """End every connection that is held, now, and refuse new ones; because of the time, if no reason is given."""
         with self._lock:
-            self._cut_because = self._cut_because or because or self.words()
+            self._cut_because = self._cut_because or because or self.reason()
             for connection in self._held:
                 shut_down(connection)
 
@@ -181,7 +181,7 @@ class Session:
         except NoAnswer as failure:
             self.closed = self.closed or failure.final
             if self.budget.spent:  # then our own cutting of the connection is why it failed, whatever that looked like
-                return self._made(Status.FAILED, self.budget.words(), Reply({}), Fault.OURS)
+                return self._made(Status.FAILED, self.budget.reason(), Reply({}), Fault.OURS)
             return self._made(Status.FAILED, str(failure), Reply({}), failure.fault)
         if reply.missing:
             return self._made(Status.PARTIAL, reply.missing, reply, reply.fault)

@@ -58,8 +58,12 @@ def server() -> Iterator[servers.PostgresServer]:
     ],
 )
 def test_who_is_asked_is_what_the_portals_own_drivers_would_ask(url: str, shown: str, user: str, password: str) -> None:
-    found, secrets = postgres_address(url)
-    assert (found.shown(), found.options.get("user", ""), found.options.get("password", "")) == (shown, user, password)
+    address, secrets = postgres_address(url)
+    assert (address.shown(), address.options.get("user", ""), address.options.get("password", "")) == (
+        shown,
+        user,
+        password,
+    )
     assert password == "" or password in secrets
 
 
@@ -84,9 +88,9 @@ def test_who_is_asked_is_what_the_portals_own_drivers_would_ask(url: str, shown:
 def test_what_only_prisma_and_node_know_is_left_out_or_put_into_libpqs_words(
     query: str, options: dict[str, str]
 ) -> None:
-    found, _ = postgres_address(f"postgresql://db.internal/shop?{query}&connection_limit=7&pgbouncer=true")
-    assert found.options == options
-    assert found.pool == {"connection_limit": "7", "pgbouncer": "true"}
+    address, _ = postgres_address(f"postgresql://db.internal/shop?{query}&connection_limit=7&pgbouncer=true")
+    assert address.options == options
+    assert address.pool == {"connection_limit": "7", "pgbouncer": "true"}
 
 
 @pytest.mark.parametrize(
@@ -131,8 +135,8 @@ def test_what_is_no_address_of_a_postgres_is_our_fault_and_is_not_repeated(url: 
     ],
 )
 def test_a_redis_is_asked_where_its_clients_would_find_it(url: str, shown: str, user: str, password: str) -> None:
-    found, _ = redis_address(url)
-    assert (found.shown, found.user, found.password) == (shown, user, password)
+    address, _ = redis_address(url)
+    assert (address.shown, address.user, address.password) == (shown, user, password)
 
 
 @pytest.mark.parametrize(

@@ -147,9 +147,9 @@ def test_what_a_system_says_is_kept_to_a_bound_and_shown_on_one_line() -> None:
 def test_no_rows_are_said_to_be_none_of_that_moment() -> None:
     heard: list[Answer] = []
     ask([answering("one", Reply({"rows": []})), answering("two", Reply({"rows": [{"a": 1}]}))], 5, heard.append)
-    said = {answer.system: answer.sentence() for answer in heard}
-    assert "that moment only" in said["one"]
-    assert "that moment only" not in said["two"]
+    sentences = {answer.system: answer.sentence() for answer in heard}
+    assert "that moment only" in sentences["one"]
+    assert "that moment only" not in sentences["two"]
 
 
 def test_a_failure_is_an_answer_with_its_reason_and_stops_the_line() -> None:

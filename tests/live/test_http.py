@@ -19,9 +19,14 @@ IDENTIFIER, SECRET = "id3ntifier-of-nobody", "s3cret-of-nobody"
 JSON = "Content-Type: application/json"
 SICK = {"status": "error", "checks": {"database": "ok", "cache": "fail"}}
 TERMINUS = {
-    "status": "error", "info": {"database": {"status": "up"}}, "error": {"cache": {"message": "connect ECONNREFUSED 10.0.0.5:6379", "status": "down"}},
-    "details": {"database": {"status": "up"}, "cache": {"message": "connect ECONNREFUSED 10.0.0.5:6379", "status": "down"}},
-}  # fmt: skip
+    "status": "error",
+    "info": {"database": {"status": "up"}},
+    "error": {"cache": {"message": "connect ECONNREFUSED 10.0.0.5:6379", "status": "down"}},
+    "details": {
+        "database": {"status": "up"},
+        "cache": {"message": "connect ECONNREFUSED 10.0.0.5:6379", "status": "down"},
+    },
+}
 
 
 def ask_health(port: int, budget_s: float = 8.0, scheme: str = "http") -> Outcome:
@@ -174,9 +179,9 @@ def test_whmcs_counts_are_kept_and_clients_are_not() -> None:
     }
     assert (answer.status, answer.data["authenticated"], answer.data["totalresults"]) == (Status.OK, True, 4711)
     assert len(sent) == 1
-    kept = (answer.content() + answer.ledger_lines()).decode()
+    stored = (answer.content() + answer.ledger_lines()).decode()
     for text in ("Hanako", "Yamada", "hanako@example.jp", IDENTIFIER, SECRET):
-        assert text not in kept
+        assert text not in stored
 
 
 @pytest.mark.parametrize(

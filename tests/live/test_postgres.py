@@ -1,4 +1,7 @@
-"""PostgreSQL, asked as it is and as it fails: each fault with a real server, or a real server behind a wire that goes wrong."""
+"""PostgreSQL, asked as it is and as it fails.
+
+Each fault is a real server, or a real server behind a wire that goes wrong.
+"""
 
 from __future__ import annotations
 
@@ -104,9 +107,9 @@ def test_a_lock_queue_names_who_waits_for_whom_and_keeps_no_values(server: serve
         outcome.answers["postgres.idle_in_transaction"].data["rows"][0]["last_statement"]
         == "UPDATE orders SET customer = ? WHERE id = ?"
     )
-    kept = "".join(answer.content().decode() for answer in outcome.answers.values())
-    assert "suzuki" not in kept
-    assert "tanaka" not in kept
+    stored = "".join(answer.content().decode() for answer in outcome.answers.values())
+    assert "suzuki" not in stored
+    assert "tanaka" not in stored
 
 
 def test_a_lock_on_the_catalogue_is_an_answer_and_the_other_questions_are_asked(server: servers.PostgresServer) -> None:
@@ -152,12 +155,12 @@ def test_frozen_in_the_middle_of_a_question_is_cut_at_the_end_of_the_budget(serv
         def questions(session: Session) -> Iterator[object]:
             for number, answer in enumerate(diagnostic.ask(url_at(server, "watcher", port=line.port), session)):
                 if number == 1:
-                    found = admin.execute(
+                    row = admin.execute(
                         "SELECT pid FROM pg_stat_activity WHERE application_name = 'incident_kit'"
                     ).fetchone()
-                    assert found is not None
-                    os.kill(found[0], signal.SIGSTOP)
-                    stopped.append(found[0])
+                    assert row is not None
+                    os.kill(row[0], signal.SIGSTOP)
+                    stopped.append(row[0])
                 yield answer
 
         stopped: list[int] = []
@@ -217,8 +220,8 @@ def test_a_password_with_every_odd_character(server: servers.PostgresServer) -> 
 def wait_until(server: servers.PostgresServer, condition: str) -> None:
     with psycopg.connect(server.dsn, autocommit=True) as admin:
         for _ in range(500):
-            found = admin.execute(condition).fetchone()
-            if found and found[0]:
+            row = admin.execute(condition).fetchone()
+            if row and row[0]:
                 return
             time.sleep(0.02)
     raise AssertionError(f"never true: {condition}")

@@ -1,4 +1,7 @@
-"""Redis, asked as it is and as it fails: each fault with a real server, or a real server behind a wire that goes wrong."""
+"""Redis, asked as it is and as it fails.
+
+Each fault is a real server, or a real server behind a wire that goes wrong.
+"""
 
 from __future__ import annotations
 
@@ -47,13 +50,13 @@ def test_everything_the_runbook_asks_is_answered() -> None:
     assert outcome.answers["redis.info"].data["memory"]["maxmemory_policy"] == "noeviction"
     assert keys["by_prefix"] == {"session:": 1200, "sf:pe:replay:": 2, "bull:orders:": 1, "(no prefix)": 1}
     assert keys["flushdb_would_delete"] == {"replay_positions": 2, "queue_keys": 1}
-    positions = {one["key"]: one["position"] for one in outcome.answers["redis.replay"].data["positions"]}
+    positions = {row["key"]: row["position"] for row in outcome.answers["redis.replay"].data["positions"]}
     assert positions == {
         "sf:pe:replay:/event/OrderProvisionRequested__e": "4711",
         "sf:pe:replay:/event/Expiring__e": "AAAAAAAAEmk=",
     }
     assert "sf:pe:replay:/event/Expiring__e expires in" in outcome.words
-    ages = {one["key"]: one["idle_s"] for one in outcome.answers["redis.replay"].data["positions"]}
+    ages = {row["key"]: row["idle_s"] for row in outcome.answers["redis.replay"].data["positions"]}
     assert ages["sf:pe:replay:/event/Expiring__e"] is not None
     assert ages["sf:pe:replay:/event/OrderProvisionRequested__e"] is None  # small numbers share one age
 
@@ -67,7 +70,7 @@ def test_the_depths_of_queues_by_the_state_of_their_jobs() -> None:
         there.set("bull:odd:wait", "not a list")
         there.hset("bull:orders:7", "data", "of a person")
         outcome = ask(server.url)
-    queues = {one["queue"]: one for one in outcome.answers["redis.queues"].data["queues"]}
+    queues = {row["queue"]: row for row in outcome.answers["redis.queues"].data["queues"]}
     assert {state: depth for state, depth in queues["orders"].items() if depth} == {
         "queue": "orders",
         "wait": 3,
@@ -84,10 +87,10 @@ def test_values_arguments_and_keys_of_people_are_not_kept() -> None:
         there.set("session:4f1c0a9e7b", "value-of-a-session")
         there.set("sf:pe:replay:/event/Odd__e", "a value that is no position")
         outcome = ask(server.url)
-    kept = "".join(answer.content().decode() + answer.ledger_lines().decode() for answer in outcome.answers.values())
-    assert "set session:..." in kept
+    stored = "".join(answer.content().decode() + answer.ledger_lines().decode() for answer in outcome.answers.values())
+    assert "set session:..." in stored
     for secret in ("4f1c0a9e7b", "value-of-a-session", "a value that is no position"):
-        assert secret not in kept
+        assert secret not in stored
 
 
 def test_the_password_is_in_no_answer_and_no_ledger() -> None:

@@ -39,7 +39,10 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class StandIn:
-    """Answers the login with `login`, the limits with `limits` (each a status and a body), and keeps the assertions it got."""
+    """Answers the login with `login`, the limits with `limits`, and keeps the assertions it got.
+
+    Each answer is a status and a body.
+    """
 
     def __init__(self) -> None:
         self.login: tuple[str, object] = (
@@ -88,9 +91,9 @@ def test_login_and_limits_with_nothing_secret_kept(key: Path) -> None:
     assert (claims["iss"], claims["sub"], claims["aud"]) == (CLIENT_ID, USER, "https://login.salesforce.com")
     assert [line.split()[0] for line in stand_in.lines] == ["POST", "GET"]
     assert len([sent for sent in outcome.ledger if not sent.text.startswith("(")]) == len(stand_in.lines)
-    kept = "".join((answer.content() + answer.ledger_lines()).decode() for answer in outcome.answers.values())
+    stored = "".join((answer.content() + answer.ledger_lines()).decode() for answer in outcome.answers.values())
     for secret in (CLIENT_ID, USER, TOKEN, *stand_in.assertions):
-        assert secret not in kept
+        assert secret not in stored
 
 
 @pytest.mark.parametrize(
@@ -151,9 +154,9 @@ def test_where_something_is_not_named_nothing_is_asked() -> None:
     outcome = ask_one(
         "salesforce",
         next(
-            one.ask
-            for one in systems(Configuration(), {"SF_LOGIN_URL": "https://login.salesforce.com"})
-            if one.name == "salesforce"
+            system.ask
+            for system in systems(Configuration(), {"SF_LOGIN_URL": "https://login.salesforce.com"})
+            if system.name == "salesforce"
         ),
     )
     (answer,) = outcome.answers.values()

@@ -1,4 +1,8 @@
-"""Whose fault a failure is, by its kind: exceptions of the network, SQLSTATEs and words of PostgreSQL and its poolers, prefixes of Redis, statuses of HTTP."""
+"""Whose fault a failure is, by its kind.
+
+Kinds are exceptions of the network, SQLSTATEs and words of PostgreSQL and its poolers, prefixes of Redis, and statuses
+of HTTP.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +88,8 @@ PLACE = 'connection failed: connection to server at "{host}", port 5432 failed: 
         ("FATAL:  bouncer config error", SYSTEM),
         ("FATAL:  Tenant or user not found", CREDENTIALS),
         (
-            "FATAL:  MaxClientsInSessionMode: max clients reached - in Session mode max clients are limited to pool_size",
+            "FATAL:  MaxClientsInSessionMode: max clients reached - "
+            "in Session mode max clients are limited to pool_size",
             SYSTEM,
         ),
         ("FATAL:  パスワード認証に失敗しました", OURS),  # words that are not known here confirm nothing
@@ -104,7 +109,8 @@ def test_a_failure_to_connect_to_postgres_by_its_words_and_never_by_its_hosts(
 @pytest.mark.parametrize(
     ("state", "whose"),
     [
-        ("57014", SYSTEM), ("55P03", SYSTEM), ("53300", SYSTEM), ("53200", SYSTEM), ("57P01", SYSTEM), ("58030", SYSTEM), ("XX001", SYSTEM),
+        ("57014", SYSTEM), ("55P03", SYSTEM), ("53300", SYSTEM), ("53200", SYSTEM), ("57P01", SYSTEM),
+        ("58030", SYSTEM), ("XX001", SYSTEM),
         ("42501", CREDENTIALS), ("28P01", CREDENTIALS), ("28000", CREDENTIALS),
         ("42P01", OURS), ("42703", OURS), ("0A000", OURS), ("3D000", OURS), ("25006", OURS),
     ],
@@ -148,7 +154,7 @@ def test_an_error_of_redis_by_its_prefix(reply: str, whose: Fault) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "whose"),
+    ("status", "body", "whose"),
     [
         (400, {"error": "invalid_grant", "error_description": "user hasn't approved this consumer"}, CREDENTIALS),
         (401, [{"errorCode": "INVALID_SESSION_ID", "message": "Session expired"}], CREDENTIALS),
@@ -159,8 +165,8 @@ def test_an_error_of_redis_by_its_prefix(reply: str, whose: Fault) -> None:
         (403, None, CREDENTIALS),
     ],
 )
-def test_a_refusal_of_salesforce_by_its_status_and_code(status: int, said: object, whose: Fault) -> None:
-    assert salesforce.refusal(status, said).fault is whose
+def test_a_refusal_of_salesforce_by_its_status_and_code(status: int, body: object, whose: Fault) -> None:
+    assert salesforce.refusal(status, body).fault is whose
 
 
 def test_what_is_missing_on_this_machine_is_no_fault_of_the_portal(tmp_path: Path) -> None:
