@@ -1,6 +1,7 @@
-"""A live collection against embedded servers: `python3 run.py live`. A portal whose cache is full and whose orders wait for a lock.
+"""A live collection against embedded servers: `python3 run.py live`.
 
-It starts a PostgreSQL, a Redis and a health check of its own, asks them as `report --live` asks real ones, and ends them.
+It is of a portal whose cache is full and whose orders wait for a lock. It starts a PostgreSQL, a Redis and a health
+check of its own, asks them as `report --live` does, and ends them.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def main() -> int:
         hold_up(database, stack)
         settings = folder / "bff.env"
         settings.write_text(
-            f"REDIS_URL={cache.url}\nDATABASE_URL={watcher(database)}\nSF_EVENTS_ENABLED=true\nAUTH_BLACKLIST_FAIL_CLOSED=false\n",
+            f"REDIS_URL={cache.url}\nDATABASE_URL={watcher(database)}\n"
+            "SF_EVENTS_ENABLED=true\nAUTH_BLACKLIST_FAIL_CLOSED=false\n",
             encoding="utf-8",
         )
         (folder / "incident-kit.toml").write_text(
@@ -100,8 +102,17 @@ def hold_up(database: servers.PostgresServer, stack: ExitStack) -> None:
 
 def request(number: int) -> str:
     at_ms = int((time.time() - 60 + number) * 1000)
-    asked = {"id": f"r{number}", "method": "POST", "url": "/api/orders", "headers": {}}
-    return json.dumps({"level": 30, "time": at_ms, "pid": 7, "hostname": "vm", "req": asked, "res": {"statusCode": 500}, "responseTime": 5003, "msg": "request errored"}) + "\n"  # fmt: skip
+    line = {
+        "level": 30,
+        "time": at_ms,
+        "pid": 7,
+        "hostname": "vm",
+        "req": {"id": f"r{number}", "method": "POST", "url": "/api/orders", "headers": {}},
+        "res": {"statusCode": 500},
+        "responseTime": 5003,
+        "msg": "request errored",
+    }
+    return json.dumps(line) + "\n"
 
 
 if __name__ == "__main__":

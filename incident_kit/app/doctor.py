@@ -13,7 +13,8 @@ from incident_kit.app.collect import check_logs
 from incident_kit.config.settings import Configuration
 from incident_kit.errors import IncidentKitError, RunbookError
 from incident_kit.evidence.store import FREE_DISK_FLOOR_BYTES
-from incident_kit.live.ask import ask, systems
+from incident_kit.live.ask import ask
+from incident_kit.live.systems import systems
 from incident_kit.model.answer import Answer, Status
 from incident_kit.model.source import Hints
 from incident_kit.model.visible import visible

@@ -1,7 +1,7 @@
-"""Asking live systems: all side by side, each within its allowance and all within one, every answer handed on as it comes.
+"""Asking live systems side by side: each within its allowance, all within one, every answer handed on as it comes.
 
-A system that does not answer in time gets a failed answer, and its connections are cut, so that nothing of it runs on.
-Whatever ends the asking early (Ctrl-C, a full disk) leaves in the store what had come by then.
+A system that does not answer in time gets a failed answer, and its connections are cut: nothing of it runs on.
+Whatever ends this early (Ctrl-C, a full disk) leaves in the store what had come by then.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from incident_kit.errors import EvidenceError
 from incident_kit.evidence.item import Item
 from incident_kit.evidence.store import Evidence
 from incident_kit.live.session import MOST_RECEIVED_BYTES, Budget, NoAnswer, Session
+from incident_kit.live.systems import System, systems
 from incident_kit.model.answer import Answer, Fault
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.times import iso
@@ -28,23 +29,14 @@ BUDGET_S = 20.0
 LOOK_S = 0.2
 # After its connections are cut, a diagnostic has this long to say so itself.
 GRACE_S = 1.0
+INTERRUPTED = "the asking was interrupted by Ctrl-C: what is not among the answers was not asked or not waited for"
 
-Heard = Callable[[Answer], None]
-
-
-@dataclass(frozen=True, slots=True)
-class System:
-    """A system to ask: its name, its target's name, the seconds it may take, and the questions."""
-
-    name: str
-    target: str
-    allowance_s: float
-    ask: Callable[[Session], Iterator[Answer]]
+OnAnswer = Callable[[Answer], None]
 
 
 @dataclass
-class Asked:
-    """What came of asking: the items in the order of their arrival, the answers that could not be stored, and whether somebody pressed Ctrl-C."""
+class LiveAnswers:
+    """What live systems answered, in the order of arrival: all of it, what was stored of it, and what went wrong."""
 
     items: list[Item] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
@@ -52,89 +44,110 @@ class Asked:
     interrupted: bool = False
 
 
-def ask_live(evidence: Evidence, configuration: Configuration, env_file: Path | None = None, budget_s: float = BUDGET_S, heard: Heard = lambda answer: None) -> Asked:  # fmt: skip
-    """Ask every system that is named, store each answer as an item, and tell `heard` of it.
+def ask_live(
+    evidence: Evidence,
+    configuration: Configuration,
+    env_file: Path | None = None,
+    budget_s: float = BUDGET_S,
+    on_answer: OnAnswer = lambda answer: None,
+) -> LiveAnswers:
+    """Ask every system that is named, store each answer as an item, and hand it to `on_answer`.
 
-    An answer for which there is no room is told too, and named in the notes. Raises nothing for what systems do.
+    An answer for which there is no room is handed on too, and named in the notes. Raises nothing for what systems do.
     """
-    asked = Asked()
+    live = LiveAnswers()
 
     def keep(answer: Answer) -> None:
         try:
             item = store(evidence, answer)
         except EvidenceError as error:
-            asked.notes.append(f"the answer {answer.question} ({answer.status.value}) could not be stored: {error}")
+            live.notes.append(f"the answer {answer.question} ({answer.status.value}) could not be stored: {error}")
         else:
-            asked.items.append(item)
-        asked.answers.append(answer)
-        heard(answer)
+            live.items.append(item)
+        live.answers.append(answer)
+        on_answer(answer)
 
     try:
         ask(systems(configuration, os.environ, env_file), budget_s, keep, evidence.redaction())
     except KeyboardInterrupt:
-        asked.interrupted = True
-        asked.notes.append(
-            "the asking was interrupted by Ctrl-C: what is not among the answers was not asked or not waited for"
-        )
-    return asked
+        live.interrupted = True
+        live.notes.append(INTERRUPTED)
+    return live
 
 
 def store(evidence: Evidence, answer: Answer) -> Item:
     """Store one answer with its ledger. Raises EvidenceError where there is no room."""
     return evidence.add(
-        [answer.content()], kind="answer", origin=answer.question, asked=answer.asked, asked_at=iso(answer.asked_at), duration_ms=answer.duration_ms,
+        [answer.content()],
+        kind="answer",
+        origin=answer.question,
+        asked=answer.asked,
+        asked_at=iso(answer.asked_at),
+        duration_ms=answer.duration_ms,
         details={
-            "target": answer.target, "status": answer.status.value, "reason": answer.reason, "fault": answer.fault.value if answer.fault else None,
-            "warnings": list(answer.warnings), "clock": answer.clock.to_json() if answer.clock else None,
-        }, ledger=answer.ledger_lines(),
-    )  # fmt: skip
+            "target": answer.target,
+            "status": answer.status.value,
+            "reason": answer.reason,
+            "fault": answer.fault.value if answer.fault else None,
+            "warnings": list(answer.warnings),
+            "clock": answer.clock.to_json() if answer.clock else None,
+        },
+        ledger=answer.ledger_lines(),
+    )
 
 
-def ask(asked: Sequence[System], budget_s: float, heard: Heard, redaction: Redaction = REDACTION) -> None:
-    """Ask the systems side by side; `heard` gets each answer as it comes, in this thread. Returns when all have ended or were ended."""
-    arrived: queue.SimpleQueue[tuple[Running, Answer | None]] = queue.SimpleQueue()
-    running = [Running(system, budget_s, arrived, redaction) for system in asked]
+def ask(
+    to_ask: Sequence[System],
+    budget_s: float,
+    on_answer: OnAnswer,
+    redaction: Redaction = REDACTION,
+) -> None:
+    """Ask the systems side by side; `on_answer` gets each answer as it comes, in this thread.
+
+    Returns when all have ended or were ended.
+    """
+    arrived: queue.SimpleQueue[tuple[RunningSystem, Answer | None]] = queue.SimpleQueue()
+    running = [RunningSystem(system, budget_s, arrived, redaction) for system in to_ask]
     pending: Answer | None = None
     try:
-        while unfinished := [one for one in running if not one.ended]:
+        while unfinished := [system for system in running if not system.ended]:
+            next_look_s = min(LOOK_S, *(system.next_look_s() for system in unfinished))
             try:
-                one, pending = arrived.get(
-                    timeout=max(0.0, min(LOOK_S, *(other.next_look_s() for other in unfinished)))
-                )
+                sender, pending = arrived.get(timeout=max(0.0, next_look_s))
             except queue.Empty:
-                for other in unfinished:
-                    if (late := other.look()) is not None:
-                        heard(late)
+                for system in unfinished:
+                    if (late := system.look()) is not None:
+                        on_answer(late)
                 continue
-            one.ended = one.ended or pending is None
-            if pending is not None and not one.given_up:
-                heard(pending)
+            sender.ended = sender.ended or pending is None
+            if pending is not None and not sender.given_up:
+                on_answer(pending)
             pending = None
     finally:
         # Also on Ctrl-C: stop everything, and hand on what had come (once more, if it came in the midst of that).
-        for one in running:
-            one.budget.cut("it had not answered when the asking was interrupted")
+        for system in running:
+            system.budget.cut("it had not answered when the asking was interrupted")
         if pending is not None:
-            heard(pending)
+            on_answer(pending)
         end = time.monotonic() + GRACE_S
-        while any(not one.ended for one in running) and time.monotonic() < end:
+        while any(not system.ended for system in running) and time.monotonic() < end:
             try:
-                one, answer = arrived.get(timeout=max(0.0, end - time.monotonic()))
+                sender, answer = arrived.get(timeout=max(0.0, end - time.monotonic()))
             except queue.Empty:
                 break
-            one.ended = one.ended or answer is None
-            if answer is not None and not one.given_up:
-                heard(answer)
+            sender.ended = sender.ended or answer is None
+            if answer is not None and not sender.given_up:
+                on_answer(answer)
 
 
-class Running:
+class RunningSystem:
     """One system being asked, in a thread of its own."""
 
     def __init__(
         self,
         system: System,
         budget_s: float,
-        arrived: queue.SimpleQueue[tuple[Running, Answer | None]],
+        arrived: queue.SimpleQueue[tuple[RunningSystem, Answer | None]],
         redaction: Redaction,
     ) -> None:
         self.system, self._arrived = system, arrived
@@ -149,25 +162,17 @@ class Running:
             for answer in self.system.ask(self.session):
                 self._arrived.put((self, answer))
         except NoAnswer as failure:  # before any question
-            self._arrived.put((self, self.session.failed(str(failure), failure.fault)))
+            self._fail(str(failure), failure.fault)
         except ImportError as error:
-            self._arrived.put(
-                (
-                    self,
-                    self.session.failed(
-                        f"what asks {self.system.name} is not installed here ({error}); install incident-kit again",
-                        Fault.OURS,
-                    ),
-                )
-            )
-        except (
-            Exception
-        ) as error:  # a fault of ours in one diagnostic is a failed answer and must not cost the others theirs
-            self._arrived.put(
-                (self, self.session.failed(f"our own fault: {type(error).__name__}: {error}", Fault.OURS))
-            )
+            self._fail(f"what asks {self.system.name} is not installed here ({error}); install incident-kit again")
+        # A fault of ours in one diagnostic is a failed answer and must not cost the others theirs.
+        except Exception as error:
+            self._fail(f"our own fault: {type(error).__name__}: {error}")
         finally:
             self._arrived.put((self, None))
+
+    def _fail(self, reason: str, fault: Fault = Fault.OURS) -> None:
+        self._arrived.put((self, self.session.failed(reason, fault)))
 
     def next_look_s(self) -> float:
         """Seconds until something has to be done about it."""
@@ -178,135 +183,9 @@ class Running:
         now = time.monotonic()
         if self._grace_ends and now >= self._grace_ends:
             self.ended = self.given_up = True
-            return self.session.failed(self.budget.words(), Fault.OURS)
+            return self.session.failed(self.budget.reason(), Fault.OURS)
         if not self._grace_ends and (self.budget.spent or self.budget.flooded):
-            self.budget.cut(
-                ""
-                if self.budget.spent
-                else f"it sent more than {MOST_RECEIVED_BYTES >> 20} MiB for a question; it was stopped"
-            )
+            flood = f"it sent more than {MOST_RECEIVED_BYTES >> 20} MiB for a question; it was stopped"
+            self.budget.cut("" if self.budget.spent else flood)
             self._grace_ends = now + GRACE_S
         return None
-
-
-def systems(configuration: Configuration, environment: Mapping[str, str], env_file: Path | None = None) -> list[System]:
-    """The systems of the configuration, with their addresses from the environment, else from the BFF's env file.
-
-    Each diagnostic is imported in its own thread, because importing takes as long as asking.
-    """
-    targets = configuration.targets
-    path = env_file or (Path(configuration.env_file) if configuration.env_file else None)
-    values = {**_of_file(path), **environment}
-
-    def redis(session: Session) -> Iterator[Answer]:
-        from incident_kit.live import redis as diagnostic
-
-        return diagnostic.ask(values[targets.redis], session)
-
-    def postgres(session: Session) -> Iterator[Answer]:
-        from incident_kit.live import postgres as diagnostic
-
-        return diagnostic.ask(values[targets.postgres], session)
-
-    def health(session: Session) -> Iterator[Answer]:
-        from incident_kit.live import health as diagnostic
-
-        if not configuration.health_url:
-            return iter(
-                [
-                    session.not_checked(
-                        "health", "Anything of the BFF's health", "the configuration names no health check"
-                    )
-                ]
-            )
-        return diagnostic.ask(configuration.health_url, session)
-
-    def whmcs(session: Session) -> Iterator[Answer]:
-        from incident_kit.live import whmcs as diagnostic
-
-        return diagnostic.ask(
-            values[targets.whmcs],
-            values.get(targets.whmcs_identifier, ""),
-            values.get(targets.whmcs_secret, ""),
-            session,
-        )
-
-    def salesforce(session: Session) -> Iterator[Answer]:
-        from incident_kit.live import salesforce as diagnostic
-
-        names = (
-            targets.salesforce,
-            targets.salesforce_client_id,
-            targets.salesforce_username,
-            targets.salesforce_key_file,
-        )
-        if unset := [name for name in names if not values.get(name)]:
-            return iter(
-                [
-                    session.not_checked(
-                        "salesforce",
-                        "Anything of Salesforce",
-                        f"{', '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set",
-                    )
-                ]
-            )
-        return diagnostic.ask(diagnostic.Access(*(values[name] for name in names)), session)
-
-    def process(session: Session) -> Iterator[Answer]:
-        from incident_kit.live import process as diagnostic
-
-        if not configuration.process:
-            return iter(
-                [session.not_checked("process", "Anything of the BFF's process", "the configuration names no process")]
-            )
-        return diagnostic.ask(configuration.process, session)
-
-    def settings(session: Session) -> Iterator[Answer]:
-        from incident_kit.live import environment as diagnostic
-
-        if path is None:
-            return iter(
-                [
-                    session.not_checked(
-                        "environment",
-                        "Anything of the BFF's settings",
-                        "no environment file is named with --env-file or in the configuration",
-                    )
-                ]
-            )
-        return diagnostic.ask(path, configuration.process, session)
-
-    return [
-        named(System("redis", targets.redis, 15, redis), values),
-        named(System("postgres", targets.postgres, 15, postgres), values),
-        System("health", "health_url", 10, health),
-        named(System("whmcs", targets.whmcs, 15, whmcs), values),
-        System("salesforce", targets.salesforce, 15, salesforce),
-        System("environment", "env_file", 5, settings),
-        System("process", "process", 5, process),
-    ]
-
-
-def _of_file(path: Path | None) -> Mapping[str, str]:
-    """The values of the env file; none where it cannot be read, which its own answer will say."""
-    if path is None:
-        return {}
-    from incident_kit.live import environment
-
-    try:
-        return environment.read(path).values
-    except NoAnswer:
-        return {}
-
-
-def named(system: System, values: Mapping[str, str]) -> System:
-    """The system, or where its target has no value, the same with the answer that it was not asked."""
-    if values.get(system.target):
-        return system
-    reason = f"{system.target} is set neither in this environment nor in an env file named with --env-file"
-    return System(
-        system.name,
-        system.target,
-        system.allowance_s,
-        lambda session: iter([session.not_checked(system.name, f"Anything of {system.name}", reason)]),
-    )

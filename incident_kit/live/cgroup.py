@@ -1,7 +1,8 @@
-"""What confines a process: the limits of its control group (of a container, of a systemd unit), and who starts it again.
+"""What confines a process: the limits of its control group (a container's, a systemd unit's), and who starts it again.
 
-Read from /proc and /sys alone (https://docs.kernel.org/admin-guide/cgroup-v2.html; version 1 where that is what there is).
-Restarts are counted by what starts the process again; of those, systemd and Docker tell it without showing its environment.
+The limits are read from /proc and /sys alone, of version 2 (https://docs.kernel.org/admin-guide/cgroup-v2.html) or 1.
+Restarts are counted by what starts the process again. Of those, systemd and Docker say how many there were without
+showing the environment of the process.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ NO_LIMIT_BYTES = 1 << 62
 
 
 def limits(pid: int) -> dict[str, Any]:
-    """The limits of a process's control groups, what is used of them, and how often they were met; None where it cannot be told."""
+    """The limits of a process's control groups, what is used of them, and how often they were met.
+
+    None where it cannot be seen.
+    """
     groups = _groups(pid)
     if not groups:
         return {"group": None, "note": "its control group cannot be seen from here"}
@@ -35,40 +39,41 @@ def limits(pid: int) -> dict[str, Any]:
         quota, period = _pair(folder["cpu"] / "cpu.max")
     group = groups["memory" if version_1 else ""]
     memory, events = folder["memory"], _fields(folder["memory"] / "memory.events")
-    most = _number(memory / ("memory.limit_in_bytes" if version_1 else "memory.max"))
+    limit_bytes = _number(memory / ("memory.limit_in_bytes" if version_1 else "memory.max"))
     container = CONTAINER.search(group)
     return {
-        "group": group, "container": container[0][:12] if container else None,
-        "memory_limit_bytes": most if most is not None and most < NO_LIMIT_BYTES else None,
+        "group": group,
+        "container": container[0][:12] if container else None,
+        "memory_limit_bytes": limit_bytes if limit_bytes is not None and limit_bytes < NO_LIMIT_BYTES else None,
         "memory_used_bytes": _number(memory / ("memory.usage_in_bytes" if version_1 else "memory.current")),
         "killed_for_memory": events.get("oom_kill", _fields(memory / "memory.oom_control").get("oom_kill")),
         "memory_limit_met": events.get("max", _number(memory / "memory.failcnt")),
         "cores_limit": round(quota / period, 3) if quota and period and quota > 0 else None,
         "throttled_periods": _fields(folder["cpu"] / "cpu.stat").get("nr_throttled"),
         "processes_limit": _number(folder["pids"] / "pids.max"),
-    }  # fmt: skip
+    }
 
 
-def warnings(pid: int, found: dict[str, Any]) -> list[str]:
+def warnings(pid: int, limits: dict[str, Any]) -> list[str]:
     """What a person must know of these limits."""
-    told = []
-    if found.get("killed_for_memory"):
-        told.append(
-            f"the kernel has killed {found['killed_for_memory']} process(es) in the control group of process {pid} for want of memory"
+    texts = []
+    if killed := limits.get("killed_for_memory"):
+        texts.append(
+            f"the kernel has killed {killed} process(es) in the control group of process {pid} for want of memory"
         )
-    limit, used = found.get("memory_limit_bytes"), found.get("memory_used_bytes")
+    limit, used = limits.get("memory_limit_bytes"), limits.get("memory_used_bytes")
     if limit and used and used > 0.95 * limit:
-        told.append(f"the control group of process {pid} uses {used:,} of the {limit:,} bytes of memory it may have")
-    return told
+        texts.append(f"the control group of process {pid} uses {used:,} of the {limit:,} bytes of memory it may have")
+    return texts
 
 
 def restarts(pid: int, session: Session) -> dict[str, Any]:
-    """How often a process was started again, by whoever counts that; `count` is None where nobody tells."""
+    """How often a process was started again, by whoever counts that; `count` is None where nobody says."""
     group = " ".join(_groups(pid).values())
     if container := CONTAINER.search(group):
-        return _counted("Docker", ["docker", "inspect", "--format", "{{.RestartCount}}", container[0]], session)
+        return _counted("Docker", "docker", ["inspect", "--format", "{{.RestartCount}}", container[0]], session)
     if unit := UNIT.search(group):
-        return _counted("systemd", ["systemctl", "show", "--property=NRestarts", "--value", unit[1]], session)
+        return _counted("systemd", "systemctl", ["show", "--property=NRestarts", "--value", unit[1]], session)
     return {
         "count": None,
         "by": None,
@@ -76,27 +81,25 @@ def restarts(pid: int, session: Session) -> dict[str, Any]:
     }
 
 
-def _counted(by: str, command: list[str], session: Session) -> dict[str, Any]:
-    program = shutil.which(command[0])
+def _counted(by: str, command: str, arguments: list[str], session: Session) -> dict[str, Any]:
+    program = shutil.which(command)
     if program is None:
-        return {"count": None, "by": by, "note": f"{command[0]} is not here"}
+        return {"count": None, "by": by, "note": f"{command} is not here"}
     try:
-        with session.sending(f"(run {' '.join(command)})"):
-            told = subprocess.run(
-                [program, *command[1:]],
+        with session.sending(f"(run {' '.join([command, *arguments])})"):
+            finished = subprocess.run(  # noqa: S603 - fixed programs, and an id of digits and letters
+                [program, *arguments],
                 capture_output=True,
                 text=True,
                 timeout=session.budget.left_s(MOST_S),
                 check=False,
-            )  # noqa: S603 - fixed programs, and an id of digits and letters
+            )
     except (OSError, subprocess.TimeoutExpired, NoAnswer) as error:
-        return {"count": None, "by": by, "note": f"{command[0]} did not answer: {type(error).__name__}"}
-    count = told.stdout.strip()
-    return (
-        {"count": int(count), "by": by}
-        if count.isdigit()
-        else {"count": None, "by": by, "note": f"{command[0]} does not tell: exit code {told.returncode}"}
-    )
+        return {"count": None, "by": by, "note": f"{command} did not answer: {type(error).__name__}"}
+    count = finished.stdout.strip()
+    if not count.isdigit():
+        return {"count": None, "by": by, "note": f"{command} does not tell: exit code {finished.returncode}"}
+    return {"count": int(count), "by": by}
 
 
 def _groups(pid: int) -> dict[str, str]:
@@ -105,9 +108,12 @@ def _groups(pid: int) -> dict[str, str]:
         lines = (PROCESSES / str(pid) / "cgroup").read_text(encoding="utf-8").split("\n")
     except OSError:
         return {}
-    parts = [line.split(":", 2) for line in lines if line.count(":") >= 2]
+    entries = [line.split(":", 2) for line in lines if line.count(":") >= 2]
     return {
-        controller: path for _, controllers, path in parts for controller in controllers.split(",") if ".." not in path
+        controller: path
+        for _, controllers, path in entries
+        for controller in controllers.split(",")
+        if ".." not in path
     }
 
 

@@ -13,16 +13,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from incident_kit.live import network, process
+from incident_kit.live import process
+from incident_kit.live.addresses import split_url
 from incident_kit.live.session import NoAnswer, Reply, Session
 from incident_kit.model.answer import Answer, Fault
 from incident_kit.model.redaction import kind_of_name
 from incident_kit.model.times import iso
 
-# Settings of the runbook. Of FLAGS the value is shown if it looks like one of a flag; of ADDRESSES where they lead; of SECRETS only whether they are set.
+# Settings of the runbook. Of FLAGS the value is shown if it looks like one of a flag; of ADDRESSES where they lead;
+# of SECRETS only whether they are set.
 FLAGS = (
-    "SF_EVENTS_ENABLED", "SF_EVENTS_REPLAY", "AUTH_BLACKLIST_FAIL_CLOSED", "NODE_ENV", "PORT", "LOG_LEVEL", "DATABASE_CONNECTION_LIMIT",
-)  # fmt: skip
+    "SF_EVENTS_ENABLED",
+    "SF_EVENTS_REPLAY",
+    "AUTH_BLACKLIST_FAIL_CLOSED",
+    "NODE_ENV",
+    "PORT",
+    "LOG_LEVEL",
+    "DATABASE_CONNECTION_LIMIT",
+)
 ADDRESSES = ("REDIS_URL", "DATABASE_URL", "WHMCS_API_URL", "SF_LOGIN_URL", "SF_INSTANCE_URL", "FREEBIT_API_URL")
 SECRETS = (
     "WHMCS_API_IDENTIFIER",
@@ -34,20 +42,23 @@ SECRETS = (
     "FREEBIT_OEM_KEY",
     "JWT_SECRET",
 )
+NAMED = (*FLAGS, *ADDRESSES, *SECRETS)
 FLAG_VALUE = re.compile(
-    r"true|false|yes|no|on|off|all|latest|earliest|none|production|staging|development|test|trace|debug|info|warn|error|fatal|-?\d{1,6}",
+    r"true|false|yes|no|on|off|all|latest|earliest|none|production|staging|development|test"
+    r"|trace|debug|info|warn|error|fatal|-?\d{1,6}",
     re.I,
 )
 # Settings of any name that bound something; of these too only a number or a flag's word is shown.
 LIMITS = re.compile(r"TIMEOUT|BREAKER|RETR(?:Y|IES)|POOL|THROTTLE|RATE_LIMIT")
 LINE = re.compile(r"\s*(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_.]*)\s*=[ \t]*(?P<rest>.*)", re.S)
+QUOTES = ("'", '"', "`")
 MOST_BYTES = 1 << 20
 MOST_NAMES = 300
 
 
 @dataclass(frozen=True, slots=True)
 class EnvFile:
-    """An environment file: its values by name (the last one of a name counts), when it was changed, and what is odd about it."""
+    """An environment file: its values by name (the last of a name counts), when it changed, and what is odd in it."""
 
     path: Path
     values: Mapping[str, str]
@@ -56,7 +67,10 @@ class EnvFile:
 
 
 def read(path: Path) -> EnvFile:
-    """An environment file as dotenv reads it: NAME=value, quotes, comments, values over several lines in quotes. Raises NoAnswer."""
+    """An environment file as dotenv reads it: NAME=value, quotes, comments, values over several lines in quotes.
+
+    Raises NoAnswer.
+    """
     try:
         with open(path, "rb") as file:
             raw = file.read(MOST_BYTES + 1)
@@ -68,10 +82,11 @@ def read(path: Path) -> EnvFile:
         raise NoAnswer(f"{path} is larger than {MOST_BYTES:,} bytes: is it an environment file?", fault=Fault.OURS)
     values: dict[str, str] = {}
     oddities = []
-    for name, value, odd in entries(raw.decode("utf-8-sig", "replace")):
+    for name, value, oddity in entries(raw.decode("utf-8-sig", "replace")):
         if name in values:
             oddities.append(f"{name} stands in it more than once; the last one counts")
-        oddities += [f"{name} {odd}"] if odd else []
+        if oddity:
+            oddities.append(f"{name} {oddity}")
         values[name] = value
     return EnvFile(path, values, modified_at, tuple(oddities))
 
@@ -80,22 +95,19 @@ def entries(text: str) -> Iterator[tuple[str, str, str]]:
     """Name, value, and what is odd about the value, for each entry."""
     lines = iter(text.replace("\r\n", "\n").split("\n"))
     for line in lines:
-        found = LINE.fullmatch(line)
-        if not found or line.lstrip().startswith("#"):
+        entry = LINE.fullmatch(line)
+        if not entry or line.lstrip().startswith("#"):
             continue
-        rest = found["rest"]
-        if (quote := rest[:1]) in ("'", '"', "`") and quote:
-            while quote not in rest[1:] and (more := next(lines, None)) is not None:
-                rest += "\n" + more
+        name, rest = entry["name"], entry["rest"]
+        if rest.startswith(QUOTES):
+            quote = rest[0]
+            while quote not in rest[1:] and (next_line := next(lines, None)) is not None:
+                rest += "\n" + next_line
             end = rest.find(quote, 1)
-            yield (
-                (found["name"], rest[1:end], "")
-                if end > 0
-                else (found["name"], rest[1:], "has a quote that is not closed")
-            )
+            yield (name, rest[1:end], "") if end > 0 else (name, rest[1:], "has a quote that is not closed")
             continue
         value = re.split(r"\s#", rest, maxsplit=1)[0].strip()
-        yield found["name"], value, "has a quote within its value" if value[-1:] in ("'", '"') else ""
+        yield name, value, "has a quote within its value" if value.endswith(("'", '"')) else ""
 
 
 def ask(path: Path, pattern: str, session: Session) -> Iterator[Answer]:
@@ -109,44 +121,48 @@ def ask(path: Path, pattern: str, session: Session) -> Iterator[Answer]:
 
 def environment(path: Path, pattern: str, session: Session) -> Reply:
     with session.sending(f"(read {path})"):
-        found = read(path)
-    session.secrets = [
-        value for name, value in found.values.items() if name in SECRETS or kind_of_name(name) == "secret"
-    ]
-    started = [one.started_at for one in process.found(pattern)] if pattern else []
-    holds = found.modified_at < min(started) if started else None
+        file = read(path)
+    secret_names = {name for name in file.values if kind_of_name(name) == "secret"}
+    session.secrets = [value for name, value in file.values.items() if name in secret_names or name in SECRETS]
+    started_at = [running.started_at for running in process.running(pattern)] if pattern else []
+    unchanged = file.modified_at < min(started_at) if started_at else None
     data: dict[str, Any] = {
-        "file": str(path), "modified_at": iso(found.modified_at), "unchanged_since_the_process_started": holds,
-        "settings": {name: setting(name, found.values.get(name)) for name in (*FLAGS, *ADDRESSES, *SECRETS)},
-        "limits": {name: value for name, value in sorted(found.values.items()) if LIMITS.search(name) and kind_of_name(name) != "secret" and FLAG_VALUE.fullmatch(value)},
-        "other_names": sorted(name for name in found.values if name not in (*FLAGS, *ADDRESSES, *SECRETS))[:MOST_NAMES],
-        "oddities": list(found.oddities),
-    }  # fmt: skip
-    warnings = [f"{path}: {odd}" for odd in found.oddities]
-    warnings += (
-        [f"{path} was changed after the BFF started, so the BFF may run with other values"] if holds is False else []
-    )
+        "file": str(path),
+        "modified_at": iso(file.modified_at),
+        "unchanged_since_the_process_started": unchanged,
+        "settings": {name: setting(name, file.values.get(name)) for name in NAMED},
+        "limits": {
+            name: value
+            for name, value in sorted(file.values.items())
+            if LIMITS.search(name) and name not in secret_names and FLAG_VALUE.fullmatch(value)
+        },
+        "other_names": sorted(name for name in file.values if name not in NAMED)[:MOST_NAMES],
+        "oddities": list(file.oddities),
+    }
+    warnings = [f"{path}: {oddity}" for oddity in file.oddities]
+    if unchanged is False:
+        warnings.append(f"{path} was changed after the BFF started, so the BFF may run with other values")
     return Reply(data, warnings=tuple(warnings))
 
 
 def setting(name: str, value: str | None) -> dict[str, Any]:
-    """What may be told of one setting."""
+    """What may be shown of one setting."""
     if value is None:
         return {"set": False}
     if not value:
         return {"set": True, "empty": True}
-    if name in FLAGS:
-        return (
-            {"set": True, "value": value}
-            if FLAG_VALUE.fullmatch(value)
-            else {"set": True, "value": None, "note": "not a flag's value, so not shown"}
-        )
-    return {"set": True, "leads_to": leads_to(value)} if name in ADDRESSES else {"set": True}
+    if name in ADDRESSES:
+        return {"set": True, "leads_to": leads_to(value)}
+    if name not in FLAGS:
+        return {"set": True}
+    if FLAG_VALUE.fullmatch(value):
+        return {"set": True, "value": value}
+    return {"set": True, "value": None, "note": "not a flag's value, so not shown"}
 
 
 def leads_to(url: str) -> str:
     """Scheme, host and port of an address, without anything else."""
-    parts = network.parts(url)
+    parts = split_url(url)
     if parts is None:
         return "not an address"
     socket = parts.path if "unix" in parts.scheme else ""

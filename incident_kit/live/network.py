@@ -1,102 +1,37 @@
-"""Taking addresses apart, finding a host within its time, and failures of the network in plain words, each with whose fault it is."""
+"""Finding a host within its time, and failures of the network in plain words, each with whose fault it is."""
 
 from __future__ import annotations
 
 import errno
-import re
 import socket
 import ssl
 import threading
-from dataclasses import dataclass
 
+from incident_kit.live.addresses import shown_place
 from incident_kit.live.session import Budget, NoAnswer
 from incident_kit.model.answer import Fault
 
-RESOLVE_S = 3.0
+RESOLVE_S, CONNECT_S = 3.0, 3
 NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN, errno.EHOSTDOWN)
-SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
-ENDS = re.compile(r"[/?#]")
-# A host, or several, each with its port if it has one; `[` begins an IPv6 address.
-PLACE = re.compile(r"(?:[^\[\]:@/?#]*|\[[^\[\]@/?#]*\])(?::\d*)?(?:,(?:[^\[\]:@/?#]*|\[[^\[\]@/?#]*\])(?::\d*)?)*")
+NO_TLS_THERE = ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF_WHILE_READING", "RECORD_LAYER_FAILURE")
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """An address taken apart where clients do, nothing of it decoded."""
-
-    scheme: str
-    user: str
-    password: str
-    place: str
-    path: str
-    query: str
-
-
-def parts(url: str) -> Parts | None:
-    """The parts of an address; None if it is none, or could be read in two ways.
-
-    User, password and place end at the first `/`, `?` or `#` (RFC 3986), and the place begins after the last `@` of that. One
-    thing more is taken, because clients take it: a password that holds such characters as they are, where what stands
-    before them can be no place, so that there is but one reading.
-    """
-    scheme, found, rest = url.strip().strip("\"'").partition("://")
-    if not found or not SCHEME.fullmatch(scheme):
-        return None
-    end = ENDS.search(rest)
-    authority = rest[: end.start()] if end else rest
-    if "@" in authority or PLACE.fullmatch(authority):
-        signed, _, place = authority.rpartition("@")
-        after = rest[len(authority) :]
-    else:
-        before_query = rest.partition("?")[0]
-        signed, _, after = (before_query if "@" in before_query else rest).rpartition("@")
-        if before_query != rest and "@" in before_query:
-            after += rest[len(before_query) :]
-        elif rest.count("@") != 1 and "@" not in before_query:
-            return None
-        end = ENDS.search(after)
-        place, after = (after[: end.start()], after[end.start() :]) if end else (after, "")
-    path, _, query = after.partition("#")[0].partition("?")
-    if not PLACE.fullmatch(place) or "@" in path:
-        return None
-    user, _, password = signed.partition(":")
-    return Parts(scheme.lower(), user, password, place, path, query)
-
-
-def host_and_port(place: str) -> tuple[str, str]:
-    """A place of one host taken apart, as written; the brackets of an IPv6 address are not part of it.
-
-    >>> host_and_port("[::1]:6380"), host_and_port("cache"), host_and_port(":6380")
-    (('::1', '6380'), ('cache', ''), ('', '6380'))
-    """
-    host, bracket, rest = place[1:].partition("]") if place.startswith("[") else place.partition(":")
-    return host, rest.removeprefix(":") if bracket else ""
-
-
-def shown_place(host: str, port: int | str) -> str:
-    """A host and its port as an address has them."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def addresses(host: str, port: int, budget: Budget) -> list[str]:
+def resolve(host: str, port: int, budget: Budget) -> list[str]:
     """The numeric addresses of a host. Raises NoAnswer.
 
     The system's resolver cannot be told to stop, so it is asked in a thread that is left behind if it takes too long.
     """
-    found: list[str] = []
+    addresses: list[str] = []
     failure: list[OSError] = []
 
     def look_up() -> None:
         try:
-            found.extend(
-                dict.fromkeys(str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-            )
-        except (
-            OSError,
-            UnicodeError,
-            ValueError,
-        ) as error:  # a name with an empty or overlong part raises UnicodeError, with a NUL ValueError
-            failure.append(error if isinstance(error, OSError) else socket.gaierror(socket.EAI_NONAME, str(error)))
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            addresses.extend(dict.fromkeys(str(entry[4][0]) for entry in entries))
+        except OSError as error:
+            failure.append(error)
+        except (UnicodeError, ValueError) as error:  # a name with an empty or overlong part, or with a NUL
+            failure.append(socket.gaierror(socket.EAI_NONAME, str(error)))
 
     thread = threading.Thread(target=look_up, daemon=True, name=f"look up {host}")
     thread.start()
@@ -109,11 +44,14 @@ def addresses(host: str, port: int, budget: Budget) -> list[str]:
         )
     if failure:
         raise failed(failure[0], host, port)
-    return found
+    return addresses
 
 
 def reachable(address: str, port: int, within_s: float) -> bool:
-    """Whether anything takes a connection there: what tells a server that says nothing from a way on which nothing comes through."""
+    """Whether anything takes a connection there.
+
+    It tells a server that says nothing from a way on which nothing comes through.
+    """
     try:
         with socket.create_connection((address, port), timeout=within_s):
             return True
@@ -122,32 +60,22 @@ def reachable(address: str, port: int, within_s: float) -> bool:
 
 
 def failed(error: BaseException, host: str, port: int) -> NoAnswer:
-    """A failure of the network, after which nothing more can be asked there."""
-    return NoAnswer(words(error, host, port), final=True, fault=fault(error))
+    """A failure of the network, after which nothing more can be asked there. Looks through the causes of the error."""
+    words, fault = meaning(error, shown_place(host, port), host)
+    return NoAnswer(words, final=True, fault=fault)
 
 
-def words(error: BaseException, host: str, port: int) -> str:
-    """A failure of the network as a sentence without its first capital. Looks through the causes of the error."""
-    return _told(error, shown_place(host, port), host)[0]
-
-
-def fault(error: BaseException) -> Fault:
-    """Whose fault a failure of the network is, by its kind."""
-    return _told(error, "", "")[1]
-
-
-def _told(error: BaseException, where: str, host: str) -> tuple[str, Fault]:
+def meaning(error: BaseException, where: str, host: str) -> tuple[str, Fault]:
+    """A failure as a sentence without its first capital, and whose fault it is."""
     for cause in causes(error):
         if isinstance(cause, socket.gaierror):
             return f"the name {host} does not resolve ({cause.strerror or cause})", Fault.NETWORK
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return (
-                f"the certificate of {where} is not accepted: {getattr(cause, 'verify_message', cause)}",
-                Fault.NETWORK,
-            )
+            reason = getattr(cause, "verify_message", cause)
+            return f"the certificate of {where} is not accepted: {reason}", Fault.NETWORK
         if isinstance(cause, ssl.SSLError):
             reason = getattr(cause, "reason", "")
-            if reason in ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF_WHILE_READING", "RECORD_LAYER_FAILURE"):
+            if reason in NO_TLS_THERE:
                 return f"{where} does not speak TLS, though the address asks for it ({reason})", Fault.NETWORK
             return f"TLS with {where} failed: {reason or cause}", Fault.NETWORK
         if isinstance(cause, ConnectionRefusedError):
@@ -168,9 +96,11 @@ def _told(error: BaseException, where: str, host: str) -> tuple[str, Fault]:
 def never_connected(where: str, seconds: float) -> NoAnswer:
     """Nothing took the connection and nothing refused it."""
     return NoAnswer(
-        f"{where} did not accept the connection within {seconds:g} s: a firewall drops what is sent from here, or its machine is down",
-        final=True, fault=Fault.NETWORK,
-    )  # fmt: skip
+        f"{where} did not accept the connection within {seconds:g} s: "
+        "a firewall drops what is sent from here, or its machine is down",
+        final=True,
+        fault=Fault.NETWORK,
+    )
 
 
 def causes(error: BaseException) -> list[BaseException]:

@@ -1,8 +1,10 @@
 """Salesforce: does it let the portal's user in by OAuth JWT bearer, and how much of its limits is left?
 
-https://help.salesforce.com/s/articleView?id=sf.remoteaccess_oauth_jwt_flow.htm (the login) and
-https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_limits.htm (the limits). `simple-salesforce` signs and
-addresses; what it sends goes over our own bounded requests, so that time, size and ledger are as everywhere here.
+The login: https://help.salesforce.com/s/articleView?id=sf.remoteaccess_oauth_jwt_flow.htm
+The limits: https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_limits.htm
+
+`simple-salesforce` signs and addresses. What it sends goes over our own bounded requests, so that time, size and ledger
+are as everywhere here.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from incident_kit.live import http
+from incident_kit.live.addresses import unusable
 from incident_kit.live.session import NoAnswer, Reply, Session
 from incident_kit.model.answer import Answer, Fault, ServerClock
 
@@ -36,6 +39,9 @@ MEANINGS = (
     ("inactive organization", "the organization is inactive"),
     ("client identifier invalid", "the Connected App is unknown: is it the right client id?"),
 )
+# Codes of an error that say that the org itself is not served.
+# https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_calls_concepts_core_data_objects.htm
+NOT_SERVED = ("REQUEST_LIMIT_EXCEEDED", "SERVER_UNAVAILABLE", "ORG_LOCKED", "temporarily_unavailable", "server_error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +64,18 @@ def ask(access: Access, session: Session) -> Iterator[Answer]:
 
 
 class Client:
-    """What simple-salesforce takes for a session of `requests`: it sends by `http.request`, and says what a refusal means."""
+    """What simple-salesforce takes for a session of `requests`: it sends by `http.request`, and explains refusals."""
 
     def __init__(self, url: str, session: Session) -> None:
-        self._base, self._session = http.place(url), session
+        self._base, self._session = http.split_http(url), session
         self.proxies: dict[str, str] = {}
         self.token, self.instance = "", ""
         self.clock: ServerClock | None = None
         self.response_ms = 0.0
+
+    def hide(self, secret: str) -> None:
+        """Never show this value."""
+        self._session.secrets = [*self._session.secrets, secret]
 
     def post(self, url: str, data: Mapping[str, str], headers: Any = None, proxies: Any = None) -> Any:
         return self._sent("POST", url, form=data, shown_form=f"grant_type={data['grant_type']} (with assertion)")
@@ -76,7 +86,7 @@ class Client:
         return self._sent("GET", url, headers=headers)
 
     def _sent(self, method: str, url: str, **more: Any) -> Any:
-        response = http.request(self._session, method, self._led(url), **more)
+        response = http.request(self._session, method, self._address(url), **more)
         self.clock, self.response_ms = response.clock(), response.duration_ms
         data, why_not = response.data()
         if response.status != 200:
@@ -85,8 +95,8 @@ class Client:
             raise NoAnswer(f"it did not answer as Salesforce does: {why_not or 'an unknown shape of JSON'}", final=True)
         return SimpleNamespace(status_code=200, json=lambda **_: data, text="", headers=response.headers, url=url)
 
-    def _led(self, url: str) -> str:
-        """The address to send to: where the login address is no host of Salesforce, it is a gateway that stands for all of them."""
+    def _address(self, url: str) -> str:
+        """The address to send to. A login address that is no host of Salesforce is a gateway for all of them."""
         if (self._base.hostname or "").endswith(OWN_HOSTS):
             return url
         return str(urlunsplit((self._base.scheme, self._base.netloc, *urlsplit(url)[2:])))
@@ -97,19 +107,14 @@ def login(access: Access, client: Client) -> Reply:
         from jwt.exceptions import PyJWTError
         from simple_salesforce.login import SalesforceLogin
     except ImportError:
-        raise NoAnswer(
-            "simple-salesforce is not installed; install incident-kit[salesforce]", final=True, fault=Fault.OURS
-        ) from None
-    host = http.place(access.url).hostname or ""
+        raise unusable("simple-salesforce is not installed; install incident-kit[salesforce]") from None
+    host = http.split_http(access.url).hostname or ""
     domain = host.removesuffix(".salesforce.com") if host.endswith(".salesforce.com") else "login"
     try:
         key = Path(access.key_file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise NoAnswer(
-            f"the file of the private key cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}",
-            final=True,
-            fault=Fault.OURS,
-        ) from None
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise unusable(f"the file of the private key cannot be read: {reason}") from None
     audience = domain if domain in ("login", "test") else "test" if ".sandbox." in host else "login"
     try:
         client.token, client.instance = SalesforceLogin(
@@ -120,60 +125,44 @@ def login(access: Access, client: Client) -> Reply:
             domain=audience,
             instance_url=domain,
         )
-    except (
-        PyJWTError,
-        ValueError,
-        TypeError,
-        AttributeError,
-    ) as error:  # what the key is put through, and an answer without a token
-        raise NoAnswer(
-            f"no assertion could be made, or no token was given: {type(error).__name__}: is the private key whole?",
-            final=True,
-            fault=Fault.OURS,
+    # What the key is put through raises these, and so does an answer without a token.
+    except (PyJWTError, ValueError, TypeError, AttributeError) as error:
+        raise unusable(
+            f"no assertion could be made, or no token was given: {type(error).__name__}: is the private key whole?"
         ) from None
-    client._session.secrets = [*client._session.secrets, client.token]
+    client.hide(client.token)
     return Reply({"instance": client.instance, "response_ms": round(client.response_ms, 3)}, client.clock)
 
 
 def limits(client: Client) -> Reply:
     from simple_salesforce.api import Salesforce
 
-    found = Salesforce(session_id=client.token, instance=client.instance, session=cast(Any, client)).limits()
+    limits = Salesforce(session_id=client.token, instance=client.instance, session=cast(Any, client)).limits()
     rows = {
-        name: {"max": one["Max"], "remaining": one["Remaining"]}
-        for name, one in sorted(found.items())
-        if isinstance(one, dict) and {"Max", "Remaining"} <= set(one)
+        name: {"max": limit["Max"], "remaining": limit["Remaining"]}
+        for name, limit in sorted(limits.items())
+        if isinstance(limit, dict) and {"Max", "Remaining"} <= set(limit)
     }
     low = [
-        f"{name}: {one['remaining']:,} of {one['max']:,} are left"
-        for name, one in rows.items()
-        if one["max"] and one["remaining"] < LOW_SHARE * one["max"]
+        f"{name}: {row['remaining']:,} of {row['max']:,} are left"
+        for name, row in rows.items()
+        if row["max"] and row["remaining"] < LOW_SHARE * row["max"]
     ]
     return Reply({"limits": rows, "response_ms": round(client.response_ms, 3)}, warnings=tuple(low))
-
-
-# Codes of an error that say that the org itself is not served. https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_calls_concepts_core_data_objects.htm
-NOT_SERVED = ("REQUEST_LIMIT_EXCEEDED", "SERVER_UNAVAILABLE", "ORG_LOCKED", "temporarily_unavailable", "server_error")
 
 
 def refusal(status: int, data: Any) -> NoAnswer:
     """A refusal in plain words, with Salesforce's own behind."""
     first = data[0] if isinstance(data, list) and data else data
     if not isinstance(first, dict):
-        fault = (
-            Fault.OURS
-            if status in (404, 405) or 300 <= status < 400
-            else Fault.CREDENTIALS
-            if status in (401, 403, 407, 429)
-            else Fault.SYSTEM
-        )
         return NoAnswer(
-            f"it answers with status {status} and nothing that Salesforce would say: a maintenance page, or a gateway before it",
+            f"it answers with status {status} and nothing that Salesforce would say: "
+            "a maintenance page, or a gateway before it",
             True,
-            fault,
+            http.fault_of_status(status),
         )
     code = str(first.get("error") or first.get("errorCode") or "")
     message = str(first.get("error_description") or first.get("message") or "")[:MOST_TEXT]
-    meant = next((meant for text, meant in MEANINGS if text in message.lower()), "Salesforce refuses")
+    meaning = next((meaning for text, meaning in MEANINGS if text in message.lower()), "Salesforce refuses")
     fault = Fault.SYSTEM if status >= 500 or code in NOT_SERVED else Fault.CREDENTIALS
-    return NoAnswer(f"{meant} (status {status}, {json.dumps(code)}: {message})", True, fault)
+    return NoAnswer(f"{meaning} (status {status}, {json.dumps(code)}: {message})", True, fault)

@@ -18,13 +18,15 @@ from incident_kit.model.answer import Answer, Fault, Sent, ServerClock, Status
 from incident_kit.model.redaction import REDACTION, Redaction
 
 MOST_TEXT = 4000  # characters of one sentence or one statement
-MOST_RECEIVED_BYTES = (
-    64 << 20
-)  # of one connection: far more than any answer here has, and far less than fills the memory
+# Of one connection: far more than any answer here has, and far less than fills the memory.
+MOST_RECEIVED_BYTES = 64 << 20
 
 
 class NoAnswer(Exception):
-    """A question was not answered; the message says why in plain words, `fault` whose fault that is. `final`: nothing more can be asked on this line."""
+    """A question was not answered: the message says why in plain words, `fault` whose fault that is.
+
+    `final`: nothing more can be asked on this connection.
+    """
 
     def __init__(self, reason: str, final: bool = False, fault: Fault = Fault.SYSTEM) -> None:
         super().__init__(reason)
@@ -52,45 +54,48 @@ class Budget:
     def left_s(self, most: float = math.inf) -> float:
         """The seconds that are left, `most` at most. Raises NoAnswer when there are none."""
         if self.spent:
-            raise NoAnswer(self.words(), final=True, fault=Fault.OURS)
+            raise NoAnswer(self.reason(), final=True, fault=Fault.OURS)
         return min(most, self._end - time.monotonic())
 
     def remaining_s(self) -> float:
         """The seconds until the end; 0 when it is past."""
         return max(0.0, self._end - time.monotonic())
 
-    def words(self) -> str:
+    def reason(self) -> str:
         """Why nothing more can be asked."""
         return self._cut_because or f"no complete answer within the {self.seconds:g} s allowed; it was stopped"
 
     @property
     def flooded(self) -> bool:
-        """Whether more came on a connection than any question asks for. Drivers keep a reply in memory until it is whole."""
+        """Whether more came on a connection than any question asks for.
+
+        Drivers keep a reply in memory until it is whole.
+        """
         with self._lock:
-            return any(received_bytes(held) > MOST_RECEIVED_BYTES for held in self._held)
+            return any(received_bytes(connection) > MOST_RECEIVED_BYTES for connection in self._held)
 
     @contextmanager
     def holding(self, descriptor: int) -> Iterator[None]:
         """Let `cut` reach the connection of this descriptor while the block runs."""
         # A duplicate of our own: the number of a descriptor closed elsewhere may by then belong to something else.
-        held = socket.socket(fileno=os.dup(descriptor))
+        connection = socket.socket(fileno=os.dup(descriptor))
         with self._lock:
-            self._held.append(held)
+            self._held.append(connection)
             if self._cut_because:
-                shut_down(held)
+                shut_down(connection)
         try:
             yield
         finally:
             with self._lock:
-                self._held.remove(held)
-            held.close()
+                self._held.remove(connection)
+            connection.close()
 
     def cut(self, because: str = "") -> None:
-        """End every connection that is held, now, and refuse new ones; `because` of the time, if nothing else is said."""
+        """End every connection that is held, now, and refuse new ones; because of the time, if no reason is given."""
         with self._lock:
-            self._cut_because = self._cut_because or because or self.words()
-            for held in self._held:
-                shut_down(held)
+            self._cut_because = self._cut_because or because or self.reason()
+            for connection in self._held:
+                shut_down(connection)
 
 
 def shut_down(connection: socket.socket) -> None:
@@ -99,7 +104,10 @@ def shut_down(connection: socket.socket) -> None:
 
 
 def received_bytes(connection: socket.socket) -> int:
-    """What has come on a TCP connection, as Linux counts it (`tcpi_bytes_received` of linux/tcp.h); 0 where that is not told."""
+    """What has come on a TCP connection, as Linux counts it; 0 where nobody says.
+
+    It is `tcpi_bytes_received` of linux/tcp.h.
+    """
     try:
         info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 136)
     except (OSError, AttributeError):  # no TCP, or not Linux
@@ -109,7 +117,10 @@ def received_bytes(connection: socket.socket) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a question got: data, and where it has them the server's clock, warnings, and what is missing (then it is partial) by whose fault."""
+    """What a question got: its data, the server's clock where it has one, and warnings.
+
+    Where something is missing, the reply is partial, and `fault` says by whose fault.
+    """
 
     data: Mapping[str, Any]
     clock: ServerClock | None = None
@@ -118,11 +129,11 @@ class Reply:
     fault: Fault = Fault.SYSTEM
 
 
-class Note:
-    """One line of the ledger while its reply is still awaited."""
+class LedgerEntry:
+    """A line of the ledger while its reply is still awaited."""
 
     def __init__(self, text: str) -> None:
-        self.at, self._begun = datetime.now(UTC), time.perf_counter()
+        self.sent_at, self._begun = datetime.now(UTC), time.perf_counter()
         self.text, self.outcome = text, ""
         self.duration_ms: float | None = None
 
@@ -133,7 +144,7 @@ class Note:
 
 @dataclass
 class Session:
-    """The questions to one system: who is asked, how long they may take, what was sent, which values never to repeat."""
+    """The questions to one system: whom to ask, how long it may take, what was sent, which values never to show."""
 
     system: str
     target: str
@@ -141,25 +152,25 @@ class Session:
     redaction: Redaction = REDACTION
     secrets: Sequence[str] = ()
     closed: bool = False
-    _ledger: list[Note] = field(default_factory=list)
+    _ledger: list[LedgerEntry] = field(default_factory=list)
     _current: tuple[str, str, datetime, float] | None = None
 
-    def note(self, text: str) -> Note:
+    def note(self, text: str) -> LedgerEntry:
         """Put into the ledger that `text` is sent now. Before it is sent: it stays known if no reply ever comes."""
-        note = Note(text)
-        self._ledger.append(note)
-        return note
+        entry = LedgerEntry(text)
+        self._ledger.append(entry)
+        return entry
 
     @contextmanager
     def sending(self, text: str) -> Iterator[None]:
         """Note that `text` is sent now, and how that ends."""
-        note = self.note(text)
+        entry = self.note(text)
         try:
             yield
         except BaseException as error:
-            note.done(f"{type(error).__name__}: {error}")
+            entry.done(f"{type(error).__name__}: {error}")
             raise
-        note.done()
+        entry.done()
 
     def answer(self, question: str, asked: str, ask: Callable[[], Reply]) -> Answer:
         """Ask one question. What the system does, or fails to do, is in the answer; nothing of it is raised."""
@@ -170,11 +181,11 @@ class Session:
         except NoAnswer as failure:
             self.closed = self.closed or failure.final
             if self.budget.spent:  # then our own cutting of the connection is why it failed, whatever that looked like
-                return self._made(Status.FAILED, self.budget.words(), Reply({}), Fault.OURS)
+                return self._made(Status.FAILED, self.budget.reason(), Reply({}), Fault.OURS)
             return self._made(Status.FAILED, str(failure), Reply({}), failure.fault)
-        return self._made(
-            Status.PARTIAL if reply.missing else Status.OK, reply.missing, reply, reply.fault if reply.missing else None
-        )
+        if reply.missing:
+            return self._made(Status.PARTIAL, reply.missing, reply, reply.fault)
+        return self._made(Status.OK, "", reply)
 
     def failed(self, reason: str, fault: Fault) -> Answer:
         """The failed answer to whatever is being asked at the moment."""
@@ -190,13 +201,29 @@ class Session:
     def _made(self, status: Status, reason: str, reply: Reply, fault: Fault | None = None) -> Answer:
         assert self._current is not None  # noqa: S101 - every caller has set it
         question, asked, asked_at, begun = self._current
-        sent, self._ledger = self._ledger, []
-        hidden, shown = hideable(self.secrets), self.redaction.tree
+        entries, self._ledger = self._ledger, []
+        secrets = hideable(self.secrets)
+
+        def shown(value: Any) -> Any:
+            return self.redaction.tree(value, secrets)
+
         return Answer(
-            f"{self.system}.{question}" if question != self.system else question, asked, self.target, asked_at, (time.perf_counter() - begun) * 1000,
-            status, bounded(shown(reason, hidden)), shown(reply.data, hidden), reply.clock, tuple(bounded(one) for one in shown(reply.warnings, hidden)),
-            tuple(Sent(note.at, bounded(shown(note.text, hidden)), note.duration_ms, bounded(shown(note.outcome, hidden))) for note in sent), fault,
-        )  # fmt: skip
+            f"{self.system}.{question}" if question != self.system else question,
+            asked,
+            self.target,
+            asked_at,
+            (time.perf_counter() - begun) * 1000,
+            status,
+            bounded(shown(reason)),
+            shown(reply.data),
+            reply.clock,
+            tuple(bounded(warning) for warning in shown(reply.warnings)),
+            tuple(
+                Sent(entry.sent_at, bounded(shown(entry.text)), entry.duration_ms, bounded(shown(entry.outcome)))
+                for entry in entries
+            ),
+            fault,
+        )
 
 
 def bounded(text: str) -> str:

@@ -1,4 +1,7 @@
-"""`triage --live` and the doctor over systems that cannot be asked, or answer in words of their own: what is theirs, and what is only ours."""
+"""`triage --live` and the doctor over systems that cannot be asked, or answer in words of their own.
+
+What is their fault is kept apart from what is only ours.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,12 @@ def verdicts(
     (folder / "incident-kit.toml").write_text(f"{QUIET}logs = {logs}\n")
     finished = kit("triage", "--live", "--json", *arguments, cwd=folder, env={**NOTHING, **environment})
     assert finished.returncode in (0, 3), finished.stderr
-    told: Any = json.loads(finished.stdout)
-    ranked = told["scenarios"] if isinstance(told, dict) else told
+    triage: Any = json.loads(finished.stdout)
+    ranked = triage["scenarios"] if isinstance(triage, dict) else triage
     return {
-        f"{one['scenario']}/{symptom['id']}": symptom["verdict"] for one in ranked for symptom in one["symptoms"]
+        f"{scenario['scenario']}/{symptom['id']}": symptom["verdict"]
+        for scenario in ranked
+        for symptom in scenario["symptoms"]
     }, finished.stdout + finished.stderr
 
 
@@ -47,14 +52,14 @@ def verdicts(
 def test_what_keeps_us_from_asking_confirms_nothing_and_rules_nothing_out(
     kit: Kit, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    found, printed = verdicts(kit, tmp_path, environment)
-    assert "confirmed" not in found.values()
-    asked = {
+    verdict_of, printed = verdicts(kit, tmp_path, environment)
+    assert "confirmed" not in verdict_of.values()
+    symptom = {
         "DATABASE_URL": PRISMA_ERRORS,
         "REDIS_URL": REDIS_ERRORS,
         "WHMCS_API_URL": "whmcs_unavailable/whmcs_fails",
     }[next(iter(environment))]
-    assert found[asked] in ("inconclusive", "not_checked")
+    assert verdict_of[symptom] in ("inconclusive", "not_checked")
     assert "nobodys" not in printed
 
 
@@ -65,8 +70,10 @@ def test_what_keeps_us_from_asking_confirms_nothing_and_rules_nothing_out(
 def test_a_refused_connection_is_postgres_own_whatever_only_node_knows_in_the_address(
     kit: Kit, tmp_path: Path, query: str
 ) -> None:
-    found, printed = verdicts(kit, tmp_path, {"DATABASE_URL": f"postgresql://bff:nobodys@127.0.0.1:9/shop?{query}"})
-    assert found[PRISMA_ERRORS] == "confirmed"
+    verdict_of, printed = verdicts(
+        kit, tmp_path, {"DATABASE_URL": f"postgresql://bff:nobodys@127.0.0.1:9/shop?{query}"}
+    )
+    assert verdict_of[PRISMA_ERRORS] == "confirmed"
     assert "postgresql://127.0.0.1:9/shop: the connection is refused" in printed
     assert "node1" not in printed
 
@@ -74,8 +81,8 @@ def test_a_refused_connection_is_postgres_own_whatever_only_node_knows_in_the_ad
 def test_a_redis_that_answers_ping_and_lets_nobody_ask_more_is_not_said_to_fail(kit: Kit, tmp_path: Path) -> None:
     refused = ("INFO", "SLOWLOG", "CLIENT", "SCAN", "LATENCY", "TIME")
     with servers.redis(config=[f'rename-command {command} ""' for command in refused]) as server:
-        found, printed = verdicts(kit, tmp_path, {"REDIS_URL": server.url})
-    assert "confirmed" not in found.values()
+        verdict_of, printed = verdicts(kit, tmp_path, {"REDIS_URL": server.url})
+    assert "confirmed" not in verdict_of.values()
     for command in ("INFO everything", "SLOWLOG GET", "CLIENT LIST", "SCAN", "LATENCY LATEST"):
         assert f"the command {command} is not allowed here" in printed
 
@@ -85,13 +92,13 @@ def test_a_sentinel_is_said_to_be_one_and_names_its_master(kit: Kit, tmp_path: P
         servers.redis() as master,
         servers.redis(config=[f"sentinel monitor portal-cache 127.0.0.1 {master.port} 1"], sentinel=True) as server,
     ):
-        found, printed = verdicts(kit, tmp_path, {"REDIS_URL": server.url})
+        verdict_of, printed = verdicts(kit, tmp_path, {"REDIS_URL": server.url})
     assert not {"confirmed", "ruled_out"} & {
-        verdict for symptom, verdict in found.items() if symptom.startswith("redis_failures")
+        verdict for symptom, verdict in verdict_of.items() if symptom.startswith("redis_failures")
     }
     assert (
-        f"this is a Sentinel, which watches over a Redis and holds nothing itself; it knows portal-cache at 127.0.0.1:{master.port}"
-        in printed
+        "this is a Sentinel, which watches over a Redis and holds nothing itself; "
+        f"it knows portal-cache at 127.0.0.1:{master.port}" in printed
     )
 
 
@@ -99,36 +106,38 @@ def test_keys_of_one_node_of_a_cluster_are_said_to_be_those_of_one_node(kit: Kit
     with servers.redis_cluster() as nodes:
         for number in range(12):
             for node in nodes:  # the one that does not hold it says so
-                servers.said(node.port, f"SET sf:pe:replay:/event/Number{number}__e {5_000_000 + number}\r\n")
-        found, printed = verdicts(kit, tmp_path, {"REDIS_URL": nodes[0].url})
+                servers.reply_to(node.port, f"SET sf:pe:replay:/event/Number{number}__e {5_000_000 + number}\r\n")
+        verdict_of, printed = verdicts(kit, tmp_path, {"REDIS_URL": nodes[0].url})
     for question in ("redis.keys", "redis.replay", "redis.queues"):
         [line] = [line for line in printed.splitlines() if f"  {question}  " in line]
         assert line.lstrip().startswith("partial")
         assert "one node of a cluster of 2 masters was asked" in line
-    assert found[REDIS_ERRORS] == "ruled_out"
+    assert verdict_of[REDIS_ERRORS] == "ruled_out"
 
 
 def test_triage_of_live_systems_reads_the_configured_logs_too(kit: Kit, tmp_path: Path) -> None:
     write(tmp_path / "portal.log", incident())
-    found, printed = verdicts(kit, tmp_path, {}, logs='["*.log"]')
+    verdict_of, printed = verdicts(kit, tmp_path, {}, logs='["*.log"]')
     assert "no log is in the evidence" not in printed
-    assert found["high_error_rate/error_rate"] == "confirmed"
+    assert verdict_of["high_error_rate/error_rate"] == "confirmed"
 
 
 def test_configured_logs_that_cannot_be_read_do_not_keep_triage_from_asking(kit: Kit, tmp_path: Path) -> None:
     (tmp_path / "portal.log").write_bytes(b"\x00\x01\x02" * 100)
     with servers.redis() as server:
-        found, printed = verdicts(kit, tmp_path, {"REDIS_URL": server.url}, logs='["*.log"]')
+        verdict_of, printed = verdicts(kit, tmp_path, {"REDIS_URL": server.url}, logs='["*.log"]')
     assert "the configured logs could not be preserved" in printed
-    assert found[REDIS_ERRORS] == "ruled_out"
+    assert verdict_of[REDIS_ERRORS] == "ruled_out"
 
 
-@pytest.mark.parametrize("named", ["logs", "logs/", "log*", "/abs"])
-def test_the_doctor_says_of_a_folder_among_the_logs_what_to_write(kit: Kit, tmp_path: Path, named: str) -> None:
+@pytest.mark.parametrize("log_pattern", ["logs", "logs/", "log*", "/abs"])
+def test_the_doctor_says_of_a_folder_among_the_logs_what_to_write(kit: Kit, tmp_path: Path, log_pattern: str) -> None:
     folder = tmp_path / "logs"
     folder.mkdir()
     write(folder / "portal.log", incident())
-    (tmp_path / "incident-kit.toml").write_text(f'{QUIET}logs = ["{named if named != "/abs" else folder}"]\n')
+    (tmp_path / "incident-kit.toml").write_text(
+        f'{QUIET}logs = ["{log_pattern if log_pattern != "/abs" else folder}"]\n'
+    )
     finished = kit("doctor", cwd=tmp_path, env=NOTHING)
     assert finished.returncode == 3
     assert "ready  logs" not in finished.stdout
@@ -169,15 +178,15 @@ def test_when_nearly_all_of_many_requests_fail_one_stretch_of_time_is_enough(
     write(tmp_path / "portal.log", failing(seconds, share))
     (tmp_path / "incident-kit.toml").write_text(QUIET)
     finished = kit("triage", "--json", "-l", "portal.log", cwd=tmp_path, env=NOTHING)
-    told: Any = json.loads(finished.stdout)
-    ranked = told["scenarios"] if isinstance(told, dict) else told
-    [found] = [
+    triage: Any = json.loads(finished.stdout)
+    ranked = triage["scenarios"] if isinstance(triage, dict) else triage
+    [error_rate] = [
         symptom
-        for one in ranked
-        for symptom in one["symptoms"]
-        if (one["scenario"], symptom["id"]) == ("high_error_rate", "error_rate")
+        for scenario in ranked
+        for symptom in scenario["symptoms"]
+        if (scenario["scenario"], symptom["id"]) == ("high_error_rate", "error_rate")
     ]
-    assert (found["verdict"] == "confirmed") is certain, found["statement"]
+    assert (error_rate["verdict"] == "confirmed") is certain, error_rate["statement"]
 
 
 def test_an_answer_without_rows_is_shown_as_one_of_its_moment(kit: Kit, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""The faults that asking must survive: each a real server, or a real server behind a wire, made to fail, and what must be said of it.
+"""The faults that a live collection must survive, each with what must be said of it.
 
-A fault is a function here with the words as its decorator: `with FAULTS["redis_down"]() as place: ...`, where `place` says how
-the kit is led there. Faults of one kind share one server where they can.
+Each is a real server, or a real server behind a wire, made to fail. It is a function here with the words as its
+decorator: `with FAULTS["redis_down"]() as place: ...`, where `place` says how the kit is led there. Faults of one kind
+share one server where they can.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Fault:
+class FaultCase:
     """A fault: what must be said of it, whose fault the answer then is, and how it is made."""
 
     words: tuple[str, ...]
@@ -45,14 +46,16 @@ class Fault:
     make: Callable[[], AbstractContextManager[Place]]
 
 
-FAULTS: dict[str, Fault] = {}
+FAULTS: dict[str, FaultCase] = {}
 
 
 def says(
     *words: str, whose: str = "system"
 ) -> Callable[[Callable[[], Iterator[Place]]], Callable[[], Iterator[Place]]]:
+    """A decorator that puts a fault among FAULTS: these words must be said of it, and whose fault the answer is."""
+
     def enter(make: Callable[[], Iterator[Place]]) -> Callable[[], Iterator[Place]]:
-        FAULTS[make.__name__] = Fault(words, whose, contextmanager(make))
+        FAULTS[make.__name__] = FaultCase(words, whose, contextmanager(make))
         return make
 
     return enter
@@ -223,8 +226,8 @@ def redis_is_a_sentinel() -> Iterator[Place]:
 
 @says("one node of a cluster of 2 masters was asked", whose="ours")
 def redis_is_one_node_of_a_cluster() -> Iterator[Place]:
-    with servers.redis_cluster() as (one, _):
-        yield at_redis(one.url)
+    with servers.redis_cluster() as (node, _):
+        yield at_redis(node.url)
 
 
 @says("has no database of the number in the address", whose="ours")
@@ -295,7 +298,10 @@ _portals: list[servers.PostgresServer] = []
 
 @contextmanager
 def shared_portal() -> Iterator[servers.PostgresServer]:
-    """The portal of all faults that leave their server as it was; started by the first of them, ended by `end_shared`."""
+    """The portal of all faults that leave their server as it was.
+
+    The first of them starts it, `end_shared` ends it.
+    """
     if not _portals:
         _portals.append(_shared.enter_context(portal()))
     yield _portals[0]
@@ -452,9 +458,9 @@ def pgbouncer_has_no_connection_left() -> Iterator[Place]:
 def pgbouncer_gives_nothing_in_time() -> Iterator[Place]:
     with (
         pooled(("default_pool_size = 1", "query_wait_timeout = 1")) as pooler,
-        psycopg.connect(pooled_at(pooler).partition("?")[0]) as taken,
+        psycopg.connect(pooled_at(pooler).partition("?")[0]) as only_connection,
     ):
-        taken.execute("SELECT 1")
+        only_connection.execute("SELECT 1")
         yield at_postgres(pooled_at(pooler))
 
 
@@ -665,8 +671,8 @@ def whmcs_wrong_secret() -> Iterator[Place]:
 @contextmanager
 def whmcs(status: str, body: bytes, *headers: str, credentials: bool = True) -> Iterator[Place]:
     with wire.serving(wire.http(status, body, *headers)) as port:
-        named = {"WHMCS_API_IDENTIFIER": "nobody", "WHMCS_API_SECRET": PASSWORD} if credentials else {}
-        yield Place({"WHMCS_API_URL": f"http://127.0.0.1:{port}/includes/api.php", **named})
+        access = {"WHMCS_API_IDENTIFIER": "nobody", "WHMCS_API_SECRET": PASSWORD} if credentials else {}
+        yield Place({"WHMCS_API_URL": f"http://127.0.0.1:{port}/includes/api.php", **access})
 
 
 @says("Cloudflare answered in its place (status 403)", whose="credentials")

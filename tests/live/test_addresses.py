@@ -8,10 +8,11 @@ from pathlib import Path
 import psycopg
 import pytest
 import servers
-from asked import asked
 from faults import PASSWORD, pooled, pooled_at, portal, url_at
+from one_system import ask_one
 
 from incident_kit.live import environment, postgres, redis
+from incident_kit.live.addresses import postgres_address, redis_address
 from incident_kit.live.session import NoAnswer
 from incident_kit.model.answer import Fault, Status
 
@@ -57,8 +58,12 @@ def server() -> Iterator[servers.PostgresServer]:
     ],
 )
 def test_who_is_asked_is_what_the_portals_own_drivers_would_ask(url: str, shown: str, user: str, password: str) -> None:
-    found, secrets = postgres.address(url)
-    assert (found.shown(), found.options.get("user", ""), found.options.get("password", "")) == (shown, user, password)
+    address, secrets = postgres_address(url)
+    assert (address.shown(), address.options.get("user", ""), address.options.get("password", "")) == (
+        shown,
+        user,
+        password,
+    )
     assert password == "" or password in secrets
 
 
@@ -83,9 +88,9 @@ def test_who_is_asked_is_what_the_portals_own_drivers_would_ask(url: str, shown:
 def test_what_only_prisma_and_node_know_is_left_out_or_put_into_libpqs_words(
     query: str, options: dict[str, str]
 ) -> None:
-    found, _ = postgres.address(f"postgresql://db.internal/shop?{query}&connection_limit=7&pgbouncer=true")
-    assert found.options == options
-    assert found.pool == {"connection_limit": "7", "pgbouncer": "true"}
+    address, _ = postgres_address(f"postgresql://db.internal/shop?{query}&connection_limit=7&pgbouncer=true")
+    assert address.options == options
+    assert address.pool == {"connection_limit": "7", "pgbouncer": "true"}
 
 
 @pytest.mark.parametrize(
@@ -107,7 +112,7 @@ def test_what_only_prisma_and_node_know_is_left_out_or_put_into_libpqs_words(
 )
 def test_what_is_no_address_of_a_postgres_is_our_fault_and_is_not_repeated(url: str) -> None:
     with pytest.raises(NoAnswer) as refused:
-        postgres.address(url)
+        postgres_address(url)
     assert refused.value.fault is Fault.OURS
     assert SECRET not in str(refused.value)
 
@@ -130,8 +135,8 @@ def test_what_is_no_address_of_a_postgres_is_our_fault_and_is_not_repeated(url: 
     ],
 )
 def test_a_redis_is_asked_where_its_clients_would_find_it(url: str, shown: str, user: str, password: str) -> None:
-    found, _ = redis.address(url)
-    assert (found.shown, found.user, found.password) == (shown, user, password)
+    address, _ = redis_address(url)
+    assert (address.shown, address.user, address.password) == (shown, user, password)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +155,7 @@ def test_a_redis_is_asked_where_its_clients_would_find_it(url: str, shown: str, 
 )
 def test_what_is_no_address_of_a_redis_is_our_fault_and_is_not_repeated(url: str, words: str) -> None:
     with pytest.raises(NoAnswer) as refused:
-        redis.address(url)
+        redis_address(url)
     assert refused.value.fault is Fault.OURS
     assert words in str(refused.value)
     assert SECRET not in str(refused.value)
@@ -175,18 +180,22 @@ def test_where_a_setting_leads_is_shown_as_it_is_asked(url: str, shown: str) -> 
 
 
 def test_an_at_sign_in_the_query_leads_to_the_same_server(server: servers.PostgresServer) -> None:
-    told = asked(
+    outcome = ask_one(
         "postgres",
         lambda session: postgres.ask(f"{url_at(server, 'watcher')}&application_name=bff@node1&user=watcher", session),
     )
-    assert told.answers["postgres.ping"].status is Status.OK, told.words
-    assert told.answers["postgres.ping"].data["address"] == f"postgresql://127.0.0.1:{server.port}/portal"
+    assert outcome.answers["postgres.ping"].status is Status.OK, outcome.words
+    assert outcome.answers["postgres.ping"].data["address"] == f"postgresql://127.0.0.1:{server.port}/portal"
 
 
 def test_of_several_hosts_the_one_that_answers_is_named(server: servers.PostgresServer) -> None:
     places = f"no-such-host.invalid:5432,127.0.0.1:{servers.free_port()},127.0.0.1:{server.port}"
-    told = asked("postgres", lambda session: postgres.ask(f"postgresql://watcher:{PASSWORD}@{places}/portal", session))
-    assert told.answers["postgres.ping"].data["address"] == f"postgresql://127.0.0.1:{server.port}/portal", told.words
+    outcome = ask_one(
+        "postgres", lambda session: postgres.ask(f"postgresql://watcher:{PASSWORD}@{places}/portal", session)
+    )
+    assert outcome.answers["postgres.ping"].data["address"] == f"postgresql://127.0.0.1:{server.port}/portal", (
+        outcome.words
+    )
 
 
 def test_pgoptions_and_the_portals_own_options_do_not_keep_a_pooler_from_answering(
@@ -196,10 +205,10 @@ def test_pgoptions_and_the_portals_own_options_do_not_keep_a_pooler_from_answeri
     try:
         with pooled(("pool_mode = transaction",)) as pooler:
             url = f"{pooled_at(pooler)}&options=-c%20search_path%3Dportal&statement_timeout=5000"
-            told = asked("postgres", lambda session: postgres.ask(url, session))
+            outcome = ask_one("postgres", lambda session: postgres.ask(url, session))
     except servers.ServerUnavailable as reason:
         pytest.skip(str(reason))
-    assert told.complete, told.words
+    assert outcome.complete, outcome.words
 
 
 def test_a_socket_of_this_machine(tmp_path: Path) -> None:
@@ -213,13 +222,13 @@ def test_a_socket_of_this_machine(tmp_path: Path) -> None:
             portal(config=(f"unix_socket_directories = '{folder}'",)) as server,
             servers.redis(config=[f"unixsocket {folder}/redis.sock"]) as cache,
         ):
-            of_postgres = asked(
+            of_postgres = ask_one(
                 "postgres",
                 lambda session: postgres.ask(
                     f"postgresql://watcher:{PASSWORD}@/portal?host={folder}&port={server.port}", session
                 ),
             )
-            of_redis = asked("redis", lambda session: redis.ask(f"unix://{folder}/redis.sock", session))
+            of_redis = ask_one("redis", lambda session: redis.ask(f"unix://{folder}/redis.sock", session))
             assert cache.process.poll() is None
             with psycopg.connect(server.dsn):
                 pass

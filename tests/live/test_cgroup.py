@@ -1,4 +1,7 @@
-"""What confines a process, and who starts it again: of this machine's own groups, and of groups written out as kernels write them."""
+"""What confines a process, and who starts it again.
+
+Of this machine's own groups, and of groups written out as kernels write them.
+"""
 
 from __future__ import annotations
 
@@ -36,24 +39,36 @@ def session() -> Session:
 
 
 def test_this_machines_own_groups_can_be_read() -> None:
-    found = cgroup.limits(os.getpid())
-    assert found["group"].startswith("/")
-    assert found["memory_limit_bytes"] is None or found["memory_limit_bytes"] > 0
+    limits = cgroup.limits(os.getpid())
+    assert limits["group"].startswith("/")
+    assert limits["memory_limit_bytes"] is None or limits["memory_limit_bytes"] > 0
 
 
 def test_the_limits_of_a_container(machine: Path) -> None:
     group = f"/system.slice/docker-{CONTAINER}.scope"
     in_group(machine, f"0::{group}")
     written(
-        machine / "sys" / group.lstrip("/"), memory__max="536870912", memory__current="530000000", memory__events="low 0\nhigh 0\nmax 812\noom 3\noom_kill 2",
-        cpu__max="150000 100000", cpu__stat="usage_usec 1\nnr_periods 10\nnr_throttled 4", pids__max="max",
-    )  # fmt: skip
-    found = cgroup.limits(7)
-    assert found == {
-        "group": group, "container": CONTAINER[:12], "memory_limit_bytes": 536870912, "memory_used_bytes": 530000000, "killed_for_memory": 2,
-        "memory_limit_met": 812, "cores_limit": 1.5, "throttled_periods": 4, "processes_limit": None,
-    }  # fmt: skip
-    killed, full = cgroup.warnings(7, found)
+        machine / "sys" / group.lstrip("/"),
+        memory__max="536870912",
+        memory__current="530000000",
+        memory__events="low 0\nhigh 0\nmax 812\noom 3\noom_kill 2",
+        cpu__max="150000 100000",
+        cpu__stat="usage_usec 1\nnr_periods 10\nnr_throttled 4",
+        pids__max="max",
+    )
+    limits = cgroup.limits(7)
+    assert limits == {
+        "group": group,
+        "container": CONTAINER[:12],
+        "memory_limit_bytes": 536870912,
+        "memory_used_bytes": 530000000,
+        "killed_for_memory": 2,
+        "memory_limit_met": 812,
+        "cores_limit": 1.5,
+        "throttled_periods": 4,
+        "processes_limit": None,
+    }
+    killed, full = cgroup.warnings(7, limits)
     assert "has killed 2 process(es)" in killed
     assert "uses 530,000,000 of the 536,870,912 bytes" in full
 
@@ -61,30 +76,33 @@ def test_the_limits_of_a_container(machine: Path) -> None:
 def test_groups_of_version_1(machine: Path) -> None:
     in_group(machine, f"9:memory:/docker/{CONTAINER}\n4:cpu,cpuacct:/docker/{CONTAINER}\n8:pids:/\n0::/")
     written(
-        machine / "sys" / "memory" / "docker" / CONTAINER, memory__limit_in_bytes="268435456", memory__usage_in_bytes="1000", memory__failcnt="5",
+        machine / "sys" / "memory" / "docker" / CONTAINER,
+        memory__limit_in_bytes="268435456",
+        memory__usage_in_bytes="1000",
+        memory__failcnt="5",
         memory__oom_control="oom_kill_disable 0\nunder_oom 0\noom_kill 1",
-    )  # fmt: skip
+    )
     written(
         machine / "sys" / "cpu" / "docker" / CONTAINER,
         cpu__cfs_quota_us="-1",
         cpu__cfs_period_us="100000",
         cpu__stat="nr_throttled 0",
     )
-    found = cgroup.limits(7)
+    limits = cgroup.limits(7)
     assert (
-        found["memory_limit_bytes"],
-        found["memory_used_bytes"],
-        found["killed_for_memory"],
-        found["memory_limit_met"],
+        limits["memory_limit_bytes"],
+        limits["memory_used_bytes"],
+        limits["killed_for_memory"],
+        limits["memory_limit_met"],
     ) == (268435456, 1000, 1, 5)
-    assert found["cores_limit"] is None
+    assert limits["cores_limit"] is None
 
 
 def test_from_inside_a_container_its_group_is_the_root(machine: Path) -> None:
     in_group(machine, "0::/")
     written(machine / "sys", memory__max="max", memory__current="1000", cpu__max="max 100000")
-    found = cgroup.limits(7)
-    assert (found["group"], found["memory_limit_bytes"], found["memory_used_bytes"], found["cores_limit"]) == (
+    limits = cgroup.limits(7)
+    assert (limits["group"], limits["memory_limit_bytes"], limits["memory_used_bytes"], limits["cores_limit"]) == (
         "/",
         None,
         1000,

@@ -1,4 +1,7 @@
-"""Every fault of `faults.py`: an answer in plain words within the budget, and from the command line a sealed report of it."""
+"""Every fault of `faults.py` is an answer in plain words within the budget.
+
+From the command line, there is a sealed report of it.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ import servers
 from faults import FAULTS, Place, end_shared
 
 from incident_kit.config.settings import Configuration
-from incident_kit.live.ask import GRACE_S, ask, systems
-from incident_kit.model.answer import Answer, Status
-from incident_kit.model.answer import Fault as WhoseFault
+from incident_kit.live.ask import GRACE_S, ask
+from incident_kit.live.systems import systems
+from incident_kit.model.answer import Answer, Fault, Status
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
 LOG = Path(__file__).parents[1] / "recorded" / "freebit_slow" / "evidence" / "ac9d2e20a1" / "content"
@@ -42,17 +45,16 @@ def test_a_fault_is_an_answer_in_plain_words_within_the_budget(name: str) -> Non
         )
         took_s = time.monotonic() - begun
         left = [thread.name for thread in threading.enumerate() if thread.name.startswith("ask ")]
-    told = [
+    reasons = [
         text
         for answer in heard
         for text in (answer.reason, *answer.warnings)
         if answer.status is not Status.NOT_CHECKED
     ]
-    assert any(words in "\n".join(told) for words in FAULTS[name].words), told
+    assert any(words in "\n".join(reasons) for words in FAULTS[name].words), reasons
     failing = [answer for answer in heard if any(words in answer.reason for words in FAULTS[name].words)]
-    assert {answer.fault for answer in failing} <= {WhoseFault(one) for one in FAULTS[name].whose.split()}, (
-        failing
-    )  # several where this machine's haste decides
+    allowed = {Fault(whose) for whose in FAULTS[name].whose.split()}  # several where this machine's haste decides
+    assert {answer.fault for answer in failing} <= allowed, failing
     assert took_s < budget_s + GRACE_S + 1
     assert left == []
     assert place.secret not in "".join((answer.content() + answer.ledger_lines()).decode() for answer in heard)
@@ -67,15 +69,14 @@ def test_a_fault_leaves_a_sealed_report_that_names_it(name: str, kit: Kit, tmp_p
         finished = kit("report", "high_error_rate", "--live", "--budget", "6", "-l", LOG, cwd=tmp_path, env=environment)
     assert finished.returncode == 3, finished.stderr
     report = tmp_path / finished.stdout.strip()
-    [words, *_] = [words for words in FAULTS[name].words if words in finished.stderr] or [
-        f"{FAULTS[name].words} in {finished.stderr}"
-    ]
-    assert words.replace("'", "&#x27;") in report.read_text(encoding="utf-8")
+    printed = [words for words in FAULTS[name].words if words in finished.stderr]
+    assert printed, f"{FAULTS[name].words} in {finished.stderr}"
+    assert printed[0].replace("'", "&#x27;") in report.read_text(encoding="utf-8")
     assert kit("verify", report.parents[1]).returncode == 0
-    held = b"".join(
+    sealed = b"".join(
         path.read_bytes() for path in report.parents[1].rglob("*") if path.is_file() and "ac9d2e20a1" not in str(path)
     )
-    assert place.secret.encode() not in held
+    assert place.secret.encode() not in sealed
 
 
 @contextmanager

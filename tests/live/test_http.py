@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 import pytest
 import wire
-from asked import StoredAnswer, asked
+from one_system import Outcome, ask_one
 
 from incident_kit.live import health, whmcs
 from incident_kit.model.answer import Answer, Status
@@ -19,13 +19,18 @@ IDENTIFIER, SECRET = "id3ntifier-of-nobody", "s3cret-of-nobody"
 JSON = "Content-Type: application/json"
 SICK = {"status": "error", "checks": {"database": "ok", "cache": "fail"}}
 TERMINUS = {
-    "status": "error", "info": {"database": {"status": "up"}}, "error": {"cache": {"message": "connect ECONNREFUSED 10.0.0.5:6379", "status": "down"}},
-    "details": {"database": {"status": "up"}, "cache": {"message": "connect ECONNREFUSED 10.0.0.5:6379", "status": "down"}},
-}  # fmt: skip
+    "status": "error",
+    "info": {"database": {"status": "up"}},
+    "error": {"cache": {"message": "connect ECONNREFUSED 10.0.0.5:6379", "status": "down"}},
+    "details": {
+        "database": {"status": "up"},
+        "cache": {"message": "connect ECONNREFUSED 10.0.0.5:6379", "status": "down"},
+    },
+}
 
 
-def ask_health(port: int, budget_s: float = 8.0, scheme: str = "http") -> StoredAnswer:
-    return asked(
+def ask_health(port: int, budget_s: float = 8.0, scheme: str = "http") -> Outcome:
+    return ask_one(
         "health", lambda session: health.ask(f"{scheme}://127.0.0.1:{port}/health", session), budget_s, "health_url"
     )
 
@@ -37,7 +42,7 @@ def of_health(behave: Callable[[socket.socket], None], budget_s: float = 8.0) ->
 
 def of_whmcs(behave: Callable[[socket.socket], None], identifier: str = IDENTIFIER, secret: str = SECRET) -> Answer:
     with wire.serving(behave) as port:
-        return asked(
+        return ask_one(
             "whmcs", lambda session: whmcs.ask(f"http://127.0.0.1:{port}/includes/api.php", identifier, secret, session)
         ).answers["whmcs"]
 
@@ -86,7 +91,7 @@ def test_the_clock_of_the_date_header_has_its_bound() -> None:
 
 
 def test_a_secret_in_the_body_is_not_kept() -> None:
-    told = of_health(
+    outcome = of_health(
         answering(
             {
                 "checks": {"database": {"status": "down", "message": f"postgresql://app:{SECRET}@db/portal"}},
@@ -94,8 +99,8 @@ def test_a_secret_in_the_body_is_not_kept() -> None:
             }
         )
     )
-    assert SECRET not in told.content().decode()
-    assert told.data["checks"]["database"]["state"] == "down"
+    assert SECRET not in outcome.content().decode()
+    assert outcome.data["checks"]["database"]["state"] == "down"
 
 
 def test_a_throttled_probe_says_nothing_of_health() -> None:
@@ -174,9 +179,9 @@ def test_whmcs_counts_are_kept_and_clients_are_not() -> None:
     }
     assert (answer.status, answer.data["authenticated"], answer.data["totalresults"]) == (Status.OK, True, 4711)
     assert len(sent) == 1
-    kept = (answer.content() + answer.ledger_lines()).decode()
+    stored = (answer.content() + answer.ledger_lines()).decode()
     for text in ("Hanako", "Yamada", "hanako@example.jp", IDENTIFIER, SECRET):
-        assert text not in kept
+        assert text not in stored
 
 
 @pytest.mark.parametrize(

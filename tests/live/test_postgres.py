@@ -1,4 +1,7 @@
-"""PostgreSQL, asked as it is and as it fails: each fault with a real server, or a real server behind a wire that goes wrong."""
+"""PostgreSQL, asked as it is and as it fails.
+
+Each fault is a real server, or a real server behind a wire that goes wrong.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +17,19 @@ import psycopg
 import pytest
 import servers
 import wire
-from asked import StoredAnswer, asked
 from faults import PASSWORD, portal, url_at
+from one_system import Outcome, ask_one
 
 from incident_kit.live import postgres as diagnostic
+from incident_kit.live import postgres_statements
 from incident_kit.live.session import Budget, Session
 from incident_kit.model.answer import Status
 
-QUESTIONS = ["ping", *diagnostic.IN_ORDER]
+QUESTIONS = ["ping", *postgres_statements.IN_ORDER]
 
 
-def ask(url: str, budget_s: float = 8.0) -> StoredAnswer:
-    return asked("postgres", lambda session: diagnostic.ask(url, session), budget_s)
+def ask(url: str, budget_s: float = 8.0) -> Outcome:
+    return ask_one("postgres", lambda session: diagnostic.ask(url, session), budget_s)
 
 
 @pytest.fixture(scope="module")
@@ -37,19 +41,19 @@ def server() -> Iterator[servers.PostgresServer]:
 @pytest.mark.parametrize("bin_dir", servers.postgres_bin_dirs(), ids=lambda folder: str(folder).replace("/", "-")[-40:])
 def test_every_question_is_answered_on_every_version_that_is_here(bin_dir: Path) -> None:
     with portal(bin_dir) as server:
-        told = ask(url_at(server, "watcher"))
-    assert list(told.answers) == [f"postgres.{name}" for name in QUESTIONS]
-    assert told.complete, told.words
-    ping = told.answers["postgres.ping"]
+        outcome = ask(url_at(server, "watcher"))
+    assert list(outcome.answers) == [f"postgres.{name}" for name in QUESTIONS]
+    assert outcome.complete, outcome.words
+    ping = outcome.answers["postgres.ping"]
     assert ping.clock is not None
     assert abs(ping.clock.offset_ms) <= ping.clock.error_ms + 1
-    limits = told.answers["postgres.limits"].data
+    limits = outcome.answers["postgres.limits"].data
     assert limits["rows"][0]["used"] >= 1
     assert limits["rows"][0]["usable"] == 97
     assert limits["pool"] == {"connection_limit": "7"}
-    assert told.answers["postgres.server"].data["rows"][0]["role"] == "watcher"
-    assert told.answers["postgres.database"].data["rows"][0]["deadlocks"] == 0
-    assert {row["database"] for row in told.answers["postgres.wraparound"].data["rows"]} >= {"portal", "template0"}
+    assert outcome.answers["postgres.server"].data["rows"][0]["role"] == "watcher"
+    assert outcome.answers["postgres.database"].data["rows"][0]["deadlocks"] == 0
+    assert {row["database"] for row in outcome.answers["postgres.wraparound"].data["rows"]} >= {"portal", "template0"}
 
 
 @pytest.mark.parametrize("bin_dir", servers.postgres_bin_dirs(), ids=lambda folder: str(folder).replace("/", "-")[-40:])
@@ -61,13 +65,13 @@ def test_where_statements_are_counted_the_longest_are_named_without_their_values
         admin.execute("CREATE EXTENSION pg_stat_statements")
         for _ in range(3):
             admin.execute("SELECT count(*) FROM orders, pg_sleep(0.02) WHERE customer = 'yamada@example.jp'")
-        told = ask(url_at(server, "watcher"))
+        outcome = ask(url_at(server, "watcher"))
         blind = ask(url_at(server, "app"))
-    assert told.complete, told.words
-    [row] = [row for row in told.answers["postgres.statements"].data["rows"] if "pg_sleep" in row["statement"]]
+    assert outcome.complete, outcome.words
+    [row] = [row for row in outcome.answers["postgres.statements"].data["rows"] if "pg_sleep" in row["statement"]]
     assert row["calls"] == 3
     assert row["total_ms"] >= 60
-    assert "yamada" not in told.answers["postgres.statements"].content().decode()
+    assert "yamada" not in outcome.answers["postgres.statements"].content().decode()
     assert blind.answers["postgres.statements"].status is Status.PARTIAL
 
 
@@ -89,23 +93,23 @@ def test_a_lock_queue_names_who_waits_for_whom_and_keeps_no_values(server: serve
         for thread in waiting:
             thread.start()
         wait_until(server, "SELECT count(*) = 2 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-        told = ask(url_at(server, "watcher"))
+        outcome = ask(url_at(server, "watcher"))
         sessions[0].rollback()
         for thread in waiting:
             thread.join(5)
-    chain = told.answers["postgres.blocking"].data["rows"]
+    chain = outcome.answers["postgres.blocking"].data["rows"]
     first = chain[0]
     assert (first["application"], first["blocked_by"], first["state"]) == ("bff-0", [], "idle in transaction")
     assert first["blocks"] >= 1
     assert {row["application"] for row in chain[1:]} == {"bff-1", "bff-2"}
     assert all(row["blocked_by"] for row in chain[1:])
     assert (
-        told.answers["postgres.idle_in_transaction"].data["rows"][0]["last_statement"]
+        outcome.answers["postgres.idle_in_transaction"].data["rows"][0]["last_statement"]
         == "UPDATE orders SET customer = ? WHERE id = ?"
     )
-    kept = "".join(answer.content().decode() for answer in told.answers.values())
-    assert "suzuki" not in kept
-    assert "tanaka" not in kept
+    stored = "".join(answer.content().decode() for answer in outcome.answers.values())
+    assert "suzuki" not in stored
+    assert "tanaka" not in stored
 
 
 def test_a_lock_on_the_catalogue_is_an_answer_and_the_other_questions_are_asked(server: servers.PostgresServer) -> None:
@@ -123,8 +127,8 @@ def test_a_lock_on_the_catalogue_is_an_answer_and_the_other_questions_are_asked(
 def test_a_statement_that_takes_too_long_is_stopped_by_the_server(
     server: servers.PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(diagnostic, "STATEMENT_MS", 200)
-    monkeypatch.setattr(diagnostic, "LOCK_MS", 60_000)
+    monkeypatch.setattr(postgres_statements, "STATEMENT_MS", 200)
+    monkeypatch.setattr(postgres_statements, "LOCK_MS", 60_000)
     answers = diagnostic.ask(url_at(server, "watcher"), Session("postgres", "TARGET", Budget(20)))
     next(answers)
     with psycopg.connect(server.dsn) as admin:
@@ -137,10 +141,10 @@ def test_a_statement_that_takes_too_long_is_stopped_by_the_server(
 
 def test_wrong_password_and_unknown_role(server: servers.PostgresServer) -> None:
     for url in (url_at(server, "app", f"{PASSWORD}-no"), url_at(server, "nobody")):
-        told = ask(url)
-        assert "does not accept the name and password" in told.words
+        outcome = ask(url)
+        assert "does not accept the name and password" in outcome.words
         assert PASSWORD not in "".join(
-            answer.content().decode() + answer.ledger_lines().decode() for answer in told.answers.values()
+            answer.content().decode() + answer.ledger_lines().decode() for answer in outcome.answers.values()
         )
 
 
@@ -151,23 +155,23 @@ def test_frozen_in_the_middle_of_a_question_is_cut_at_the_end_of_the_budget(serv
         def questions(session: Session) -> Iterator[object]:
             for number, answer in enumerate(diagnostic.ask(url_at(server, "watcher", port=line.port), session)):
                 if number == 1:
-                    found = admin.execute(
+                    row = admin.execute(
                         "SELECT pid FROM pg_stat_activity WHERE application_name = 'incident_kit'"
                     ).fetchone()
-                    assert found is not None
-                    os.kill(found[0], signal.SIGSTOP)
-                    stopped.append(found[0])
+                    assert row is not None
+                    os.kill(row[0], signal.SIGSTOP)
+                    stopped.append(row[0])
                 yield answer
 
         stopped: list[int] = []
         try:
-            told = asked("postgres", questions, 2)  # type: ignore[arg-type]
+            outcome = ask_one("postgres", questions, 2)  # type: ignore[arg-type]
         finally:
             for pid in stopped:
                 os.kill(pid, signal.SIGCONT)
-    assert told.answers["postgres.server"].status is Status.OK
-    assert "no complete answer within the 2 s allowed" in told.answers["postgres.limits"].reason
-    assert told.answers["postgres.limits"].ledger[-1].text.startswith("BEGIN TRANSACTION READ ONLY")
+    assert outcome.answers["postgres.server"].status is Status.OK
+    assert "no complete answer within the 2 s allowed" in outcome.answers["postgres.limits"].reason
+    assert outcome.answers["postgres.limits"].ledger[-1].text.startswith("BEGIN TRANSACTION READ ONLY")
 
 
 def test_cut_in_the_middle(server: servers.PostgresServer) -> None:
@@ -181,12 +185,12 @@ def test_cut_in_the_middle(server: servers.PostgresServer) -> None:
 
 def test_without_pg_monitor_the_answer_is_partial_and_says_what_to_grant(server: servers.PostgresServer) -> None:
     with psycopg.connect(server.dsn):
-        told = ask(url_at(server, "app"))
-    partial = [name for name in QUESTIONS if told.answers[f"postgres.{name}"].status is Status.PARTIAL]
-    assert partial == [name for name in diagnostic.NEED_MONITOR if name != diagnostic.STATEMENT_COUNTS]
-    assert "grant it pg_monitor" in told.words
+        outcome = ask(url_at(server, "app"))
+    partial = [name for name in QUESTIONS if outcome.answers[f"postgres.{name}"].status is Status.PARTIAL]
+    assert partial == [name for name in diagnostic.NEED_MONITOR if name != postgres_statements.STATEMENT_COUNTS]
+    assert "grant it pg_monitor" in outcome.words
     assert (
-        told.answers["postgres.limits"].data["rows"][0]["used"] >= 2
+        outcome.answers["postgres.limits"].data["rows"][0]["used"] >= 2
     )  # sessions are counted even where their state is hidden
 
 
@@ -200,24 +204,24 @@ def test_without_pg_monitor_the_answer_is_partial_and_says_what_to_grant(server:
     ],
 )
 def test_a_value_that_is_no_address_is_not_repeated(value: str) -> None:
-    told = ask(value)
-    assert "the value is" in told.words
-    assert PASSWORD not in told.answers["postgres.ping"].content().decode()
+    outcome = ask(value)
+    assert "the value is" in outcome.words
+    assert PASSWORD not in outcome.answers["postgres.ping"].content().decode()
 
 
 def test_a_password_with_every_odd_character(server: servers.PostgresServer) -> None:
     with psycopg.connect(server.dsn) as admin:
         admin.execute("CREATE ROLE odd LOGIN PASSWORD 'a/b@c:d%e f'")
     for written in ("a%2Fb%40c%3Ad%25e%20f", "a/b@c:d%25e f"):
-        told = ask(url_at(server, "odd", written))
-        assert told.answers["postgres.ping"].status is Status.OK, told.words
+        outcome = ask(url_at(server, "odd", written))
+        assert outcome.answers["postgres.ping"].status is Status.OK, outcome.words
 
 
 def wait_until(server: servers.PostgresServer, condition: str) -> None:
     with psycopg.connect(server.dsn, autocommit=True) as admin:
         for _ in range(500):
-            found = admin.execute(condition).fetchone()
-            if found and found[0]:
+            row = admin.execute(condition).fetchone()
+            if row and row[0]:
                 return
             time.sleep(0.02)
     raise AssertionError(f"never true: {condition}")

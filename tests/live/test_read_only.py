@@ -14,27 +14,31 @@ import psycopg
 import pytest
 import redis
 import servers
-from asked import asked
 from faults import portal, url_at
+from one_system import ask_one
 
-from incident_kit.live import postgres, whmcs
+from incident_kit.live import postgres, postgres_statements, redis_connection, whmcs
 from incident_kit.live import redis as redis_diagnostic
 
 # What a question may be made of. A function that is not here has not been thought about.
 HARMLESS = {
-    "age", "cardinality", "clock_timestamp", "coalesce", "count", "current_database", "current_setting", "extract", "filter", "greatest", "host", "left",
-    "max", "pg_backend_pid", "pg_blocking_pids", "pg_conf_load_time", "pg_current_wal_lsn", "pg_has_role", "pg_is_in_recovery", "pg_last_xact_replay_timestamp",
-    "pg_postmaster_start_time", "pg_wal_lsn_diff", "round", "to_jsonb", "unnest", "any", "materialized", "pg_table_is_visible", "exists",
+    "age", "cardinality", "clock_timestamp", "coalesce", "count", "current_database", "current_setting", "extract",
+    "filter", "greatest", "host", "left", "max", "pg_backend_pid", "pg_blocking_pids", "pg_conf_load_time",
+    "pg_current_wal_lsn", "pg_has_role", "pg_is_in_recovery", "pg_last_xact_replay_timestamp",
+    "pg_postmaster_start_time", "pg_wal_lsn_diff", "round", "to_jsonb", "unnest", "any", "materialized",
+    "pg_table_is_visible", "exists",
 }  # fmt: skip
 NOT_FUNCTIONS = {"and", "as", "from", "in", "or", "select", "where", "waiting", "involved"}
 WRITING = re.compile(
-    r"\b(insert|update|delete|merge|truncate|create|alter|drop|grant|revoke|copy|call|do|set|reset|lock|notify|vacuum|analyze|into|for\s+(?:update|share)|"
-    r"set_config|nextval|setval|pg_(?:terminate|cancel|reload|rotate|stat_reset|switch|create|drop|advisory|notify|read|ls|write|logical|replication)\w*|dblink|lo_\w+)\b",
+    r"\b(insert|update|delete|merge|truncate|create|alter|drop|grant|revoke|copy|call|do|set|reset|lock|notify|vacuum"
+    r"|analyze|into|for\s+(?:update|share)|set_config|nextval|setval|dblink|lo_\w+"
+    r"|pg_(?:terminate|cancel|reload|rotate|stat_reset|switch|create|drop|advisory|notify|read|ls|write|logical"
+    r"|replication)\w*)\b",
     re.I,
 )
 
 
-@pytest.mark.parametrize("path", sorted(postgres.QUERIES.glob("*.sql")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(postgres_statements.QUERIES.glob("*.sql")), ids=lambda path: path.stem)
 def test_no_sql_file_holds_anything_that_writes(path: Path) -> None:
     statement = re.sub(r"--[^\n]*", "", path.read_text(encoding="utf-8"))
     bare = re.sub(r"'[^']*'", "''", statement).strip()
@@ -43,15 +47,17 @@ def test_no_sql_file_holds_anything_that_writes(path: Path) -> None:
     assert WRITING.findall(bare.replace("pg_replication_slots", "slots")) == []
     called = {name.lower() for name in re.findall(r"\b([A-Za-z_]\w*)\s*\(", bare)}
     assert called - NOT_FUNCTIONS <= HARMLESS
-    assert path.stem in ("ping", *postgres.IN_ORDER, postgres.STATEMENT_COUNTS), "a file that nothing asks"
+    assert path.stem in ("ping", *postgres_statements.IN_ORDER, postgres_statements.STATEMENT_COUNTS), (
+        "a file that nothing asks"
+    )
 
 
 def test_every_redis_command_on_the_list_is_one_that_does_not_write() -> None:
     """By the server's own account of its commands."""
     with servers.redis() as server, redis.Redis(port=server.port) as there:
-        known: dict[str, Any] = there.command()
-    for command in redis_diagnostic.COMMANDS:
-        flags = known[command.split()[0].lower()]["flags"]
+        server_commands: dict[str, Any] = there.command()
+    for command in redis_connection.COMMANDS:
+        flags = server_commands[command.split()[0].lower()]["flags"]
         assert not {"write", "blocking"} & set(flags), command
 
 
@@ -69,7 +75,7 @@ def test_every_redis_command_on_the_list_is_one_that_does_not_write() -> None:
 )
 def test_a_command_that_is_not_on_the_list_cannot_be_sent(command: list[object]) -> None:
     with pytest.raises(ValueError, match="not a command that this package may send"):
-        redis_diagnostic.permitted(command)
+        redis_connection.permitted(command)
 
 
 def test_whmcs_is_asked_only_for_what_reads() -> None:
@@ -80,15 +86,15 @@ def test_whmcs_is_asked_only_for_what_reads() -> None:
 def test_the_ledger_is_what_postgresql_logged_and_nothing_was_written(bin_dir: Path) -> None:
     with portal(bin_dir, config=("log_statement = all", "log_line_prefix = '%a|'")) as server:
         with psycopg.connect(server.dsn, autocommit=True) as admin:
-            before = state_of(admin)
-            told = asked("postgres", lambda session: postgres.ask(url_at(server, "watcher"), session))
-            after = state_of(admin)
+            state_before = state_of(admin)
+            outcome = ask_one("postgres", lambda session: postgres.ask(url_at(server, "watcher"), session))
+            state_after = state_of(admin)
         logged = statements_of(server.log(), "incident_kit")
-    assert told.complete, told.words
-    sent = [line.text for line in told.ledger if not line.text.startswith("(connect")]
+    assert outcome.complete, outcome.words
+    sent = [line.text for line in outcome.ledger if not line.text.startswith("(connect")]
     assert logged == sent
-    assert len(sent) == 3 * len(told.answers)  # begin, the question, roll back
-    assert after == before
+    assert len(sent) == 3 * len(outcome.answers)  # begin, the question, roll back
+    assert state_after == state_before
 
 
 def state_of(admin: psycopg.Connection[tuple[object, ...]]) -> list[tuple[object, ...]]:
@@ -96,7 +102,8 @@ def state_of(admin: psycopg.Connection[tuple[object, ...]]) -> list[tuple[object
     queries = (
         "SELECT txid_snapshot_xmax(txid_current_snapshot())",
         "SELECT id, customer, xmin::text, ctid::text FROM orders ORDER BY id",
-        "SELECT name, setting FROM pg_settings WHERE name NOT IN ('application_name', 'transaction_isolation') ORDER BY name",
+        "SELECT name, setting FROM pg_settings "
+        "WHERE name NOT IN ('application_name', 'transaction_isolation') ORDER BY name",
         "SELECT rolname, rolconfig::text FROM pg_roles ORDER BY rolname",
         "SELECT stats_reset::text FROM pg_stat_database WHERE datname = 'portal'",
     )
@@ -105,8 +112,8 @@ def state_of(admin: psycopg.Connection[tuple[object, ...]]) -> list[tuple[object
 
 def statements_of(log: str, application: str) -> list[str]:
     """The statements that an application sent, from a log with the prefix `%a|`; lines that go on begin with a tab."""
-    found = re.findall(rf"^{application}\|LOG:  statement: (.*(?:\n\t.*)*)", log, re.M)
-    return [statement.replace("\n\t", "\n") for statement in found]
+    statements = re.findall(rf"^{application}\|LOG:  statement: (.*(?:\n\t.*)*)", log, re.M)
+    return [statement.replace("\n\t", "\n") for statement in statements]
 
 
 @pytest.mark.parametrize("binary", servers.redis_binaries(), ids=lambda path: path.name)
@@ -115,7 +122,7 @@ def test_the_ledger_is_what_redis_saw_and_nothing_was_changed(binary: Path) -> N
     with (
         servers.redis(config=["enable-debug-command local", f"requirepass {password}"], binary=binary) as server,
         redis.Redis(port=server.port, db=1, password=password) as there,
-        monitor(server.port, password) as seen,
+        monitor(server.port, password) as monitored,
     ):
         for number in range(700):
             there.set(f"session:{number:x}", "x")
@@ -124,22 +131,22 @@ def test_the_ledger_is_what_redis_saw_and_nothing_was_changed(binary: Path) -> N
             there.set(name, "4711000")
         for name in (*positions, "session:1"):  # as if nobody had touched it for long
             there.restore(name, 0, there.dump(name), replace=True, idletime=5000)
-        before = there.execute_command("DEBUG", "DIGEST"), there.dbsize()
+        data_before = there.execute_command("DEBUG", "DIGEST"), there.dbsize()
         there.config_resetstat()
         there.echo("BEGIN")
-        told = asked(
+        outcome = ask_one(
             "redis", lambda session: redis_diagnostic.ask(f"redis://:{password}@127.0.0.1:{server.port}/1", session)
         )
         there.echo("END")
         calls = {
             name.removeprefix("cmdstat_"): counted["calls"] for name, counted in there.info("commandstats").items()
         }
-        commands = between(seen, "ECHO BEGIN", "ECHO END")
-        after = there.execute_command("DEBUG", "DIGEST"), there.dbsize()
+        commands = between(monitored, "ECHO BEGIN", "ECHO END")
+        data_after = there.execute_command("DEBUG", "DIGEST"), there.dbsize()
         idle = {name: there.object("IDLETIME", name) for name in (*positions, "session:1")}
-    replay = told.answers["redis.replay"].data
+    replay = outcome.answers["redis.replay"].data
     # What the server refused (NO-TOUCH before 7.2) was not carried out, and it counts and shows it nowhere.
-    sent = [line.text for line in told.ledger if not line.text.startswith("(connect") and line.outcome == "ok"]
+    sent = [line.text for line in outcome.ledger if not line.text.startswith("(connect") and line.outcome == "ok"]
     counted = Counter(
         next(name for name in ("|".join(text.lower().split()[:2]), text.lower().split()[0]) if name in calls)
         for text in sent
@@ -150,8 +157,8 @@ def test_the_ledger_is_what_redis_saw_and_nothing_was_changed(binary: Path) -> N
     assert commands == [
         text.replace("AUTH (not shown)", "AUTH (redacted)") for text in sent if not text.startswith(administration)
     ]
-    assert after == before
-    assert [one["idle_s"] >= 5000 for one in replay["positions"]] == [True] * 3
+    assert data_after == data_before
+    assert [position["idle_s"] >= 5000 for position in replay["positions"]] == [True] * 3
     assert idle["session:1"] >= 5000
     # Before Redis 7.2 a value cannot be read without its key looking used; the answer says so.
     assert all(idle[name] >= 5000 for name in positions) == replay["idle_times_kept"]
@@ -172,10 +179,10 @@ def monitor(port: int, password: str) -> Iterator[TextIO]:
 
 def between(lines: TextIO, begin: str, end: str) -> list[str]:
     """The commands seen between two that were sent as marks."""
-    found: list[str] = []
+    commands: list[str] = []
     for line in lines:
         command = " ".join(re.findall(r'"((?:[^"\\]|\\.)*)"', line))
         if command == end:
-            return found[found.index(begin) + 1 :]
-        found.append(command)
+            return commands[commands.index(begin) + 1 :]
+        commands.append(command)
     raise AssertionError(f"{end} was never seen")

@@ -12,13 +12,13 @@ from urllib.parse import parse_qs
 import jwt
 import pytest
 import wire
-from asked import StoredAnswer, asked
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from one_system import Outcome, ask_one
 
 from incident_kit.config.settings import Configuration
 from incident_kit.live import salesforce
-from incident_kit.live.ask import systems
+from incident_kit.live.systems import systems
 from incident_kit.model.answer import Status
 
 CLIENT_ID, USER, TOKEN = "3MVG9invented-client-id", "portal@invented.example.jp", "00Dinvented!AQ.never-to-be-shown"
@@ -39,7 +39,10 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class StandIn:
-    """Answers the login with `login`, the limits with `limits` (each a status and a body), and keeps the assertions it got."""
+    """Answers the login with `login`, the limits with `limits`, and keeps the assertions it got.
+
+    Each answer is a status and a body.
+    """
 
     def __init__(self) -> None:
         self.login: tuple[str, object] = (
@@ -67,30 +70,30 @@ class StandIn:
 
 
 @contextmanager
-def standing_in() -> Iterator[tuple[StandIn, Callable[[Path], StoredAnswer]]]:
+def standing_in() -> Iterator[tuple[StandIn, Callable[[Path], Outcome]]]:
     stand_in = StandIn()
     with wire.serving(stand_in.behave) as port:
 
-        def ask(key: Path) -> StoredAnswer:
+        def ask(key: Path) -> Outcome:
             access = salesforce.Access(f"http://127.0.0.1:{port}", CLIENT_ID, USER, str(key))
-            return asked("salesforce", lambda session: salesforce.ask(access, session))
+            return ask_one("salesforce", lambda session: salesforce.ask(access, session))
 
         yield stand_in, ask
 
 
 def test_login_and_limits_with_nothing_secret_kept(key: Path) -> None:
     with standing_in() as (stand_in, ask):
-        told = ask(key)
-    assert [answer.status for answer in told.answers.values()] == [Status.OK, Status.OK], told.words
-    assert told.answers["salesforce.limits"].data["limits"]["DailyApiRequests"] == {"max": 15000, "remaining": 14998}
-    assert told.words == "HourlyPublishedPlatformEvents: 12 of 50,000 are left"
+        outcome = ask(key)
+    assert [answer.status for answer in outcome.answers.values()] == [Status.OK, Status.OK], outcome.words
+    assert outcome.answers["salesforce.limits"].data["limits"]["DailyApiRequests"] == {"max": 15000, "remaining": 14998}
+    assert outcome.words == "HourlyPublishedPlatformEvents: 12 of 50,000 are left"
     claims = jwt.decode(stand_in.assertions[0], options={"verify_signature": False, "verify_aud": False})
     assert (claims["iss"], claims["sub"], claims["aud"]) == (CLIENT_ID, USER, "https://login.salesforce.com")
     assert [line.split()[0] for line in stand_in.lines] == ["POST", "GET"]
-    assert len([sent for sent in told.ledger if not sent.text.startswith("(")]) == len(stand_in.lines)
-    kept = "".join((answer.content() + answer.ledger_lines()).decode() for answer in told.answers.values())
+    assert len([sent for sent in outcome.ledger if not sent.text.startswith("(")]) == len(stand_in.lines)
+    stored = "".join((answer.content() + answer.ledger_lines()).decode() for answer in outcome.answers.values())
     for secret in (CLIENT_ID, USER, TOKEN, *stand_in.assertions):
-        assert secret not in kept
+        assert secret not in stored
 
 
 @pytest.mark.parametrize(
@@ -105,9 +108,9 @@ def test_login_and_limits_with_nothing_secret_kept(key: Path) -> None:
 def test_a_refused_login_says_what_it_means(key: Path, description: str, words: str) -> None:
     with standing_in() as (stand_in, ask):
         stand_in.login = "400 Bad Request", {"error": "invalid_grant", "error_description": description}
-        told = ask(key)
-    assert list(told.answers) == ["salesforce.login"]
-    assert words in told.words
+        outcome = ask(key)
+    assert list(outcome.answers) == ["salesforce.login"]
+    assert words in outcome.words
 
 
 def test_a_used_up_limit_refuses_the_limits_themselves(key: Path) -> None:
@@ -116,9 +119,9 @@ def test_a_used_up_limit_refuses_the_limits_themselves(key: Path) -> None:
             "403 Forbidden",
             [{"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}],
         )
-        told = ask(key)
-    assert told.answers["salesforce.login"].status is Status.OK
-    assert "REQUEST_LIMIT_EXCEEDED" in told.answers["salesforce.limits"].reason
+        outcome = ask(key)
+    assert outcome.answers["salesforce.login"].status is Status.OK
+    assert "REQUEST_LIMIT_EXCEEDED" in outcome.answers["salesforce.limits"].reason
 
 
 def test_a_maintenance_page(key: Path) -> None:
@@ -137,8 +140,8 @@ def test_a_key_that_lost_its_line_ends(key: Path, tmp_path: Path) -> None:
     mangled = tmp_path / "mangled.pem"
     mangled.write_text(key.read_text().replace("\n", "\\n"))
     with standing_in() as (stand_in, ask):
-        told = ask(mangled)
-    assert "is the private key whole?" in told.words
+        outcome = ask(mangled)
+    assert "is the private key whole?" in outcome.words
     assert stand_in.lines == []
 
 
@@ -148,15 +151,15 @@ def test_a_key_file_that_is_missing(tmp_path: Path) -> None:
 
 
 def test_where_something_is_not_named_nothing_is_asked() -> None:
-    told = asked(
+    outcome = ask_one(
         "salesforce",
         next(
-            one.ask
-            for one in systems(Configuration(), {"SF_LOGIN_URL": "https://login.salesforce.com"})
-            if one.name == "salesforce"
+            system.ask
+            for system in systems(Configuration(), {"SF_LOGIN_URL": "https://login.salesforce.com"})
+            if system.name == "salesforce"
         ),
     )
-    (answer,) = told.answers.values()
+    (answer,) = outcome.answers.values()
     assert (answer.status, answer.reason) == (
         Status.NOT_CHECKED,
         "SF_CLIENT_ID, SF_USERNAME, SF_PRIVATE_KEY_PATH are not set",
@@ -166,6 +169,6 @@ def test_where_something_is_not_named_nothing_is_asked() -> None:
 def test_only_reading_requests_can_be_sent() -> None:
     from incident_kit.live.session import Budget, Session
 
-    session = salesforce.Session("https://login.salesforce.com", Session("salesforce", "T", Budget(1)))
+    session = salesforce.Client("https://login.salesforce.com", Session("salesforce", "T", Budget(1)))
     with pytest.raises(ValueError, match="DELETE: not a method"):
         session.request("DELETE", "https://login.salesforce.com/x", {})

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import servers
-from asked import StoredAnswer, asked
+from one_system import Outcome, ask_one
 
 from incident_kit.live import environment, process
 from incident_kit.model.answer import Answer, Status
@@ -37,7 +37,7 @@ SOMETHING_ELSE={SECRET}
 
 
 def of_file(path: Path, pattern: str = "") -> Answer:
-    return asked("environment", lambda session: environment.ask(path, pattern, session)).answers["environment"]
+    return ask_one("environment", lambda session: environment.ask(path, pattern, session)).answers["environment"]
 
 
 @contextmanager
@@ -112,8 +112,8 @@ def test_a_file_that_is_missing_or_no_environment_file_is_an_answer(tmp_path: Pa
     assert "is it an environment file?" in of_file(tmp_path / "large").reason
 
 
-def of_process(pattern: str) -> StoredAnswer:
-    return asked("process", lambda session: process.ask(pattern, session))
+def of_process(pattern: str) -> Outcome:
+    return ask_one("process", lambda session: process.ask(pattern, session))
 
 
 def test_a_process_is_described_and_its_environment_is_not_read() -> None:

@@ -1,4 +1,8 @@
-"""Whose fault a failure is, by its kind: exceptions of the network, SQLSTATEs and words of PostgreSQL and its poolers, prefixes of Redis, statuses of HTTP."""
+"""Whose fault a failure is, by its kind.
+
+Kinds are exceptions of the network, SQLSTATEs and words of PostgreSQL and its poolers, prefixes of Redis, and statuses
+of HTTP.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,10 @@ from pathlib import Path
 import psycopg
 import pytest
 import wire
-from asked import asked
+from one_system import ask_one
 
-from incident_kit.live import environment, network, postgres, process, redis, salesforce
+from incident_kit.live import environment, network, process, redis, salesforce
+from incident_kit.live.failures import postgres_failure
 from incident_kit.live.session import Budget, NoAnswer, Session
 from incident_kit.model.answer import Fault, Status
 
@@ -83,7 +88,8 @@ PLACE = 'connection failed: connection to server at "{host}", port 5432 failed: 
         ("FATAL:  bouncer config error", SYSTEM),
         ("FATAL:  Tenant or user not found", CREDENTIALS),
         (
-            "FATAL:  MaxClientsInSessionMode: max clients reached - in Session mode max clients are limited to pool_size",
+            "FATAL:  MaxClientsInSessionMode: max clients reached - "
+            "in Session mode max clients are limited to pool_size",
             SYSTEM,
         ),
         ("FATAL:  パスワード認証に失敗しました", OURS),  # words that are not known here confirm nothing
@@ -93,7 +99,7 @@ def test_a_failure_to_connect_to_postgres_by_its_words_and_never_by_its_hosts(
     host: str, words: str, whose: Fault
 ) -> None:
     assert (
-        postgres.refusal(
+        postgres_failure(
             psycopg.OperationalError(PLACE.format(host=host) + words), "postgresql://somewhere", True
         ).fault
         is whose
@@ -103,13 +109,14 @@ def test_a_failure_to_connect_to_postgres_by_its_words_and_never_by_its_hosts(
 @pytest.mark.parametrize(
     ("state", "whose"),
     [
-        ("57014", SYSTEM), ("55P03", SYSTEM), ("53300", SYSTEM), ("53200", SYSTEM), ("57P01", SYSTEM), ("58030", SYSTEM), ("XX001", SYSTEM),
+        ("57014", SYSTEM), ("55P03", SYSTEM), ("53300", SYSTEM), ("53200", SYSTEM), ("57P01", SYSTEM),
+        ("58030", SYSTEM), ("XX001", SYSTEM),
         ("42501", CREDENTIALS), ("28P01", CREDENTIALS), ("28000", CREDENTIALS),
         ("42P01", OURS), ("42703", OURS), ("0A000", OURS), ("3D000", OURS), ("25006", OURS),
     ],
 )  # fmt: skip
 def test_an_error_of_postgres_by_its_state(state: str, whose: Fault) -> None:
-    assert postgres.refusal(psycopg.errors.lookup(state)("words"), "postgresql://somewhere", False).fault is whose
+    assert postgres_failure(psycopg.errors.lookup(state)("words"), "postgresql://somewhere", False).fault is whose
 
 
 @pytest.mark.parametrize(
@@ -141,13 +148,13 @@ def test_an_error_of_redis_by_its_prefix(reply: str, whose: Fault) -> None:
             connection.sendall(f"-{reply}\r\n".encode())
 
     with wire.serving(says) as port:
-        told = asked("redis", lambda session: redis.ask(f"redis://127.0.0.1:{port}", session))
-    ping = told.answers["redis.ping"]
+        outcome = ask_one("redis", lambda session: redis.ask(f"redis://127.0.0.1:{port}", session))
+    ping = outcome.answers["redis.ping"]
     assert (ping.status, ping.fault) == (Status.FAILED, whose), ping.reason
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "whose"),
+    ("status", "body", "whose"),
     [
         (400, {"error": "invalid_grant", "error_description": "user hasn't approved this consumer"}, CREDENTIALS),
         (401, [{"errorCode": "INVALID_SESSION_ID", "message": "Session expired"}], CREDENTIALS),
@@ -158,24 +165,24 @@ def test_an_error_of_redis_by_its_prefix(reply: str, whose: Fault) -> None:
         (403, None, CREDENTIALS),
     ],
 )
-def test_a_refusal_of_salesforce_by_its_status_and_code(status: int, said: object, whose: Fault) -> None:
-    assert salesforce.refusal(status, said).fault is whose
+def test_a_refusal_of_salesforce_by_its_status_and_code(status: int, body: object, whose: Fault) -> None:
+    assert salesforce.refusal(status, body).fault is whose
 
 
 def test_what_is_missing_on_this_machine_is_no_fault_of_the_portal(tmp_path: Path) -> None:
     with pytest.raises(NoAnswer) as no_file:
         environment.read(tmp_path / "none.env")
     assert no_file.value.fault is OURS
-    told = asked("process", lambda session: process.ask("no-such-process-anywhere-9", session))
-    assert told.answers["process"].fault is OURS
-    key = asked(
+    outcome = ask_one("process", lambda session: process.ask("no-such-process-anywhere-9", session))
+    assert outcome.answers["process"].fault is OURS
+    key = ask_one(
         "salesforce",
         lambda session: salesforce.ask(
             salesforce.Access("https://login.example", "id", "user", str(tmp_path / "none.pem")), session
         ),
     )
     assert key.answers["salesforce.login"].fault is OURS
-    address = asked(
+    address = ask_one(
         "salesforce",
         lambda session: salesforce.ask(salesforce.Access("login.example", "id", "user", "key.pem"), session),
     )

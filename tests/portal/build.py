@@ -1,7 +1,7 @@
 """Installs and compiles the Node side of the portal in the user's cache folder, never in the checkout.
 
-What is there is complete and never changed again: each state of the packages and of the sources has a folder of its own,
-made beside its place and moved there. So any number of recordings may use it at once.
+What is there is complete and never changed again: each state of the packages and of the sources has a folder of its
+own, made beside its place and moved there. So any number of recordings may use it at once.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def built() -> Build:
 
 
 def _made(place: Path, make: Callable[[Path], None]) -> Path:
-    """The folder at this place, made by `make` unless it is there. An interrupted making leaves nothing at its place."""
+    """The folder at this place, made by `make` unless it is there. If that is interrupted, nothing is left."""
     if not place.exists():
         with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
             folder = Path(scratch) / place.name

@@ -1,6 +1,6 @@
 """What can go wrong with the portal's own servers, and around it: each a context, in which it is so.
 
-A plan names one of these as `act`. Faults of the outside systems are phases in the plan instead, see `standins/faults.ts`.
+A plan names one of these as `act`. Faults of the outside systems are phases in the plan: see `standins/faults.ts`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ SMALL_BYTES = 16
 
 @dataclass(frozen=True)
 class Portal:
-    """What a fault may lay hands on. `address_as` gives PostgreSQL's address for a role, `start_next` starts a newer BFF beside the running one and
-    gives its address, `afterwards` is left when the BFF has ended."""
+    """What a fault may lay hands on.
+
+    `address_as` gives PostgreSQL's address for a role. `start_next` starts a newer BFF beside the running one and gives
+    its address. `afterwards` is left when the BFF has ended.
+    """
 
     cache: servers.RedisServer
     database: servers.PostgresServer
@@ -38,7 +41,7 @@ class Portal:
 
 @contextlib.asynccontextmanager
 async def redis_out_of_memory(portal: Portal) -> AsyncIterator[None]:
-    """An export keeps its rows in Redis without an end to their life, and nothing may be evicted. Then somebody deletes them."""
+    """An export keeps its rows in Redis for good, and nothing may be evicted. Then somebody deletes them."""
     ended = threading.Event()
 
     def export() -> None:
@@ -77,7 +80,7 @@ async def redis_gone(portal: Portal) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def database_connections(portal: Portal) -> AsyncIterator[None]:
-    """A report opens connection after connection, takes each that becomes free, and closes none. Then somebody ends it."""
+    """A report opens connection after connection, takes each that becomes free, and closes none. Somebody ends it."""
     ended = threading.Event()
     held: list[psycopg.Connection[tuple[object, ...]]] = []
 
@@ -98,7 +101,10 @@ async def database_connections(portal: Portal) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def blocking_chain(portal: Portal) -> AsyncIterator[None]:
-    """Somebody corrects an order by hand and is called away before the commit; a migration waits for that, and every query of orders for the migration."""
+    """Somebody corrects an order by hand and is called away before the commit.
+
+    A migration waits for that, and every query of orders for the migration.
+    """
     address = portal.address_as("portal")
     with psycopg.connect(address, application_name="psql") as by_hand:
         by_hand.execute("UPDATE orders SET status = 'Cancelled' WHERE id = (SELECT min(id) FROM orders)")

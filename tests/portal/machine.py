@@ -1,7 +1,7 @@
-"""A machine of its own for each recording, by Linux namespaces: its own name, ports, processes, `/srv/bff` and `/var/log/bff`.
+"""A machine of its own for each recording, by Linux namespaces.
 
-So recordings run side by side, each portal stands where a portal stands, and nothing of the machine beneath gets into the
-evidence: no path, no name, no process.
+It has its own name, ports, processes, `/srv/bff` and `/var/log/bff`. So recordings run side by side, each portal stands
+where a portal stands, and nothing of the machine beneath gets into the evidence: no path, no name, no process.
 """
 
 from __future__ import annotations
@@ -27,15 +27,18 @@ _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 
 def enter(arguments: list[str]) -> NoReturn:
     """Become `python arguments...` within new namespaces."""
-    found = shutil.which("unshare")
-    if found is None:
+    unshare = shutil.which("unshare")
+    if unshare is None:
         raise SystemExit("unshare (util-linux) is needed on PATH")
     own = ["--user", "--map-root-user", "--mount", "--uts", "--net", "--pid", "--fork", "--mount-proc", "--kill-child"]
-    os.execv(found, [found, *own, sys.executable, *arguments])
+    os.execv(unshare, [unshare, *own, sys.executable, *arguments])
 
 
 def furnish(node_modules: Path, dist: Path, logs: Path) -> None:
-    """Within the namespaces: name the machine, bring up its loopback, put the build (not to be written to) and the logs in their places."""
+    """Within the namespaces: name the machine, bring up its loopback, put the build and the logs in their places.
+
+    The build cannot be written to.
+    """
     socket.sethostname(NAME)
     with socket.socket() as any_socket:
         request = struct.pack("16sh", b"lo", 0)

@@ -1,9 +1,11 @@
 """Records an incident of the miniature portal: `python tests/portal/record.py redis_gone`.
 
-Everything runs for real, on a machine of its own (see `machine`): Redis, PostgreSQL, the BFF, the stand-ins for the outside
-systems, the customers. The folder gets logs/ (all that the BFF wrote), evidence/ (what `incident-kit` collects: answers of
-the live systems during the fault, and the packed logs) and truth.json (what was done, and what the customers and the
-stand-ins saw of it; nothing in it was read from the log).
+Everything runs for real, on a machine of its own (see `machine`): Redis, PostgreSQL, the BFF, the stand-ins for the
+outside systems, the customers. The folder gets:
+
+logs/       all that the BFF wrote
+evidence/   what `incident-kit` collects: answers of the live systems during the fault, and the packed logs
+truth.json  what was done, and what the customers and the stand-ins saw of it; nothing in it was read from the log
 """
 
 from __future__ import annotations
@@ -159,15 +161,15 @@ def record(plan: dict[str, Any], out: Path, aligned: bool) -> None:
                     bffs.end_first,
                     afterwards,
                 )
-                times, served, asked = asyncio.run(
+                times, served, asked_at = asyncio.run(
                     drive(plan, portal, bffs, Evidence(out / "evidence"), addresses["control"])
                 )
             finally:
                 bffs.end()
 
-    facts = truth(plan, times, traffic.ledger, served, asked)
-    (out / "truth.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    preserve(Evidence(out / "evidence"), facts["window"])
+    summary = truth(plan, times, traffic.ledger, served, asked_at)
+    (out / "truth.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    preserve(Evidence(out / "evidence"), summary["window"])
 
 
 def preserve(evidence: Evidence, window: dict[str, str]) -> None:
@@ -207,16 +209,19 @@ def wait_for_alignment(plan: dict[str, Any]) -> None:
 
 async def drive(
     plan: dict[str, Any], portal: faults.Portal, bffs: Bffs, evidence: Evidence, control: str
-) -> tuple[dict[str, float], list[dict[str, Any]], list[float]]:  # fmt: skip
-    """Run the traffic with the fault inside; answers the times of what was done, the stand-ins' ledger, and when the live systems were asked."""
-    asked: list[float] = []
+) -> tuple[dict[str, float], list[dict[str, Any]], list[float]]:
+    """Run the traffic with the fault inside.
+
+    Returns the times of what was done, the stand-ins' ledger, and when the live systems were asked.
+    """
+    asked_at: list[float] = []
 
     async def ask(after_s: float) -> None:
         await asyncio.sleep(after_s)
-        asked.append(time.time())
+        asked_at.append(time.time())
         configuration = Configuration(health_url=f"{bffs.address}/health", process="node.*bff")
         await asyncio.to_thread(
-            ask_live, evidence, configuration, ENV_FILE, heard=lambda answer: print(answer.sentence(), flush=True)
+            ask_live, evidence, configuration, ENV_FILE, on_answer=lambda answer: print(answer.sentence(), flush=True)
         )
 
     act = faults.ACTS[plan["act"]](portal) if "act" in plan else contextlib.nullcontext()
@@ -225,7 +230,7 @@ async def drive(
         # The first customers all sign in at once, and Node has yet to compile: an ordinary day begins after that.
         times = {"since": time.time() + plan["warm_up_s"]}
         driving = asyncio.create_task(portal.traffic.run(plan["healthy_s"] + plan["fault_s"] + plan["recovery_s"]))
-        asking = [asyncio.create_task(ask(plan["healthy_s"] + after_s)) for after_s in plan["ask_at_s"]]
+        questions = [asyncio.create_task(ask(plan["healthy_s"] + after_s)) for after_s in plan["ask_at_s"]]
         await asyncio.sleep(plan["healthy_s"])
         times["injected"] = time.time()
         await switch.post("/inject")
@@ -235,9 +240,9 @@ async def drive(
             await switch.post("/remove")
         times["removed"] = time.time()
         print("fault removed", flush=True)
-        await asyncio.gather(driving, *asking)
+        await asyncio.gather(driving, *questions)
         times["until"] = time.time()
-        return times, (await switch.get("/ledger")).json(), asked
+        return times, (await switch.get("/ledger")).json(), asked_at
 
 
 def truth(
@@ -245,19 +250,19 @@ def truth(
     times: dict[str, float],
     ledger: list[Request],
     served: list[dict[str, Any]],
-    asked: list[float],
+    asked_at: list[float],
 ) -> dict[str, Any]:
     """What was done, and whom it affected.
 
-    Affected is a request for which a stand-in served at least one call under the fault, and an attacker's. So is one under
-    way during the fault that got a 5xx or took longer than SLOW_S: of what happens within, no stand-in knows.
+    Affected is a request for which a stand-in served at least one call under the fault, and an attacker's. So is one
+    under way during the fault that got a 5xx or took longer than SLOW_S: of what happens within, no stand-in knows.
     """
     window = {"since": iso(times["since"]), "until": iso(times["until"])}
-    told = {name: plan[name] for name in ("fault", "scenario", "also", "suspect", "logger")}
-    live = {"asked": [iso(at) for at in asked], "window": window, "requests": len(ledger)}
+    of_plan = {name: plan[name] for name in ("fault", "scenario", "also", "suspect", "logger")}
+    live = {"asked": [iso(seconds) for seconds in asked_at], "window": window, "requests": len(ledger)}
     if plan["scenario"] is None:
         deployed = {"deployed": iso(times["injected"])} if plan.get("act") == "deploy" else {}
-        return {**told, "from": None, "to": None, **deployed, **live, "outcomes_by_route": outcomes_by_route(ledger)}
+        return {**of_plan, "from": None, "to": None, **deployed, **live, "outcomes_by_route": outcomes_by_route(ledger)}
 
     under_fault = {call.get("requestId") for call in served if call.get("phase")}
     is_attack = any(request.hostile for request in ledger)
@@ -277,7 +282,7 @@ def truth(
         ended = max(ended, times["removed"])  # until then their orders waited
     by_phase = collections.Counter(f"{call['integration']}: {call['phase']}" for call in served if call.get("phase"))
     return {
-        **told,
+        **of_plan,
         "from": iso(min(request.started for request in affected)),
         "to": iso(ended),
         "fault_injected": iso(times["injected"]),
@@ -318,7 +323,10 @@ def stand_ins(plan_path: Path) -> Iterator[dict[str, str]]:
 
 
 class Bffs:
-    """The BFF, and where a plan deploys a newer one, both: writing to one folder of logs, as under a process manager."""
+    """The BFF, and where a plan deploys a newer one, both.
+
+    They write to one folder of logs, as under a process manager.
+    """
 
     def __init__(self, settings: dict[str, str]) -> None:
         self._settings = settings
@@ -367,10 +375,10 @@ def answers(url: str) -> bool:
 
 
 def node() -> Path:
-    found = shutil.which("node")
-    if found is None:
+    path = shutil.which("node")
+    if path is None:
         raise SystemExit("node (20.19 or newer) is needed on PATH")
-    return Path(found)
+    return Path(path)
 
 
 if __name__ == "__main__":

@@ -135,7 +135,10 @@ class Traffic:
         self._client.base_url = httpx.URL(portal)
 
     async def stuff_credentials(self) -> None:
-        """Try stolen pairs of address and password: hastily from one address until that is limited, then slowly from several. One fits, and is used."""
+        """Try stolen pairs of address and password. One fits, and is used.
+
+        Hastily from one address until that is limited, then slowly from several.
+        """
         chance = random.Random(self._seed + 1)
         victim = chance.choice(self._customers)
         addresses = [f"198.51.100.{number}" for number in chance.sample(range(2, 250), 6)]
@@ -146,9 +149,9 @@ class Traffic:
                 email, password = victim.email, victim.password
             else:
                 password = "".join(chance.choices(string.ascii_lowercase + string.digits, k=9))
-                known = chance.choice(self._customers).email
+                registered = chance.choice(self._customers).email
                 stolen = f"{''.join(chance.choices(string.ascii_lowercase, k=6))}{chance.randrange(100)}@example.net"
-                email = known if chance.random() < 0.15 else stolen
+                email = registered if chance.random() < 0.15 else stolen
             attacker = Customer(
                 email, password, victim.sim_id, address, "python-requests/2.32.5", victim.orders, hostile=True
             )

@@ -6,8 +6,8 @@ import pytest
 from made import BOOK
 
 from incident_kit.config.settings import Configuration
-from incident_kit.live import postgres, redis
-from incident_kit.live.ask import systems
+from incident_kit.live import postgres_statements, redis
+from incident_kit.live.systems import systems
 
 PLACES = {
     # 1. Platform Events
@@ -95,7 +95,7 @@ def questions() -> set[str]:
         "redis.ping",
         "postgres.ping",
         *(f"redis.{name}" for name, *_ in redis.QUESTIONS),
-        *(f"postgres.{name}" for name in postgres.IN_ORDER),
+        *(f"postgres.{name}" for name in postgres_statements.IN_ORDER),
     }
     return of_systems | detailed | {"salesforce.login", "salesforce.limits"}
 
@@ -142,8 +142,8 @@ def test_every_question_of_a_diagnosis_a_check_and_a_step_can_be_asked() -> None
 
 def test_every_finding_that_a_step_tells_of_is_of_a_symptom_of_its_scenario() -> None:
     for scenario in BOOK.scenarios:
-        told = {fact.partition(" ")[2] for step in scenario.steps for fact in step.facts if fact.startswith("finding ")}
-        assert told <= {symptom.id for symptom in scenario.symptoms}
+        outcome = {fact.partition(" ")[2] for step in scenario.steps for fact in step.facts if fact.startswith("finding ")}
+        assert outcome <= {symptom.id for symptom in scenario.symptoms}
 
 
 def test_every_step_that_may_do_harm_has_its_caution() -> None:

@@ -3,7 +3,10 @@ import Redis from 'ioredis';
 import { Log, Logs } from './logging/logs';
 import { settings } from './settings';
 
-/** Redis: sessions, the token blacklist and the login limits, and a cache of answers that are slow to get, which the portal can do without. */
+/**
+ * Redis: sessions, the token blacklist and the login limits, and a cache of answers that are slow to get.
+ * The portal can do without the cache.
+ */
 @Injectable()
 export class CacheService implements OnModuleDestroy {
   readonly redis = new Redis(settings.redisUrl, { maxRetriesPerRequest: 3 });

@@ -90,7 +90,9 @@ export class Salesforce {
     response.on('close', () => this.subscribers.delete(response));
     const seen = Number(url.searchParams.get('replayId') ?? -1);
     if (seen < 0 || this.silence()) return;
-    for (const event of this.announced.filter(({ replayId }) => replayId > seen)) response.write(`${JSON.stringify(event)}\n`);
+    for (const event of this.announced.filter(({ replayId }) => replayId > seen)) {
+      response.write(`${JSON.stringify(event)}\n`);
+    }
   };
 }
 

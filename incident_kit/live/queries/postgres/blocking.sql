@@ -1,5 +1,6 @@
 -- Who waits for whom?
--- pg_blocking_pids holds up the lock manager for a moment, so it is called once for each session that waits for a lock, and not for others.
+-- pg_blocking_pids holds up the lock manager for a moment. So it is called once for each session that waits for a lock,
+-- and not for others.
 WITH waiting AS MATERIALIZED (
     SELECT pid, pg_blocking_pids(pid) AS blocked_by
     FROM pg_stat_activity

@@ -4,9 +4,15 @@ SELECT
     left(query, 500) AS statement,
     calls,
     rows AS rows_given,
-    round(coalesce(to_jsonb(counted) ->> 'total_exec_time', to_jsonb(counted) ->> 'total_time')::numeric, 3) AS total_ms,
-    round(coalesce(to_jsonb(counted) ->> 'mean_exec_time', to_jsonb(counted) ->> 'mean_time')::numeric, 3) AS average_ms,
-    round(coalesce(to_jsonb(counted) ->> 'max_exec_time', to_jsonb(counted) ->> 'max_time')::numeric, 3) AS longest_ms,
+    round(
+        coalesce(to_jsonb(counted) ->> 'total_exec_time', to_jsonb(counted) ->> 'total_time')::numeric, 3
+    ) AS total_ms,
+    round(
+        coalesce(to_jsonb(counted) ->> 'mean_exec_time', to_jsonb(counted) ->> 'mean_time')::numeric, 3
+    ) AS average_ms,
+    round(
+        coalesce(to_jsonb(counted) ->> 'max_exec_time', to_jsonb(counted) ->> 'max_time')::numeric, 3
+    ) AS longest_ms,
     temp_blks_written AS temporary_blocks_written
 FROM pg_stat_statements AS counted
 WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())

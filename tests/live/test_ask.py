@@ -20,8 +20,9 @@ import wire
 from incident_kit.config.settings import Configuration
 from incident_kit.evidence.item import item_faults
 from incident_kit.evidence.store import Evidence
-from incident_kit.live.ask import System, ask, ask_live, store
+from incident_kit.live.ask import ask, ask_live, store
 from incident_kit.live.session import NoAnswer, Reply, Session
+from incident_kit.live.systems import System
 from incident_kit.model.answer import Answer, Fault, Status
 from incident_kit.model.times import iso
 
@@ -146,9 +147,9 @@ def test_what_a_system_says_is_kept_to_a_bound_and_shown_on_one_line() -> None:
 def test_no_rows_are_said_to_be_none_of_that_moment() -> None:
     heard: list[Answer] = []
     ask([answering("one", Reply({"rows": []})), answering("two", Reply({"rows": [{"a": 1}]}))], 5, heard.append)
-    said = {answer.system: answer.sentence() for answer in heard}
-    assert "that moment only" in said["one"]
-    assert "that moment only" not in said["two"]
+    sentences = {answer.system: answer.sentence() for answer in heard}
+    assert "that moment only" in sentences["one"]
+    assert "that moment only" not in sentences["two"]
 
 
 def test_a_failure_is_an_answer_with_its_reason_and_stops_the_line() -> None:
@@ -193,7 +194,7 @@ def test_without_room_every_answer_is_told_and_named(tmp_path: Path, monkeypatch
     with servers.redis() as server:
         monkeypatch.setenv("REDIS_URL", server.url)
         heard: list[Answer] = []
-        asked = ask_live(Evidence(tmp_path / "evidence", limit_bytes=1500), QUIET, heard=heard.append)
+        asked = ask_live(Evidence(tmp_path / "evidence", limit_bytes=1500), QUIET, on_answer=heard.append)
     assert "redis.info" in [answer.question for answer in heard]
     assert any("the answer redis.info (ok) could not be stored" in note for note in asked.notes)
     assert len(asked.items) + len(asked.notes) == len(heard)
@@ -215,7 +216,7 @@ def test_an_interruption_leaves_what_came_and_nothing_running(tmp_path: Path, mo
                 signal.raise_signal(signal.SIGINT)  # as Ctrl-C does, while the others are still awaited
 
         begun = time.monotonic()
-        asked = ask_live(evidence, QUIET, budget_s=60, heard=heard)
+        asked = ask_live(evidence, QUIET, budget_s=60, on_answer=heard)
         took_s = time.monotonic() - begun
     stored = {item.origin: item.details["status"] for item in evidence.answers()}
     assert asked.interrupted

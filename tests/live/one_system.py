@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from incident_kit.live.ask import System, ask
+from incident_kit.live.ask import ask
 from incident_kit.live.session import Session
+from incident_kit.live.systems import System
 from incident_kit.model.answer import Answer, Sent, Status
 
 # Far above what any fault may take and far below what a hang would.
@@ -16,7 +17,7 @@ BUDGET_S = 8.0
 
 
 @dataclass
-class StoredAnswer:
+class Outcome:
     """What was answered: by question, and the whole ledger in the order of sending."""
 
     answers: dict[str, Answer]
@@ -36,9 +37,9 @@ class StoredAnswer:
         return all(answer.status is Status.OK and not answer.warnings for answer in self.answers.values())
 
 
-def asked(
+def ask_one(
     name: str, questions: Callable[[Session], Iterator[Answer]], budget_s: float = BUDGET_S, target: str = "TARGET"
-) -> StoredAnswer:
+) -> Outcome:
     """Ask one system and wait for its end. Fails if it takes longer than its budget, or leaves a thread behind."""
     heard: list[Answer] = []
     begun = time.monotonic()
@@ -47,4 +48,4 @@ def asked(
     assert took_s < budget_s + 2, f"{name} took {took_s:.1f} s of {budget_s} s"
     left = [thread.name for thread in threading.enumerate() if thread.name.startswith("ask ")]
     assert left == [], "a diagnostic is still running"
-    return StoredAnswer({answer.question: answer for answer in heard}, took_s)
+    return Outcome({answer.question: answer for answer in heard}, took_s)
