@@ -6,21 +6,15 @@ It is a function of the ground, the findings by symptom and that word. `settled`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from incident_kit.model.answer import Status
 from incident_kit.model.finding import Citation, Finding, Verdict
 from incident_kit.runbook.case import Case
-
-if TYPE_CHECKING:
-    from incident_kit.runbook.data import Scenario, Step
-
-__all__ = [
-    "answer", "finding", "flush_loss", "limits_set", "pool", "preserved", "process", "redis_memory", "retention", "setting", "suspects",
-]  # fmt: skip
+from incident_kit.runbook.contents import Scenario, Step
 
 # Salesforce keeps high-volume Platform Events so long: https://developer.salesforce.com/docs/platform/pub-sub-api/guide/event-message-durability.html
 RETENTION = timedelta(hours=72)
@@ -61,8 +55,7 @@ def advise(scenario: Scenario, case: Case, findings: Sequence[Finding]) -> list[
 
 def _facts(named: str, case: Case, findings: Findings) -> Sequence[Fact]:
     name, _, about = named.partition(" ")
-    known: Sequence[Fact] = globals()[name](case, findings, about)
-    return known
+    return FACTS[name](case, findings, about)
 
 
 def setting(case: Case, findings: Findings, about: str) -> list[Fact]:
@@ -283,3 +276,22 @@ def preserved(case: Case, findings: Findings, about: str) -> list[Fact]:
 
 def _time(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+# What a step of the runbook may name.
+FACTS: Mapping[str, Callable[[Case, Findings, str], Sequence[Fact]]] = {
+    function.__name__: function
+    for function in (
+        answer,
+        finding,
+        flush_loss,
+        limits_set,
+        pool,
+        preserved,
+        process,
+        redis_memory,
+        retention,
+        setting,
+        suspects,
+    )
+}

@@ -17,16 +17,9 @@ from incident_kit.model.answer import StoredAnswer
 from incident_kit.model.finding import Finding
 from incident_kit.model.patterns import compiled
 from incident_kit.model.times import Window
+from incident_kit.runbook.contents import Feature
 from incident_kit.runbook.sigma_rules import Rule
 from incident_kit.timeline.impact import Impact, impact_of
-
-
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """Something customers do with the portal, and the pattern of its routes."""
-
-    name: str
-    routes: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from incident_kit.model.finding import Finding, Findings, Verdict
 from incident_kit.runbook.case import Case
-from incident_kit.runbook.data import Runbook, Scenario
+from incident_kit.runbook.contents import Runbook, Scenario
 from incident_kit.runbook.examine import examine
 
 NEVER = datetime.max.replace(tzinfo=UTC)
