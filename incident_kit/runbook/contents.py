@@ -29,7 +29,10 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """A line of the runbook's diagnosis, and what answers it here: questions to live systems (`redis.ping`), signs in logs (`whmcs.`)."""
+    """A line of the runbook's diagnosis, and what answers it here.
+
+    `answers` are questions to live systems (`redis.ping`), `signs` are signs in logs (`whmcs.`).
+    """
 
     text: str
     answers: tuple[str, ...]
@@ -38,7 +41,10 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A resolution step: text for a person, never carried out. `facts` name what is known for it (see `facts`), `documents` what to read."""
+    """A resolution step: text for a person, never carried out.
+
+    `facts` name what is known for it (see `advice`), `documents` what to read.
+    """
 
     text: str
     caution: str
@@ -50,7 +56,8 @@ class Step:
 class Scenario:
     """An entry of the runbook.
 
-    `caution` is what has to be known before anything is done; where there is one, severity and escalation hold on suspicion.
+    `caution` is what has to be known before anything is done.
+    Where there is one, severity and escalation hold on suspicion.
     `preserve` says how much of a log is kept: its `window`, or the `whole` of it.
     """
 
@@ -108,8 +115,10 @@ class Runbook:
         for scenario in self.scenarios:
             if scenario.id == scenario_id:
                 return scenario
-        known = ", ".join(scenario.id for scenario in self.scenarios)
-        raise RunbookError(f"unknown scenario {scenario_id!r}. Known: {known} (`incident-kit scenarios` tells more).")
+        known_ids = ", ".join(scenario.id for scenario in self.scenarios)
+        raise RunbookError(
+            f"unknown scenario {scenario_id!r}. Known: {known_ids} (`incident-kit scenarios` tells more)."
+        )
 
     def title(self, scenario_id: str) -> str:
         """The title of a scenario, or of the triage."""

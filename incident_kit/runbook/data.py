@@ -49,7 +49,8 @@ def load(folder: str | Path = "") -> Runbook:
     base = Path(folder) if folder else OURS
     if not (base / "scenarios").is_dir():
         raise RunbookError(
-            f"{base}: no runbook (there is no folder {base / 'scenarios'}). Copy ours and edit it, or leave --runbook away."
+            f"{base}: no runbook (there is no folder {base / 'scenarios'}). Copy ours and edit it, "
+            "or leave --runbook away."
         )
     files = {name: read(base / name, OURS / name) for name in DATA_FILES}
     dependencies = tuple(map(_dependency, files["dependencies.toml"].tables("dependency")))
@@ -59,10 +60,10 @@ def load(folder: str | Path = "") -> Runbook:
     levels = files["severity.toml"]
     severities = tuple(_severity(level, Table(levels.path, level, data)) for level, data in levels.data.items())
     names = _Names(
-        tuple(one.id for one in severities),
-        tuple(one.name for one in signs),
-        tuple(one.name for one in features),
-        tuple(one.id for one in documents),
+        tuple(severity.id for severity in severities),
+        tuple(sign.name for sign in signs),
+        tuple(feature.name for feature in features),
+        tuple(document.id for document in documents),
     )
     paths = sorted((base / "scenarios").glob("*.toml"))
     scenarios = sorted(
@@ -127,13 +128,21 @@ def _scenario(table: Table, names: _Names) -> Scenario:
     if table.text("preserve", "window") not in PRESERVE:
         raise table.fail("preserve", " or ".join(PRESERVE))
     return Scenario(
-        id=table.text("id"), number=table.number("number"), title=table.text("title"), question=table.text("question"), notebook=table.text("notebook"),
-        severity=table.text("severity"), severity_reason=table.text("severity_reason"), caution=table.text("caution", ""),
-        preserve=table.text("preserve", "window"), impact=table.text("impact"), escalation=table.text("escalation"),
-        symptoms=tuple(_symptom(one, names) for one in table.tables("symptom")),
-        diagnoses=tuple(_diagnosis(one, names) for one in table.tables("diagnosis")),
-        steps=tuple(_step(one, names) for one in table.tables("step")),
-    )  # fmt: skip
+        id=table.text("id"),
+        number=table.number("number"),
+        title=table.text("title"),
+        question=table.text("question"),
+        notebook=table.text("notebook"),
+        severity=table.text("severity"),
+        severity_reason=table.text("severity_reason"),
+        caution=table.text("caution", ""),
+        preserve=table.text("preserve", "window"),
+        impact=table.text("impact"),
+        escalation=table.text("escalation"),
+        symptoms=tuple(_symptom(entry, names) for entry in table.tables("symptom")),
+        diagnoses=tuple(_diagnosis(entry, names) for entry in table.tables("diagnosis")),
+        steps=tuple(_step(entry, names) for entry in table.tables("step")),
+    )
 
 
 def _diagnosis(table: Table, names: _Names) -> Diagnosis:
@@ -159,12 +168,12 @@ def _symptom(table: Table, names: _Names) -> Symptom:
     parameters = Table(table.path, table.where("parameters"), table.data.get("parameters", {}))
     kinds = parameters_of(name)
     parameters.only(*kinds)
-    given = {field: _parameter(parameters, field, kind, names) for field, kind in kinds.items()}
-    return Symptom(table.text("id"), table.text("title"), name, given, table.flag("is_cause"))
+    values = {field: _parameter(parameters, field, kind, names) for field, kind in kinds.items()}
+    return Symptom(table.text("id"), table.text("title"), name, values, table.flag("is_cause"))
 
 
 def parameters_of(check: str) -> dict[str, Any]:
-    """Name and type of what a check can be told: its keyword-only parameters."""
+    """Name and type of what a runbook file sets for a check: its keyword-only parameters."""
     function = getattr(checks, check)
     hints = get_type_hints(function)
     return {
@@ -200,7 +209,7 @@ def _parameter(table: Table, field: str, kind: Any, names: _Names) -> Any:
 
 def _known(table: Table, field: str, names: tuple[str, ...]) -> tuple[str, ...]:
     """Names from elsewhere in the runbook; one that ends with a dot stands for all that begin so."""
-    for given in table.texts(field):
-        if not any(name == given or (given.endswith(".") and name.startswith(given)) for name in names):
+    for wanted in table.texts(field):
+        if not any(name == wanted or (wanted.endswith(".") and name.startswith(wanted)) for name in names):
             raise table.fail(field, f"a list of names that the runbook has ({', '.join(names)})")
     return table.texts(field)

@@ -1,4 +1,4 @@
-"""A scenario's symptoms, decided one by one on the same ground."""
+"""A scenario's symptoms, decided one by one on the same case."""
 
 from __future__ import annotations
 
