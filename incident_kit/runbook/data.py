@@ -31,7 +31,7 @@ from incident_kit.runbook.sigma_rules import load_rules
 OURS = Path(__file__).parent
 PRESERVE = ("window", "whole")
 # Parameters of checks that name signs.
-OF_SIGNS = ("signs", "named", "errors", "failing", "hits", "keepalive", "misses")
+SIGN_PARAMETERS = ("signs", "named", "errors", "failing", "hits", "keepalive", "misses")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +166,13 @@ def _symptom(table: Table, names: _Names) -> Symptom:
     if name not in checks.__all__:
         raise table.fail("check", f"one of {', '.join(checks.__all__)}")
     parameters = Table(table.path, table.where("parameters"), table.data.get("parameters", {}))
-    kinds = parameters_of(name)
+    kinds = check_parameters(name)
     parameters.only(*kinds)
     values = {field: _parameter(parameters, field, kind, names) for field, kind in kinds.items()}
     return Symptom(table.text("id"), table.text("title"), name, values, table.flag("is_cause"))
 
 
-def parameters_of(check: str) -> dict[str, Any]:
+def check_parameters(check: str) -> dict[str, Any]:
     """Name and type of what a runbook file sets for a check: its keyword-only parameters."""
     function = getattr(checks, check)
     hints = get_type_hints(function)
@@ -185,7 +185,7 @@ def parameters_of(check: str) -> dict[str, Any]:
 
 def _parameter(table: Table, field: str, kind: Any, names: _Names) -> Any:
     value = table.data.get(field)
-    if field in OF_SIGNS:
+    if field in SIGN_PARAMETERS:
         return _known(table, field, names.signs)
     if field == "feature" and table.text(field) not in ("", *names.features):
         raise table.fail(field, f"a feature of features.toml ({', '.join(names.features)}), or nothing for all")

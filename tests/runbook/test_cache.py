@@ -174,7 +174,7 @@ def test_streams_that_end_at_once_and_often_are_dropping(tmp_path: Path) -> None
     assert time_at(15) <= finding.first_affected <= time_at(15.1)
 
 
-def test_a_deploy_that_ends_all_streams_is_not_laid_on_redis(tmp_path: Path) -> None:
+def test_a_deploy_that_ends_all_streams_is_not_blamed_on_redis(tmp_path: Path) -> None:
     dropped = [*healthy(20), *streams(0, 15, 4, 90), *streams(15, 16, 60, 5)]
     assert finding_of(tmp_path / "log", "redis_failures.streams_dropping", dropped).verdict is Verdict.INCONCLUSIVE
 
