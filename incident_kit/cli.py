@@ -593,7 +593,7 @@ def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tu
 
 def _show(ranking: Any, as_json: bool, incident_id: str, evidence: str, runbook: str) -> None:
     """The ranking, and what to type next."""
-    from incident_kit.runbook.data import TRIAGE
+    from incident_kit.runbook.contents import TRIAGE
     from incident_kit.view.terminal import next_command
 
     if as_json:

@@ -31,9 +31,9 @@ SCENARIOS = {
 }
 MOST_BYTES = 6_000_000
 
-each = pytest.mark.parametrize("folder", RECORDED, ids=lambda folder: folder.name)
-each_with_answers = pytest.mark.parametrize(
-    "folder", [one for one in RECORDED if one.name != EARLIER], ids=lambda folder: folder.name
+each_recording = pytest.mark.parametrize("folder", RECORDED, ids=lambda folder: folder.name)
+each_recording_with_answers = pytest.mark.parametrize(
+    "folder", [folder for folder in RECORDED if folder.name != EARLIER], ids=lambda folder: folder.name
 )
 
 
@@ -43,20 +43,20 @@ def truth_of(folder: Path) -> dict[str, Any]:
 
 
 def time_in(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    assert at.tzinfo is not None
-    return at
+    moment = datetime.fromisoformat(text)
+    assert moment.tzinfo is not None
+    return moment
 
 
 def damages(evidence: Evidence) -> list[str]:
     """The items whose bytes are not what their ids and descriptions say."""
-    found = []
+    origins = []
     for item in evidence.items():
         described = sha256_of(item.folder / "item.json")[:10] == item.id
         ledger = not item.ledger_sha256 or sha256_of(item.ledger) == item.ledger_sha256
         if not described or not ledger or sha256_of(item.content) != item.sha256:
-            found.append(item.origin)
-    return found
+            origins.append(item.origin)
+    return origins
 
 
 def test_every_plan_was_recorded() -> None:
@@ -69,7 +69,7 @@ def test_all_of_them_stay_small() -> None:
     assert sum(path.stat().st_size for path in (ROOT / "recorded").rglob("*") if path.is_file()) < MOST_BYTES
 
 
-@each
+@each_recording
 def test_the_evidence_is_as_it_was_collected(folder: Path) -> None:
     evidence = open_evidence(folder)
     assert evidence.slices()
@@ -85,7 +85,7 @@ def test_a_flipped_byte_in_a_recording_is_noticed(tmp_path: Path) -> None:
     assert damages(Evidence(copied)) == [item.origin]
 
 
-@each
+@each_recording
 def test_the_truth_is_well_formed(folder: Path) -> None:
     truth = truth_of(folder)
     assert truth["fault"]
@@ -105,7 +105,7 @@ def test_the_truth_is_well_formed(folder: Path) -> None:
     assert sum(truth["affected_outcomes"].values()) == truth["affected_requests"]
 
 
-@each
+@each_recording
 def test_the_logs_cover_the_window_with_healthy_time_before_and_after_the_fault(folder: Path) -> None:
     truth = truth_of(folder)
     since, until = (time_in(truth["window"][end]) for end in ("since", "until"))
@@ -118,7 +118,7 @@ def test_the_logs_cover_the_window_with_healthy_time_before_and_after_the_fault(
         assert (until - time_in(truth["to"])).total_seconds() > 60
 
 
-@each
+@each_recording
 def test_no_line_of_the_logs_is_lost(folder: Path) -> None:
     with logs.read(open_evidence(folder).sources()) as records:
         for account in records.accounting():
@@ -127,13 +127,19 @@ def test_no_line_of_the_logs_is_lost(folder: Path) -> None:
             assert account.unparsed == 0
 
 
-@each_with_answers
+@each_recording_with_answers
 def test_the_live_systems_were_asked_while_it_lasted(folder: Path) -> None:
     truth = truth_of(folder)
     answers = open_evidence(folder).answers()
     assert {answer.origin.partition(".")[0] for answer in answers} == {
-        "redis", "postgres", "health", "whmcs", "salesforce", "environment", "process",
-    }  # fmt: skip
+        "redis",
+        "postgres",
+        "health",
+        "whmcs",
+        "salesforce",
+        "environment",
+        "process",
+    }
     if truth["scenario"]:
         assert all(
             time_in(truth["fault_injected"]) < time_in(answer.asked_at) < time_in(truth["fault_removed"])
@@ -141,12 +147,12 @@ def test_the_live_systems_were_asked_while_it_lasted(folder: Path) -> None:
         )
 
 
-@each_with_answers
+@each_recording_with_answers
 def test_nothing_of_the_machine_beneath_is_told(folder: Path) -> None:
     beneath = re.compile(rb"/(?:root|home|tmp|work|Users)/|\.venv|incident-kit-portal")
     for path in folder.rglob("*"):
         if path.is_file():
             data = path.read_bytes()
             text = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
-            found = beneath.search(text)
-            assert found is None, f"{path}: {text[max(0, found.start() - 60) : found.end() + 60]!r}"
+            trace = beneath.search(text)
+            assert trace is None, f"{path}: {text[max(0, trace.start() - 60) : trace.end() + 60]!r}"

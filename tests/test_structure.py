@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,40 @@ def test_imports_point_downwards(path: Path) -> None:
     if room in ("cli", "__init__"):
         return
     assert rooms_imported(path) <= BELOW[room] | {room}
+
+
+def modules_imported(path: Path, modules: frozenset[str]) -> set[str]:
+    """The modules of the package that a file imports: at its head, within functions, and for type checking only."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            full_names = [f"{node.module}.{alias.name}" for alias in node.names]
+            names |= {name if name in modules else node.module for name in full_names}
+    return names & modules
+
+
+def circle(imports: dict[str, set[str]]) -> list[str]:
+    """The modules of one circle of imports, in their order; none where there is no circle."""
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    paths = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in PACKAGE.rglob("*.py")
+    }
+    assert circle({name: modules_imported(path, frozenset(paths)) for name, path in paths.items()}) == []
+
+
+def test_a_circle_is_found_over_any_number_of_modules() -> None:
+    assert circle({"report": {"page"}, "page": {"words"}, "words": set()}) == []
+    assert set(circle({"report": {"page"}, "page": {"words"}, "words": {"report"}})) == {"report", "page", "words"}
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))

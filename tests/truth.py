@@ -1,8 +1,11 @@
-"""What triage says of the recorded incidents, beside what was done to them: `python3 run.py truth [RECORDINGS]`. Prints the table of the README.
+"""What triage says of the recorded incidents, beside what was done to them: `python3 run.py truth [RECORDINGS]`.
 
-Named first: the scenario that triage ranks first, if a symptom of it is confirmed. Onset: by the requests, else by the first confirmed symptom,
-minus when the first request or attempt was affected. Suspect: the likeliest cause by the requests. False: confirmed symptoms of
-scenarios that the truth does not name.
+Prints the table of the README:
+Named first: the scenario that triage ranks first, if a symptom of it is confirmed.
+Onset error: the onset by the requests, else by the first confirmed symptom, minus when the first request or attempt
+was affected.
+Suspect: the likeliest cause by the requests.
+False: confirmed symptoms of scenarios that the truth does not name.
 """
 
 from __future__ import annotations
@@ -50,10 +53,10 @@ class Judged:
     def false(self) -> list[str]:
         right = {self.truth["scenario"], *self.truth["also"]}
         return [
-            f"{one.scenario.id}.{finding.symptom}"
-            for one in self.ranked
-            if one.scenario.id not in right
-            for finding in one.confirmed
+            f"{ranked.scenario.id}.{finding.symptom}"
+            for ranked in self.ranked
+            if ranked.scenario.id not in right
+            for finding in ranked.confirmed
         ]
 
     def row(self) -> list[str]:
@@ -81,7 +84,7 @@ def judge(folder: Path) -> Judged:
     begun = (
         impact.onset.began.at
         if impact.onset
-        else min((one.first_affected for one in ranked[0].confirmed if one.first_affected), default=None)
+        else min((finding.first_affected for finding in ranked[0].confirmed if finding.first_affected), default=None)
     )
     cause = impact.first_cause
     return Judged(
@@ -99,7 +102,8 @@ def recordings(base: Path = RECORDED) -> list[Path]:
 
 def main(base: str = str(RECORDED)) -> None:
     print(
-        "| recording | named first | onset error [s] | first suspect right | false confirmations |\n|---|---|--:|---|---|"
+        "| recording | named first | onset error [s] | first suspect right | false confirmations "
+        "|\n|---|---|--:|---|---|"
     )
     for folder in recordings(Path(base)):
         print(f"| {' | '.join(judge(folder).row())} |", flush=True)

@@ -27,7 +27,7 @@ from incident_kit.evidence.untrusted import Unusable, kind_of
 from incident_kit.model.answer import Status
 from incident_kit.model.times import Window, iso
 from incident_kit.model.visible import visible
-from incident_kit.runbook.data import Runbook
+from incident_kit.runbook.contents import Runbook
 from incident_kit.running.notebook import (
     booting_kernel,
     cells_digest,

@@ -17,21 +17,17 @@ from incident_kit.model.answer import StoredAnswer
 from incident_kit.model.finding import Finding
 from incident_kit.model.patterns import compiled
 from incident_kit.model.times import Window
+from incident_kit.runbook.contents import Feature
 from incident_kit.runbook.sigma_rules import Rule
 from incident_kit.timeline.impact import Impact, impact_of
 
 
 @dataclass(frozen=True, slots=True)
-class Feature:
-    """Something customers do with the portal, and the pattern of its routes."""
+class StatusCount:
+    """How many requests on a route ended with a status in one minute.
 
-    name: str
-    routes: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """How many requests on a route were answered with a status (None: aborted) in one minute; `first` and `last` are their ends."""
+    `status` is None for aborted ones. `first` and `last` are when the first and the last of them ended.
+    """
 
     start: datetime
     route: str
@@ -47,12 +43,21 @@ class Answered:
 
 
 class Case:
-    """Records, the window, the journal, answers of live systems, and the runbook's signs, features and Sigma rules. What several checks ask is asked once."""
+    """The evidence of one incident, as checks ask it: records, window, journal and stored answers.
+
+    Beside it stand the runbook's signs, features and Sigma rules. What several checks ask is asked once.
+    """
 
     def __init__(
-        self, records: Records, window: Window, journal: Sequence[Entry] = (), answers: Sequence[StoredAnswer] = (), signs: Sequence[Sign] = (), features: Sequence[Feature] = (),
+        self,
+        records: Records,
+        window: Window,
+        journal: Sequence[Entry] = (),
+        answers: Sequence[StoredAnswer] = (),
+        signs: Sequence[Sign] = (),
+        features: Sequence[Feature] = (),
         sigma_rules: Sequence[Rule] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.records, self.window, self.journal, self.answers, self.features = (
             records,
             window,
@@ -65,6 +70,7 @@ class Case:
 
     @cached_property
     def items(self) -> tuple[str, ...]:
+        """The ids of the logs in the evidence."""
         return tuple(source.id for source in self.records.sources)
 
     def _buckets(self, width: timedelta) -> list[Bucket]:
@@ -77,19 +83,21 @@ class Case:
 
     @cached_property
     def accounts(self) -> list[Account]:
+        """What became of every line, for each log."""
         return self.records.accounting()
 
     @cached_property
-    def statuses(self) -> list[Answered]:
-        return [Answered(**row) for row in self.records.query("statuses")]
+    def statuses(self) -> list[StatusCount]:
+        """Finished requests by minute, route and status."""
+        return [StatusCount(**row) for row in self.records.query("statuses")]
 
     @cached_property
-    def shown(self) -> list[SignCount]:
+    def sign_counts(self) -> list[SignCount]:
         """What records show of all signs, in the order of time."""
         return shown(self.records, self._signs)
 
     @cached_property
-    def spoken(self) -> Mapping[str, Any]:
+    def extent(self) -> Mapping[str, Any]:
         """How many records are no completions of requests, and the times of the first and last of all."""
         return self.records.query("spoken")[0]
 
@@ -105,32 +113,41 @@ class Case:
         return self.impact
 
     def signs(self, names: Sequence[str], feature: str = "") -> list[SignCount]:
-        """What records show of these signs (`redis.` are all that begin so), on the routes of a feature or everywhere."""
+        """What records show of these signs, on the routes of a feature or everywhere.
+
+        `redis.` stands for all signs that begin so.
+        """
         return [
-            one
-            for one in self.shown
-            if stands_for(one.sign, names) and (not feature or self.belongs(one.route, feature))
+            count
+            for count in self.sign_counts
+            if stands_for(count.sign, names) and (not feature or self.belongs(count.route, feature))
         ]
 
-    def title(self, sign: str) -> str:
-        return next(one.title for one in self._signs if one.name == sign)
+    def title(self, name: str) -> str:
+        """The title of a sign."""
+        return next(sign.title for sign in self._signs if sign.name == name)
 
     def belongs(self, route: str, feature: str) -> bool:
         """Whether a route is one of a feature's."""
-        return any(compiled(one.routes, ignore_case=True).search(route) for one in self.features if one.name == feature)
+        return any(
+            compiled(candidate.routes, ignore_case=True).search(route)
+            for candidate in self.features
+            if candidate.name == feature
+        )
 
     def routes(self, feature: str) -> tuple[str, ...]:
         """The routes of a feature that were asked for."""
-        return tuple(sorted({one.route for one in self.statuses if self.belongs(one.route, feature)}))
+        return tuple(sorted({row.route for row in self.statuses if self.belongs(row.route, feature)}))
 
-    def told(self, question: str) -> list[StoredAnswer]:
+    def answers_to(self, question: str) -> list[StoredAnswer]:
         """The answers to this question, in the order of time."""
-        return [one for one in self.answers if one.answer.question == question]
+        return [stored for stored in self.answers if stored.answer.question == question]
 
     def last(self, question: str) -> StoredAnswer | None:
         """The last answer to this question; None if it was never asked."""
-        return next(iter(reversed(self.told(question))), None)
+        return next(iter(reversed(self.answers_to(question))), None)
 
 
 def stands_for(sign: str, names: Sequence[str]) -> bool:
+    """Whether a sign is one of these; a name that ends with a dot stands for all that begin so."""
     return any(sign == name or (name.endswith(".") and sign.startswith(name)) for name in names)

@@ -1,4 +1,4 @@
-"""The runbook's data, read from a folder of TOML files; every mistake is named with its file, line and field."""
+"""Reads the runbook's data from a folder of TOML files; every mistake is named with its file, line and field."""
 
 from __future__ import annotations
 
@@ -14,132 +14,24 @@ from incident_kit.logs.columns import Dependency
 from incident_kit.logs.signs import Sign
 from incident_kit.model.finding import Symptom
 from incident_kit.model.times import parse_duration
-from incident_kit.runbook import advice as facts
 from incident_kit.runbook import checks
-from incident_kit.runbook.case import Feature
-from incident_kit.runbook.sigma_rules import Rule, load_rules, rule_files
+from incident_kit.runbook.advice import FACTS
+from incident_kit.runbook.contents import (
+    DATA_FILES,
+    Diagnosis,
+    Document,
+    Feature,
+    Runbook,
+    Scenario,
+    Severity,
+    Step,
+)
+from incident_kit.runbook.sigma_rules import load_rules
 
 OURS = Path(__file__).parent
-DATA_FILES = ("dependencies.toml", "documents.toml", "features.toml", "severity.toml", "signs.toml")
 PRESERVE = ("window", "whole")
 # Parameters of checks that name signs.
-OF_SIGNS = ("signs", "named", "errors", "failing", "hits", "keepalive", "misses")
-# In the place of a scenario: all of them, ranked.
-TRIAGE = "triage"
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """A line of the runbook's diagnosis, and what answers it here: questions to live systems (`redis.ping`), signs in logs (`whmcs.`)."""
-
-    text: str
-    answers: tuple[str, ...]
-    signs: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A resolution step: text for a person, never carried out. `facts` name what is known for it (see `facts`), `documents` what to read."""
-
-    text: str
-    caution: str
-    facts: tuple[str, ...]
-    documents: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """An entry of the runbook.
-
-    `caution` is what has to be known before anything is done; where there is one, severity and escalation hold on suspicion.
-    `preserve` says how much of a log is kept: its `window`, or the `whole` of it.
-    """
-
-    id: str
-    number: int
-    title: str
-    question: str
-    notebook: str
-    severity: str
-    severity_reason: str
-    caution: str
-    preserve: str
-    impact: str
-    escalation: str
-    symptoms: tuple[Symptom, ...]
-    diagnoses: tuple[Diagnosis, ...]
-    steps: tuple[Step, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Severity:
-    """A level of the severity table; `respond_within` is a span such as 4h."""
-
-    id: str
-    title: str
-    definition: str
-    respond_within: str
-    examples: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A document that the team keeps elsewhere; `address` is empty until the team says where."""
-
-    id: str
-    title: str
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
-class Runbook:
-    """All of it, from one folder."""
-
-    folder: Path
-    scenarios: tuple[Scenario, ...]
-    dependencies: tuple[Dependency, ...]
-    signs: tuple[Sign, ...]
-    features: tuple[Feature, ...]
-    documents: tuple[Document, ...]
-    severities: tuple[Severity, ...]
-    sigma_rules: tuple[Rule, ...]
-
-    def scenario(self, scenario_id: str) -> Scenario:
-        """The scenario of this id. Raises RunbookError that lists the known ones."""
-        for scenario in self.scenarios:
-            if scenario.id == scenario_id:
-                return scenario
-        known = ", ".join(scenario.id for scenario in self.scenarios)
-        raise RunbookError(f"unknown scenario {scenario_id!r}. Known: {known} (`incident-kit scenarios` tells more).")
-
-    def title(self, scenario_id: str) -> str:
-        """The title of a scenario, or of the triage."""
-        return "Triage" if scenario_id == TRIAGE else self.scenario(scenario_id).title
-
-    def notebook(self, scenario_id: str) -> str:
-        """The notebook's file name of a scenario, or of the triage."""
-        return f"{TRIAGE}.ipynb" if scenario_id == TRIAGE else self.scenario(scenario_id).notebook
-
-    def preserves_whole(self, scenario_id: str) -> bool:
-        """Whether whole logs are kept for it, and not only their windows."""
-        return scenario_id != TRIAGE and self.scenario(scenario_id).preserve == "whole"
-
-    def severity(self, severity_id: str) -> Severity:
-        """The severity of this id, such as P3."""
-        return next(severity for severity in self.severities if severity.id == severity_id)
-
-    def document(self, document_id: str) -> Document:
-        """The document of this id."""
-        return next(document for document in self.documents if document.id == document_id)
-
-    def files(self) -> list[Path]:
-        """The data files, as names relative to the folder: what a run keeps a copy of."""
-        scenarios = sorted(path.relative_to(self.folder) for path in (self.folder / "scenarios").glob("*.toml"))
-        return [
-            *map(Path, DATA_FILES),
-            *scenarios,
-            *(path.relative_to(self.folder) for path in rule_files(self.folder)),
-        ]
+SIGN_PARAMETERS = ("signs", "named", "errors", "failing", "hits", "keepalive", "misses")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +49,8 @@ def load(folder: str | Path = "") -> Runbook:
     base = Path(folder) if folder else OURS
     if not (base / "scenarios").is_dir():
         raise RunbookError(
-            f"{base}: no runbook (there is no folder {base / 'scenarios'}). Copy ours and edit it, or leave --runbook away."
+            f"{base}: no runbook (there is no folder {base / 'scenarios'}). Copy ours and edit it, "
+            "or leave --runbook away."
         )
     files = {name: read(base / name, OURS / name) for name in DATA_FILES}
     dependencies = tuple(map(_dependency, files["dependencies.toml"].tables("dependency")))
@@ -167,10 +60,10 @@ def load(folder: str | Path = "") -> Runbook:
     levels = files["severity.toml"]
     severities = tuple(_severity(level, Table(levels.path, level, data)) for level, data in levels.data.items())
     names = _Names(
-        tuple(one.id for one in severities),
-        tuple(one.name for one in signs),
-        tuple(one.name for one in features),
-        tuple(one.id for one in documents),
+        tuple(severity.id for severity in severities),
+        tuple(sign.name for sign in signs),
+        tuple(feature.name for feature in features),
+        tuple(document.id for document in documents),
     )
     paths = sorted((base / "scenarios").glob("*.toml"))
     scenarios = sorted(
@@ -235,13 +128,21 @@ def _scenario(table: Table, names: _Names) -> Scenario:
     if table.text("preserve", "window") not in PRESERVE:
         raise table.fail("preserve", " or ".join(PRESERVE))
     return Scenario(
-        id=table.text("id"), number=table.number("number"), title=table.text("title"), question=table.text("question"), notebook=table.text("notebook"),
-        severity=table.text("severity"), severity_reason=table.text("severity_reason"), caution=table.text("caution", ""),
-        preserve=table.text("preserve", "window"), impact=table.text("impact"), escalation=table.text("escalation"),
-        symptoms=tuple(_symptom(one, names) for one in table.tables("symptom")),
-        diagnoses=tuple(_diagnosis(one, names) for one in table.tables("diagnosis")),
-        steps=tuple(_step(one, names) for one in table.tables("step")),
-    )  # fmt: skip
+        id=table.text("id"),
+        number=table.number("number"),
+        title=table.text("title"),
+        question=table.text("question"),
+        notebook=table.text("notebook"),
+        severity=table.text("severity"),
+        severity_reason=table.text("severity_reason"),
+        caution=table.text("caution", ""),
+        preserve=table.text("preserve", "window"),
+        impact=table.text("impact"),
+        escalation=table.text("escalation"),
+        symptoms=tuple(_symptom(entry, names) for entry in table.tables("symptom")),
+        diagnoses=tuple(_diagnosis(entry, names) for entry in table.tables("diagnosis")),
+        steps=tuple(_step(entry, names) for entry in table.tables("step")),
+    )
 
 
 def _diagnosis(table: Table, names: _Names) -> Diagnosis:
@@ -252,8 +153,8 @@ def _diagnosis(table: Table, names: _Names) -> Diagnosis:
 def _step(table: Table, names: _Names) -> Step:
     table.only("text", "caution", "facts", "documents")
     for fact in table.texts("facts"):
-        if fact.partition(" ")[0] not in facts.__all__:
-            raise table.fail("facts", f"a list of {', '.join(facts.__all__)}, each with what it is about behind it")
+        if fact.partition(" ")[0] not in FACTS:
+            raise table.fail("facts", f"a list of {', '.join(FACTS)}, each with what it is about behind it")
     return Step(
         table.text("text"), table.text("caution", ""), table.texts("facts"), _known(table, "documents", names.documents)
     )
@@ -265,14 +166,14 @@ def _symptom(table: Table, names: _Names) -> Symptom:
     if name not in checks.__all__:
         raise table.fail("check", f"one of {', '.join(checks.__all__)}")
     parameters = Table(table.path, table.where("parameters"), table.data.get("parameters", {}))
-    kinds = parameters_of(name)
+    kinds = check_parameters(name)
     parameters.only(*kinds)
-    given = {field: _parameter(parameters, field, kind, names) for field, kind in kinds.items()}
-    return Symptom(table.text("id"), table.text("title"), name, given, table.flag("is_cause"))
+    values = {field: _parameter(parameters, field, kind, names) for field, kind in kinds.items()}
+    return Symptom(table.text("id"), table.text("title"), name, values, table.flag("is_cause"))
 
 
-def parameters_of(check: str) -> dict[str, Any]:
-    """Name and type of what a check can be told: its keyword-only parameters."""
+def check_parameters(check: str) -> dict[str, Any]:
+    """Name and type of what a runbook file sets for a check: its keyword-only parameters."""
     function = getattr(checks, check)
     hints = get_type_hints(function)
     return {
@@ -284,7 +185,7 @@ def parameters_of(check: str) -> dict[str, Any]:
 
 def _parameter(table: Table, field: str, kind: Any, names: _Names) -> Any:
     value = table.data.get(field)
-    if field in OF_SIGNS:
+    if field in SIGN_PARAMETERS:
         return _known(table, field, names.signs)
     if field == "feature" and table.text(field) not in ("", *names.features):
         raise table.fail(field, f"a feature of features.toml ({', '.join(names.features)}), or nothing for all")
@@ -308,7 +209,7 @@ def _parameter(table: Table, field: str, kind: Any, names: _Names) -> Any:
 
 def _known(table: Table, field: str, names: tuple[str, ...]) -> tuple[str, ...]:
     """Names from elsewhere in the runbook; one that ends with a dot stands for all that begin so."""
-    for given in table.texts(field):
-        if not any(name == given or (given.endswith(".") and name.startswith(given)) for name in names):
+    for wanted in table.texts(field):
+        if not any(name == wanted or (wanted.endswith(".") and name.startswith(wanted)) for name in names):
             raise table.fail(field, f"a list of names that the runbook has ({', '.join(names)})")
     return table.texts(field)

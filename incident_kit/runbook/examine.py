@@ -1,4 +1,4 @@
-"""A scenario's symptoms, decided one by one on the same ground."""
+"""A scenario's symptoms, decided one by one on the same case."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from incident_kit.model.finding import Findings
 from incident_kit.model.times import Window
 from incident_kit.runbook import checks
 from incident_kit.runbook.case import Case
-from incident_kit.runbook.data import Runbook, Scenario
+from incident_kit.runbook.contents import Runbook, Scenario
 
 __all__ = ["Case", "case_of", "examine"]
 

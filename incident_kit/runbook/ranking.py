@@ -1,4 +1,4 @@
-"""Triage: all symptoms of all scenarios, the scenarios ranked by what is confirmed, causes before what follows from them."""
+"""Triage: all scenarios examined, and ranked by what is confirmed, causes before what follows from them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from incident_kit.model.finding import Finding, Findings, Verdict
 from incident_kit.runbook.case import Case
-from incident_kit.runbook.data import Runbook, Scenario
+from incident_kit.runbook.contents import Runbook, Scenario
 from incident_kit.runbook.examine import examine
 
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -26,20 +26,25 @@ class Ranked:
     def confirmed(self) -> list[Finding]:
         """The confirmed findings, causes first."""
         return sorted(
-            (one for one in self.findings if one.verdict is Verdict.CONFIRMED), key=lambda one: not self._is_cause(one)
+            (finding for finding in self.findings if finding.verdict is Verdict.CONFIRMED),
+            key=lambda finding: not self._is_cause(finding),
         )
 
     @property
     def causes(self) -> list[Finding]:
-        return [one for one in self.confirmed if self._is_cause(one)]
+        """The confirmed findings that are causes."""
+        return [finding for finding in self.confirmed if self._is_cause(finding)]
 
     def _is_cause(self, finding: Finding) -> bool:
         return any(symptom.id == finding.symptom and symptom.is_cause for symptom in self.scenario.symptoms)
 
     def order(self) -> tuple[Any, ...]:
-        """What comes first: a cause before mere consequences, the earlier cause, the graver scenario, more confirmed, less ruled out."""
-        begun = min((one.first_affected or NEVER for one in self.causes), default=NEVER)
-        counts = {verdict: sum(one.verdict is verdict for one in self.findings) for verdict in Verdict}
+        """What comes first: a cause before mere consequences, then the earlier cause, then more confirmed symptoms.
+
+        Then the graver scenario, the one with more open questions, and the runbook's own order.
+        """
+        begun = min((finding.first_affected or NEVER for finding in self.causes), default=NEVER)
+        counts = {verdict: sum(finding.verdict is verdict for finding in self.findings) for verdict in Verdict}
         unclear = counts[Verdict.INCONCLUSIVE] / len(self.findings) if self.findings else 0.0
         return (
             not self.causes,
@@ -52,19 +57,21 @@ class Ranked:
         )
 
     def to_json(self) -> dict[str, Any]:
-        found = [{"id": data.pop("symptom"), **data} for data in (finding.to_json() for finding in self.findings)]
+        """As `triage --json` prints it."""
+        symptoms = [{"id": data.pop("symptom"), **data} for data in (finding.to_json() for finding in self.findings)]
         return {
             "scenario": self.scenario.id,
             "title": self.scenario.title,
             "severity": self.scenario.severity,
-            "symptoms": found,
+            "symptoms": symptoms,
         }
 
 
 def triage(book: Runbook, case: Case) -> list[Ranked]:
-    """Every scenario of the runbook on the same ground, the likeliest first."""
+    """Every scenario of the runbook on the same case, the likeliest first."""
     return rank([Ranked(scenario, examine(scenario, case)) for scenario in book.scenarios])
 
 
 def rank(examined: Sequence[Ranked]) -> list[Ranked]:
+    """Examined scenarios, the likeliest first."""
     return sorted(examined, key=Ranked.order)

@@ -1,6 +1,6 @@
 """A team's own Sigma rules, as conditions in SQL over finished requests (https://sigmahq.io/docs/basics/rules.html).
 
-Rules lie in the runbook's folder `sigma`. pySigma, an optional extra, reads them and writes their conditions (`sigma_sql`).
+Rules lie in the runbook's folder `sigma`. pySigma, an optional extra, reads them; `sigma_sql` writes their conditions.
 A rule that cannot be used stays, with its reason; a wrong one is an error.
 """
 
@@ -67,7 +67,7 @@ def _rules(path: Path) -> Iterator[Rule]:
     from incident_kit.runbook.sigma_sql import condition
 
     try:
-        found = SigmaCollection.from_yaml(
+        collection = SigmaCollection.from_yaml(
             path.read_text(encoding="utf-8"), collect_filters=True, resolve_references=False
         )
     except yaml.MarkedYAMLError as error:
@@ -81,23 +81,21 @@ def _rules(path: Path) -> Iterator[Rule]:
         raise RunbookError(
             f"{path}, line 1: must be a Sigma rule, a table of fields such as title, logsource and detection."
         ) from None
-    if not (found.rules or found.filters):
+    if not (collection.rules or collection.filters):
         raise RunbookError(f"{path}, line 1: holds no Sigma rule.")
-    for unapplied in found.filters:
+    for unapplied in collection.filters:
         yield Rule(
             unapplied.title, path.name, unusable="it is a filter of other rules, and those are not filtered here"
         )
-    for rule in found.rules:
+    for rule in collection.rules:
         if isinstance(rule, SigmaCorrelationRule):
             yield Rule(
                 rule.title, path.name, unusable="it correlates other rules, and each request is judged alone here"
             )
         elif rule.logsource.category not in CATEGORIES:
-            yield Rule(
-                rule.title,
-                path.name,
-                unusable=f"its logsource category is {rule.logsource.category or 'not said'}, not {' or '.join(CATEGORIES)}",
-            )
+            category = rule.logsource.category or "not said"
+            unusable = f"its logsource category is {category}, not {' or '.join(CATEGORIES)}"
+            yield Rule(rule.title, path.name, unusable=unusable)
         else:
             try:
                 yield Rule(rule.title, path.name, condition(rule))

@@ -1,4 +1,7 @@
-"""The condition of a Sigma rule in the SQL of DuckDB. Importing this needs pySigma, so only `sigma_rules` does, where there are rules."""
+"""The condition of a Sigma rule in the SQL of DuckDB.
+
+Importing this needs pySigma, so only `sigma_rules` does, where there are rules.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,16 @@ from incident_kit.logs.sql import quoted
 
 # Fields of webservers and proxies in Sigma, and what they are in `queries/sigma_rules.sql`.
 FIELDS = {
-    "cs-method": "method", "c-uri": "url", "cs-uri": "url", "c-uri-stem": "url_path", "cs-uri-stem": "url_path", "c-uri-query": "url_query",
-    "cs-uri-query": "url_query", "sc-status": "status", "c-ip": "client",
-}  # fmt: skip
+    "cs-method": "method",
+    "c-uri": "url",
+    "cs-uri": "url",
+    "c-uri-stem": "url_path",
+    "cs-uri-stem": "url_path",
+    "c-uri-query": "url_query",
+    "cs-uri-query": "url_query",
+    "sc-status": "status",
+    "c-ip": "client",
+}
 
 
 def condition(rule: SigmaRule) -> str:
@@ -23,7 +33,10 @@ def condition(rule: SigmaRule) -> str:
 
 
 class Backend(sqliteBackend):
-    """SQLite's SQL where DuckDB's is the same. Texts are compared without case, as Sigma wants it; numbers as such, whatever the column."""
+    """SQLite's SQL where DuckDB's is the same.
+
+    Texts are compared without case, as Sigma wants it; numbers as such, whatever the column.
+    """
 
     wildcard_match_expression = "{field}::VARCHAR ILIKE {value} ESCAPE '\\'"
     case_sensitive_match_expression = "{field}::VARCHAR GLOB {value}"

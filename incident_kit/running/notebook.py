@@ -17,7 +17,7 @@ from typing import Any
 from incident_kit.errors import EvidenceError, ParameterError, RunbookError
 from incident_kit.evidence.untrusted import Fields, Unusable, read_plain
 from incident_kit.model import places
-from incident_kit.runbook.data import Runbook
+from incident_kit.runbook.contents import Runbook
 from incident_kit.running.executed import COLLECT
 
 PARAMETER = re.compile(r"(?P<name>\w+): (?P<kind>str|int|float|bool) = (?P<default>.+?)  # (?P<help>.+)")

@@ -16,7 +16,7 @@ from incident_kit.evidence.store import open_evidence
 from incident_kit.evidence.untrusted import kind_of
 from incident_kit.model import places
 from incident_kit.model.times import parse_iso
-from incident_kit.runbook.data import TRIAGE, Runbook
+from incident_kit.runbook.contents import TRIAGE, Runbook
 from incident_kit.runbook.data import load as load_runbook
 from incident_kit.running.notebook import PARAMETER, defaults_of, fill_in, notebook_of, read_notebook
 

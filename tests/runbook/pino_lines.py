@@ -19,14 +19,23 @@ PER_BUCKET = 60
 
 
 def request(
-    at: datetime, ms: float = 20, status: int = 200, url: str = "/api/orders", kind: str = "application/json", aborted: bool = False
-) -> str:  # fmt: skip
+    moment: datetime,
+    ms: float = 20,
+    status: int = 200,
+    url: str = "/api/orders",
+    kind: str = "application/json",
+    aborted: bool = False,
+) -> str:
     line: dict[str, Any] = {
-        "level": 50 if status >= 500 else 30, "time": int(at.timestamp() * 1000), "pid": 1, "hostname": "vm",
-        "req": {"id": f"{at:%H%M%S%f}", "method": "GET", "url": url, "headers": {}, "remoteAddress": "127.0.0.1"},
-        "res": {"statusCode": None if aborted else status, "headers": {"content-type": kind}}, "responseTime": ms,
+        "level": 50 if status >= 500 else 30,
+        "time": int(moment.timestamp() * 1000),
+        "pid": 1,
+        "hostname": "vm",
+        "req": {"id": f"{moment:%H%M%S%f}", "method": "GET", "url": url, "headers": {}, "remoteAddress": "127.0.0.1"},
+        "res": {"statusCode": None if aborted else status, "headers": {"content-type": kind}},
+        "responseTime": ms,
         "msg": "request aborted" if aborted else "request completed",
-    }  # fmt: skip
+    }
     return json.dumps(line)
 
 
@@ -44,5 +53,5 @@ def examined(
     book = book or runbook.load()
     window = Window(since, START + buckets * BUCKET)
     with logs.read([Source("0123456789", path, "made.log")], window, dependencies=book.dependencies) as records:
-        found = runbook.examine(book.scenario("high_error_rate"), runbook.Case(records, window))
-    return {finding.symptom: finding for finding in found}
+        findings = runbook.examine(book.scenario("high_error_rate"), runbook.Case(records, window))
+    return {finding.symptom: finding for finding in findings}

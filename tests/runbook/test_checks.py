@@ -74,12 +74,15 @@ def test_refused_requests_do_not_count(tmp_path: Path) -> None:
 
 def test_event_streams_count_neither_as_slow_nor_as_aborted(tmp_path: Path) -> None:
     streams = [
-        request(START + timedelta(seconds=second), ms=600_000, url="/api/events", kind="text/event-stream", aborted=aborted)
-        for second in range(0, 1200, 2) for aborted in (True, False)
-    ]  # fmt: skip
-    found = examined(tmp_path / "log", [*log(), *streams], 4)
-    assert found["slow_responses"].verdict is Verdict.RULED_OUT
-    assert found["error_rate"].verdict is Verdict.RULED_OUT
+        request(
+            START + timedelta(seconds=second), ms=600_000, url="/api/events", kind="text/event-stream", aborted=aborted
+        )
+        for second in range(0, 1200, 2)
+        for aborted in (True, False)
+    ]
+    findings = examined(tmp_path / "log", [*log(), *streams], 4)
+    assert findings["slow_responses"].verdict is Verdict.RULED_OUT
+    assert findings["error_rate"].verdict is Verdict.RULED_OUT
 
 
 def test_aborted_requests_count_as_errors(tmp_path: Path) -> None:
@@ -92,10 +95,7 @@ def test_exactly_the_limit_is_not_above_it(tmp_path: Path) -> None:
 
 
 def test_one_slow_route_among_fast_ones_is_confirmed_by_name(tmp_path: Path) -> None:
-    slow = [
-        line for number in (1, 2)
-        for line in bucket(number, count=60, bad=60, ms=4000, url="/api/sim/17/usage")
-    ]  # fmt: skip
+    slow = [line for number in (1, 2) for line in bucket(number, count=60, bad=60, ms=4000, url="/api/sim/17/usage")]
     fast = [line for number in range(4) for line in bucket(number, count=600)]
     finding = examined(
         tmp_path / "log", sorted([*slow, *fast], key=lambda line: line.partition('"time": ')[2][:13]), 4

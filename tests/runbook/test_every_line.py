@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from made import BOOK
+from synthetic import BOOK
 
 from incident_kit.config.settings import Configuration
 from incident_kit.live import postgres_statements, redis
@@ -142,8 +142,10 @@ def test_every_question_of_a_diagnosis_a_check_and_a_step_can_be_asked() -> None
 
 def test_every_finding_that_a_step_tells_of_is_of_a_symptom_of_its_scenario() -> None:
     for scenario in BOOK.scenarios:
-        outcome = {fact.partition(" ")[2] for step in scenario.steps for fact in step.facts if fact.startswith("finding ")}
-        assert outcome <= {symptom.id for symptom in scenario.symptoms}
+        symptom_ids = {
+            fact.partition(" ")[2] for step in scenario.steps for fact in step.facts if fact.startswith("finding ")
+        }
+        assert symptom_ids <= {symptom.id for symptom in scenario.symptoms}
 
 
 def test_every_step_that_may_do_harm_has_its_caution() -> None:

@@ -64,13 +64,15 @@ def test_a_seventh_scenario_is_data(kit: Kit, tmp_path: Path) -> None:
     assert triage.returncode == 0, triage.stderr
     ranking = json.loads(triage.stdout)
     assert {
-        one["scenario"] for one in ranking if any(symptom["verdict"] == "confirmed" for symptom in one["symptoms"])
+        ranked["scenario"]
+        for ranked in ranking
+        if any(symptom["verdict"] == "confirmed" for symptom in ranked["symptoms"])
     } == {"carrier_down", "high_error_rate"}
     report = kit("report", "carrier_down", "x", "--evidence", RECORDED, "--runbook", book, cwd=tmp_path)
     assert report.returncode == 0, report.stderr
     data = (tmp_path / report.stdout.strip()).parent
-    (found,) = json.loads((data / "findings.json").read_text(encoding="utf-8"))
-    assert (found["symptom"], found["verdict"]) == ("carrier_fails", "confirmed")
+    (finding,) = json.loads((data / "findings.json").read_text(encoding="utf-8"))
+    assert (finding["symptom"], finding["verdict"]) == ("carrier_fails", "confirmed")
     assert (data / "runbook" / "scenarios" / "carrier_down.toml").read_text(encoding="utf-8") == SEVENTH
     page = (data / "report.html").read_text(encoding="utf-8")
     assert "Call the carrier." in page

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from made import BOOK, asked, at, case, healthy
+from synthetic import BOOK, case_of, healthy, request_line, time_at
 
 from incident_kit import logs, runbook
 from incident_kit.app.report import snapshot
@@ -51,7 +51,10 @@ detection:
 
 
 def a_rule(selection: str, category: str = "webserver", condition: str = "asked") -> str:
-    return f"title: A rule\nlogsource:\n  category: {category}\ndetection:\n  asked:\n    {selection}\n  condition: {condition}\n"
+    return (
+        f"title: A rule\nlogsource:\n  category: {category}\ndetection:\n  asked:\n    {selection}\n"
+        f"  condition: {condition}\n"
+    )
 
 
 def book(tmp_path: Path, *rules: str) -> runbook.Runbook:
@@ -64,16 +67,18 @@ def book(tmp_path: Path, *rules: str) -> runbook.Runbook:
     return runbook.load(folder)
 
 
-def found(tmp_path: Path, of: runbook.Runbook, lines: list[str], minutes: float = 20) -> Finding:
-    with case(tmp_path / "log", lines, minutes=minutes, book=of) as made:
+def finding_of(tmp_path: Path, of: runbook.Runbook, lines: list[str], minutes: float = 20) -> Finding:
+    with case_of(tmp_path / "log", lines, minutes=minutes, book=of) as case:
         return next(
-            one for one in runbook.examine(of.scenario("security_incident"), made) if one.symptom == "sigma_rules"
+            finding
+            for finding in runbook.examine(of.scenario("security_incident"), case)
+            if finding.symptom == "sigma_rules"
         )
 
 
 def meets(tmp_path: Path, rule: str, route: str, status: int = 200, client: str = SCANNER) -> bool:
-    verdict = found(
-        tmp_path, book(tmp_path, rule), [*healthy(20), asked(5, route, status=status, client=client)]
+    verdict = finding_of(
+        tmp_path, book(tmp_path, rule), [*healthy(20), request_line(5, route, status=status, client=client)]
     ).verdict
     assert verdict in (Verdict.CONFIRMED, Verdict.RULED_OUT)
     return verdict is Verdict.CONFIRMED
@@ -81,26 +86,26 @@ def meets(tmp_path: Path, rule: str, route: str, status: int = 200, client: str 
 
 def test_without_rules_nothing_is_checked(tmp_path: Path) -> None:
     assert BOOK.sigma_rules == ()
-    finding = found(tmp_path, BOOK, healthy(20))
+    finding = finding_of(tmp_path, BOOK, healthy(20))
     assert finding.verdict is Verdict.NOT_CHECKED
     assert "no Sigma rules" in finding.reason
 
 
 def test_requests_that_meet_rules_are_counted_and_cited(tmp_path: Path) -> None:
-    tried = [asked(5 + place, f"GET /files/Customers_{place}.BAK", client=SCANNER) for place in range(3)]
+    tried = [request_line(5 + place, f"GET /files/Customers_{place}.BAK", client=SCANNER) for place in range(3)]
     refused = [
-        asked(9, "GET /files/a.bak", status=404, client=SCANNER),
-        asked(9.5, "GET /files/b.bak", client="10.20.3.4"),
+        request_line(9, "GET /files/a.bak", status=404, client=SCANNER),
+        request_line(9.5, "GET /files/b.bak", client="10.20.3.4"),
     ]
-    debugged = asked(11, "GET /api/orders?x=1&trace=123", status=500, client="192.0.2.7")
-    finding = found(tmp_path, book(tmp_path, BACKUPS, DEBUGGING), [*healthy(20), *tried, *refused, debugged])
+    debugged = request_line(11, "GET /api/orders?x=1&trace=123", status=500, client="192.0.2.7")
+    finding = finding_of(tmp_path, book(tmp_path, BACKUPS, DEBUGGING), [*healthy(20), *tried, *refused, debugged])
     assert finding.verdict is Verdict.CONFIRMED
     assert (
-        f"Somebody asks for backups that got an answer: 3 requests (3 of them not refused) from 1 clients, the first from {SCANNER}, 09:05:00 to 09:07:00 UTC"
-        in finding.statement
+        "Somebody asks for backups that got an answer: 3 requests (3 of them not refused) from 1 clients, "
+        f"the first from {SCANNER}, 09:05:00 to 09:07:00 UTC" in finding.statement
     )
     assert "The portal is asked to debug itself: 1 requests" in finding.statement
-    assert finding.first_affected == at(5)
+    assert finding.first_affected == time_at(5)
     figures = [citation for citation in finding.citations if isinstance(citation, Figure)]
     assert [figure.n for figure in figures] == [3, 1]
     lines = (tmp_path / "log").read_text(encoding="utf-8").splitlines()
@@ -109,10 +114,10 @@ def test_requests_that_meet_rules_are_counted_and_cited(tmp_path: Path) -> None:
 
 def test_requests_that_meet_no_rule_rule_it_out_over_what_the_log_covers(tmp_path: Path) -> None:
     of = book(tmp_path, BACKUPS, DEBUGGING)
-    finding = found(tmp_path, of, healthy(20))
+    finding = finding_of(tmp_path, of, healthy(20))
     assert finding.verdict is Verdict.RULED_OUT
     assert "meets any of 2 Sigma rules" in finding.statement
-    assert found(tmp_path, of, healthy(20), minutes=60).verdict is Verdict.INCONCLUSIVE
+    assert finding_of(tmp_path, of, healthy(20), minutes=60).verdict is Verdict.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
@@ -153,24 +158,28 @@ def test_a_condition_means_what_it_means_in_sigma(tmp_path: Path, selection: str
         (a_rule("- needle"), "keywords"),
         (a_rule("cs-uri|minute: 3"), "not supported"),
         (
-            "title: A rule\ncorrelation:\n  type: event_count\n  rules: [other]\n  group-by: [c-ip]\n  timespan: 5m\n  condition:\n    gte: 5\n",
+            "title: A rule\ncorrelation:\n  type: event_count\n  rules: [other]\n  group-by: [c-ip]\n"
+            "  timespan: 5m\n  condition:\n    gte: 5\n",
             "correlates",
         ),
         (
-            "title: A rule\nlogsource:\n  category: webserver\nfilter:\n  rules: any\n  known:\n    c-ip: 10.0.0.1\n  condition: not known\n",
+            "title: A rule\nlogsource:\n  category: webserver\nfilter:\n  rules: any\n  known:\n"
+            "    c-ip: 10.0.0.1\n  condition: not known\n",
             "filter",
         ),
     ],
 )
 def test_a_rule_that_cannot_be_used_is_named_and_nothing_is_ruled_out(tmp_path: Path, rule: str, reason: str) -> None:
-    alone = found(tmp_path / "alone", book(tmp_path / "alone", rule), healthy(20))
+    alone = finding_of(tmp_path / "alone", book(tmp_path / "alone", rule), healthy(20))
     assert alone.verdict is Verdict.NOT_CHECKED
     assert "A rule (rule_1.yml)" in alone.reason
     assert reason in alone.reason
-    beside = found(tmp_path / "beside", book(tmp_path / "beside", BACKUPS, rule), healthy(20))
+    beside = finding_of(tmp_path / "beside", book(tmp_path / "beside", BACKUPS, rule), healthy(20))
     assert beside.verdict is Verdict.INCONCLUSIVE
     assert reason in beside.reason
-    hit = found(tmp_path / "hit", book(tmp_path / "hit", BACKUPS, rule), [*healthy(20), asked(5, "GET /a.bak")])
+    hit = finding_of(
+        tmp_path / "hit", book(tmp_path / "hit", BACKUPS, rule), [*healthy(20), request_line(5, "GET /a.bak")]
+    )
     assert hit.verdict is Verdict.CONFIRMED
     assert reason in hit.statement
 
@@ -178,31 +187,43 @@ def test_a_rule_that_cannot_be_used_is_named_and_nothing_is_ruled_out(tmp_path: 
 def test_rules_are_met_in_logs_too_large_for_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "IN_MEMORY_BYTES", 1000)
     comments = a_rule(
-        "cs-uri-query|contains: '--'\n    cs-uri-stem|endswith: s\n    cs-method: GET\n    sc-status: 200\n    c-ip: 192.0.2.66"
+        "cs-uri-query|contains: '--'\n    cs-uri-stem|endswith: s\n    cs-method: GET\n"
+        "    sc-status: 200\n    c-ip: 192.0.2.66"
     )
-    finding = found(
-        tmp_path, book(tmp_path, comments, BACKUPS), [*healthy(20), asked(5, "GET /api/orders?x=1--", client=SCANNER)]
+    finding = finding_of(
+        tmp_path,
+        book(tmp_path, comments, BACKUPS),
+        [*healthy(20), request_line(5, "GET /api/orders?x=1--", client=SCANNER)],
     )
     assert finding.verdict is Verdict.CONFIRMED
     assert "A rule: 1 requests (1 of them not refused)" in finding.statement
 
 
 def test_triage_says_the_same_of_every_field(tmp_path: Path) -> None:
-    fields = "cs-method: POST\n    c-uri|contains: auth\n    cs-uri-stem|endswith: /login\n    cs-uri-query: null\n    sc-status: 401\n    c-ip|exists: true"
+    fields = (
+        "cs-method: POST\n    c-uri|contains: auth\n    cs-uri-stem|endswith: /login\n"
+        "    cs-uri-query: null\n    sc-status: 401\n    c-ip|exists: true"
+    )
     of, stored = (
         book(tmp_path, a_rule(fields)),
         open_evidence(Path(__file__).parents[1] / "recorded" / "credential_stuffing"),
     )
     with logs.read(stored.sources(), stored.window(), dependencies=of.dependencies) as records:
-        reported = next(one for one in runbook.examine(of.scenario("security_incident"), runbook.case_of(of, stored, records, stored.window())) if one.symptom == "sigma_rules")  # fmt: skip
+        reported = next(
+            finding
+            for finding in runbook.examine(
+                of.scenario("security_incident"), runbook.case_of(of, stored, records, stored.window())
+            )
+            if finding.symptom == "sigma_rules"
+        )
     assert reported.verdict is Verdict.CONFIRMED
     ranked = rank_evidence(of, stored, stored.window()).ranked
-    assert reported in [finding for one in ranked for finding in one.findings]
+    assert reported in [finding for finding in ranked for finding in finding.findings]
 
 
 def test_rules_without_pysigma_say_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sigma.backends.sqlite", None)
-    finding = found(tmp_path, book(tmp_path, BACKUPS), [*healthy(20), asked(5, "GET /a.bak")])
+    finding = finding_of(tmp_path, book(tmp_path, BACKUPS), [*healthy(20), request_line(5, "GET /a.bak")])
     assert finding.verdict is Verdict.NOT_CHECKED
     assert "pip install incident-kit[sigma]" in finding.reason
 

@@ -21,12 +21,12 @@ RECORDED = Path(__file__).parents[1] / "recorded" / "freebit_slow"
 NOTHING = {"REDIS_URL": "", "DATABASE_URL": "", "WHMCS_API_URL": "", "SF_LOGIN_URL": ""}
 
 
-def refused(at: datetime) -> str:
+def refused(moment: datetime) -> str:
     error = {"type": "SimpleError", "message": "OOM command not allowed when used memory > 'maxmemory'."}
     return json.dumps(
         {
             "level": 50,
-            "time": int(at.timestamp() * 1000),
+            "time": int(moment.timestamp() * 1000),
             "pid": 1,
             "hostname": "vm",
             "context": "CacheService",
@@ -96,10 +96,10 @@ def test_redis_out_of_memory_is_named_by_its_log_then_by_its_answer_and_a_rechec
     kit: Kit, tmp_path: Path
 ) -> None:
     """The log first, the answer after it; then the fault is removed."""
-    now = datetime.now(UTC).replace(microsecond=0)
-    begun = now - timedelta(minutes=10)
+    log_end = datetime.now(UTC).replace(microsecond=0)
+    begun = log_end - timedelta(minutes=10)
     healthy = [request(begun + timedelta(seconds=second)) for second in range(570)]
-    failing = [refused(now - timedelta(seconds=30 - second)) for second in range(30)]
+    failing = [refused(log_end - timedelta(seconds=30 - second)) for second in range(30)]
     log = tmp_path / "bff.log"
     log.write_text("\n".join([*healthy, *failing]) + "\n", encoding="utf-8")
     (tmp_path / "incident-kit.toml").write_text('health_url = ""\nprocess = ""\n')
@@ -111,9 +111,9 @@ def test_redis_out_of_memory_is_named_by_its_log_then_by_its_answer_and_a_rechec
         assert finished.returncode == 0, finished.stderr
         alone, _, everything = finished.stdout.partition("Window: ")
         assert "From the logs alone:" in alone
-        for said in (alone, everything):
-            assert "1. Redis fails (redis_failures" in said
-            assert "30 × Redis is out of memory and refuses writes" in said
+        for output in (alone, everything):
+            assert "1. Redis fails (redis_failures" in output
+            assert "30 × Redis is out of memory and refuses writes" in output
         assert "refuses writes: 3," not in alone  # its own words come with its answer
         assert "it is out of memory and refuses writes" in everything
         there.config_set("maxmemory", "0")

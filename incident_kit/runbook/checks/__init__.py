@@ -1,9 +1,10 @@
 """The checks: each decides one symptom from evidence, with parameters that a team sets in its runbook files.
 
-A check is a function of the `Ground`, the `Symptom` and its keyword-only parameters; their names and types are what
-the runbook file may say under `[symptom.parameters]`. To add one, write it in the file of its subject, name it here, and test it.
+A check is a function of the `Case`, the `Symptom` and its keyword-only parameters. Their names and types are what
+the runbook file may say under `[symptom.parameters]`.
+To add one, write it in the file of its subject, name it here, and test it.
 
-parts      how findings are made and put together
+verdicts   findings of each verdict, and several combined into one
 systems    a system fails, as logs and its own answers say: what most symptoms come down to
 rates      how many requests, how slow, how many fail
 events, cache, database, security, notes
@@ -34,8 +35,29 @@ from incident_kit.runbook.checks.security import (
 from incident_kit.runbook.checks.systems import trouble
 
 __all__ = [
-    "activity_stopped", "attacks_answered", "authentication_failing", "average_duration", "blacklist_open", "blocking_chain", "cache_misses",
-    "connections_near_limit", "corruption", "error_share", "guessing", "large_volumes", "long_running", "new_clients", "noted",
-    "one_account_many_clients", "orders_waiting", "rate_limit_gone", "replay_unmoved", "sigma_rules", "sign_in_burst", "streams_dropping",
-    "success_after_refusals", "traffic_spike", "trouble",
-]  # fmt: skip
+    "activity_stopped",
+    "attacks_answered",
+    "authentication_failing",
+    "average_duration",
+    "blacklist_open",
+    "blocking_chain",
+    "cache_misses",
+    "connections_near_limit",
+    "corruption",
+    "error_share",
+    "guessing",
+    "large_volumes",
+    "long_running",
+    "new_clients",
+    "noted",
+    "one_account_many_clients",
+    "orders_waiting",
+    "rate_limit_gone",
+    "replay_unmoved",
+    "sigma_rules",
+    "sign_in_burst",
+    "streams_dropping",
+    "success_after_refusals",
+    "traffic_spike",
+    "trouble",
+]

@@ -1,4 +1,7 @@
-"""Checks of what customers notice when Redis fails: sign-in, the cache, rate limits, event streams, the token blacklist."""
+"""Checks of what customers notice when Redis fails.
+
+These are sign-in, the cache, rate limits, event streams and the token blacklist.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +14,20 @@ from incident_kit.logs.signs import SignCount
 from incident_kit.model.answer import Status
 from incident_kit.model.finding import Absence, Citation, Finding, Line, Symptom, Verdict
 from incident_kit.model.times import Window
-from incident_kit.runbook.case import Answered, Case
-from incident_kit.runbook.checks.parts import (
-    cannot_speak,
+from incident_kit.runbook.case import Case, StatusCount
+from incident_kit.runbook.checks.systems import answered, attributed_to
+from incident_kit.runbook.checks.verdicts import (
+    combined,
     confirmed,
     figure,
-    in_words,
     inconclusive,
     not_checked,
-    not_in_logs,
-    of_signs,
     recovered_at,
-    together,
-)  # fmt: skip
-from incident_kit.runbook.checks.systems import answered, named_by
+    ruled_out_by_logs,
+    sign_figures,
+    sign_summary,
+    why_logs_cannot_tell,
+)
 
 MINUTE = timedelta(minutes=1)
 TOO_MANY = 429
@@ -34,58 +37,68 @@ REFUSED = (401, 403)
 def authentication_failing(
     case: Case, symptom: Symptom, *, feature: str, share: float, min_requests: int, in_a_row: int, named: Sequence[str]
 ) -> Finding:
-    """Whether more than `share` of requests are refused (401, 403) beyond what is usual, or sign-ins fail (5xx), in minutes in a row."""
+    """Whether more than `share` of requests are refused beyond what is usual, or sign-ins fail, in minutes in a row.
+
+    Refused means 401 or 403, failed 5xx.
+    """
     if not case.items:
         return not_checked(symptom, "no log is in the evidence")
     everything, sign_ins = (
         _by_minute(case.statuses),
-        _by_minute([one for one in case.statuses if case.belongs(one.route, feature)]),
+        _by_minute([row for row in case.statuses if case.belongs(row.route, feature)]),
     )
     refused = {
-        start: _share(rows, lambda one: one.status in REFUSED)
+        start: _share(rows, lambda row: row.status in REFUSED)
         for start, rows in everything.items()
         if _n(rows) >= min_requests
     }
     failed = {
-        start: _share(rows, lambda one: one.bad) for start, rows in sign_ins.items() if _n(rows) >= min(min_requests, 3)
+        start: _share(rows, lambda row: row.bad) for start, rows in sign_ins.items() if _n(rows) >= min(min_requests, 3)
     }
     usual = median(refused.values()) if refused else 0.0
     stretches = [
         (
-            _in_a_row({start for start, found in refused.items() if found > usual + share}, in_a_row),
+            _in_a_row({start for start, minute_share in refused.items() if minute_share > usual + share}, in_a_row),
             "requests are refused with 401 or 403",
             refused,
             REFUSED,
             (),
         ),
         (
-            _in_a_row({start for start, found in failed.items() if found > share}, in_a_row),
+            _in_a_row({start for start, minute_share in failed.items() if minute_share > share}, in_a_row),
             "sign-ins fail",
             failed,
             tuple(range(500, 600)),
             case.routes(feature),
         ),
     ]
-    parts = []
-    for minutes, what, shares, statuses, routes in stretches:
+    findings = []
+    for minutes, event, shares, statuses, routes in stretches:
         if minutes:
             worst = max(shares[start] for start in minutes)
             lines = _lines(case, minutes, statuses, routes)
             n = sum(_n(everything[start]) for start in minutes)
             usually = f" (usually {usual:.0%})" if statuses == REFUSED else ""
-            parts.append(confirmed(
-                symptom, f"Up to {worst:.0%} of {what}{usually}, from {minutes[0]:%H:%M} to {minutes[-1] + MINUTE:%H:%M} UTC.",
-                [figure(case, "statuses", n, lines, routes=list(routes))], minutes[0], recovered_at(case, minutes[-1] + MINUTE), worst_share=worst,
-            ))  # fmt: skip
-    if parts:
-        return named_by(case, together(case, symptom, parts), named)
+            findings.append(
+                confirmed(
+                    symptom,
+                    f"Up to {worst:.0%} of {event}{usually}, from {minutes[0]:%H:%M} to "
+                    f"{minutes[-1] + MINUTE:%H:%M} UTC.",
+                    [figure(case, "statuses", n, lines, routes=list(routes))],
+                    minutes[0],
+                    recovered_at(case, minutes[-1] + MINUTE),
+                    worst_share=worst,
+                )
+            )
+    if findings:
+        return attributed_to(case, combined(case, symptom, findings), named)
     n = sum(_n(rows) for rows in everything.values())
     if not refused:
         return inconclusive(
             symptom, f"{n} requests in the window.", f"no minute holds {min_requests} requests: too few to judge"
         )
     worst = max(refused.values())
-    return not_in_logs(
+    return ruled_out_by_logs(
         case,
         symptom,
         f"At most {worst:.0%} of requests were refused (usually {usual:.0%}), and sign-ins did not fail in a row.",
@@ -105,41 +118,53 @@ def cache_misses(
     misses: Sequence[str],
     bucket: timedelta,
 ) -> Finding:
-    """Whether nearly every read misses the cache: by Redis's own counters between two answers, by the log's words, or because Redis fails."""
-    parts = [_counters(case, symptom, share, least), _words(case, symptom, share, least, hits, misses)]
+    """Whether nearly every read misses the cache.
+
+    Redis's own counters between two answers say so, or the log, or that Redis fails.
+    """
+    findings = [_counters(case, symptom, share, least), _words(case, symptom, share, least, hits, misses)]
     down = answered(case, symptom, "redis.ping")
     if down.verdict is Verdict.CONFIRMED:
-        parts.append(confirmed(symptom, f"Nothing can be read: {down.statement}", down.citations, down.first_affected))
-    found = case.signs(signs)
+        findings.append(
+            confirmed(symptom, f"Nothing can be read: {down.statement}", down.citations, down.first_affected)
+        )
+    counts = case.signs(signs)
     dense: dict[datetime, int] = defaultdict(int)
-    for one in found:
-        dense[one.start] += one.n
+    for count in counts:
+        dense[count.start] += count.n
     if dense and max(dense.values()) >= least / (bucket / MINUTE):
-        parts.append(confirmed(
-            symptom, f"Reads failed, so nothing came from the cache: {in_words(case, found)}.", of_signs(case, found), found[0].first,
-            recovered_at(case, max(one.last for one in found)),
-        ))  # fmt: skip
-    return together(case, symptom, parts)
+        findings.append(
+            confirmed(
+                symptom,
+                f"Reads failed, so nothing came from the cache: {sign_summary(case, counts)}.",
+                sign_figures(case, counts),
+                counts[0].first,
+                recovered_at(case, max(count.last for count in counts)),
+            )
+        )
+    return combined(case, symptom, findings)
 
 
 def _counters(case: Case, symptom: Symptom, share: float, least: int) -> Finding:
-    told = [one for one in case.told("redis.info") if one.answer.status in (Status.OK, Status.PARTIAL)]
-    counts = [one.answer.data.get("stats", {}) for one in told]
-    if not told or "keyspace_misses" not in counts[-1]:
+    answers = [
+        stored for stored in case.answers_to("redis.info") if stored.answer.status in (Status.OK, Status.PARTIAL)
+    ]
+    counts = [stored.answer.data.get("stats", {}) for stored in answers]
+    if not answers or "keyspace_misses" not in counts[-1]:
         return not_checked(symptom, "Redis was not asked for its counters")
-    if len(told) < 2:
+    if len(answers) < 2:
         hits, misses = counts[-1]["keyspace_hits"], counts[-1]["keyspace_misses"]
-        said = f"{misses:,} of {hits + misses:,} reads missed since Redis started"
+        missed_so_far = f"{misses:,} of {hits + misses:,} reads missed since Redis started"
         return inconclusive(
             symptom,
-            f"{said}.",
+            f"{missed_so_far}.",
             "its counters tell of now only by their difference: ask again with incident-kit recheck",
-            [told[-1].at("/data/stats/keyspace_misses")],
+            [answers[-1].at("/data/stats/keyspace_misses")],
         )
     (hits, misses) = (counts[-1][name] - counts[-2][name] for name in ("keyspace_hits", "keyspace_misses"))
-    first, last = told[-2], told[-1]
+    first, last = answers[-2], answers[-1]
     between = f"between {first.answer.asked_at:%H:%M:%S} and {last.answer.asked_at:%H:%M:%S} UTC"
-    cited: list[Citation] = [one.at("/data/stats/keyspace_misses") for one in (first, last)]
+    cited: list[Citation] = [stored.at("/data/stats/keyspace_misses") for stored in (first, last)]
     if hits < 0 or misses < 0 or hits + misses < least:
         reason = (
             "Redis was started again in between"
@@ -158,42 +183,45 @@ def _words(
     case: Case, symptom: Symptom, share: float, least: int, hits: Sequence[str], misses: Sequence[str]
 ) -> Finding:
     """What the log itself says of hits and misses, where it says both."""
-    if reason := cannot_speak(case):
+    if reason := why_logs_cannot_tell(case):
         return not_checked(symptom, reason)
-    found, missed = case.signs(hits), case.signs(misses)
-    n, bad = sum(one.n for one in (*found, *missed)), sum(one.n for one in missed)
+    hit_counts, miss_counts = case.signs(hits), case.signs(misses)
+    n, bad = sum(count.n for count in (*hit_counts, *miss_counts)), sum(count.n for count in miss_counts)
     if not n:
         return not_checked(symptom, "the logs do not speak of hits and misses")
     worst = max(
-        (rows for rows in _signs_by_minute(found, missed).values() if sum(rows) >= least),
+        (rows for rows in _signs_by_minute(hit_counts, miss_counts).values() if sum(rows) >= least),
         key=lambda rows: rows[1] / sum(rows),
         default=(0, 0),
     )
-    if sum(worst) and worst[1] / sum(worst) >= share and found:
+    if sum(worst) and worst[1] / sum(worst) >= share and hit_counts:
         return confirmed(
             symptom,
             f"In a minute {worst[1]:,} of {sum(worst):,} reads missed.",
-            of_signs(case, missed),
-            missed[0].first,
-            recovered_at(case, missed[-1].last),
+            sign_figures(case, miss_counts),
+            miss_counts[0].first,
+            recovered_at(case, miss_counts[-1].last),
         )
-    return not_in_logs(case, symptom, f"{bad:,} of {n:,} reads missed.", n, "signs")
+    return ruled_out_by_logs(case, symptom, f"{bad:,} of {n:,} reads missed.", n, "signs")
 
 
 def rate_limit_gone(
     case: Case, symptom: Symptom, *, signs: Sequence[str], failing: Sequence[str], least: int
 ) -> Finding:
-    """Whether nobody is limited any more: errors of the throttler, or 429s that stopped under the same load while `failing` signs show."""
-    if reason := cannot_speak(case):
+    """Whether nobody is limited any more.
+
+    Errors of the throttler say so, or 429s that stopped under the same load while `failing` signs show.
+    """
+    if reason := why_logs_cannot_tell(case):
         return not_checked(symptom, reason)
     errors = case.signs(signs)
-    if sum(one.n for one in errors) >= least:
-        statement = f"The rate limiter fails: {in_words(case, errors)}."
+    if sum(row.n for row in errors) >= least:
+        statement = f"The rate limiter fails: {sign_summary(case, errors)}."
         return confirmed(
-            symptom, statement, of_signs(case, errors), errors[0].first, recovered_at(case, errors[-1].last)
+            symptom, statement, sign_figures(case, errors), errors[0].first, recovered_at(case, errors[-1].last)
         )
-    limited = [one for one in case.statuses if one.status == TOO_MANY]
-    n = sum(one.n for one in limited)
+    limited = [row for row in case.statuses if row.status == TOO_MANY]
+    n = sum(row.n for row in limited)
     if not limited:
         return inconclusive(
             symptom,
@@ -201,17 +229,25 @@ def rate_limit_gone(
             "either nobody asked too much, or nobody is limited: without a 429 before there is nothing to compare with",
         )
     trouble = case.signs(failing)
-    since = min((one.first for one in trouble), default=None)
-    before, after = (
-        [one for one in case.statuses if since and (one.start >= since) is later] for later in (False, True)
+    since = min((row.first for row in trouble), default=None)
+    rows_before, rows_after = (
+        [row for row in case.statuses if since and (row.start >= since) is later] for later in (False, True)
     )
-    limited_before, limited_after = (sum(one.n for one in part if one.status == TOO_MANY) for part in (before, after))
-    due = limited_before * (_n(after) / _n(before)) if before else 0.0
+    limited_before, limited_after = (
+        sum(row.n for row in rows if row.status == TOO_MANY) for rows in (rows_before, rows_after)
+    )
+    due = limited_before * (_n(rows_after) / _n(rows_before)) if rows_before else 0.0
     lines = _lines(case, [limited[0].start], (TOO_MANY,), ())
     if since and not limited_after and due >= least:
-        statement = f"{limited_before} requests were limited before {since:%H:%M:%S} UTC, when Redis began to fail, and none after it, when {due:.0f} were due."
+        statement = (
+            f"{limited_before} requests were limited before {since:%H:%M:%S} UTC, when Redis began to fail, "
+            f"and none after it, when {due:.0f} were due."
+        )
         return confirmed(
-            symptom, statement, [figure(case, "statuses", n, lines, status=TOO_MANY), *of_signs(case, trouble)], since
+            symptom,
+            statement,
+            [figure(case, "statuses", n, lines, status=TOO_MANY), *sign_figures(case, trouble)],
+            since,
         )
     if since and not limited_after:
         return inconclusive(
@@ -220,7 +256,7 @@ def rate_limit_gone(
             "too few before to expect one",
             [figure(case, "statuses", n, lines, status=TOO_MANY)],
         )
-    return not_in_logs(
+    return ruled_out_by_logs(
         case, symptom, f"{n} requests were limited with 429, so it works.", _n(case.statuses), "statuses"
     )
 
@@ -228,8 +264,11 @@ def rate_limit_gone(
 def streams_dropping(
     case: Case, symptom: Symptom, *, feature: str, times: float, least: int, signs: Sequence[str], named: Sequence[str]
 ) -> Finding:
-    """Whether event streams end `times` as often a minute as usual and after less than half of their usual life, or cannot be opened."""
-    return named_by(case, _streams(case, symptom, feature, times, least, signs), named)
+    """Whether event streams cannot be opened, or end too often and too soon.
+
+    That is `times` as often a minute as usual, after less than half of their usual life.
+    """
+    return attributed_to(case, _streams(case, symptom, feature, times, least, signs), named)
 
 
 def _streams(case: Case, symptom: Symptom, feature: str, times: float, least: int, signs: Sequence[str]) -> Finding:
@@ -238,7 +277,7 @@ def _streams(case: Case, symptom: Symptom, feature: str, times: float, least: in
     rows = case.records.query("streams_by_minute")
     errors, refused = (
         case.signs(signs),
-        [one for one in case.statuses if one.bad and one.status and case.belongs(one.route, feature)],
+        [row for row in case.statuses if row.bad and row.status and case.belongs(row.route, feature)],
     )
     ended = sum(row["n"] for row in rows)
     if not ended and not errors and not refused:
@@ -264,7 +303,8 @@ def _streams(case: Case, symptom: Symptom, feature: str, times: float, least: in
     if bad:
         worst = max(bad, key=lambda row: row["n"])
         statement = (
-            f"{worst['n']} streams ended in the minute from {worst['start']:%H:%M} UTC, half of them within {worst['median_us'] / 1e6:.0f} s; "
+            f"{worst['n']} streams ended in the minute from {worst['start']:%H:%M} UTC, "
+            f"half of them within {worst['median_us'] / 1e6:.0f} s; "
             f"usually {usual_n:.0f} a minute, after {usual_s:.0f} s."
         )
         lines = [Line(place["item"], place["line"]) for row in bad for place in row["places"]]
@@ -277,25 +317,25 @@ def _streams(case: Case, symptom: Symptom, feature: str, times: float, least: in
         )
     if _n(refused) >= least:
         minutes, statuses = (
-            sorted({one.start for one in refused}),
-            sorted({one.status for one in refused if one.status}),
+            sorted({row.start for row in refused}),
+            sorted({row.status for row in refused if row.status}),
         )
         cited = figure(
             case, "statuses", _n(refused), _lines(case, minutes, statuses, case.routes(feature)), feature=feature
         )
         statement = f"{_n(refused)} event streams could not be opened (5xx) from {refused[0].first:%H:%M:%S} UTC on."
         return confirmed(
-            symptom, statement, [cited], refused[0].first, recovered_at(case, max(one.last for one in refused))
+            symptom, statement, [cited], refused[0].first, recovered_at(case, max(row.last for row in refused))
         )
-    if sum(one.n for one in errors) >= least:
+    if sum(row.n for row in errors) >= least:
         return confirmed(
             symptom,
-            f"{in_words(case, errors)}.",
-            of_signs(case, errors),
+            f"{sign_summary(case, errors)}.",
+            sign_figures(case, errors),
             errors[0].first,
             recovered_at(case, errors[-1].last),
         )
-    return not_in_logs(
+    return ruled_out_by_logs(
         case,
         symptom,
         f"{ended} streams ended, half of them after {usual_s:.0f} s or more, evenly over time.",
@@ -306,38 +346,38 @@ def _streams(case: Case, symptom: Symptom, feature: str, times: float, least: in
 
 def blacklist_open(case: Case, symptom: Symptom, *, setting: str, failing: Sequence[str], least: int) -> Finding:
     """Whether revoked tokens are let in: the setting says to let in what cannot be checked, and Redis fails."""
-    told = case.last("environment")
-    if told is None or told.answer.status in (Status.NOT_CHECKED, Status.FAILED):
+    stored = case.last("environment")
+    if stored is None or stored.answer.status in (Status.NOT_CHECKED, Status.FAILED):
         return not_checked(symptom, f"{setting} is not known: name the BFF's environment file with --env-file")
-    found = told.answer.data["settings"].get(setting, {"set": False})
-    cited = told.at(f"/data/settings/{setting}")
-    if not found["set"]:
+    entry = stored.answer.data["settings"].get(setting, {"set": False})
+    cited = stored.at(f"/data/settings/{setting}")
+    if not entry["set"]:
         return inconclusive(
             symptom, f"{setting} is not set.", "its default is the portal's own, which is not known here", [cited]
         )
-    if str(found.get("value", "")).lower() != "false":
-        absence = Absence((told.item,), case.window, 1, "environment")
+    if str(entry.get("value", "")).lower() != "false":
+        absence = Absence((stored.item,), case.window, 1, "environment")
         return Finding(
             symptom.id,
             symptom.title,
             Verdict.RULED_OUT,
-            f"{setting} is {found.get('value')}: what cannot be checked is refused.",
+            f"{setting} is {entry.get('value')}: what cannot be checked is refused.",
             (absence,),
         )
     trouble = case.signs(failing)
     down = answered(case, symptom, "redis.ping")
-    statement = f"{setting} is false in {told.answer.data['file']}"
-    if sum(one.n for one in trouble) >= least or down.verdict is Verdict.CONFIRMED:
-        first = min([one.first for one in trouble] + ([down.first_affected] if down.first_affected else []))
+    statement = f"{setting} is false in {stored.answer.data['file']}"
+    if sum(count.n for count in trouble) >= least or down.verdict is Verdict.CONFIRMED:
+        first = min([count.first for count in trouble] + ([down.first_affected] if down.first_affected else []))
         last = (
-            recovered_at(case, max(one.last for one in trouble))
+            recovered_at(case, max(count.last for count in trouble))
             if trouble and down.verdict is not Verdict.CONFIRMED
             else None
         )
         return confirmed(
             symptom,
             f"{statement}, and Redis failed: revoked tokens were let in meanwhile.",
-            [cited, *of_signs(case, trouble), *down.citations],
+            [cited, *sign_figures(case, trouble), *down.citations],
             first,
             last,
         )
@@ -346,27 +386,27 @@ def blacklist_open(case: Case, symptom: Symptom, *, setting: str, failing: Seque
     )
 
 
-def _by_minute(rows: Sequence[Answered]) -> dict[datetime, list[Answered]]:
-    minutes: dict[datetime, list[Answered]] = defaultdict(list)
-    for one in rows:
-        minutes[one.start].append(one)
+def _by_minute(rows: Sequence[StatusCount]) -> dict[datetime, list[StatusCount]]:
+    minutes: dict[datetime, list[StatusCount]] = defaultdict(list)
+    for row in rows:
+        minutes[row.start].append(row)
     return minutes
 
 
 def _signs_by_minute(*groups: Sequence[SignCount]) -> dict[datetime, tuple[int, int]]:
     counts: dict[datetime, list[int]] = defaultdict(lambda: [0, 0])
     for place, group in enumerate(groups):
-        for one in group:
-            counts[one.start][place] += one.n
+        for count in group:
+            counts[count.start][place] += count.n
     return {start: (pair[0], pair[1]) for start, pair in counts.items()}
 
 
-def _n(rows: Sequence[Answered]) -> int:
-    return sum(one.n for one in rows)
+def _n(rows: Sequence[StatusCount]) -> int:
+    return sum(row.n for row in rows)
 
 
-def _share(rows: Sequence[Answered], wanted: Callable[[Answered], bool]) -> float:
-    return sum(one.n for one in rows if wanted(one)) / _n(rows)
+def _share(rows: Sequence[StatusCount], wanted: Callable[[StatusCount], bool]) -> float:
+    return sum(row.n for row in rows if wanted(row)) / _n(rows)
 
 
 def _in_a_row(minutes: set[datetime], least: int) -> list[datetime]:

@@ -1,7 +1,8 @@
 """Checks of Platform Events: whether they arrive, judged by what should have followed from them.
 
-That nothing arrives is no fault where nothing was sent. So a silence is held against the orders that came in meanwhile, and
-against the rhythm of the time before; an unmoved replay position counts only beside newer orders, a dead stream or errors.
+That nothing arrives is no fault where nothing was sent. So a silence is compared with the orders that came in meanwhile
+and with the rhythm of the time before. An unmoved replay position counts only beside newer orders, a dead stream or
+errors.
 """
 
 from __future__ import annotations
@@ -15,42 +16,45 @@ from incident_kit.logs.signs import SignCount
 from incident_kit.model.answer import Status, StoredAnswer
 from incident_kit.model.finding import Absence, Citation, Figure, Finding, Line, Symptom, Verdict
 from incident_kit.model.times import Window
-from incident_kit.runbook.case import Answered, Case
-from incident_kit.runbook.checks.parts import (
-    cannot_speak,
+from incident_kit.runbook.case import Case, StatusCount
+from incident_kit.runbook.checks.verdicts import (
+    combined,
     confirmed,
     figure,
     inconclusive,
     not_checked,
-    not_in_logs,
-    of_signs,
-    together,
-)  # fmt: skip
+    ruled_out_by_logs,
+    sign_figures,
+    why_logs_cannot_tell,
+)
 
 MOST_BUSY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Orders that were taken while no event arrived; `until` is when one did, None if none did to the end of the logs."""
+    """Orders that were taken while no event arrived; `until` is when one did, None if none did at all."""
 
-    orders: tuple[Answered, ...]
+    orders: tuple[StatusCount, ...]
     since: datetime
     until: datetime | None
 
     @property
     def n(self) -> int:
-        return sum(one.n for one in self.orders)
+        return sum(row.n for row in self.orders)
 
 
 def orders_waiting(
     case: Case, symptom: Symptom, *, feature: str, method: str, signs: Sequence[str], patience: timedelta, least: int
 ) -> Finding:
-    """Whether at least `least` orders (successful requests with `method` on the feature's routes) waited longer than `patience` for any of the `signs`."""
-    if reason := cannot_speak(case):
+    """Whether at least `least` orders waited longer than `patience` for any of the `signs`.
+
+    An order is a successful request with `method` on the feature's routes.
+    """
+    if reason := why_logs_cannot_tell(case):
         return not_checked(symptom, reason)
     orders, arrived = _orders(case, feature, method), case.signs(signs)
-    n = sum(one.n for one in orders)
+    n = sum(row.n for row in orders)
     if not n:
         return inconclusive(
             symptom,
@@ -58,7 +62,10 @@ def orders_waiting(
             "without new orders none can be seen waiting; ask Salesforce for older ones",
         )
     if not arrived and not case.signs(("events.",)):
-        reason = "no line of these logs speaks of Platform Events, so it cannot be told whether orders were answered: is the sign events.received right for this portal?"
+        reason = (
+            "no line of these logs speaks of Platform Events, so it cannot be told whether orders were answered: "
+            "is the sign events.received right for this portal?"
+        )
         return inconclusive(symptom, f"{n} orders were taken.", reason)
     worst = _waiting(case, orders, arrived, patience)
     if worst is None or worst.n < least:
@@ -67,9 +74,10 @@ def orders_waiting(
             if worst
             else f", none waited longer than {_span(patience)} for an event"
         )
-        return not_in_logs(case, symptom, f"{n} orders were taken{waited}.", n, "statuses")
+        return ruled_out_by_logs(case, symptom, f"{n} orders were taken{waited}.", n, "statuses")
     statement = (
-        f"{worst.n} orders taken from {worst.orders[0].first:%H:%M:%S} UTC on waited longer than {_span(patience)}: no event arrived "
+        f"{worst.n} orders taken from {worst.orders[0].first:%H:%M:%S} UTC on waited longer than "
+        f"{_span(patience)}: no event arrived "
         f"{f'until {worst.until:%H:%M:%S} UTC' if worst.until else 'any more'}."
     )
     return confirmed(symptom, statement, [_cited(case, worst)], worst.orders[0].first, worst.until, orders=worst.n)
@@ -78,156 +86,210 @@ def orders_waiting(
 def activity_stopped(
     case: Case, symptom: Symptom, *, signs: Sequence[str], expected: float, least: timedelta
 ) -> Finding:
-    """Whether the activity that `signs` show fell silent for `least` or longer, when `expected` or more of it were due by its rhythm before."""
-    if reason := cannot_speak(case):
+    """Whether the activity that `signs` show fell silent for `least` or longer.
+
+    It counts when `expected` or more signs were due in that time, by the rhythm before.
+    """
+    if reason := why_logs_cannot_tell(case):
         return not_checked(symptom, reason)
-    found = case.signs(signs)
-    silence = longest_silence(_bursts(found), case.spoken["last"])
-    n = sum(one.n for one in found)
+    counts = case.signs(signs)
+    silence = longest_silence(_bursts(counts), case.extent["last"])
+    n = sum(count.n for count in counts)
     if silence is None:
-        reason = "too little to know a rhythm by: take an earlier --since, or see whether the signs of the runbook are right for this portal"
-        return inconclusive(symptom, f"{n} lines of provisioning activity.", reason, of_signs(case, found))
-    said = f"{_span(silence.length)} without activity from {silence.since:%H:%M:%S} UTC, when {silence.expected:.0f} were due by the rhythm before"
+        reason = (
+            "too little to know a rhythm by: take an earlier --since, or see whether the signs of the runbook are "
+            "right for this portal"
+        )
+        return inconclusive(symptom, f"{n} lines of provisioning activity.", reason, sign_figures(case, counts))
+    silence_text = (
+        f"{_span(silence.length)} without activity from {silence.since:%H:%M:%S} UTC, "
+        f"when {silence.expected:.0f} were due by the rhythm before"
+    )
     if silence.length < least or silence.expected < expected:
-        return not_in_logs(case, symptom, f"{n} lines of activity; at most {said}.", n, "signs")
+        return ruled_out_by_logs(case, symptom, f"{n} lines of activity; at most {silence_text}.", n, "signs")
     if not _busy(case, silence):
         return inconclusive(
             symptom,
-            f"{said}.",
+            f"{silence_text}.",
             "hardly any request came in that time either, so nothing may have been due",
-            of_signs(case, found),
+            sign_figures(case, counts),
         )
     return confirmed(
-        symptom, f"{said}.", of_signs(case, found), silence.since, silence.until if silence.ended else None,
-        silence_s=silence.length.total_seconds(), expected=silence.expected,
-    )  # fmt: skip
+        symptom,
+        f"{silence_text}.",
+        sign_figures(case, counts),
+        silence.since,
+        silence.until if silence.ended else None,
+        silence_s=silence.length.total_seconds(),
+        expected=silence.expected,
+    )
 
 
 def replay_unmoved(
-    case: Case, symptom: Symptom, *, feature: str, method: str, signs: Sequence[str], errors: Sequence[str], keepalive: Sequence[str], silent: timedelta,
-    patience: timedelta, least: int,
-) -> Finding:  # fmt: skip
+    case: Case,
+    symptom: Symptom,
+    *,
+    feature: str,
+    method: str,
+    signs: Sequence[str],
+    errors: Sequence[str],
+    keepalive: Sequence[str],
+    silent: timedelta,
+    patience: timedelta,
+    least: int,
+) -> Finding:
     """Whether the replay positions stand still while they should not.
 
-    Standing still is a fault only with newer orders waiting, with a stream that has sent neither event nor keepalive for
-    `silent`, or with errors of it since it last moved.
+    Standing still is a fault only with newer orders waiting, with errors since it last moved, or with a dead stream:
+    one that has sent neither event nor keepalive for `silent`.
     """
-    told = case.last("redis.replay")
-    if told is None or told.answer.status is Status.NOT_CHECKED:
+    stored = case.last("redis.replay")
+    if stored is None or stored.answer.status is Status.NOT_CHECKED:
         return not_checked(symptom, "Redis was not asked for its replay positions")
-    if told.answer.status is Status.FAILED:
-        return inconclusive(symptom, "The positions could not be read.", told.answer.reason, [told.at("/reason")])
-    positions = told.answer.data.get("positions", [])
-    if not positions and told.answer.status is Status.PARTIAL:
+    if stored.answer.status is Status.FAILED:
+        return inconclusive(symptom, "The positions could not be read.", stored.answer.reason, [stored.at("/reason")])
+    positions = stored.answer.data.get("positions", [])
+    if not positions and stored.answer.status is Status.PARTIAL:
         return inconclusive(
             symptom,
             "No replay position was found where it could be looked for.",
-            told.answer.reason,
-            [told.at("/reason")],
+            stored.answer.reason,
+            [stored.at("/reason")],
         )
     if not positions:
         reason = (
-            told.answer.reason
-            or "either events were never received with this Redis, or the positions were lost: a new start begins with new events only"
+            stored.answer.reason
+            or "either events were never received with this Redis, or the positions were lost: "
+            "a new start begins with new events only"
         )
-        return inconclusive(symptom, "Redis keeps no replay position.", reason, [told.at("/data/positions")])
-    before = _earlier(case, told)
-    moved = [one["key"] for one in positions if before and _position(before, one["key"]) not in (None, one["position"])]
-    if before and moved:
+        return inconclusive(symptom, "Redis keeps no replay position.", reason, [stored.at("/data/positions")])
+    earlier = _earlier(case, stored)
+    moved = [
+        entry["key"]
+        for entry in positions
+        if earlier and _position(earlier, entry["key"]) not in (None, entry["position"])
+    ]
+    if earlier and moved:
         absence = Absence(
-            (before.item, told.item), Window(before.answer.asked_at, told.moment.until), 2, "redis.replay"
+            (earlier.item, stored.item), Window(earlier.answer.asked_at, stored.moment.until), 2, "redis.replay"
         )
-        seen = Finding(
+        moved_finding = Finding(
             symptom.id,
             symptom.title,
             Verdict.RULED_OUT,
-            f"{', '.join(moved)} moved between {before.answer.asked_at:%H:%M:%S} and {told.answer.asked_at:%H:%M:%S} UTC.",
+            f"{', '.join(moved)} moved between {earlier.answer.asked_at:%H:%M:%S} and "
+            f"{stored.answer.asked_at:%H:%M:%S} UTC.",
             (absence,),
         )
-        return together(case, symptom, [seen])
-    idle_s = [one["idle_s"] for one in positions if one["idle_s"] is not None]
+        return combined(case, symptom, [moved_finding])
+    idle_s = [entry["idle_s"] for entry in positions if entry["idle_s"] is not None]
     still = (
         timedelta(seconds=min(idle_s))
         if idle_s
-        else (told.answer.asked_at - before.answer.asked_at if before else None)
+        else (stored.answer.asked_at - earlier.answer.asked_at if earlier else None)
     )
     if still is None:
         return inconclusive(
             symptom,
             "One reading of the positions.",
             "whether they move shows only in a second one: incident-kit recheck",
-            [told.at("/data/positions")],
+            [stored.at("/data/positions")],
         )
-    since = told.answer.asked_at - still
+    since = stored.answer.asked_at - still
     statement = f"No replay position has moved for {_span(still)}, since {since:%H:%M:%S} UTC."
-    reasons, cited, first = _why_it_should_move(
-        case, since, told.answer.asked_at, feature, method, signs, errors, keepalive, silent, patience, least
-    )
+    expected = _Expected(feature, method, signs, errors, keepalive, silent, patience, least)
+    reasons, cited, first = _why_it_should_move(case, since, stored.answer.asked_at, expected)
     if not reasons:
         reason = "a quiet topic looks the same: no newer order waits, no error and no dead stream is in the evidence"
-        return inconclusive(symptom, statement, reason, [told.at("/data/positions")])
+        return inconclusive(symptom, statement, reason, [stored.at("/data/positions")])
     return confirmed(
         symptom,
         f"{statement} Meanwhile {'; '.join(reasons)}.",
-        [told.at("/data/positions"), *cited],
+        [stored.at("/data/positions"), *cited],
         first or since,
         still_s=still.total_seconds(),
     )
 
 
-def _why_it_should_move(case: Case, since: datetime, asked: datetime, feature: str, method: str, signs: Sequence[str], errors: Sequence[str], keepalive: Sequence[str], silent: timedelta, patience: timedelta, least: int) -> tuple[list[str], list[Citation], datetime | None]:  # fmt: skip
-    """What logs know, between its last move and the asking, that should have moved it; with citations, and since when."""
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """By what a replay position is expected to move: the parameters of `replay_unmoved`."""
+
+    feature: str
+    method: str
+    signs: Sequence[str]
+    errors: Sequence[str]
+    keepalive: Sequence[str]
+    silent: timedelta
+    patience: timedelta
+    least: int
+
+
+def _why_it_should_move(
+    case: Case, since: datetime, asked: datetime, expected: _Expected
+) -> tuple[list[str], list[Citation], datetime | None]:
+    """What the logs hold, between its last move and the question, that should have moved it.
+
+    Reasons, their citations, and since when it should have moved.
+    """
     reasons: list[str] = []
     cited: list[Citation] = []
     firsts: list[datetime] = []
-    if cannot_speak(case):
+    if why_logs_cannot_tell(case):
         return [], [], None
-    end = min(asked, case.spoken["last"])
-    waiting = [one for one in _orders(case, feature, method) if since < one.first <= end - patience]
-    arrived = [one for one in case.signs(signs) if since < one.last and one.first <= end]
-    if not arrived and sum(one.n for one in waiting) >= least:
-        reasons.append(f"{sum(one.n for one in waiting)} newer orders waited")
+    end = min(asked, case.extent["last"])
+    orders = _orders(case, expected.feature, expected.method)
+    waiting = [order for order in orders if since < order.first <= end - expected.patience]
+    arrived = [count for count in case.signs(expected.signs) if since < count.last and count.first <= end]
+    n_waiting = sum(order.n for order in waiting)
+    if not arrived and n_waiting >= expected.least:
+        reasons.append(f"{n_waiting} newer orders waited")
         cited.append(_cited(case, Waiting(tuple(waiting), since, None)))
         firsts.append(waiting[0].first)
-    failures = [one for one in case.signs(errors) if since < one.last and one.first <= end]
+    failures = [count for count in case.signs(expected.errors) if since < count.last and count.first <= end]
     if failures:
-        n = sum(one.n for one in failures)
+        n = sum(count.n for count in failures)
         reasons.append(f"the subscription failed ({n} {'record' if n == 1 else 'records'})")
-        cited += of_signs(case, failures)
+        cited += sign_figures(case, failures)
         firsts.append(failures[0].first)
-    alive = [one for one in case.signs([*keepalive, *signs]) if one.first <= end]
-    if any(one.first <= end for one in case.signs(keepalive)) and end - alive[-1].last > silent:
+    alive = [count for count in case.signs([*expected.keepalive, *expected.signs]) if count.first <= end]
+    kept_alive = any(count.first <= end for count in case.signs(expected.keepalive))
+    if kept_alive and end - alive[-1].last > expected.silent:
         reasons.append(f"the stream is dead: neither event nor keepalive since {alive[-1].last:%H:%M:%S} UTC")
-        cited += of_signs(case, alive[-1:])
+        cited += sign_figures(case, alive[-1:])
         firsts.append(alive[-1].last)
     return reasons, cited, min(firsts, default=None)
 
 
-def _orders(case: Case, feature: str, method: str) -> list[Answered]:
+def _orders(case: Case, feature: str, method: str) -> list[StatusCount]:
     """Requests that were taken: answered with 2xx, with this method, on the feature's routes."""
     return [
-        one for one in case.statuses
-        if one.status is not None and 200 <= one.status < 300 and one.route.startswith(f"{method} ") and case.belongs(one.route, feature)
-    ]  # fmt: skip
+        row
+        for row in case.statuses
+        if row.status is not None
+        and 200 <= row.status < 300
+        and row.route.startswith(f"{method} ")
+        and case.belongs(row.route, feature)
+    ]
 
 
 def _waiting(
-    case: Case, orders: Sequence[Answered], arrived: Sequence[SignCount], patience: timedelta
+    case: Case, orders: Sequence[StatusCount], arrived: Sequence[SignCount], patience: timedelta
 ) -> Waiting | None:
     """The time without events in which most orders waited longer than `patience`; None if there is none."""
-    edges = [case.window.since, *(edge for one in arrived for edge in (one.first, one.last))]
-    end = case.spoken["last"]
+    edges = [case.window.since, *(edge for row in arrived for edge in (row.first, row.last))]
+    end = case.extent["last"]
     worst: Waiting | None = None
     for begun, ended in zip(edges, [*edges[1:], None], strict=True):
         over = (ended or end) - patience
-        waited = tuple(one for one in orders if one.first > begun and one.first <= over)
-        if waited and (worst is None or sum(one.n for one in waited) > worst.n):
+        waited = tuple(row for row in orders if row.first > begun and row.first <= over)
+        if waited and (worst is None or sum(row.n for row in waited) > worst.n):
             worst = Waiting(waited, begun, ended)
     return worst
 
 
 def _cited(case: Case, waiting: Waiting) -> Figure:
-    routes = sorted({one.route for one in waiting.orders})
+    routes = sorted({row.route for row in waiting.orders})
     since, until = (
         moment.astimezone(UTC).replace(tzinfo=None)
         for moment in (waiting.orders[0].first, waiting.orders[-1].last + timedelta(milliseconds=1))
@@ -235,39 +297,43 @@ def _cited(case: Case, waiting: Waiting) -> Figure:
     rows = case.records.query(
         "requests_with",
         routes=routes,
-        statuses=sorted({one.status for one in waiting.orders if one.status}),
+        statuses=sorted({row.status for row in waiting.orders if row.status}),
         since=since,
         until=until,
     )
     return figure(case, "requests_with", waiting.n, (Line(row["item"], row["line"]) for row in rows), routes=routes)
 
 
-def _bursts(found: Sequence[SignCount]) -> list[tuple[datetime, datetime, int]]:
+def _bursts(counts: Sequence[SignCount]) -> list[tuple[datetime, datetime, int]]:
     """The minutes in which something happened: first, last and how often."""
     minutes: dict[datetime, tuple[datetime, datetime, int]] = {}
-    for one in found:
-        first, last, n = minutes.get(one.start, (one.first, one.last, 0))
-        minutes[one.start] = (min(first, one.first), max(last, one.last), n + one.n)
+    for count in counts:
+        first, last, n = minutes.get(count.start, (count.first, count.last, 0))
+        minutes[count.start] = (min(first, count.first), max(last, count.last), n + count.n)
     return [minutes[start] for start in sorted(minutes)]
 
 
 def _busy(case: Case, silence: Silence) -> bool:
     """Whether requests came in during a silence at least half as often as before."""
-    inside = [one for one in case.statuses if silence.since <= one.start and one.start + MOST_BUSY <= silence.until]
-    before = [one for one in case.statuses if one.start + MOST_BUSY <= silence.since]
-    minutes = [max(1, len({one.start for one in part})) for part in (inside, before)]
-    rates = [sum(one.n for one in part) / count for part, count in zip((inside, before), minutes, strict=True)]
+    inside = [row for row in case.statuses if silence.since <= row.start and row.start + MOST_BUSY <= silence.until]
+    earlier = [row for row in case.statuses if row.start + MOST_BUSY <= silence.since]
+    minutes = [max(1, len({row.start for row in rows})) for rows in (inside, earlier)]
+    rates = [sum(row.n for row in rows) / count for rows, count in zip((inside, earlier), minutes, strict=True)]
     return bool(inside) and rates[0] >= rates[1] / 2
 
 
 def _earlier(case: Case, last: StoredAnswer) -> StoredAnswer | None:
     """The answer before it that has positions."""
-    before = [one for one in case.told("redis.replay") if one is not last and one.answer.data.get("positions")]
-    return before[-1] if before else None
+    earlier = [
+        stored
+        for stored in case.answers_to("redis.replay")
+        if stored is not last and stored.answer.data.get("positions")
+    ]
+    return earlier[-1] if earlier else None
 
 
-def _position(told: StoredAnswer, key: str) -> str | None:
-    return next((one["position"] for one in told.answer.data["positions"] if one["key"] == key), None)
+def _position(stored: StoredAnswer, key: str) -> str | None:
+    return next((entry["position"] for entry in stored.answer.data["positions"] if entry["key"] == key), None)
 
 
 def _span(length: timedelta) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from incident_kit.model.finding import Finding, Line, Symptom
 from incident_kit.runbook.case import Case
-from incident_kit.runbook.checks.parts import confirmed, not_checked
+from incident_kit.runbook.checks.verdicts import confirmed, not_checked
 
 
 def noted(case: Case, symptom: Symptom, *, kind: str) -> Finding:

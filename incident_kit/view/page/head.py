@@ -9,7 +9,7 @@ from incident_kit.analysis.onset import Moment
 from incident_kit.logs.rates import Bucket
 from incident_kit.model.finding import Figure, Finding, Verdict
 from incident_kit.model.times import Window
-from incident_kit.runbook.data import Runbook, Scenario
+from incident_kit.runbook.contents import Runbook, Scenario
 from incident_kit.timeline.impact import Impact
 from incident_kit.view.page.citations import citations, note
 from incident_kit.view.page.words import Html, count, escape, period, span, time

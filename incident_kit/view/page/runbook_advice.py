@@ -10,7 +10,7 @@ from incident_kit.model.answer import Status
 from incident_kit.model.finding import Verdict
 from incident_kit.runbook.advice import Advice
 from incident_kit.runbook.case import Case
-from incident_kit.runbook.data import Runbook, Scenario
+from incident_kit.runbook.contents import Runbook, Scenario
 from incident_kit.runbook.ranking import Ranked
 from incident_kit.view.page.citations import citations, note
 from incident_kit.view.page.sections import VERDICT_WORDS
