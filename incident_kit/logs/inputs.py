@@ -74,7 +74,10 @@ class UnusableLog:
 
     @contextmanager
     def noted(self) -> Iterator[None]:
-        """Note it if the log opened here is such a one. What is wrong in another way, as a name mistyped, is mended at once: it is raised."""
+        """Note it if the log opened here is such a one.
+
+        What is wrong in another way, as a name mistyped, is mended at once: it is raised.
+        """
         try:
             yield
         except EmptyLog as error:
@@ -124,7 +127,10 @@ def given(paths: Sequence[Path], hints: Hints, say: Callable[[str], None]) -> It
 
 
 def _pipe(path: Path) -> object | None:
-    """What tells a pipe from another; None for what is no pipe. Raises LogFileError for what is neither that nor a file."""
+    """What tells a pipe from another; None for what is no pipe.
+
+    Raises LogFileError for what is neither that nor a file.
+    """
     if path == STANDARD_INPUT:
         return "-"
     try:
@@ -165,10 +171,12 @@ def _await_writer(pipe: io.BufferedReader, path: Path, say: Callable[[str], None
     if ready.poll(SAID_AFTER_S * 1000):
         return
     say(f"{visible(path)}: a pipe to which nothing was written yet; waiting")
-    # An open end for writing tells that somebody may take as long as it takes: then there is nothing, but no end either.
+    # An open end for writing tells that somebody may take as long as it takes:
+    # then there is nothing, but no end either.
     if not ready.poll(REFUSED_AFTER_S * 1000) and _has_ended(pipe):
         raise LogFileError(
-            f"{visible(path)}: a pipe that nobody opened for writing within {REFUSED_AFTER_S} seconds. Begin what writes to it first."
+            f"{visible(path)}: a pipe that nobody opened for writing within {REFUSED_AFTER_S} seconds."
+            " Begin what writes to it first."
         )
 
 
@@ -196,7 +204,8 @@ def _unpacked(log: LogFile, spool: _Spool, found: Given) -> list[LogFile]:
             for number, member in enumerate(members):
                 if number == MOST_MEMBERS or left_bytes <= 0:
                     found.lost.append(
-                        f"{log.origin}: what comes behind its file {number} was not read. Unpack it and give the logs you need"
+                        f"{log.origin}: what comes behind its file {number} was not read."
+                        " Unpack it and give the logs you need"
                     )
                     break
                 name = f"{log.origin}!{visible(member.name)}"
@@ -243,7 +252,10 @@ class _Spool:
     def copy(
         self, blocks: Iterable[bytes], limit_bytes: int | None = None, written: float | None = None
     ) -> tuple[Path, str]:
-        """A file of these bytes, up to a limit; and what is missing of them. Raises LogFileError where there is no room."""
+        """A file of these bytes, up to a limit; and what is missing of them.
+
+        Raises LogFileError where there is no room.
+        """
         limit_bytes = self.limit_bytes if limit_bytes is None else limit_bytes
         path, done, missing = self._folder / f"{self._count}", 0, ""
         self._count += 1
@@ -253,7 +265,10 @@ class _Spool:
                     file.write(block[: limit_bytes - done])
                     done += len(block)
                     if done > limit_bytes:
-                        missing = f"only its first {limit_bytes:,} bytes were read. To read more of it: --max-unpacked {4 * self.limit_bytes}"
+                        missing = (
+                            f"only its first {limit_bytes:,} bytes were read."
+                            f" To read more of it: --max-unpacked {4 * self.limit_bytes}"
+                        )
                         break
             if written is not None:
                 os.utime(path, (written, written))
@@ -261,6 +276,7 @@ class _Spool:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
             raise LogFileError(
-                f"no room in {self._folder.parent} for what pipes and archives hold ({error.strerror}). Free disk space, or name another folder in TMPDIR."
+                f"no room in {self._folder.parent} for what pipes and archives hold ({error.strerror})."
+                " Free disk space, or name another folder in TMPDIR."
             ) from None
         return path, missing

@@ -1,4 +1,7 @@
-"""Objects as Node prints them for people: `util.inspect` (console.log, winston's prettyPrint, Nest with colours) and pino-pretty's indented fields."""
+"""Objects as Node prints them for people.
+
+`util.inspect` (console.log, winston's prettyPrint, Nest with colours) and pino-pretty's indented fields.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,12 @@ TOKEN = re.compile(
     re.S,
 )
 NAMED = re.compile(
-    r"<ref \*\d+>\s*|[\w$.]+(?:\(\d+\))?\s*(?=[{\[])|\[(?:Object|Array|Function[^\]]*|Circular[^\]]*|Getter[^\]]*|\w+)\]"
+    r"<ref \*\d+>\s*|[\w$.]+(?:\(\d+\))?\s*(?=[{\[])|"
+    r"\[(?:Object|Array|Function[^\]]*|Circular[^\]]*|Getter[^\]]*|\w+)\]"
 )
 ERROR = re.compile(
-    r"\s*(?P<stack>(?P<name>[A-Za-z_$][\w$.]*)(?: \[(?P<own>\w+)\])?: (?P<message>[^\n]*)(?:\n[ \t]+at [^\n]*?)+)(?P<more> \{)?(?=,?(?:\n|$))"
+    r"\s*(?P<stack>(?P<name>[A-Za-z_$][\w$.]*)(?: \[(?P<own>\w+)\])?: (?P<message>[^\n]*)(?:\n[ \t]+at [^\n]*?)+)"
+    r"(?P<more> \{)?(?=,?(?:\n|$))"
 )
 ESCAPED = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.S)
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
@@ -27,7 +32,10 @@ DEEPEST = 40
 
 
 def read(text: str) -> Any:
-    """The object that a text shows, as far as it can be told: what is no JSON value stays text. None if it shows none."""
+    """The object that a text shows, as far as it can be told: what is no JSON value stays text.
+
+    None if it shows none.
+    """
     try:
         value, _ = _value(text, 0, 0)
     except ValueError:
@@ -125,7 +133,10 @@ def _plain(word: str) -> Any:
 
 
 def indented(lines: Iterable[str]) -> dict[str, Any]:
-    """The fields pino-pretty writes below a record: `    name: value`, values in JSON, stacks laid out over many lines."""
+    """The fields that pino-pretty writes below a record, indented: a name and its value.
+
+    Values are JSON, stacks are laid out over many lines.
+    """
     found: dict[str, Any] = {}
     blocks: list[tuple[str, list[str]]] = []
     for line in lines:

@@ -1,8 +1,8 @@
 """A log that is no plain list of one-line records is laid out: record by record, as one JSON object of fields each.
 
-The working copy has the lines of the original: a record stands on its first line, and what belongs to it or to nothing is
-marked, so that line numbers stay true. This is what docker, syslog or pm2 around a log need, two programs in one stream,
-CSV with line ends in its values, and records that go on over many lines.
+The working copy has the lines of the original: a record stands on its first line, and what belongs to it or to nothing
+is marked, so that line numbers stay true. This is what docker, syslog or pm2 around a log need, two programs in one
+stream, CSV with line ends in its values, and records that go on over many lines.
 """
 
 from __future__ import annotations
@@ -125,7 +125,8 @@ def _begins(
         return True
     if not entry.inside.around:
         return False
-    # A syslog or journal entry was one message when it was written, but for stacks; docker and its like wrap every physical line.
+    # A syslog or journal entry was one message when it was written, but for stacks.
+    # Docker and its like wrap every physical line.
     per_message = entry.inside.around[-1][0].per_message
     if before and (FRAME if per_message else CERTAINLY_CONTINUED).match(first):
         return False

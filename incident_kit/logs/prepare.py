@@ -33,7 +33,10 @@ BUFFER_BYTES = 32 << 20  # DuckDB would take sixteen times the longest line
 
 @dataclass(frozen=True, eq=False, slots=True)
 class PreparedSource:
-    """A source made ready: what is known of it, and the address of what DuckDB reads: the source itself or a working copy."""
+    """A source made ready: what is known of it, and the address of what DuckDB reads.
+
+    The source itself or a working copy.
+    """
 
     source: Source
     scan: Scan
@@ -96,15 +99,22 @@ class PreparedSource:
         longest = self.scan.longest_line_bytes * (3 if self.normalised else 1)
         return (
             f"read_csv({quoted(self.address)}, "
-            "columns = {'raw': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false, auto_detect = false, new_line = '\\n', "
+            "columns = {'raw': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false, "
+            "auto_detect = false, new_line = '\\n', "
             f"max_line_size = {longest}, buffer_size = {max(BUFFER_BYTES, 2 * longest)}, compression = 'none')"
         )
 
     @property
     def objects(self) -> str:
-        """Its JSON objects, read without going through lines; what is no object is left out. COLUMNS stands for their types."""
+        """Its JSON objects, read without going through lines; what is no object is left out.
+
+        COLUMNS stands for their types.
+        """
         longest = max(self.scan.longest_line_bytes, 16 << 20)
-        return f"read_ndjson({quoted(self.address)}, ignore_errors = true, columns = {{COLUMNS}}, maximum_object_size = {longest}, compression = 'none')"
+        return (
+            f"read_ndjson({quoted(self.address)}, ignore_errors = true, columns = {{COLUMNS}},"
+            f" maximum_object_size = {longest}, compression = 'none')"
+        )
 
 
 def prepare(source: Source, scratch: Path, files: EvidenceFiles) -> PreparedSource:
@@ -141,7 +151,8 @@ def prepare(source: Source, scratch: Path, files: EvidenceFiles) -> PreparedSour
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         raise LogFileError(
-            f"{source.origin}: no room for a working copy of its {seen.text_bytes:,} bytes of text in {scratch.parent} ({error.strerror}). "
+            f"{source.origin}: no room for a working copy of its {seen.text_bytes:,} bytes of text"
+            f" in {scratch.parent} ({error.strerror}). "
             "Free disk space, or name another folder in TMPDIR."
         ) from None
     seen = replace(seen, damage=seen.damage or reader.damage)

@@ -1,4 +1,7 @@
-"""Requests and calls per bucket of time, as typed rows: integers from the log, averages and shares computed from them."""
+"""Requests and calls per bucket of time, as typed rows.
+
+Integers from the log, averages and shares computed from them.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,11 @@ from incident_kit.logs.reading import Records
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """What happened in one bucket of time, which begins at `start`. `name` is a route or a dependency, None for all requests together.
+    """What happened in one bucket of time, which begins at `start`.
 
-    `failed` are 5xx (for calls: any error), `aborted` were given up by the client (499 too), `refused` are the other 4xx. Durations are
-    in microseconds; `timed` is how many records had one, p50/p95/p99 are None without any.
+    `name` is a route or a dependency, None for all requests together. `failed` are 5xx (for calls: any error),
+    `aborted` were given up by the client (499 too), `refused` are the other 4xx. Durations are in microseconds; `timed`
+    is how many records had one, p50/p95/p99 are None without any.
     """
 
     start: datetime
@@ -50,7 +54,10 @@ def calls_by_bucket(records: Records, width: timedelta) -> list[Bucket]:
 
 
 def requests_between(records: Records, edges: Sequence[datetime]) -> list[Bucket]:
-    """Finished requests by the part of time they were asked in, as `requests_by_bucket`; a part begins at each edge, the last goes on to the end."""
+    """Finished requests by the part of time they were asked in, as `requests_by_bucket`.
+
+    A part begins at each edge, the last goes on to the end.
+    """
     return _rows(records, "requests_between", edges=[edge.astimezone(UTC).replace(tzinfo=None) for edge in edges])
 
 

@@ -1,7 +1,8 @@
 """What a log's lines are: which formats stand in it, what wraps them, and what their times leave unsaid.
 
-A file is recognised by lines from all over it. One format and nothing around it is the common case, which DuckDB reads in
-place; everything else (docker, syslog, two programs in one stream, records over many lines) is laid out first, see `layout`.
+A file is recognised by lines from all over it. One format and nothing around it is the common case, which DuckDB reads
+in place; everything else (docker, syslog, two programs in one stream, records over many lines) is laid out first, see
+`layout`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ RSYSLOG_ESCAPES = {"#011": "\t", "#012": "\n", "#033": "\x1b"}
 class Unwrapped:
     """One line without what is around it.
 
-    `around` holds the fields of its wrappers, the innermost last; `unfinished` says that the text goes on in the next line.
+    `around` holds the fields of its wrappers, the innermost last; `unfinished` says that the text goes on in the next
+    line.
     """
 
     text: str
@@ -56,7 +58,7 @@ class Recognition:
 
     @property
     def is_plain(self) -> bool:
-        """Whether every record is one line and its beginning tells its format, so that DuckDB can read the file in place."""
+        """Whether DuckDB can read the file in place: every record is one line, and its beginning tells its format."""
         return (
             bool(self.formats)
             and not self.wrappers
@@ -115,8 +117,8 @@ def moment_of(
 ) -> tuple[datetime | None, str, bool]:
     """When a line was logged, as it says it, and whether it says its zone.
 
-    A time with a zone, the record's own before its wrapper's, comes before one without: a container's clock is known, the
-    zone of a program's is only assumed.
+    A time with a zone, the record's own before its wrapper's, comes before one without: a container's clock is known,
+    the zone of a program's is only assumed.
     """
     candidates = [*([found] if found else []), *reversed(inside.around)]
     assumed: tuple[datetime, str, bool] | None = None
@@ -182,7 +184,10 @@ def first_of(formats: Iterable[Format], text: str, after: str = "") -> tuple[For
 
 
 def recognise(lines: Sequence[bytes], zones: Zones, own: Sequence[Format] = ()) -> Recognition:
-    """What these lines of a log are; they begin with its first ones. `own` are a team's formats, which come before ours."""
+    """What these lines of a log are; they begin with its first ones.
+
+    `own` are a team's formats, which come before ours.
+    """
     known = [*own, *all_formats()]
     head = b"\n".join(lines[:8]).decode("utf-8", "replace").lstrip("\ufeff \n")
     container = next((item for item in known if item.begins and re.match(item.begins, head)), None)

@@ -1,10 +1,11 @@
 """One pass over a log's bytes, before DuckDB reads it.
 
-DuckDB's line reader drops lines without a word where it meets invalid UTF-8, its delimiter or a lone CR. So the bytes are
-looked at first. A clean file is read in place; of an unclean one a working copy is made in which the offending bytes are
-replaced one for one: line numbers stay true, and what was replaced is counted. Two things have no end and are left out of
-the copy, counted too: what a line has beyond MOST_LINE_BYTES, and NULs before a line and in long runs, which copytruncate
-leaves where the writer keeps its place. Where a line begins in the original is told by `line_offsets`. Evidence itself is never touched.
+DuckDB's line reader drops lines without a word where it meets invalid UTF-8, its delimiter or a lone CR. So the bytes
+are looked at first. A clean file is read in place; of an unclean one a working copy is made in which the offending
+bytes are replaced one for one: line numbers stay true, and what was replaced is counted. Two things have no end and are
+left out of the copy, counted too: what a line has beyond MOST_LINE_BYTES, and NULs before a line and in long runs,
+which copytruncate leaves where the writer keeps its place. Where a line begins in the original is told by
+`line_offsets`. Evidence itself is never touched.
 """
 
 from __future__ import annotations
@@ -129,7 +130,10 @@ class Sample:
 
 
 def sample_of(descriptor: int, size: int, begins_at: int = 0) -> list[bytes]:
-    """Lines to recognise a plain log by, without reading all of it: its first ones, and a few from places all over it."""
+    """Lines to recognise a plain log by, without reading all of it.
+
+    Its first ones, and a few from places all over it.
+    """
     lines = os.pread(descriptor, HEAD_BYTES, begins_at).split(b"\n", HEAD_LINES)[:HEAD_LINES]
     begun = begins_at + sum(map(len, lines)) + HEAD_LINES
     for place in range(1, PLACES + 1):
@@ -149,18 +153,27 @@ def clean_lines(reader: TextReader, counts: Counter[str]) -> Iterator[bytes]:
 
 
 def at_once(reader: TextReader) -> Iterator[bytes]:
-    """The blocks of a text that has to be in memory as a whole, as far as that may be; the reader remembers where it ended earlier."""
+    """The blocks of a text that has to be in memory as a whole, as far as that may be.
+
+    The reader remembers where it ended earlier.
+    """
     done = 0
     for block in reader.blocks():
         done += len(block)
         if done > MOST_AT_ONCE_BYTES:
-            reader.damage = f"a log of this kind is read as a whole, and only its first {MOST_AT_ONCE_BYTES:,} bytes were: export it in smaller parts"
+            reader.damage = (
+                f"a log of this kind is read as a whole, and only its first {MOST_AT_ONCE_BYTES:,} bytes were:"
+                " export it in smaller parts"
+            )
             return
         yield block
 
 
 def bounded_lines(blocks: Iterable[bytes], counts: Counter[str]) -> Iterator[bytes]:
-    """The text in pieces of whole lines, without NULs before lines, long runs of them, and what a line has beyond MOST_LINE_BYTES; counts both."""
+    """The text in blocks of whole lines, without what has no end; counts what was left out.
+
+    That is NULs before lines and long runs of them, and what a line has beyond MOST_LINE_BYTES.
+    """
     waiting: list[bytes] = []  # of a line that has not ended yet
     kept = 0
     for block in blocks:
@@ -186,7 +199,10 @@ def bounded_lines(blocks: Iterable[bytes], counts: Counter[str]) -> Iterator[byt
 
 
 def _without_nuls(block: bytes, begins_line: bool, counts: Counter[str]) -> bytes:
-    """A block without NULs at the beginning of lines, where they would hide what a line is; of long runs within one a single NUL stays."""
+    """A block without NULs at the beginning of lines, where they would hide what a line is.
+
+    Of long runs within one a single NUL stays.
+    """
 
     def left(run: re.Match[bytes]) -> bytes:
         if begins_line if run.start() == 0 else block[run.start() - 1] == 10:
