@@ -137,12 +137,12 @@ class Accounting(list[Account]):
 
 def silences(minutes: Iterable[int]) -> tuple[Window, ...]:
     """The stretches without a record, the longest first, from the minutes since 1970 that have one."""
-    found = [
-        Window(_minute(before + 1), _minute(after))
-        for before, after in pairwise(sorted(minutes))
-        if after - before > SILENCE_MINUTES
+    stretches = [
+        Window(_minute(earlier + 1), _minute(later))
+        for earlier, later in pairwise(sorted(minutes))
+        if later - earlier > SILENCE_MINUTES
     ]
-    return tuple(sorted(found, key=lambda silence: silence.since - silence.until))
+    return tuple(sorted(stretches, key=lambda silence: silence.since - silence.until))
 
 
 def _minute(number: int) -> datetime:

@@ -226,8 +226,8 @@ def _zstd(raw: io.BufferedReader) -> Iterator[bytes]:
             last = False
             while not last:
                 block = read(3)
-                told = int.from_bytes(block, "little")
-                last, kind, length = bool(told & 1), told >> 1 & 3, told >> 3
+                header = int.from_bytes(block, "little")
+                last, kind, length = bool(header & 1), header >> 1 & 3, header >> 3
                 text = frame.decompress(
                     block + read(1 if kind == 1 else length) + (read(4) if last and has_checksum else b"")
                 )

@@ -168,39 +168,39 @@ def in_place_select(
     """
     left = f"SELECT * FROM ({lines})"
     selects = []
-    for place, found in enumerate(recognition.formats):
-        before = [f"NOT {is_line_of(other)}" for other in recognition.formats[:place]]
-        mine = " AND ".join([*before, is_line_of(found)])
+    for place, form in enumerate(recognition.formats):
+        earlier = [f"NOT {is_line_of(other)}" for other in recognition.formats[:place]]
+        mine = " AND ".join([*earlier, is_line_of(form)])
         if place == 0:  # the main format also has what is of no format
             others = " OR ".join(is_line_of(other) for other in recognition.formats[1:])
-            mine = f"{is_line_of(found)} OR NOT ({others})" if others else "true"
+            mine = f"{is_line_of(form)} OR NOT ({others})" if others else "true"
         relation = lines if mine == "true" else f"{left} WHERE {mine}"
         selects.append(
             plain_select(
-                found, recognition.zones, relation, "" if place else objects, dependencies, needed, main=not place
+                form, recognition.zones, relation, "" if place else objects, dependencies, needed, main=not place
             )
         )
     names = ", ".join(["source", "line", "class", "item", "file", *(quoted_name(name) for name in sorted(needed))])
     return " UNION ALL ".join(f"SELECT {names} FROM ({select})" for select in selects)
 
 
-def is_line_of(found: Format) -> str:
+def is_line_of(form: Format) -> str:
     """Whether a line is one of this format, as far as its beginning tells."""
     # An empty line is null, and neither is nor is not anything.
     return (
         "starts_with(ltrim(coalesce(raw, '')), '{')"
-        if found.is_json
-        else f"regexp_matches(coalesce(raw, ''), {quoted(found.pattern)})"
+        if form.is_json
+        else f"regexp_matches(coalesce(raw, ''), {quoted(form.pattern)})"
     )
 
 
-def is_whole(found: Format) -> str:
+def is_whole(form: Format) -> str:
     """Whether all of such a line is there: JSON may be cut short."""
-    return f"{json_of('raw', quoted(json.dumps({'level': 'VARCHAR'})))} IS NOT NULL" if found.is_json else "true"
+    return f"{json_of('raw', quoted(json.dumps({'level': 'VARCHAR'})))} IS NOT NULL" if form.is_json else "true"
 
 
 def plain_select(
-    found: Format,
+    form: Format,
     zones: Zones,
     lines: str,
     objects: str,
@@ -210,37 +210,37 @@ def plain_select(
     main: bool,
 ) -> str:
     """The SELECT that reads the lines of one format; the `main` one also has the lines that are of none."""
-    if objects and found.request_columns:
-        found = replace(found, columns={**found.columns, **found.request_columns})
-    texts, parsed, known, broken = _json_texts(found) if found.is_json else _group_texts(found)
-    present = " AND ".join(f"{_has(name, found, texts)} IS NOT NULL" for name in found.request_has)
-    if found.message_last and not objects:
+    if objects and form.request_columns:
+        form = replace(form, columns={**form.columns, **form.request_columns})
+    texts, parsed, is_record, broken = _json_texts(form) if form.is_json else _group_texts(form)
+    present = " AND ".join(f"{_has(name, form, texts)} IS NOT NULL" for name in form.request_has)
+    if form.message_last and not objects:
         texts["message"] = f"coalesce({LAST_MESSAGE}, {texts['message']})"
     unparsed = f"{broken}{' OR line < first_record' if main else ''}"
     apart = {
-        "request": present or ("struct_extract(spoken, 'url') <> ''" if speaks(found) else "false"),
+        "request": present or ("struct_extract(spoken, 'url') <> ''" if speaks(form) else "false"),
         "mended": "j IS NOT NULL AND (contains(raw, '\\ud') OR contains(raw, '\\uD')) AND NOT json_valid(raw)"
-        if found.is_json and not objects
+        if form.is_json and not objects
         else "false",
         "class": "'record'"
         if objects
-        else f"CASE WHEN {known} THEN 'record' WHEN {unparsed} THEN 'unparsed' ELSE 'continuation' END",
+        else f"CASE WHEN {is_record} THEN 'record' WHEN {unparsed} THEN 'unparsed' ELSE 'continuation' END",
     }
-    if speaks(found):
+    if speaks(form):
         apart = {
             "spoken": f"regexp_extract(message_text, {quoted(REQUEST_IN_TEXT)}, ['method', 'url', 'status', 'took'])",
             **apart,
         }
     own = {
-        "ts": instant_sql("ts_text", found.times, zones),
-        "zoned": zoned_sql("ts_text", found.times),
+        "ts": instant_sql("ts_text", form.times, zones),
+        "zoned": zoned_sql("ts_text", form.times),
         "ts_raw": "ts_text",
-        "format": quoted(found.name),
-        **meanings(found.levels, found),
+        "format": quoted(form.name),
+        **meanings(form.levels, form),
     }
-    upper = together(dependencies, found, zones.name)
+    upper = together(dependencies, form, zones.name)
     wanted = closure(needed | {"class"}, {**upper, **own, **apart})
-    structure = json_structure(found, {name.removesuffix("_text") for name in wanted})
+    structure = json_structure(form, {name.removesuffix("_text") for name in wanted})
     if objects:  # of finished requests only, see `reading`
         columns = ", ".join(f"{quoted_name(name)}: '{sql_type(kind)}'" for name, kind in structure.items())
         body = (
@@ -249,7 +249,7 @@ def plain_select(
         )
     else:
         j = parsed.replace("STRUCTURE", quoted(json.dumps(structure)))
-        body = f"SELECT {PLACE}, line, next, {FIRST} FROM (SELECT *, {j} AS j FROM ({taken_apart(found, lines)}))"
+        body = f"SELECT {PLACE}, line, next, {FIRST} FROM (SELECT *, {j} AS j FROM ({taken_apart(form, lines)}))"
     return layers(body, {**{f"{field}_text": text for field, text in texts.items()}, **apart}, own, upper, wanted)
 
 
@@ -265,7 +265,7 @@ def sql_type(kind: Any) -> str:
 def normalised_select(
     recognition: Recognition, lines: str, dependencies: Sequence[Dependency], needed: Set[str]
 ) -> str:
-    """The SELECT that reads the working copy of a log that was laid out (see `layout`)."""
+    """The SELECT that reads the working copy of a log that was normalised (see `normalise`)."""
     fields = sorted(FIELDS - {"inner", "partial", "stream", "priority"})
     first = {
         **{f"{field}_text": f"j.{field}" for field in fields},
@@ -317,27 +317,27 @@ def _more(expressions: Sequence[str]) -> str:
 
 def closure(needed: Set[str], expressions: Mapping[str, str]) -> frozenset[str]:
     """The names that these names are made of, all the way down."""
-    found: set[str] = set()
+    names: set[str] = set()
     waiting = list(needed)
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
+        if name not in names:
+            names.add(name)
             waiting += re.findall(r"[a-z_]\w*", expressions.get(name, ""))
-    return frozenset(found)
+    return frozenset(names)
 
 
-def meanings(levels: Mapping[str, str], found: Format | None) -> dict[str, str]:
+def meanings(levels: Mapping[str, str], form: Format | None) -> dict[str, str]:
     """What the text of a field means, by column.
 
-    `found` is None for a log that was laid out, which knows its formats itself.
+    `form` is None for a log that was normalised, which knows its formats itself.
     """
-    spoken = found is not None and speaks(found)
+    spoken = form is not None and speaks(form)
     status, url = (
         f"coalesce({name}_text, nullif(struct_extract(spoken, '{name}'), ''))" if spoken else f"{name}_text"
         for name in ("status", "url")
     )
-    whole = "nullif(rtrim(message_text), '')" if found is not None and not found.is_json else "message_text"
+    whole = "nullif(rtrim(message_text), '')" if form is not None and not form.is_json else "message_text"
     plain = f"regexp_replace(message_text, {quoted(ANSI_ESCAPE)}, '', 'g')"
     inner = "TRY(coalesce(json_extract_string(message_text, '/msg'), json_extract_string(message_text, '/message')))"
     took = (
@@ -363,17 +363,17 @@ def meanings(levels: Mapping[str, str], found: Format | None) -> dict[str, str]:
         "client": "trim(split_part(client_text, ',', 1))",
         "user": "user_text",
         "error_code": "error_code_text",
-        "told": f"coalesce({told_duration(frozenset(found.fields) if found else FIELDS)}, {took})"
+        "told": f"coalesce({told_duration(frozenset(form.fields) if form else FIELDS)}, {took})"
         if spoken
-        else told_duration(frozenset(found.fields) if found else FIELDS),
+        else told_duration(frozenset(form.fields) if form else FIELDS),
         "told_ms": "CASE WHEN told >= 0 AND told < 1e12 THEN told END",
     }
 
 
-def together(dependencies: Sequence[Dependency], found: Format | None, zone: str) -> dict[str, str]:
+def together(dependencies: Sequence[Dependency], form: Format | None, zone: str) -> dict[str, str]:
     """What several fields mean together, by column."""
     aborted, consequence = (
-        (found.aborted_message, found.consequence_message) if found else ("request aborted", "failed with status code")
+        (form.aborted_message, form.consequence_message) if form else ("request aborted", "failed with status code")
     )
     return {
         "duration_ms": f"coalesce(told_ms, {duration_in('message')})",
@@ -386,8 +386,8 @@ def together(dependencies: Sequence[Dependency], found: Format | None, zone: str
         "dependency": dependency_sql(dependencies),
         "aborted": "is_request AND NOT event_stream"
         f" AND (status IS NULL OR status = {GIVEN_UP}{f' OR message = {quoted(aborted)}' if aborted else ''})",
-        "error_type": error_sql("error_type_text", 2, 1, found),
-        "error_message": f"coalesce({meaningful_line('error_message_text')}, {error_sql('NULL', 3, 3, found)})",
+        "error_type": error_sql("error_type_text", 2, 1, form),
+        "error_message": f"coalesce({meaningful_line('error_message_text')}, {error_sql('NULL', 3, 3, form)})",
         "consequence": f"coalesce(starts_with(error_message_text, {quoted(consequence)}), false)"
         if consequence
         else "false",
@@ -397,16 +397,16 @@ def together(dependencies: Sequence[Dependency], found: Format | None, zone: str
     }
 
 
-def speaks(found: Format) -> bool:
+def speaks(form: Format) -> bool:
     """Whether a format's messages may tell of requests, as `GET /api/orders/42 200 - 13ms` does.
 
     They do for want of fields of their own.
     """
-    return not found.is_json and "message" in found.groups
+    return not form.is_json and "message" in form.groups
 
 
-def _json_texts(found: Format) -> tuple[dict[str, str], str, str, str]:
-    texts = {field: json_field(found.columns.get(field, ()), leaves(found)) for field in FIELDS}
+def _json_texts(form: Format) -> tuple[dict[str, str], str, str, str]:
+    texts = {field: json_field(form.columns.get(field, ()), leaves(form)) for field in FIELDS}
     return (
         texts,
         f"CASE WHEN starts_with(ltrim(raw), '{{') THEN {json_of('raw', 'STRUCTURE')} END",
@@ -415,31 +415,31 @@ def _json_texts(found: Format) -> tuple[dict[str, str], str, str, str]:
     )
 
 
-def _group_texts(found: Format) -> tuple[dict[str, str], str, str, str]:
-    groups = found.groups
+def _group_texts(form: Format) -> tuple[dict[str, str], str, str, str]:
+    groups = form.groups
     key = "ts" if "ts" in groups else groups[0]
-    listed = ", ".join(map(quoted, found.numbered_groups))
-    extracted = f"regexp_extract(raw, {quoted(found.pattern)}, [{listed}])"
+    listed = ", ".join(map(quoted, form.numbered_groups))
+    extracted = f"regexp_extract(raw, {quoted(form.pattern)}, [{listed}])"
     known = f"coalesce(j.{key}, '') <> ''"
-    if not found.quick:
+    if not form.quick:
         return {field: f"nullif(j.{field}, '')" for field in groups}, extracted, known, "false"
-    parts = {field: found.quick["fields"].get(field, "NULL") for field in groups}
+    parts = {field: form.quick["fields"].get(field, "NULL") for field in groups}
     texts = {field: f"CASE WHEN quick THEN {part} ELSE nullif(j.{field}, '') END" for field, part in parts.items()}
     return texts, f"CASE WHEN NOT quick THEN {extracted} END", f"quick OR {known}", "false"
 
 
-def taken_apart(found: Format, lines: str) -> str:
+def taken_apart(form: Format, lines: str) -> str:
     """The lines with the lists that a format's `quick` makes of them, and whether they can be trusted."""
-    if not found.quick:
+    if not form.quick:
         return lines
-    parts = "".join(f", {expression} AS {name}" for name, expression in found.quick.get("parts", {}).items())
-    split = f"SELECT *, string_split(raw, {quoted(found.quick['split'])}) AS p FROM ({lines})"
-    return f"SELECT *, coalesce({found.quick['when']}, false) AS quick FROM (SELECT *{parts} FROM ({split}))"
+    parts = "".join(f", {expression} AS {name}" for name, expression in form.quick.get("parts", {}).items())
+    split = f"SELECT *, string_split(raw, {quoted(form.quick['split'])}) AS p FROM ({lines})"
+    return f"SELECT *, coalesce({form.quick['when']}, false) AS quick FROM (SELECT *{parts} FROM ({split}))"
 
 
-def _has(name: str, found: Format, texts: Mapping[str, str]) -> str:
+def _has(name: str, form: Format, texts: Mapping[str, str]) -> str:
     """The field, or the path in a JSON object, that a finished request has."""
-    return texts[name] if name in found.fields else member("j", name)
+    return texts[name] if name in form.fields else member("j", name)
 
 
 def json_of(text: str, structure: str) -> str:
@@ -450,15 +450,15 @@ def json_of(text: str, structure: str) -> str:
     return f"coalesce(TRY(from_json({text}, {structure})), {again})"
 
 
-def json_structure(found: Format, fields: Set[str]) -> dict[str, Any]:
+def json_structure(form: Format, fields: Set[str]) -> dict[str, Any]:
     """The structure for from_json: the paths of these fields and of what makes a request, all leaves as text."""
     tree: dict[str, Any] = {}
-    whole = leaves(found)
-    asked = [path for field, paths in found.columns.items() if field in fields for path in paths]
+    whole = leaves(form)
+    asked = [path for field, paths in form.columns.items() if field in fields for path in paths]
     wanted = [top if (top := path.partition("/")[0]) in whole else path for path in asked]
     for path in [
         *wanted,
-        *(name for name in found.request_has if name not in found.fields),
+        *(name for name in form.request_has if name not in form.fields),
         *(("level",) if not wanted else ()),
     ]:
         branch = tree
@@ -471,9 +471,9 @@ def json_structure(found: Format, fields: Set[str]) -> dict[str, Any]:
     return tree
 
 
-def leaves(found: Format) -> frozenset[str]:
+def leaves(form: Format) -> frozenset[str]:
     """The paths of a format at which a value is read whole: what lies deeper is taken from its text."""
-    return frozenset(path for paths in found.columns.values() for path in paths)
+    return frozenset(path for paths in form.columns.values() for path in paths)
 
 
 def json_field(paths: Sequence[str], whole: Set[str]) -> str:
@@ -498,8 +498,8 @@ def level_sql(text: str, levels: Mapping[str, str]) -> str:
     number = f"TRY_CAST({text} AS INTEGER)"
     steps = " ".join(f"WHEN {number} < {value + 10} THEN '{name}'" for name, value in LEVELS.items() if name != "fatal")
     plain = f"lower(regexp_replace({text}, {quoted(ANSI_ESCAPE)}, '', 'g'))"
-    known = {**LEVEL_NAMES, **{name: name for name in LEVELS}, **levels}
-    named = lookup(plain, {name: quoted(meaning) for name, meaning in known.items()})
+    names = {**LEVEL_NAMES, **{name: name for name in LEVELS}, **levels}
+    named = lookup(plain, {name: quoted(meaning) for name, meaning in names.items()})
     usual = " ".join(f"WHEN '{value}' THEN '{name}'" for name, value in LEVELS.items())
     by_number = f"CASE {steps} WHEN {number} IS NOT NULL THEN 'fatal' END"
     other = f"CASE WHEN {text}[1] BETWEEN '0' AND '9' THEN {by_number} ELSE {named} END"
@@ -576,12 +576,12 @@ def dependency_sql(dependencies: Sequence[Dependency]) -> str:
     return f"CASE WHEN NOT is_request THEN coalesce(lower(dependency_text), {named}) END"
 
 
-def error_sql(field: str, best: int, other: int, found: Format | None) -> str:
+def error_sql(field: str, best: int, other: int, form: Format | None) -> str:
     """Part of an error.
 
     From its field, else from its stack's first line, else, in text, from the message or the line after it.
     """
-    in_text = found is not None and not found.is_json
+    in_text = form is not None and not form.is_json
 
     def said_in(*places: str) -> str:
         texts = [

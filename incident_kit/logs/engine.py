@@ -75,7 +75,7 @@ def only_select(connection: duckdb.DuckDBPyConnection, statement: str) -> str:
     """The statement, if it is one SELECT. Raises ParameterError for anything else."""
     import duckdb
 
-    if [each.type for each in connection.extract_statements(statement)] != [duckdb.StatementType.SELECT]:
+    if [parsed.type for parsed in connection.extract_statements(statement)] != [duckdb.StatementType.SELECT]:
         raise ParameterError(f"records are only read here: write one SELECT, not {statement!r}.")
     return statement
 
@@ -117,10 +117,10 @@ class EvidenceFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is not 
             path, (status.st_dev, status.st_ino), status.st_size if text_bytes is None else text_bytes, packed
         )
         with self._adding:
-            known = next((number for number, other in enumerate(self._files) if other == file), None)
-            if known is None:
+            earlier = next((number for number, other in enumerate(self._files) if other == file), None)
+            if earlier is None:
                 self._files.append(file)
-            return f"{PREFIX}{len(self._files) - 1 if known is None else known}"
+            return f"{PREFIX}{len(self._files) - 1 if earlier is None else earlier}"
 
     def _file(self, address: str) -> EvidenceFile:
         number = address.removeprefix(PREFIX)

@@ -90,16 +90,16 @@ class UnusableLog:
         return LogFileError("\n".join([*self.lost, *self.notes]))
 
 
-def readable(found: Given, hints: Hints) -> list[LogFile]:
-    """Those of the logs that can be read; the others are noted in `found`. Raises LogFileError if there is none."""
+def readable(inputs: Given, hints: Hints) -> list[LogFile]:
+    """Those of the logs that can be read; the others are noted in `inputs`. Raises LogFileError if there is none."""
     logs, unusable = list[LogFile](), UnusableLog()
-    for log in found.logs:
+    for log in inputs.logs:
         with unusable.noted(), open_log(log.path, hints, log.origin):
             logs.append(log)
     if not logs:
         raise unusable.refuse()
-    found.notes += unusable.notes
-    found.lost += unusable.lost
+    inputs.notes += unusable.notes
+    inputs.lost += unusable.lost
     return logs
 
 
@@ -110,7 +110,7 @@ def given(paths: Sequence[Path], hints: Hints, say: Callable[[str], None]) -> It
     Raises LogFileError for what is no file and no pipe, for an archive without a log, and where there is no room.
     """
     with tempfile.TemporaryDirectory(prefix="incident-kit-") as folder:
-        found, spool = Given(), _Spool(Path(folder), hints.unpacked_limit_bytes)
+        inputs, spool = Given(), _Spool(Path(folder), hints.unpacked_limit_bytes)
         pipes: dict[object, LogFile] = {}
         for path in paths:
             log = LogFile.of(path)
@@ -122,8 +122,8 @@ def given(paths: Sequence[Path], hints: Hints, say: Callable[[str], None]) -> It
                         copied, "standard input" if path == STANDARD_INPUT else visible(path), None, missing=missing
                     )
                 log = pipes[which]
-            found.logs += _unpacked(log, spool, found)
-        yield found
+            inputs.logs += _unpacked(log, spool, inputs)
+        yield inputs
 
 
 def _pipe(path: Path) -> object | None:
@@ -166,14 +166,14 @@ def open_once(path: Path, say: Callable[[str], None]) -> Iterator[io.BufferedRea
 
 def _await_writer(pipe: io.BufferedReader, path: Path, say: Callable[[str], None]) -> None:
     """Wait until somebody writes to a FIFO, or has been there and gone. Raises LogFileError if nobody comes."""
-    ready = select.poll()
-    ready.register(pipe, select.POLLIN)
-    if ready.poll(SAID_AFTER_S * 1000):
+    events = select.poll()
+    events.register(pipe, select.POLLIN)
+    if events.poll(SAID_AFTER_S * 1000):
         return
     say(f"{visible(path)}: a pipe to which nothing was written yet; waiting")
     # An open end for writing tells that somebody may take as long as it takes:
     # then there is nothing, but no end either.
-    if not ready.poll(REFUSED_AFTER_S * 1000) and _has_ended(pipe):
+    if not events.poll(REFUSED_AFTER_S * 1000) and _has_ended(pipe):
         raise LogFileError(
             f"{visible(path)}: a pipe that nobody opened for writing within {REFUSED_AFTER_S} seconds."
             " Begin what writes to it first."
@@ -185,7 +185,7 @@ def _has_ended(pipe: io.BufferedReader) -> bool:
     return not pipe.peek(1) and pipe.raw.read(1) is not None
 
 
-def _unpacked(log: LogFile, spool: _Spool, found: Given) -> list[LogFile]:
+def _unpacked(log: LogFile, spool: _Spool, inputs: Given) -> list[LogFile]:
     """The members of a log that is an archive of files; else itself."""
     try:
         if is_zip(log.path):
@@ -203,7 +203,7 @@ def _unpacked(log: LogFile, spool: _Spool, found: Given) -> list[LogFile]:
         try:
             for number, member in enumerate(members):
                 if number == MOST_MEMBERS or left_bytes <= 0:
-                    found.lost.append(
+                    inputs.lost.append(
                         f"{log.origin}: what comes behind its file {number} was not read."
                         " Unpack it and give the logs you need"
                     )
@@ -212,26 +212,26 @@ def _unpacked(log: LogFile, spool: _Spool, found: Given) -> list[LogFile]:
                 times[name] += 1
                 name += f"#{times[name]}" if times[name] > 1 else ""
                 if member.not_read:
-                    (found.lost if member.may_be_log else found.notes).append(f"{name}: not read: {member.not_read}")
+                    (inputs.lost if member.may_be_log else inputs.notes).append(f"{name}: not read: {member.not_read}")
                     continue
                 path, missing = spool.copy(member.blocks, left_bytes, member.written)
                 left_bytes -= path.stat().st_size
                 missing = member.damage or missing
                 if is_zip(path) or is_tar(path):
-                    found.lost.append(
+                    inputs.lost.append(
                         f"{name}: not read: an archive within an archive. Unpack the outer one and give it"
                     )
                 elif not path.stat().st_size and not missing:
-                    found.notes.append(f"{name}: empty")
+                    inputs.notes.append(f"{name}: empty")
                 elif _is_binary(path):
-                    found.notes.append(f"{name}: not read: not a text")
+                    inputs.notes.append(f"{name}: not read: not a text")
                 else:
                     logs.append(LogFile(path, name, log.named, log.path, member.name, missing))
         except Damage as error:
-            found.lost.append(f"{log.origin}: {error}")
+            inputs.lost.append(f"{log.origin}: {error}")
     if not logs:
-        said = "; ".join([*found.lost, *found.notes]) or "it holds no file"
-        raise LogFileError(f"{log.origin}: an archive without a log in it that can be read: {said}.")
+        reasons = "; ".join([*inputs.lost, *inputs.notes]) or "it holds no file"
+        raise LogFileError(f"{log.origin}: an archive without a log in it that can be read: {reasons}.")
     return logs
 
 

@@ -82,23 +82,26 @@ def _value(text: str, place: int, depth: int) -> tuple[Any, int]:
 
 
 def _items(text: str, place: int, depth: int, named: bool) -> tuple[Any, int]:
-    found: dict[str, Any] = {}
+    named_items: dict[str, Any] = {}
     listed: list[Any] = []
     while True:
         place = _blank(text, place)
         if place >= len(text) or text[place] in "}]":  # a text cut short gives what it had
-            return (found if named else listed), place + 1
+            return (named_items if named else listed), place + 1
         if text[place] == ",":
             place += 1
             continue
         key = re.compile(r"(?:'((?:[^'\\]|\\.)*)'|\[?([\w$.@()-]+)\]?)\s*:", re.S).match(text, place) if named else None
         if named and not key:
-            end = min((at for at in (text.find(mark, place) for mark in ",}\n") if at >= 0), default=len(text))
+            end = min(
+                (end_mark for end_mark in (text.find(mark, place) for mark in ",}\n") if end_mark >= 0),
+                default=len(text),
+            )
             place = max(end, place + 1)
             continue
         value, place = _value(text, key.end() if key else place, depth)
         if key:
-            found.setdefault(key[1] or key[2], value)
+            named_items.setdefault(key[1] or key[2], value)
         else:
             listed.append(value)
 
@@ -137,7 +140,7 @@ def indented(lines: Iterable[str]) -> dict[str, Any]:
 
     Values are JSON, stacks are laid out over many lines.
     """
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     blocks: list[tuple[str, list[str]]] = []
     for line in lines:
         if match := FIELD.match(line):
@@ -154,5 +157,5 @@ def indented(lines: Iterable[str]) -> dict[str, Any]:
                 if part:
                     value.setdefault(part["name"], json.loads(part["value"]))
             value = value or block[0].strip()
-        found.setdefault(name, value)
-    return found
+        fields.setdefault(name, value)
+    return fields

@@ -83,12 +83,12 @@ def tar_members(path: Path, limit_bytes: int) -> Generator[Member]:
             raise Damage("the tar is damaged: a member of less than no bytes")
         padding = -info.size % BLOCK
         if info.type in (LONG_NAME, PAX, PAX_OF_ALL, LONG_LINK):
-            told = stream.take(min(info.size, MOST_NAME_BYTES))
-            stream.skip(info.size - len(told) + padding)
+            content = stream.take(min(info.size, MOST_NAME_BYTES))
+            stream.skip(info.size - len(content) + padding)
             if info.type == LONG_NAME:
-                name = os.fsdecode(told.partition(b"\x00")[0])
+                name = os.fsdecode(content.partition(b"\x00")[0])
             elif info.type == PAX:
-                records = dict(PAX_RECORD.findall(told))
+                records = dict(PAX_RECORD.findall(content))
                 name = os.fsdecode(records[b"path"]) if b"path" in records else name
                 is_sparse = any(key.startswith(b"GNU.sparse") for key in records)
             continue

@@ -71,11 +71,11 @@ def _buckets(records: Records, query: str, width: timedelta) -> list[Bucket]:
 
 
 def _rows(records: Records, query: str, **parameters: object) -> list[Bucket]:
-    found = []
+    buckets = []
     for row in records.query(query, **parameters):
         p50, p95, p99 = row.pop("quantiles_us") or (None, None, None)
-        found.append(Bucket(**row, p50_us=p50, p95_us=p95, p99_us=p99))
-    return found
+        buckets.append(Bucket(**row, p50_us=p50, p95_us=p95, p99_us=p99))
+    return buckets
 
 
 def by_name(buckets: Iterable[Bucket]) -> dict[str | None, list[Bucket]]:

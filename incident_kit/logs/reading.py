@@ -1,8 +1,8 @@
 """Sources and a window become records in canonical columns, read by DuckDB.
 
 Each source is scanned once (`scan`), recognised (`recognise`), and read in place where every record is a line of one
-format; else a working copy is laid out first (`layout`). One SELECT a source gives the columns of `columns.COLUMNS`.
-The lines of all sources form the relation `lines`; `records` is what of it lies in the window, counted once where two
+format; else a working copy is normalised first (`normalise`). One SELECT a source gives the columns of
+`columns.COLUMNS`. The lines of all sources form the relation `lines`; `records` is what of it lies in the window, counted once where two
 files hold the same record. Small inputs are read into memory once; of large ones each question reads what it needs.
 
 Everything that leaves here as text has been redacted: this is the one way from stored bytes to a person.
@@ -104,7 +104,7 @@ class Records:
         self._connection = connect(self._files, scratch)
         self._small = not few or sum(readable.scan.text_bytes for readable in self._readable) <= IN_MEMORY_BYTES
         self._accounts: Accounting | None = None
-        # Each question is a pass over the logs; checks, course and charts ask the same ones.
+        # Each question is a pass over the logs; checks, impact and charts ask the same ones.
         self._answered: dict[str, list[dict[str, Any]]] = {}
         self._views: list[str] = []
         self._build()
@@ -146,15 +146,15 @@ class Records:
         self._settle()
         self._provide(statement)
         cursor = self._connection.execute(statement)
-        number, offsets, at = -1, iter([0]), 0
+        number, offsets, last_line = -1, iter([0]), 0
         while rows := cursor.fetchmany(10_000):
             for source, *row in rows:
-                found = dict(zip(names, map(self._shown, row), strict=True))
+                record = dict(zip(names, map(self._shown, row), strict=True))
                 if source != number:
-                    number, offsets, at = source, self._offsets(self.sources[source]), 0
-                found["offset"] = next(islice(offsets, found["line"] - at - 1, None))
-                at = found["line"]
-                yield found
+                    number, offsets, last_line = source, self._offsets(self.sources[source]), 0
+                record["offset"] = next(islice(offsets, record["line"] - last_line - 1, None))
+                last_line = record["line"]
+                yield record
 
     def frame(self, where: str = "true") -> pandas.DataFrame:
         """The records as a DataFrame of the canonical columns (without `offset`), in time order.
@@ -209,8 +209,8 @@ class Records:
     def lines(self, where: str = "true", most: int = 20, around: int = 0) -> RawLines:
         """The first lines of records as they stand in the evidence, redacted.
 
-        With `around` so many lines before and after each. `where` is a condition in SQL on the records. Behind the point
-        09:53 of a chart:
+        With `around` so many lines before and after each. `where` is a condition in SQL on the records.
+        Behind the point 09:53 of a chart:
 
         records.zoom("09:53").lines("status >= 500")
         """
@@ -238,9 +238,10 @@ class Records:
         wanted: dict[str, set[int]] = {}
         for line in cited:
             wanted.setdefault(line.item, set()).add(line.line)
-        found: dict[Line, tuple[str, int]] = {}
+        placed: dict[Line, tuple[str, int]] = {}
         for place, readable in enumerate(self._readable):
-            item, numbers, at = readable.source.id, wanted.get(readable.source.id, set()), readable.source.offset_bytes
+            item, begins_at = readable.source.id, readable.source.offset_bytes
+            numbers = wanted.get(item, set())
             if numbers and self._small and readable.lines_are_raw and not readable.is_shorter:
                 lengths = (
                     "SELECT line, raw, sum(strlen(raw) + 1) OVER (ORDER BY line) - strlen(raw) - 1 AS before"
@@ -248,8 +249,9 @@ class Records:
                 )
                 chosen = f"SELECT line, raw, before FROM ({lengths}) WHERE line IN ({', '.join(map(str, numbers))})"
                 rows = self._connection.execute(chosen).fetchall()
-                found |= {
-                    Line(item, line): (self._shown(raw or ""), at + int(before or 0)) for line, raw, before in rows
+                placed |= {
+                    Line(item, line): (self._shown(raw or ""), begins_at + int(before or 0))
+                    for line, raw, before in rows
                 }
                 continue
             left = len(numbers)
@@ -264,9 +266,9 @@ class Records:
             while left and (following := next(lines, None)):
                 number, (raw, offset) = following
                 if number in numbers:
-                    found[Line(item, number)] = self._shown(raw.decode("utf-8", "replace")), offset
+                    placed[Line(item, number)] = self._shown(raw.decode("utf-8", "replace")), offset
                     left -= 1
-        return found
+        return placed
 
     def damages(self) -> list[str]:
         """What of each source could not be read, in their order; empty for a source that is whole."""
@@ -365,9 +367,9 @@ class Records:
 
         Whether that showed that what was read so far has to be read again.
         """
-        known = {number: promise.result() for number, promise in self._promised.items()}
-        again = any(not self._readable[number].reads_like(readable) for number, readable in known.items())
-        for number, readable in known.items():
+        scanned = {number: promise.result() for number, promise in self._promised.items()}
+        again = any(not self._readable[number].reads_like(readable) for number, readable in scanned.items())
+        for number, readable in scanned.items():
             self._readable[number] = readable
         self._promised = {}
         if again:
@@ -468,9 +470,15 @@ class Records:
         """
         alike: dict[tuple[object, ...], list[int]] = {}
         for number, readable in enumerate(self._readable):
-            found = readable.recognition
+            recognition = readable.recognition
             alike.setdefault(
-                (found.formats, found.wrappers, replace(found.zones, written=None), readable.normalised), []
+                (
+                    recognition.formats,
+                    recognition.wrappers,
+                    replace(recognition.zones, written=None),
+                    readable.normalised,
+                ),
+                [],
             ).append(number)
         for table, numbers in enumerate(alike.values()):
             self._connection.execute(
@@ -535,7 +543,7 @@ class Records:
                 for form in readable.recognition.formats
             ):
                 return place
-        begins = " OR ".join(f"({is_line_of(each)} AND {is_whole(each)})" for each in readable.recognition.formats)
+        begins = " OR ".join(f"({is_line_of(form)} AND {is_whole(form)})" for form in readable.recognition.formats)
         row = self._connection.execute(f"SELECT line FROM ({self._raw(number)}) WHERE {begins} LIMIT 1").fetchone()
         return row[0] if row else 0
 

@@ -117,7 +117,7 @@ class PackedText:
 
 def redacted(texts: Iterable[str], redaction: Redaction) -> Iterator[str]:
     """A text that comes in pieces, redacted, in other pieces."""
-    before = waiting = ""
+    context_before = waiting = ""
     wanted, skipping = 0, False
     for text in texts:
         if skipping:  # the rest of a line whose secret had no end
@@ -127,19 +127,23 @@ def redacted(texts: Iterable[str], redaction: Redaction) -> Iterator[str]:
         waiting += text
         if len(waiting) < wanted or ("\n" not in text and len(waiting) <= MOST_WAITING):
             continue
-        whole = before + waiting
+        whole = context_before + waiting
         spans = redaction.spans(whole)
-        cut = last_cut(whole, spans, len(before))
+        cut = last_cut(whole, spans, len(context_before))
         wanted = 0 if cut else 2 * len(waiting)
         if not cut and len(waiting) > MOST_WAITING:
             cut, wanted = cut_within(whole, spans), 0
-            if cut <= len(before):
+            if cut <= len(context_before):
                 cut, skipping = len(whole), True
         if cut:
-            yield _between(whole, spans, len(before), cut, redaction)
-            before, waiting = context(whole[:cut]), whole[cut:]
+            yield _between(whole, spans, len(context_before), cut, redaction)
+            context_before, waiting = context(whole[:cut]), whole[cut:]
     yield _between(
-        before + waiting, redaction.spans(before + waiting), len(before), len(before) + len(waiting), redaction
+        context_before + waiting,
+        redaction.spans(context_before + waiting),
+        len(context_before),
+        len(context_before) + len(waiting),
+        redaction,
     )
 
 

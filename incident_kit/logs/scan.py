@@ -106,9 +106,9 @@ class Sample:
             self._head = block.split(b"\n", HEAD_LINES)[:HEAD_LINES]
             begun = sum(map(len, self._head)) + HEAD_LINES
             for place in range(1, PLACES):
-                at = block.find(b"\n", begun + (len(block) - begun) * place // PLACES) + 1
-                if len(self._head) == HEAD_LINES and at:
-                    self._rest += block[at : at + PLACE_BYTES].split(b"\n")[:-1][:LINES_OF_A_BLOCK]
+                line_start = block.find(b"\n", begun + (len(block) - begun) * place // PLACES) + 1
+                if len(self._head) == HEAD_LINES and line_start:
+                    self._rest += block[line_start : line_start + PLACE_BYTES].split(b"\n")[:-1][:LINES_OF_A_BLOCK]
         elif number % self._stride == 0:
             begin = 0
             for _ in range(LINES_OF_A_BLOCK):  # split would copy the rest of the block
@@ -137,9 +137,9 @@ def sample_of(descriptor: int, size: int, begins_at: int = 0) -> list[bytes]:
     lines = os.pread(descriptor, HEAD_BYTES, begins_at).split(b"\n", HEAD_LINES)[:HEAD_LINES]
     begun = begins_at + sum(map(len, lines)) + HEAD_LINES
     for place in range(1, PLACES + 1):
-        at = size * place // PLACES - PLACE_BYTES
-        if at > begun:
-            lines += os.pread(descriptor, PLACE_BYTES, at).split(b"\n")[1 : LINES_OF_A_BLOCK + 1]
+        sample_start = size * place // PLACES - PLACE_BYTES
+        if sample_start > begun:
+            lines += os.pread(descriptor, PLACE_BYTES, sample_start).split(b"\n")[1 : LINES_OF_A_BLOCK + 1]
     return lines
 
 
@@ -218,25 +218,25 @@ def _without_nuls(block: bytes, begins_line: bool, counts: Counter[str]) -> byte
 def line_offsets(blocks: Iterable[bytes]) -> Iterator[int]:
     """Where each line begins in a text."""
     yield 0
-    at = 0
+    block_start = 0
     for block in blocks:
         end = block.find(b"\n")
         while end >= 0:
-            yield at + end + 1
+            yield block_start + end + 1
             end = block.find(b"\n", end + 1)
-        at += len(block)
+        block_start += len(block)
 
 
 def clean(lines: bytes, counts: Counter[str]) -> bytes:
     """The same number of bytes, of which DuckDB drops nothing."""
     for kind, (byte, replacement) in REPLACED.items():
-        if found := lines.count(byte):
-            counts[kind] += found
+        if count := lines.count(byte):
+            counts[kind] += count
             lines = lines.replace(byte, replacement)
     try:
         lines.decode("utf-8")
     except UnicodeDecodeError:
-        mended, found = re.subn("[\udc80-\udcff]", "?", lines.decode("utf-8", "surrogateescape"))
-        counts["invalid_utf8"] += found
+        mended, count = re.subn("[\udc80-\udcff]", "?", lines.decode("utf-8", "surrogateescape"))
+        counts["invalid_utf8"] += count
         lines = mended.encode("utf-8")
     return lines

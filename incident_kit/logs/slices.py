@@ -89,7 +89,7 @@ class OpenLog:
             next(self.dated_lines(self.begins_at + length * place // PLACES, PLACE_BYTES), None)
             for place in range(PLACES)
         ]
-        return [found[1] for found in places if found]
+        return [dated[1] for dated in places if dated]
 
     def has_times_going_back(self, window: Window, margin: timedelta) -> bool:
         """Whether times go back by more than the margin.
@@ -258,7 +258,7 @@ def _text_begins(path: Path, descriptor: int, size: int, packing: str, hints: Hi
 def _plain_blocks(descriptor: int, size: int) -> Iterator[bytes]:
     """What a plain log holds: its head, and then large blocks."""
     yield os.pread(descriptor, HEAD_BYTES, 0)
-    yield from (os.pread(descriptor, TEXT_BLOCK_BYTES, at) for at in range(HEAD_BYTES, size, TEXT_BLOCK_BYTES))
+    yield from (os.pread(descriptor, TEXT_BLOCK_BYTES, start) for start in range(HEAD_BYTES, size, TEXT_BLOCK_BYTES))
 
 
 def looks_binary(head: bytes) -> bool:

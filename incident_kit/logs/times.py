@@ -39,7 +39,7 @@ DATE_ORDERS = ("ymd", "mdy", "dmy")
 
 @dataclass(frozen=True, slots=True)
 class Zones:
-    """What a log's times leave unsaid: the zone, the order of day and month (empty: it cannot be told), and the year.
+    """What a log's times do not tell: the zone, the order of day and month (empty: it cannot be told), and the year.
 
     `written` is when the log was last written; a time without a year is the last such time before it.
     """

@@ -38,7 +38,7 @@ class Format:
     `columns` maps a field to the paths at which its value may stand in a JSON object, first found wins; a text format
     has `pattern` instead, whose groups are named after the fields. `request_columns` are the paths of a finished
     request where they are fewer. `times` are forms of `times.FORMS`. `words` are the keys that never hold a number.
-    `spread` says how a record lies over several lines (see `layout`), `begins` how a file that is no list of lines
+    `spread` says how a record lies over several lines (see `normalise`), `begins` how a file that is no list of lines
     begins. A pattern over `two_lines` sees the line after, too. A format that stands `alone` has first lines that
     others have within their records: it is looked for only where there are no others. `quick` is SQL that takes most
     lines apart faster than the pattern: `split` the line into `p`, that into `parts`; `when` says that the `fields` are
@@ -120,18 +120,18 @@ class Format:
             return (
                 self._marked({name: value for name, value in match.groupdict().items() if value}, {}) if match else None
             )
-        found = as_object(text)
+        values = as_object(text)
         if (
-            found is None
-            or self.without & found.keys()
-            or not all(names & found.keys() for names in self.recognised_by)
+            values is None
+            or self.without & values.keys()
+            or not all(names & values.keys() for names in self.recognised_by)
         ):
             return None
-        if self.only_keys and not found.keys() <= self.only_keys:
+        if self.only_keys and not values.keys() <= self.only_keys:
             return None
-        if any(isinstance(found.get(name), int | float) for name in self.words):
+        if any(isinstance(values.get(name), int | float) for name in self.words):
             return None
-        fields = self.pick(found)
+        fields = self.pick(values)
         if self.message_last and text.count('"msg":') > 1 and isinstance(last := json.loads(text).get("msg"), str):
             fields["message"] = last
         return fields
@@ -167,16 +167,16 @@ def as_object(text: str) -> dict[str, Any] | None:
 
 def first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object whose repeated keys keep their first value: a user's own `time` must not hide the logger's."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, value in pairs:
-        found.setdefault(name, value)
-    return found
+        values.setdefault(name, value)
+    return values
 
 
-def first_at(found: Mapping[str, Any], paths: tuple[str, ...]) -> Any:
+def first_at(values: Mapping[str, Any], paths: tuple[str, ...]) -> Any:
     """The first value that stands at one of these paths; `a/b` is nesting, `a/0` the first of a list."""
     for path in paths:
-        value: Any = found
+        value: Any = values
         for step in path.split("/"):
             if isinstance(value, list):
                 value = value[int(step)] if step.isdigit() and int(step) < len(value) else None
@@ -279,7 +279,7 @@ def load(data: Mapping[str, Any], where: str, *, own: bool = False) -> Format:
     if not data.get("pattern") and not data.get("columns"):
         raise fail("a format has a pattern (text) or columns (JSON)")
     try:
-        found = Format(
+        form = Format(
             name=data["name"],
             title=data["title"],
             documentation=tuple(data.get("documentation", ())),
@@ -307,7 +307,7 @@ def load(data: Mapping[str, Any], where: str, *, own: bool = False) -> Format:
             samples=tuple(data["sample"]),
             own=own,
         )
-        unknown = set(found.fields) - FIELDS
+        unknown = set(form.fields) - FIELDS
     except (re.error, PatternError) as error:
         raise fail(
             f"the pattern of {data['name']} is no regular expression of RE2"
@@ -316,5 +316,5 @@ def load(data: Mapping[str, Any], where: str, *, own: bool = False) -> Format:
     except (TypeError, AttributeError) as error:
         raise fail(f"a field has the wrong type: {error}") from None
     if unknown:
-        raise fail(f"unknown field {', '.join(sorted(unknown))} in {found.name}; known: {', '.join(sorted(FIELDS))}")
-    return found
+        raise fail(f"unknown field {', '.join(sorted(unknown))} in {form.name}; known: {', '.join(sorted(FIELDS))}")
+    return form

@@ -1,4 +1,4 @@
-"""The course of an incident while it is young, while there is none, and where nothing tells."""
+"""The impact of an incident while it is young, while there is none, and where nothing tells."""
 
 from __future__ import annotations
 
