@@ -2,8 +2,9 @@
 
 Each source is scanned once (`scan`), recognised (`recognise`), and read in place where every record is a line of one
 format; else a working copy is normalised first (`normalise`). One SELECT a source gives the columns of
-`columns.COLUMNS`. The lines of all sources form the relation `lines`; `records` is what of it lies in the window, counted once where two
-files hold the same record. Small inputs are read into memory once; of large ones each question reads what it needs.
+`columns.COLUMNS`. The lines of all sources form the relation `lines`; `records` is what of it lies in the window,
+counted once where two files hold the same record. Small inputs are read into memory once; of large ones each question
+reads what it needs.
 
 Everything that leaves here as text has been redacted: this is the one way from stored bytes to a person.
 """
