@@ -377,7 +377,7 @@ def recheck(
         if not apart_s or ranking.interrupted or time.monotonic() + apart_s > ends:
             break
         time.sleep(apart_s)
-    if ranking.incomplete:
+    if ranking.lost:
         raise typer.Exit(INTERRUPTED if ranking.interrupted else INCOMPLETE)
 
 

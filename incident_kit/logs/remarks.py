@@ -7,7 +7,7 @@ not: the bytes are there, they were read or counted, and the remark says how.
 |-------------|--------|----------------------------------------------------------------------------------|
 | no_record   | yes    | not one record was read in the window                                            |
 | damage      | yes    | the file is cut, broken or partly missing                                        |
-| undated     | yes(*) | records without a time, which stand nowhere on a timeline, and what helps        |
+| undated     | some   | records without a time, which stand nowhere on a timeline, and what helps        |
 | silence     | no     | a stretch without a record; the writer may simply have had nothing to say        |
 | repeated    | no     | records that stand in another file too, counted once                             |
 | hour_twice  | no     | clocks were put back, so that an hour came twice                                 |
@@ -15,8 +15,8 @@ not: the bytes are there, they were read or counted, and the remark says how.
 | unparsed    | no     | lines that could not be read, with examples                                      |
 | unfinished  | no     | the last line has no end, as in a log that is still written                      |
 
-(*) Where a person can tell how the times are meant, or where at least half of the records are undated. A stray line
-without a time among dated ones, such as a warning of Node in a log of pino, is information.
+Undated records are a warning where a person can tell how their times are meant, or where they are at least half of all.
+A stray line without a time among dated ones, such as a warning of Node in a log of pino, is information.
 """
 
 from __future__ import annotations
