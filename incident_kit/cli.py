@@ -305,6 +305,8 @@ def triage(
         check_sources(stored.sources())
         ranking = rank_evidence(book, stored, stored.window(*(iso(bound) if bound else "" for bound in bounds)))
         _show(ranking, as_json, incident_id, str(evidence), runbook)
+        if ranking.incomplete:
+            raise typer.Exit(INCOMPLETE)
         return
     logs = log or (settings.log_files() if live else _configured_logs(settings))
     if not log:
@@ -334,7 +336,7 @@ def triage(
             first=lambda ranked: None if as_json else _print_ranking("From the logs alone:", ranked),
         )  # fmt: skip
     _show(ranking, as_json, incident.id, str(incident.folder), runbook)
-    if ranking.lost or found.lost:
+    if ranking.incomplete or found.lost:
         raise typer.Exit(INTERRUPTED if ranking.interrupted else INCOMPLETE)
 
 
@@ -494,11 +496,11 @@ def parse(
         )  # fmt: skip
     _control("\r\033[K")
     for account in accounts:
-        red = not account.records
+        red = account.has_warning
         _control("\033[31m" * red)
         _say(account.sentence())
         _control("\033[0m" * red)
-    if found.lost or any(account.damage for account in accounts):
+    if found.lost or any(account.has_warning for account in accounts):
         raise typer.Exit(INCOMPLETE)
 
 
@@ -592,10 +594,12 @@ def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tu
 
 
 def _show(ranking: Any, as_json: bool, incident_id: str, evidence: str, runbook: str) -> None:
-    """The ranking, and what to type next."""
+    """The ranking, and what to type next; what there is to know of the logs on stderr."""
     from incident_kit.runbook.contents import TRIAGE
     from incident_kit.view.terminal import next_command
 
+    for remark in ranking.remarks:
+        _say(remark)
     if as_json:
         _print_json([one.to_json() for one in ranking.ranked])
         return
@@ -652,6 +656,8 @@ def _check_live(live: bool, env_file: Path | None) -> None:
 def _sealed(run: Any, code_if_lost: int = INCOMPLETE) -> None:
     for line in run.headlines():
         _say(line)
+    for remark in run.remarks:
+        _say(remark)
     for doubt in run.doubts:
         _say(f"To doubt: {doubt}")
     for line in run.masked:

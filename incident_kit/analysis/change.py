@@ -39,9 +39,9 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Calls to a dependency; `n_` and `affected_` are of the requests that made them, `explained_` of those affected whose call was, too.
+    """Calls to a dependency; without a name, the requests that made no call.
 
-    Without a name: the requests that made no call.
+    `n_` and `affected_` are of the requests that made them, `explained_` of those affected whose call was, too.
     """
 
     name: str | None
@@ -63,7 +63,10 @@ class Calls:
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """Errors that were logged in one place with one pattern; `requests_` are those they belong to, where records tell."""
+    """Errors that were logged in one place with one pattern.
+
+    `requests_` are those they belong to, where records tell.
+    """
 
     dependency: str
     place: str
@@ -129,7 +132,10 @@ class Change:
         return [group for group in self.groups if group.kind == kind]
 
     def spread(self) -> float:
-        """The part of the excess that is spread over routes as requests are: 1 if all suffer alike, near 0 if one suffers alone."""
+        """The part of the excess that is spread over routes as requests are.
+
+        1 if all suffer alike, near 0 if one suffers alone.
+        """
         routes = [
             (route.n_after, self.excess_of(route.n_before, route.affected_before, route.n_after, route.affected_after))
             for route in self.of("route")
@@ -139,27 +145,33 @@ class Change:
 
 
 def change_at(records: Records, onset: Onset) -> Change | None:
-    """Requests asked in the onset's normal window, and those asked from the onset to the recovery (an hour at most); None without both."""
-    normal, since = onset.normal, onset.began.at
-    seen = records.query("matching_requests")[0]
-    if not seen["n"] or seen["last"] <= since:
+    """Requests asked in the onset's normal window, and those asked from the onset to the recovery (an hour at most).
+
+    None without both.
+    """
+    normal, slow = onset.normal, onset.measure != "errors"
+    requests = records.query("matching_requests")[0]
+    if not requests["n"] or requests["last"] <= onset.began.at:
         return None
-    sides = sides_of(onset, seen["last"])
-    groups = [Group(**row) for row in records.query("change_by_group", slow=onset.measure != "errors", **sides)]
+    sides = sides_of(onset, requests["last"])
+    groups = [Group(**row) for row in records.query("change_by_group", slow=slow, **sides)]
     everything = next((group for group in groups if group.kind == "all"), None)
     if everything is None or not everything.n_before or not everything.n_after:
         return None
     return Change(
-        onset, (normal.until - max(normal.since, seen["first"])) / timedelta(minutes=1), (sides["until"] - sides["since"]) / timedelta(minutes=1),
-        everything, tuple(groups),
-        tuple(Calls(**row) for row in records.query("change_by_dependency", slow=onset.measure != "errors", **sides)),
-        tuple(Errors(**row) for row in records.query("change_by_error", **sides)),
-        tuple(Start(row["ts"], _process(row)) for row in records.query("starts")),
-    )  # fmt: skip
+        onset,
+        minutes_before=(normal.until - max(normal.since, requests["first"])) / timedelta(minutes=1),
+        minutes_after=(sides["until"] - sides["since"]) / timedelta(minutes=1),
+        everything=everything,
+        groups=tuple(groups),
+        calls=tuple(Calls(**row) for row in records.query("change_by_dependency", slow=slow, **sides)),
+        errors=tuple(Errors(**row) for row in records.query("change_by_error", **sides)),
+        starts=tuple(Start(row["ts"], _process(row)) for row in records.query("starts")),
+    )
 
 
 def sides_of(onset: Onset, last: datetime) -> dict[str, datetime]:
-    """What is compared with what, as the questions `change_by_...` ask it: the normal window, and what followed the onset."""
+    """The normal window and what followed the onset, as the questions `change_by_...` compare them."""
     until = min(onset.began.at + AFTER, onset.recovered.at if onset.recovered else last + timedelta(milliseconds=1))
     bounds = {
         "normal_since": onset.normal.since,

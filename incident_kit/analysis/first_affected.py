@@ -26,35 +26,40 @@ NEARLY_ALL = {"errors": 0.95, "p50": 0.95, "p95": 0.99}
 def onset_of(records: Records) -> Onset | None:
     """The onset of the incident in these records, to the request where that can be told; None if there is none."""
     for width in WIDTHS:
-        found = onset_of_requests(requests_by_bucket(records, width))
-        if found:
-            return refined(records, found)
+        onset = onset_of_requests(requests_by_bucket(records, width))
+        if onset:
+            return refined(records, onset)
     return None
 
 
-def refined(records: Records, found: Onset) -> Onset:
-    """The onset from its first affected request on, to the end of its last one; as it was if single requests do not tell.
+def refined(records: Records, onset: Onset) -> Onset:
+    """The onset from its first affected request on, to the end of its last one.
 
-    Affected is what failed or was aborted, or was slower than nearly all requests of its route were before. The start is
-    the likeliest change point of the affected share by the second in which requests were asked, near the one found.
+    It stays as it was if single requests do not tell. Affected is what failed or was aborted, or was slower than nearly
+    all requests of its route were before. The start is the likeliest change point of the affected share by the second
+    in which requests were asked, near the one found.
     """
-    until = found.recovered.latest + MARGIN if found.recovered else found.began.latest + AFTERWARDS
+    until = onset.recovered.latest + MARGIN if onset.recovered else onset.began.latest + AFTERWARDS
     rows = records.query(
-        "affected_by_second", normal_since=_naive(found.normal.since), normal_until=_naive(found.normal.until), since=_naive(found.normal.since),
-        until=_naive(until), quantile=NEARLY_ALL[found.measure], slow=found.measure != "errors", routes=list(found.routes), every_route=not found.routes,
-    )  # fmt: skip
-    seconds = [_Second(**row) for row in rows]
-    before = _share(seconds, found.normal.since, found.normal.until)
-    after = _share(
-        seconds,
-        found.began.latest,
-        min(found.began.latest + AFTERWARDS, found.recovered.earliest if found.recovered else until),
+        "affected_by_second",
+        normal_since=_naive(onset.normal.since),
+        normal_until=_naive(onset.normal.until),
+        since=_naive(onset.normal.since),
+        until=_naive(until),
+        quantile=NEARLY_ALL[onset.measure],
+        slow=onset.measure != "errors",
+        routes=list(onset.routes),
+        every_route=not onset.routes,
     )
-    if not before < after:
-        return found
-    began = _first(_near(seconds, found.began), before, after)
-    recovered = _last(_near(seconds, found.recovered), before, after) if found.recovered else None
-    return replace(found, began=began or found.began, recovered=recovered or found.recovered)
+    seconds = [_Second(**row) for row in rows]
+    share_before = _share(seconds, onset.normal.since, onset.normal.until)
+    last = min(onset.began.latest + AFTERWARDS, onset.recovered.earliest if onset.recovered else until)
+    share_after = _share(seconds, onset.began.latest, last)
+    if not share_before < share_after:
+        return onset
+    began = _first(_near(seconds, onset.began), share_before, share_after)
+    recovered = _last(_near(seconds, onset.recovered), share_before, share_after) if onset.recovered else None
+    return replace(onset, began=began or onset.began, recovered=recovered or onset.recovered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +73,8 @@ class _Second:
     last_ended: datetime | None
 
     def gain(self, before: float, after: float) -> float:
-        return self.affected * math.log(after / before) + (self.n - self.affected) * math.log(
-            (1 - after) / (1 - before)
-        )
+        well = self.n - self.affected
+        return self.affected * math.log(after / before) + well * math.log((1 - after) / (1 - before))
 
 
 def _share(seconds: Sequence[_Second], since: datetime, until: datetime) -> float:
@@ -88,13 +92,12 @@ def _first(seconds: Sequence[_Second], before: float, after: float) -> Moment | 
     reach = _reach(seconds[::-1], before, after)
     if reach is None:
         return None
-    latest, at, earliest = (len(seconds) - 1 - place for place in reach)
-    started = next((second.first_started for second in seconds[at:] if second.first_started), None)
-    return (
-        Moment(started, min(started, seconds[max(earliest - 1, 0)].start), max(started, seconds[latest].start + SECOND))
-        if started
-        else None
-    )
+    latest, likeliest_place, earliest = (len(seconds) - 1 - place for place in reach)
+    started = next((second.first_started for second in seconds[likeliest_place:] if second.first_started), None)
+    if not started:
+        return None
+    not_before = seconds[max(earliest - 1, 0)].start
+    return Moment(started, min(started, not_before), max(started, seconds[latest].start + SECOND))
 
 
 def _last(seconds: Sequence[_Second], before: float, after: float) -> Moment | None:
@@ -104,24 +107,24 @@ def _last(seconds: Sequence[_Second], before: float, after: float) -> Moment | N
         return None
     ends = [[second.last_ended for second in seconds[: place + 1] if second.last_ended] for place in reach]
     ended, latest = max(ends[1], default=None), max(ends[2], default=None)
-    return (
-        Moment(ended, min(ended, seconds[reach[0]].start), max(latest, seconds[reach[2]].start + SECOND))
-        if ended and latest
-        else None
-    )
+    if not ended or not latest:
+        return None
+    return Moment(ended, min(ended, seconds[reach[0]].start), max(latest, seconds[reach[2]].start + SECOND))
 
 
 def _reach(seconds: Sequence[_Second], before: float, after: float) -> tuple[int, int, int] | None:
     """How far the affected share reaches: the first place that is likely, the likeliest, and the last that is likely.
 
-    Nobody knows how suddenly it rose, so the places are likely that are so for a rise to `after`, to half or to a quarter of it.
+    Nobody knows how suddenly it rose: a place is likely if it is for a rise to `after`, to half or to a quarter of it.
     """
     places = []
     for part in (1, 2, 4):
         sums = list(accumulate(second.gain(before, before + (after - before) / part) for second in seconds))
         if sums and max(sums) > 0:
             places.append(likeliest(sums))
-    return (min(first for first, _, _ in places), places[0][1], max(last for _, _, last in places)) if places else None
+    if not places:
+        return None
+    return min(first for first, _, _ in places), places[0][1], max(last for _, _, last in places)
 
 
 def _naive(moment: datetime) -> datetime:

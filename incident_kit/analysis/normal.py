@@ -4,8 +4,8 @@ Two measures, one manner: learn from the buckets before, say whether one bucket 
 give each bucket its weight as evidence for a change. Nothing here looks at a single request, or at a clock.
 
 A stretch counts only if it would also count without its worst minute, so that a blip (a deploy, a pause of the garbage
-collector, one call that failed for everybody at once) is no change, and only if it matters to somebody: a difference may
-be certain and still be nothing. The limits below were chosen on seeds of `tests/analysis/traffic.py` that
+collector, one call that failed for everybody at once) is no change, and only if it matters to somebody: a difference
+may be certain and still be nothing. The limits below were chosen on seeds of `tests/analysis/traffic.py` that
 `tests/benchmarks/onsets.py` does not use.
 """
 
@@ -28,7 +28,8 @@ ENOUGH = 12.0
 PERSISTENT = 2 / 3
 # How many must be left when the worst minute is left out.
 LEAST_LEFT = 2
-# Errors: the share must double, and rise by a point of a hundred, and mean some requests; its buckets must have half of it.
+# Errors: the share must double, and rise by a point of a hundred, and mean some requests.
+# Its buckets must have half of it.
 SHARE_RATIO = 2.0
 SHARE_RISE = 0.01
 LEAST_BAD = 5
@@ -43,7 +44,8 @@ MEAN_RATIO = {"p50": 1.6, "p95": 1.2}
 FEW = 20
 # Below so many timed requests, a bucket's quantile is one request's luck.
 LEAST_TIMED = {"p50": 5, "p95": 20}
-# The standard error of a normal sample's quantile, in standard deviations, times the root of its size: sqrt(q (1 - q)) / density.
+# The standard error of a normal sample's quantile, in standard deviations, times the root of its size:
+# sqrt(q (1 - q)) / density.
 P95_DEVIATIONS = 1.6449
 QUANTILE_ERROR = {"p50": 1.2533, "p95": 2.1132}
 # Logarithms of durations: no bucket speaks of less than a millisecond, and none is known better than by a twentieth.
@@ -62,7 +64,7 @@ class Normal(Protocol):
         """Whether this one bucket is worse than is normal."""
 
     def judge(self, stretch: Sequence[Bucket]) -> tuple[float, float] | None:
-        """How certain it is that the stretch departs from normal (a log likelihood ratio), and its level; None if it does not."""
+        """How certainly the stretch departs from normal (a log likelihood ratio), and its level; None if not."""
 
     def gain(self, bucket: Bucket, level: float) -> float:
         """What the bucket says for a change to `level` (above zero) or against it: its log likelihood ratio."""
@@ -75,7 +77,10 @@ class Normal(Protocol):
 
 
 def learn(measure: Measure, before: Sequence[Bucket], blip: int) -> Normal:
-    """What was normal in `before`, in time order; `blip` is how many neighbouring buckets one short accident can reach."""
+    """What was normal in `before`, in time order.
+
+    `blip` is how many neighbouring buckets one short accident can reach.
+    """
     return NormalErrors(before, blip) if measure == "errors" else NormalLatency(before, blip, measure)
 
 
@@ -94,7 +99,8 @@ class NormalErrors:
     """The share of requests that failed or were aborted: a binomial likelihood ratio between before and after.
 
     The scan over all stretches is that of Kulldorff (1997), "A spatial scan statistic", in time. Errors come in clumps:
-    the ratio is divided by the dispersion of the buckets before (McCullagh and Nelder 1989, "Generalized linear models", 4.5).
+    the ratio is divided by the dispersion of the buckets before (McCullagh and Nelder 1989, "Generalized linear
+    models", 4.5).
     """
 
     def __init__(self, before: Sequence[Bucket], blip: int) -> None:
@@ -200,14 +206,8 @@ class NormalLatency:
             return None
         if median(bucket.average_ms for bucket in kept) < MEAN_RATIO[self._measure] * self._mean_ms:
             return None
-        score = (
-            (math.log(level / self.level) / self._scale) ** 2
-            / 2
-            * len(kept)
-            / (1 + len(kept) / self._count)
-            * 2
-            / math.pi
-        )
+        deviations, count = math.log(level / self.level) / self._scale, len(kept)
+        score = deviations**2 / 2 * count / (1 + count / self._count) * 2 / math.pi
         return (score, level) if score >= ENOUGH else None
 
     def gain(self, bucket: Bucket, level: float) -> float:
@@ -223,15 +223,14 @@ class NormalLatency:
         return level >= RATIO * other and level - other >= RISE_MS
 
     def _sampling_error(self, bucket: Bucket) -> float:
-        """Of the quantile's logarithm if the bucket's durations are lognormal: a few requests have an uncertain median."""
+        """Of the quantile's logarithm if the bucket's durations are lognormal.
+
+        A few requests have an uncertain median.
+        """
         if not bucket.p50_us or not bucket.p95_us:
             return 0.0
-        return (
-            QUANTILE_ERROR[self._measure]
-            * math.log(bucket.p95_us / bucket.p50_us)
-            / P95_DEVIATIONS
-            / math.sqrt(bucket.timed)
-        )
+        deviation = math.log(bucket.p95_us / bucket.p50_us)
+        return QUANTILE_ERROR[self._measure] * deviation / P95_DEVIATIONS / math.sqrt(bucket.timed)
 
     def _log(self, bucket: Bucket) -> float:
         return math.log(max(_quantile_us(self._measure, bucket) or 0, LEAST_US))

@@ -3,9 +3,9 @@
 Thresholds of the runbook say what a symptom is; an onset says since when something changed, and is found without them.
 Most series have none, and None is the answer then. Too many is the known failure of change-point detection: on public
 data, methods as they come score below one that never finds anything (van den Burg and Williams 2020,
-https://arxiv.org/abs/2003.06222). So a change must be certain, last, and matter (see `normal`), and be new: compared with
-the hour before, for growth is no onset, and with the same time of the day before, where the series reaches back so far,
-for what comes every night is none either.
+https://arxiv.org/abs/2003.06222). So a change must be certain, last, and matter (see `normal`), and be new: compared
+with the hour before, for growth is no onset, and with the same time of the day before, where the series reaches back so
+far, for what comes every night is none either.
 
 Where a change begins and ends is read from cumulative sums of evidence (Page 1954, "Continuous inspection schemes"; the
 place of their maximum is the likeliest change point, Hinkley 1971); the interval holds all places that are likely, too.
@@ -82,52 +82,58 @@ class Onset:
 def onset(series: Sequence[Bucket]) -> Onset | None:
     """The onset in a series of buckets, or None, as in most.
 
-    `series` is in time order, of one name and one width; buckets without requests may be missing. Of several onsets it is
-    the one that hit most requests; it began when the first of its measures changed. At least four buckets must lie
+    `series` is in time order, of one name and one width; buckets without requests may be missing. Of several onsets it
+    is the one that hit most requests; it began when the first of its measures changed. At least four buckets must lie
     before it: what was so from the beginning has no onset.
     """
     return _worst(onsets(series))
 
 
 def onsets(series: Sequence[Bucket]) -> list[Onset]:
-    """Every onset in a series, by time and measure. One incident may show in errors, in the median (p50) and in the p95."""
+    """Every onset in a series, by time and measure.
+
+    One incident may show in errors, in the median (p50) and in the p95.
+    """
     width = min((later.start - earlier.start for earlier, later in pairwise(series)), default=None)
     if width is None:
         return []
-    found = [each for measure in MEASURES for each in _sweep(judgeable(measure, series), measure, width)]
-    return sorted(found, key=lambda each: (each.began.at, MEASURES.index(each.measure)))
+    swept = [change for measure in MEASURES for change in _sweep(judgeable(measure, series), measure, width)]
+    return sorted(swept, key=lambda change: (change.began.at, MEASURES.index(change.measure)))
 
 
 def onset_of_requests(buckets: Iterable[Bucket]) -> Onset | None:
     """The onset of an incident, from `requests_by_bucket`: over all requests and by route; or None.
 
-    All requests together are compared like with like: a route that is slow by nature and busier than before is no incident.
+    All requests together are compared like with like: a route that is slow by nature and busier than before is no
+    incident.
     """
     series = by_name(buckets)
     mixed = series.pop(None, [])
-    found = [each for route in series.values() for each in onsets(route)]
-    found += [each for each in onsets(mixed) if each.measure == "errors"]
-    found += onsets(like_for_like(bucket for route in series.values() for bucket in route))
-    return _worst(found)
+    changes = [change for route in series.values() for change in onsets(route)]
+    changes += [change for change in onsets(mixed) if change.measure == "errors"]
+    changes += onsets(like_for_like(bucket for route in series.values() for bucket in route))
+    return _worst(changes)
 
 
-def _worst(found: Sequence[Onset]) -> Onset | None:
-    """Of the onsets that came together and hit most requests, the surest, from its series' first change to its last recovery."""
-    if not found:
+def _worst(changes: Sequence[Onset]) -> Onset | None:
+    """Of the onsets that came together and hit most requests the surest, from its first change to its last recovery."""
+    if not changes:
         return None
 
-    def together(with_: Onset) -> list[Onset]:
-        return [each for each in found if abs(each.began.at - with_.began.at) <= TOGETHER]
+    def together(center: Onset) -> list[Onset]:
+        return [change for change in changes if abs(change.began.at - center.began.at) <= TOGETHER]
 
-    middle = max(found, key=lambda each: (sum(other.affected for other in together(each)), each.strength))
-    surest = max(together(middle), key=lambda each: each.strength)
-    same = [each for each in together(middle) if each.name == surest.name]
-    ends = [each.recovered for each in same if each.recovered]
+    middle = max(changes, key=lambda change: (sum(other.affected for other in together(change)), change.strength))
+    incident = together(middle)
+    surest = max(incident, key=lambda change: change.strength)
+    same = [change for change in incident if change.name == surest.name]
+    ends = [change.recovered for change in same if change.recovered]
     return replace(
-        surest, began=min((each.began for each in same), key=lambda began: began.at),
+        surest,
+        began=min((change.began for change in same), key=lambda began: began.at),
         recovered=max(ends, key=lambda end: end.at) if len(ends) == len(same) else None,
-        routes=tuple(sorted({each.name for each in together(middle) if each.name is not None})),
-    )  # fmt: skip
+        routes=tuple(sorted({change.name for change in incident if change.name is not None})),
+    )
 
 
 def like_for_like(buckets: Iterable[Bucket]) -> list[Bucket]:
@@ -148,40 +154,37 @@ def like_for_like(buckets: Iterable[Bucket]) -> list[Bucket]:
     level_us = (
         math.fsum(math.exp(usual[name]) * bucket.timed for name, route in series.items() for bucket in route) / timed
     )
-    at: dict[datetime, list[Bucket]] = {}
+    by_start: dict[datetime, list[Bucket]] = {}
     for route in series.values():
         for bucket in route:
-            at.setdefault(bucket.start, []).append(bucket)
-    found = []
-    for start, together in sorted(at.items()):
+            by_start.setdefault(bucket.start, []).append(bucket)
+    mixed = []
+    for start, together in sorted(by_start.items()):
         n, count = sum(bucket.n for bucket in together), sum(bucket.timed for bucket in together)
-        ratio = math.exp(
-            math.fsum(bucket.timed * (math.log(max(bucket.p50_us or 0, 1)) - usual[bucket.name]) for bucket in together)
-            / count
-        )
-        p50 = round(level_us * ratio)
-        found.append(Bucket(start, None, n, 0, 0, 0, p50 * count, count, p50, None, None))
-    return found
+        rises = (bucket.timed * (math.log(max(bucket.p50_us or 0, 1)) - usual[bucket.name]) for bucket in together)
+        p50 = round(level_us * math.exp(math.fsum(rises) / count))
+        mixed.append(Bucket(start, None, n, 0, 0, 0, p50 * count, count, p50, None, None))
+    return mixed
 
 
 def _sweep(series: Sequence[Bucket], measure: Measure, width: timedelta) -> list[Onset]:
-    """Forward through the series: normal is learnt from what is well; what departs from it is an onset, and is not learnt from."""
+    """Forward through the series: normal is learnt from what is well, what departs from it is an onset."""
     blip = math.ceil(BLIP / width) + 1
-    found: list[Onset] = []
+    changes: list[Onset] = []
     well: list[Bucket] = []
     oldest, normal, learnt = 0, None, 0
     place = 0
     while place < len(series):
         oldest = _oldest(well, oldest, series[place].start)
-        before = well[oldest:]
-        if len(before) < LEAST_BEFORE:
+        usual = well[oldest:]
+        if len(usual) < LEAST_BEFORE:
             normal = None
         elif (
             normal is None
-            or len(well) - learnt > len(before) // 5
+            or len(well) - learnt > len(usual) // 5
             or (learnt < len(well) and normal.stands_out(series[place]))
         ):
-            normal, learnt = learn(measure, before, blip), len(well)
+            normal, learnt = learn(measure, usual, blip), len(well)
         judged = _judge(series, place, normal) if normal else None
         if normal is None or judged is None:
             well.append(series[place])
@@ -189,33 +192,34 @@ def _sweep(series: Sequence[Bucket], measure: Measure, width: timedelta) -> list
             continue
         last, strength, level = judged
         gains = [normal.gain(bucket, level) for bucket in series[place : last + 1]]
-        likely, at, latest = (place + step for step in likeliest(list(accumulate(reversed(gains)))[::-1]))
-        end, recovered = _recovery(series, normal, level, at, last, width)
-        began = Moment(series[at].start, series[likely - 1].start, series[latest].start + width)
-        window = Window(before[0].start, before[-1].start + width)
-        n, after = sum(bucket.n for bucket in series[at : last + 1]), normal.level_of(series[at : last + 1])
-        affected = round(n * {"errors": after - normal.level, "p50": 0.5, "p95": 0.05}[measure])
-        found.append(
+        likely, first, latest = (place + step for step in likeliest(list(accumulate(reversed(gains)))[::-1]))
+        end, recovered = _recovery(series, normal, level, first, last, width)
+        stretch = series[first : last + 1]
+        n, after = sum(bucket.n for bucket in stretch), normal.level_of(stretch)
+        changes.append(
             Onset(
-                series[at].name,
-                measure,
-                began,
-                recovered,
-                round(normal.level, 6),
-                round(after, 6),
-                window,
-                round(strength, 3),
-                affected,
+                name=series[first].name,
+                measure=measure,
+                began=Moment(series[first].start, series[likely - 1].start, series[latest].start + width),
+                recovered=recovered,
+                before=round(normal.level, 6),
+                after=round(after, 6),
+                normal=Window(usual[0].start, usual[-1].start + width),
+                strength=round(strength, 3),
+                affected=round(n * {"errors": after - normal.level, "p50": 0.5, "p95": 0.05}[measure]),
             )
         )
         if recovered is None:
             well, oldest = [], 0  # whatever came to stay is what later changes are compared with
         place = end
-    return found
+    return changes
 
 
 def _oldest(well: Sequence[Bucket], oldest: int, now: datetime) -> int:
-    """Where the buckets begin that normal is learnt from: an hour ago, or as long ago as it takes for enough of them."""
+    """Where the buckets begin that normal is learnt from.
+
+    That is an hour ago, or as long ago as it takes for enough of them.
+    """
     while oldest < len(well):
         age = now - well[oldest].start
         if age <= BEFORE or (age <= OLDEST and len(well) - oldest <= BEFORE_BUCKETS):
@@ -225,7 +229,10 @@ def _oldest(well: Sequence[Bucket], oldest: int, now: datetime) -> int:
 
 
 def _judge(series: Sequence[Bucket], place: int, normal: Normal) -> tuple[int, float, float] | None:
-    """The stretch from `place` that departs from normal most certainly: its last place, how certainly, and its level."""
+    """The stretch from `place` that departs from normal most certainly.
+
+    Given are its last place, how certainly, and its level.
+    """
     if not normal.stands_out(series[place]):
         return None
     best: tuple[int, float, float] | None = None
@@ -248,7 +255,10 @@ def _so_yesterday(series: Sequence[Bucket], place: int, judged: tuple[int, float
 def _recovery(
     series: Sequence[Bucket], normal: Normal, level: float, first: int, last: int, width: timedelta
 ) -> tuple[int, Moment | None]:
-    """The place from which all is well again, and when that was; the place to go on from, and None, if it was not seen."""
+    """The place from which all is well again, and when that was.
+
+    The place to go on from, and None, if it was not seen.
+    """
     sums: list[float] = []
     highest = -math.inf
     for place in range(first, len(series)):
@@ -258,13 +268,16 @@ def _recovery(
         highest = max(highest, sums[-1])
         enough = OVER if place < len(series) - 1 else OVER_AT_LAST
         if place > last and highest - sums[-1] >= enough:
-            earliest, at, likely = (first + step for step in likeliest(sums))
-            return at + 1, Moment(series[at].start + width, series[earliest].start, series[likely + 1].start + width)
+            earliest, end, likely = (first + step for step in likeliest(sums))
+            return end + 1, Moment(series[end].start + width, series[earliest].start, series[likely + 1].start + width)
     return len(series), None
 
 
 def likeliest(sums: Sequence[float]) -> tuple[int, int, int]:
-    """The place of a change, from sums of evidence: the first that is likely, the likeliest, and the last that is likely."""
+    """The place of a change, from sums of evidence.
+
+    Given are the first that is likely, the likeliest, and the last that is likely.
+    """
     highest = max(sums)
     likely = [place for place, value in enumerate(sums) if value >= highest - SUPPORT]
     return likely[0], sums.index(highest), likely[-1]

@@ -1,7 +1,8 @@
 """Silences: whether something that happened now and then has stopped, by how often it had happened before.
 
-Where things happen independently of each other, at a rate of r a minute, a silence of t minutes is as likely as exp(-r t).
-So the number of events that were expected in the silence says how unusual it is: 12 expected and none seen is one in 160,000.
+Where things happen independently of each other, at a rate of r a minute, a silence of t minutes is as likely as
+exp(-r t). So the number of events that were expected in the silence says how unusual it is: 12 expected and none seen
+is one in 160,000.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ LEAST_BEFORE = 10
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A time without events, and how many were expected in it; `ended` is False if it lasts to the end of what was seen."""
+    """A time without events, and how many were expected in it.
+
+    `ended` is False if it lasts to the end of what was seen.
+    """
 
     since: datetime
     until: datetime
@@ -29,9 +33,9 @@ class Silence:
 
 
 def longest_silence(bursts: Sequence[tuple[datetime, datetime, int]], until: datetime) -> Silence | None:
-    """The most unusual silence between bursts of events (first, last, how many), up to `until`; None if no rhythm is known.
+    """The most unusual silence between bursts of events (first, last, how many), up to `until`.
 
-    Each silence is compared with the rate from the first event to its own beginning.
+    None if no rhythm is known. Each silence is compared with the rate from the first event to its own beginning.
     """
     worst: Silence | None = None
     n = 0

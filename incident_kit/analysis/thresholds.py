@@ -51,7 +51,7 @@ def exceedances(
 def stretch_above(
     buckets: Sequence[Bucket], measure: Measure, limit: float, within: Exceedance
 ) -> tuple[datetime, datetime] | None:
-    """From the first to the end of the last fine bucket above the limit, no earlier than the bucket before the exceedance.
+    """From the first to the end of the last fine bucket above the limit, within the exceedance.
 
     `buckets` are finer ones of the same name; None if none of them is above.
     """

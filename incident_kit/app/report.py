@@ -56,16 +56,20 @@ class Run:
 
     @property
     def lost(self) -> bool:
-        """Whether evidence is missing or to be doubted (damage, a source without one record, an answer that failed or has a warning), or something was masked."""
+        """Whether something was masked, or evidence is missing, undated or to be doubted.
+
+        It is where a file has a warning among its remarks, or an answer failed or came with one.
+        """
         answers = Evidence(self.folder / "data" / "evidence").answers()
         doubted = any(
             item.details["status"] in (Status.FAILED, Status.PARTIAL) or item.details["warnings"] for item in answers
         )
-        return (
-            doubted
-            or bool(self.masked)
-            or any(account["damage"] or not account["records"] for account in self._results("accounting.json"))
-        )
+        return doubted or bool(self.masked) or any(remark["is_warning"] for _, remark in self._remarks())
+
+    @property
+    def remarks(self) -> list[str]:
+        """What there is to know of each file, as its page says it."""
+        return [f"{origin}: {remark['sentence']}" for origin, remark in self._remarks()]
 
     @property
     def doubts(self) -> list[str]:
@@ -84,6 +88,11 @@ class Run:
             + (f" Because {finding['reason']}." if finding["reason"] else "")
             for finding in self._results("findings.json")
         ]
+
+    def _remarks(self) -> list[tuple[str, dict[str, Any]]]:
+        """The remarks about its files, each with the file's name."""
+        accounts = self._results("accounting.json")
+        return [(account["origin"], remark) for account in accounts for remark in account.get("remarks", ())]
 
     def _facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = json.loads((self.folder / "data" / "run.json").read_text(encoding="utf-8"))

@@ -18,6 +18,7 @@ from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.item import Item
 from incident_kit.evidence.store import Evidence
 from incident_kit.live.ask import BUDGET_S
+from incident_kit.logs.accounting import Account
 from incident_kit.logs.columns import TYPES
 from incident_kit.logs.inputs import LogFile
 from incident_kit.logs.inputs import given as as_given
@@ -36,16 +37,31 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """All scenarios, the likeliest first; for which window; what could not be collected; and whether Ctrl-C ended the collecting."""
+    """All scenarios, the likeliest first, and for which window.
+
+    `lost` says what could not be collected, `interrupted` whether Ctrl-C ended the collecting. `accounts` say what
+    became of every line of the logs, with the remarks about them.
+    """
 
     ranked: tuple[Ranked, ...]
     window: Window
     lost: tuple[str, ...] = ()
     interrupted: bool = False
+    accounts: tuple[Account, ...] = ()
 
     @property
     def first(self) -> Ranked:
         return self.ranked[0]
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether evidence is missing or undated."""
+        return bool(self.lost) or any(account.has_warning for account in self.accounts)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What there is to know of each log."""
+        return [f"{account.origin}: {remark.sentence}" for account in self.accounts for remark in account.remarks()]
 
 
 def rank_evidence(
@@ -170,7 +186,7 @@ def _rank(
         only=TYPES.keys() - NOT_LOOKED_AT,
     ) as records:
         case = Case(records, window, stored.journal(), answers, book.signs, book.features, book.sigma_rules)
-        return Ranking(tuple(triage(book, case)), window, tuple(lost))
+        return Ranking(tuple(triage(book, case)), window, tuple(lost), accounts=tuple(case.accounts))
 
 
 def _told(stored: Evidence, items: Sequence[Item]) -> list[StoredAnswer]:

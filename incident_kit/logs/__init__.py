@@ -9,6 +9,7 @@ slices       where in a file a window begins and ends, found by bisection
 reading      sources and a window -> Records (DuckDB)
 queries/     one question over the records, one .sql file
 accounting   what became of every line
+remarks      what a reader has to know of a file, said everywhere the same
 rates        the answers to them, as typed rows
 """
 

@@ -8,19 +8,21 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from incident_kit.logs.remarks import MOST_SILENCES, Remark, remarks_of
 from incident_kit.model.markup import escape, period, table
 from incident_kit.model.times import Window, iso
 
-SILENCE_MINUTES, MOST_SILENCES = 5, 3
+SILENCE_MINUTES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
     """What became of every line of one source: lines = records + continuations + unparsed + outside.
 
-    `records` are in the window; `undated` of them carry no time and `repeated` of them stand in another source too.
-    An unfinished last line counts as unparsed. `undated_reason` says what a person can do for the undated, if anything.
-    `silences` are stretches without a record, in whole minutes, the longest first; `hours_twice` when clocks were put back.
+    `records` are in the window; `undated` of them carry no time and `repeated` of them stand in another source too. An
+    unfinished last line counts as unparsed. `undated_reason` says what a person can do for the undated, if anything.
+    `silences` are stretches without a record, in whole minutes, the longest first; `hours_twice` when clocks were put
+    back.
     """
 
     item: str
@@ -47,48 +49,54 @@ class Account:
     unparsed_examples: tuple[tuple[int, str], ...]
 
     def sentence(self) -> str:
-        """One line for a terminal: lines = records + continuations + unparsed + outside, and what else there is to know."""
+        """One line for a terminal: what became of every line, and what else there is to know."""
         wrapped = f" in {self.wrapper}" if self.wrapper and self.wrapper != self.format else ""
         parts = [
-            f"{self.origin}: {self.lines} lines = {self.records} records + {self.continuations} continuations + {self.unparsed} unparsed + {self.outside} outside",
+            f"{self.origin}: {self.lines} lines = {self.records} records + {self.continuations} continuations"
+            f" + {self.unparsed} unparsed + {self.outside} outside",
             f"format {self.format or 'unknown'}{wrapped}",
         ]
         if self.first and self.last:
             parts.append(f"{iso(self.first)} to {iso(self.last)}, zone {', '.join(self.zones)}")
-        parts += self.remarks()
-        warning = "" if self.records else "WARNING, not one record: "
-        return warning + "; ".join(parts)
+        parts += [remark.sentence for remark in self.remarks()]
+        return "WARNING: " * self.has_warning + "; ".join(parts)
 
-    def remarks(self) -> list[str]:
+    def remarks(self) -> tuple[Remark, ...]:
         """What else there is to know, for people."""
-        found = [
-            f"no record from {iso(silence.since)} to {iso(silence.until)}" for silence in self.silences[:MOST_SILENCES]
-        ]
-        found += [f"{len(self.silences) - MOST_SILENCES} more such silences"] * (len(self.silences) > MOST_SILENCES)
-        undated = f"undated ({self.undated_reason})" if self.undated_reason else "undated"
-        found += [
-            f"{count} {what}"
-            for count, what in ((self.undated, undated), (self.repeated, "also in another file"))
-            if count
-        ]
-        found += [
-            f"the hour before {iso(end)} came twice, its times are taken for the second" for end in self.hours_twice
-        ]
-        found += [f"cleaned: {count} {kind.replace('_', ' ')}" for kind, count in self.cleaned.items()]
-        found += [f"line {line} not read: {text[:80]}" for line, text in self.unparsed_examples]
-        found += ["the last line is unfinished"] * self.unfinished + [self.damage] * bool(self.damage)
-        return found
+        return remarks_of(self)
+
+    @property
+    def has_warning(self) -> bool:
+        """Whether evidence of this source is missing or undated."""
+        return any(remark.is_warning for remark in self.remarks())
 
     def to_json(self) -> dict[str, Any]:
+        """All of it for accounting.json; `remarks` only where there are any."""
+        remarks = [remark.to_json() for remark in self.remarks()]
         return {
-            "item": self.item, "origin": self.origin, "format": self.format, "wrapper": self.wrapper, "bytes": self.bytes, "lines": self.lines,
-            "records": self.records, "continuations": self.continuations, "unparsed": self.unparsed, "outside": self.outside,
-            "undated": self.undated, "repeated": self.repeated, "unfinished": self.unfinished,
-            "first": iso(self.first) if self.first else None, "last": iso(self.last) if self.last else None,
+            "item": self.item,
+            "origin": self.origin,
+            "format": self.format,
+            "wrapper": self.wrapper,
+            "bytes": self.bytes,
+            "lines": self.lines,
+            "records": self.records,
+            "continuations": self.continuations,
+            "unparsed": self.unparsed,
+            "outside": self.outside,
+            "undated": self.undated,
+            "repeated": self.repeated,
+            "unfinished": self.unfinished,
+            "first": iso(self.first) if self.first else None,
+            "last": iso(self.last) if self.last else None,
             "silences": [silence.to_json() for silence in self.silences[:MOST_SILENCES]],
-            "zones": list(self.zones), "hours_twice": [iso(moment) for moment in self.hours_twice], "cleaned": dict(self.cleaned), "damage": self.damage,
+            "zones": list(self.zones),
+            "hours_twice": [iso(moment) for moment in self.hours_twice],
+            "cleaned": dict(self.cleaned),
+            "damage": self.damage,
             "unparsed_examples": [{"line": line, "text": text} for line, text in self.unparsed_examples],
-        }  # fmt: skip
+            **({"remarks": remarks} if remarks else {}),
+        }
 
 
 class Accounting(list[Account]):
@@ -113,7 +121,7 @@ class Accounting(list[Account]):
                 + "".join(f"<td class='n'>{number:,}</td>" for number in counts)
                 + f"<td>{seen}</td><td>{escape(', '.join(account.zones)) or '–'}</td></tr>"
             )
-            remarks += [f"<li>{escape(account.origin)}: {escape(remark)}</li>" for remark in account.remarks()]
+            remarks += [f"<li>{escape(account.origin)}: {escape(remark.sentence)}</li>" for remark in account.remarks()]
         numbers = ["Lines", "Records", "Continuations", "Unparsed", "Outside the window", "Undated", "Repeated"]
         told = f"<ul>{''.join(remarks)}</ul>" if remarks else ""
         return (
@@ -129,12 +137,12 @@ class Accounting(list[Account]):
 
 def silences(minutes: Iterable[int]) -> tuple[Window, ...]:
     """The stretches without a record, the longest first, from the minutes since 1970 that have one."""
-    found = [
-        Window(_minute(before + 1), _minute(after))
-        for before, after in pairwise(sorted(minutes))
-        if after - before > SILENCE_MINUTES
+    stretches = [
+        Window(_minute(earlier + 1), _minute(later))
+        for earlier, later in pairwise(sorted(minutes))
+        if later - earlier > SILENCE_MINUTES
     ]
-    return tuple(sorted(found, key=lambda silence: silence.since - silence.until))
+    return tuple(sorted(stretches, key=lambda silence: silence.since - silence.until))
 
 
 def _minute(number: int) -> datetime:

@@ -31,7 +31,8 @@ MAGIC = {
     b"\xfd7zXZ\x00": "xz",
     **dict.fromkeys(SKIPPABLE, "zstd"),
 }
-# What unpacking one stream may keep in memory. xz -9 needs 65 MiB, zstd --ultra -22 128 MiB; more is asked for by options only.
+# What unpacking one stream may keep in memory. xz -9 needs 65 MiB,
+# zstd --ultra -22 128 MiB; more is asked for by options only.
 MOST_WINDOW_BYTES = 1 << 27
 
 
@@ -72,7 +73,8 @@ def unpacked(raw: io.BufferedReader, packing: str, limit_bytes: int = UNPACKED_L
         if done + len(block) > limit_bytes:
             yield block[: limit_bytes - done]
             raise Damage(
-                f"it unpacks to more than {limit_bytes:,} bytes, and what is beyond them was not read: a log that large is rare, a trap is not. "
+                f"it unpacks to more than {limit_bytes:,} bytes, and what is beyond them was not read:"
+                " a log that large is rare, a trap is not. "
                 f"Where it is a log, raise the limit: --max-unpacked {4 * limit_bytes}"
             )
         done += len(block)
@@ -80,7 +82,10 @@ def unpacked(raw: io.BufferedReader, packing: str, limit_bytes: int = UNPACKED_L
 
 
 def untouched(path: str, flags: int) -> int:
-    """Open a file without changing when it was last read, where the system allows it; and wait for nobody if it is a pipe."""
+    """Open a file without changing when it was last read, where the system allows it.
+
+    And wait for nobody if it is a pipe.
+    """
     flags |= os.O_NONBLOCK
     try:
         return os.open(path, flags | getattr(os, "O_NOATIME", 0))
@@ -174,7 +179,10 @@ def _streams(raw: io.BufferedReader, packing: str) -> Iterator[bytes]:
 
 
 def _at_next_stream(raw: io.BufferedReader, data: bytes, magic: bytes, packing: str, first: bool = False) -> bytes:
-    """What a stream begins with, behind the padding; nothing at the end of the file. Raises Damage for anything else."""
+    """What a stream begins with, behind the padding; nothing at the end of the file.
+
+    Raises Damage for anything else.
+    """
     while True:
         data = data if first else data.lstrip(b"\x00")
         if len(data) >= len(magic):
@@ -184,7 +192,8 @@ def _at_next_stream(raw: io.BufferedReader, data: bytes, magic: bytes, packing: 
         data += more
     if data and not data.startswith(magic):
         raise Damage(
-            f"the archive is damaged or cut short: behind the end of a {packing} stream is something else, which was not read"
+            f"the archive is damaged or cut short: behind the end of a {packing} stream is something else,"
+            " which was not read"
         )
     return data
 
@@ -192,8 +201,8 @@ def _at_next_stream(raw: io.BufferedReader, data: bytes, magic: bytes, packing: 
 def _zstd(raw: io.BufferedReader) -> Iterator[bytes]:
     """All frames of a zstd file. https://www.rfc-editor.org/rfc/rfc8878
 
-    The library is fed block by block, of which each holds 128 KiB of text at most: fed more at once, it would unpack all
-    of that into memory, and it does not tell where a frame ends.
+    The library is fed block by block, of which each holds 128 KiB of text at most: fed more at once, it would unpack
+    all of that into memory, and it does not tell where a frame ends.
     """
     import zstandard
 
@@ -204,7 +213,8 @@ def _zstd(raw: io.BufferedReader) -> Iterator[bytes]:
             continue
         if magic != ZSTD_FRAME:
             raise Damage(
-                "the archive is damaged or cut short: behind the end of a zstd frame is something else, which was not read"
+                "the archive is damaged or cut short: behind the end of a zstd frame is something else,"
+                " which was not read"
             )
         described = read(1)[0]
         single_segment, has_checksum = bool(described & 0x20), bool(described & 0x04)
@@ -216,8 +226,8 @@ def _zstd(raw: io.BufferedReader) -> Iterator[bytes]:
             last = False
             while not last:
                 block = read(3)
-                told = int.from_bytes(block, "little")
-                last, kind, length = bool(told & 1), told >> 1 & 3, told >> 3
+                header = int.from_bytes(block, "little")
+                last, kind, length = bool(header & 1), header >> 1 & 3, header >> 3
                 text = frame.decompress(
                     block + read(1 if kind == 1 else length) + (read(4) if last and has_checksum else b"")
                 )

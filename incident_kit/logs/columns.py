@@ -1,8 +1,8 @@
 """The canonical columns of a record, and the SQL that finds them in the lines of a format.
 
-The SQL has three layers: the texts of the fields, what each of them means alone (times, levels, numbers), and what several
-mean together (route, dependency, severity). Only what a question needs is put into it: DuckDB leaves out columns nobody
-asks for, but not fields of the structure it parses JSON by.
+The SQL has three layers: the texts of the fields, what each of them means alone (times, levels, numbers), and what
+several mean together (route, dependency, severity). Only what a question needs is put into it: DuckDB leaves out
+columns nobody asks for, but not fields of the structure it parses JSON by.
 """
 
 from __future__ import annotations
@@ -49,13 +49,38 @@ COLUMNS: Mapping[str, str] = {
 
 # What the relation `lines` has of each line, by DuckDB type: the canonical columns and what queries need beside them.
 TYPES = {
-    "ts": "TIMESTAMP", "ts_raw": "VARCHAR", "ts_zone": "VARCHAR", "level": "VARCHAR", "message": "VARCHAR", "logger": "VARCHAR",
-    "host": "VARCHAR", "pid": "BIGINT", "duration_ms": "DOUBLE", "duration_us": "BIGINT", "streaming": "BOOLEAN", "status": "SMALLINT",
-    "response_bytes": "BIGINT", "method": "VARCHAR", "url": "VARCHAR", "route": "VARCHAR", "dependency": "VARCHAR", "request_id": "VARCHAR",
-    "client": "VARCHAR", "user": "VARCHAR", "error_type": "VARCHAR", "error_code": "VARCHAR", "error_message": "VARCHAR",
-    "format": "VARCHAR", "is_request": "BOOLEAN", "aborted": "BOOLEAN", "consequence": "BOOLEAN", "severity": "INTEGER", "twin": "UBIGINT",
-    "mended": "BOOLEAN", "request_us": "BIGINT",
-}  # fmt: skip
+    "ts": "TIMESTAMP",
+    "ts_raw": "VARCHAR",
+    "ts_zone": "VARCHAR",
+    "level": "VARCHAR",
+    "message": "VARCHAR",
+    "logger": "VARCHAR",
+    "host": "VARCHAR",
+    "pid": "BIGINT",
+    "duration_ms": "DOUBLE",
+    "duration_us": "BIGINT",
+    "streaming": "BOOLEAN",
+    "status": "SMALLINT",
+    "response_bytes": "BIGINT",
+    "method": "VARCHAR",
+    "url": "VARCHAR",
+    "route": "VARCHAR",
+    "dependency": "VARCHAR",
+    "request_id": "VARCHAR",
+    "client": "VARCHAR",
+    "user": "VARCHAR",
+    "error_type": "VARCHAR",
+    "error_code": "VARCHAR",
+    "error_message": "VARCHAR",
+    "format": "VARCHAR",
+    "is_request": "BOOLEAN",
+    "aborted": "BOOLEAN",
+    "consequence": "BOOLEAN",
+    "severity": "INTEGER",
+    "twin": "UBIGINT",
+    "mended": "BOOLEAN",
+    "request_us": "BIGINT",
+}
 
 LEVELS = {"trace": 10, "debug": 20, "info": 30, "warn": 40, "error": 50, "fatal": 60}
 LEVEL_NAMES = {
@@ -63,7 +88,8 @@ LEVEL_NAMES = {
     "err": "error", "crit": "fatal", "critical": "fatal", "alert": "fatal", "emerg": "fatal",
 }  # fmt: skip
 ANSI_ESCAPE = r"\x1b\[[0-9;?]*[ -/]*[@-~]"
-# Path segments that are ids: numbers, UUIDs, long hex, and Salesforce's 15 or 18 characters (they begin with a digit, or an `a` for custom objects).
+# Path segments that are ids: numbers, UUIDs, long hex, and Salesforce's 15 or 18 characters (they begin with a digit,
+# or an `a` for custom objects).
 SALESFORCE_ID = r"(?:\d[a-zA-Z0-9]{2}|a[a-zA-Z0-9]\d)[a-zA-Z0-9]{12}(?:[A-Z0-5]{3})?"
 ID_SEGMENT = (
     rf"/(?:\d+|[0-9a-fA-F]{{8}}-(?:[0-9a-fA-F]{{4}}-){{3}}[0-9a-fA-F]{{12}}|[0-9a-fA-F]{{16,}}|{SALESFORCE_ID})/"
@@ -81,7 +107,10 @@ class Dependency:
 
 
 # The text of the last `msg` key, where pino wrote two; structures give the first.
-LAST_MESSAGE = r"""CASE WHEN contains(substr(raw, strpos(raw, '"msg":') + 6), '"msg":') THEN TRY(from_json(regexp_extract(raw, '"msg":("(?:[^"\\]|\\.)*")\s*\}\s*$', 1), '"VARCHAR"')) END"""
+LAST_MESSAGE = (
+    r"""CASE WHEN contains(substr(raw, strpos(raw, '"msg":') + 6), '"msg":') """
+    r"""THEN TRY(from_json(regexp_extract(raw, '"msg":("(?:[^"\\]|\\.)*")\s*\}\s*$', 1), '"VARCHAR"')) END"""
+)
 # RE2 has no lookaround: escaped backslashes and whole pairs are kept, a surrogate that stands alone is dropped.
 LONE_SURROGATES = r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 GIVEN_UP = 499  # nginx' status for a client that did not wait
@@ -114,13 +143,17 @@ ERROR_IN_TEXT = (
     r"^\s*(?:Uncaught )?([A-Za-z_$][\w$.]*(?:Error|Exception|Rejection|Warning)|Error)(?: \[(\w+)\])?: ([^\n]*)"
 )
 # With more than four groups RE2 takes twice the time.
-REQUEST_IN_TEXT = r"^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (/\S*) (?:HTTP/[\d.]+ )?(?:- )?([1-5]\d\d) (?:- )?(\d+(?:\.\d+)? ?m?s)\s*$"
+REQUEST_IN_TEXT = (
+    r"^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (/\S*) (?:HTTP/[\d.]+ )?(?:- )?"
+    r"([1-5]\d\d) (?:- )?(\d+(?:\.\d+)? ?m?s)\s*$"
+)
 
 
 FIRST = "<the first layer>"
 
 
-# What each line of a relation says besides its text: where it stands, and on which line the first record of its file does.
+# What each line of a relation says besides its text: where it stands,
+# and on which line the first record of its file does.
 PLACE = "source, item, file, first_record"
 
 
@@ -129,45 +162,45 @@ def in_place_select(
 ) -> str:
     """The SELECT that reads one-line records in place; `lines` gives PLACE, `line`, `raw` and `next`.
 
-    Most lines are of the first format; each other one reads what those before it leave. `objects`, if not empty, reads the
-    finished requests of the first format without going through lines, for questions that ask for nothing else: it gives
-    PLACE and the object `j`.
+    Most lines are of the first format; each other one reads what those before it leave. `objects`, if not empty, reads
+    the finished requests of the first format without going through lines, for questions that ask for nothing else: it
+    gives PLACE and the object `j`.
     """
     left = f"SELECT * FROM ({lines})"
     selects = []
-    for place, found in enumerate(recognition.formats):
-        before = [f"NOT {is_line_of(other)}" for other in recognition.formats[:place]]
-        mine = " AND ".join([*before, is_line_of(found)])
+    for place, form in enumerate(recognition.formats):
+        earlier = [f"NOT {is_line_of(other)}" for other in recognition.formats[:place]]
+        mine = " AND ".join([*earlier, is_line_of(form)])
         if place == 0:  # the main format also has what is of no format
             others = " OR ".join(is_line_of(other) for other in recognition.formats[1:])
-            mine = f"{is_line_of(found)} OR NOT ({others})" if others else "true"
+            mine = f"{is_line_of(form)} OR NOT ({others})" if others else "true"
         relation = lines if mine == "true" else f"{left} WHERE {mine}"
         selects.append(
             plain_select(
-                found, recognition.zones, relation, "" if place else objects, dependencies, needed, main=not place
+                form, recognition.zones, relation, "" if place else objects, dependencies, needed, main=not place
             )
         )
     names = ", ".join(["source", "line", "class", "item", "file", *(quoted_name(name) for name in sorted(needed))])
     return " UNION ALL ".join(f"SELECT {names} FROM ({select})" for select in selects)
 
 
-def is_line_of(found: Format) -> str:
+def is_line_of(form: Format) -> str:
     """Whether a line is one of this format, as far as its beginning tells."""
     # An empty line is null, and neither is nor is not anything.
     return (
         "starts_with(ltrim(coalesce(raw, '')), '{')"
-        if found.is_json
-        else f"regexp_matches(coalesce(raw, ''), {quoted(found.pattern)})"
+        if form.is_json
+        else f"regexp_matches(coalesce(raw, ''), {quoted(form.pattern)})"
     )
 
 
-def is_whole(found: Format) -> str:
+def is_whole(form: Format) -> str:
     """Whether all of such a line is there: JSON may be cut short."""
-    return f"{json_of('raw', quoted(json.dumps({'level': 'VARCHAR'})))} IS NOT NULL" if found.is_json else "true"
+    return f"{json_of('raw', quoted(json.dumps({'level': 'VARCHAR'})))} IS NOT NULL" if form.is_json else "true"
 
 
 def plain_select(
-    found: Format,
+    form: Format,
     zones: Zones,
     lines: str,
     objects: str,
@@ -177,39 +210,46 @@ def plain_select(
     main: bool,
 ) -> str:
     """The SELECT that reads the lines of one format; the `main` one also has the lines that are of none."""
-    if objects and found.request_columns:
-        found = replace(found, columns={**found.columns, **found.request_columns})
-    texts, parsed, known, broken = _json_texts(found) if found.is_json else _group_texts(found)
-    present = " AND ".join(f"{_has(name, found, texts)} IS NOT NULL" for name in found.request_has)
-    if found.message_last and not objects:
+    if objects and form.request_columns:
+        form = replace(form, columns={**form.columns, **form.request_columns})
+    texts, parsed, is_record, broken = _json_texts(form) if form.is_json else _group_texts(form)
+    present = " AND ".join(f"{_has(name, form, texts)} IS NOT NULL" for name in form.request_has)
+    if form.message_last and not objects:
         texts["message"] = f"coalesce({LAST_MESSAGE}, {texts['message']})"
+    unparsed = f"{broken}{' OR line < first_record' if main else ''}"
     apart = {
-        "request": present or ("struct_extract(spoken, 'url') <> ''" if speaks(found) else "false"),
+        "request": present or ("struct_extract(spoken, 'url') <> ''" if speaks(form) else "false"),
         "mended": "j IS NOT NULL AND (contains(raw, '\\ud') OR contains(raw, '\\uD')) AND NOT json_valid(raw)"
-        if found.is_json and not objects
+        if form.is_json and not objects
         else "false",
         "class": "'record'"
         if objects
-        else f"CASE WHEN {known} THEN 'record' WHEN {broken}{' OR line < first_record' if main else ''} THEN 'unparsed' ELSE 'continuation' END",
+        else f"CASE WHEN {is_record} THEN 'record' WHEN {unparsed} THEN 'unparsed' ELSE 'continuation' END",
     }
-    if speaks(found):
+    if speaks(form):
         apart = {
             "spoken": f"regexp_extract(message_text, {quoted(REQUEST_IN_TEXT)}, ['method', 'url', 'status', 'took'])",
             **apart,
         }
     own = {
-        "ts": instant_sql("ts_text", found.times, zones), "zoned": zoned_sql("ts_text", found.times), "ts_raw": "ts_text", "format": quoted(found.name),
-        **meanings(found.levels, found),
-    }  # fmt: skip
-    upper = together(dependencies, found, zones.name)
+        "ts": instant_sql("ts_text", form.times, zones),
+        "zoned": zoned_sql("ts_text", form.times),
+        "ts_raw": "ts_text",
+        "format": quoted(form.name),
+        **meanings(form.levels, form),
+    }
+    upper = together(dependencies, form, zones.name)
     wanted = closure(needed | {"class"}, {**upper, **own, **apart})
-    structure = json_structure(found, {name.removesuffix("_text") for name in wanted})
+    structure = json_structure(form, {name.removesuffix("_text") for name in wanted})
     if objects:  # of finished requests only, see `reading`
         columns = ", ".join(f"{quoted_name(name)}: '{sql_type(kind)}'" for name, kind in structure.items())
-        body = f"SELECT {PLACE}, NULL::BIGINT AS line, NULL::VARCHAR AS next, {FIRST} FROM ({objects.replace('COLUMNS', columns)}) WHERE {present}"
+        body = (
+            f"SELECT {PLACE}, NULL::BIGINT AS line, NULL::VARCHAR AS next, {FIRST}"
+            f" FROM ({objects.replace('COLUMNS', columns)}) WHERE {present}"
+        )
     else:
         j = parsed.replace("STRUCTURE", quoted(json.dumps(structure)))
-        body = f"SELECT {PLACE}, line, next, {FIRST} FROM (SELECT *, {j} AS j FROM ({taken_apart(found, lines)}))"
+        body = f"SELECT {PLACE}, line, next, {FIRST} FROM (SELECT *, {j} AS j FROM ({taken_apart(form, lines)}))"
     return layers(body, {**{f"{field}_text": text for field, text in texts.items()}, **apart}, own, upper, wanted)
 
 
@@ -225,13 +265,18 @@ def sql_type(kind: Any) -> str:
 def normalised_select(
     recognition: Recognition, lines: str, dependencies: Sequence[Dependency], needed: Set[str]
 ) -> str:
-    """The SELECT that reads the working copy of a log that was laid out (see `layout`)."""
+    """The SELECT that reads the working copy of a log that was normalised (see `normalise`)."""
     fields = sorted(FIELDS - {"inner", "partial", "stream", "priority"})
     first = {
-        **{f"{field}_text": f"j.{field}" for field in fields}, "ts_found": "j.ts", "ts_raw_found": "j.ts_raw", "zoned_found": "j.zoned", "format_found": "j.format",
-        "request": "coalesce(j.request, false)", "mended": "false",
+        **{f"{field}_text": f"j.{field}" for field in fields},
+        "ts_found": "j.ts",
+        "ts_raw_found": "j.ts_raw",
+        "zoned_found": "j.zoned",
+        "format_found": "j.format",
+        "request": "coalesce(j.request, false)",
+        "mended": "false",
         "class": "CASE raw[1] WHEN 'c' THEN 'continuation' WHEN 'u' THEN 'unparsed' ELSE 'record' END",
-    }  # fmt: skip
+    }
     own = {
         "ts": "TRY_CAST(ts_found AS TIMESTAMP)",
         "zoned": "zoned_found",
@@ -248,7 +293,8 @@ def normalised_select(
         "format": "VARCHAR",
     }
     j = f"CASE WHEN starts_with(raw, '{{') THEN {json_of('raw', quoted(json.dumps(structure)))} END"
-    body = f"SELECT {PLACE}, line, NULL::VARCHAR AS next, {FIRST} FROM (SELECT {PLACE}, line, raw, {j} AS j FROM ({lines}))"
+    parsed = f"SELECT {PLACE}, line, raw, {j} AS j FROM ({lines})"
+    body = f"SELECT {PLACE}, line, NULL::VARCHAR AS next, {FIRST} FROM ({parsed})"
     return layers(body, first, own, upper, wanted)
 
 
@@ -271,31 +317,39 @@ def _more(expressions: Sequence[str]) -> str:
 
 def closure(needed: Set[str], expressions: Mapping[str, str]) -> frozenset[str]:
     """The names that these names are made of, all the way down."""
-    found: set[str] = set()
+    names: set[str] = set()
     waiting = list(needed)
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
+        if name not in names:
+            names.add(name)
             waiting += re.findall(r"[a-z_]\w*", expressions.get(name, ""))
-    return frozenset(found)
+    return frozenset(names)
 
 
-def meanings(levels: Mapping[str, str], found: Format | None) -> dict[str, str]:
-    """What the text of a field means, by column; `found` is None for a log that was laid out, which knows its formats itself."""
-    spoken = found is not None and speaks(found)
+def meanings(levels: Mapping[str, str], form: Format | None) -> dict[str, str]:
+    """What the text of a field means, by column.
+
+    `form` is None for a log that was normalised, which knows its formats itself.
+    """
+    spoken = form is not None and speaks(form)
     status, url = (
         f"coalesce({name}_text, nullif(struct_extract(spoken, '{name}'), ''))" if spoken else f"{name}_text"
         for name in ("status", "url")
     )
-    whole = "nullif(rtrim(message_text), '')" if found is not None and not found.is_json else "message_text"
+    whole = "nullif(rtrim(message_text), '')" if form is not None and not form.is_json else "message_text"
     plain = f"regexp_replace(message_text, {quoted(ANSI_ESCAPE)}, '', 'g')"
     inner = "TRY(coalesce(json_extract_string(message_text, '/msg'), json_extract_string(message_text, '/message')))"
-    took = "TRY_CAST(rtrim(struct_extract(spoken, 'took'), ' ms') AS DOUBLE) * CASE WHEN ends_with(struct_extract(spoken, 'took'), 'ms') THEN 1 ELSE 1000 END"
+    took = (
+        "TRY_CAST(rtrim(struct_extract(spoken, 'took'), ' ms') AS DOUBLE)"
+        " * CASE WHEN ends_with(struct_extract(spoken, 'took'), 'ms') THEN 1 ELSE 1000 END"
+    )
+    code = f"TRY_CAST({status} AS INTEGER)"
     return {
         "level": level_sql("level_text", levels),
-        "message": f"CASE WHEN message_text[1] = '{{' THEN coalesce({inner}, {whole}) WHEN contains(message_text, chr(27)) THEN {plain} ELSE {whole} END",
-        "status": f"CASE WHEN TRY_CAST({status} AS INTEGER) BETWEEN 100 AND 599 THEN TRY_CAST({status} AS SMALLINT) END",
+        "message": f"CASE WHEN message_text[1] = '{{' THEN coalesce({inner}, {whole})"
+        f" WHEN contains(message_text, chr(27)) THEN {plain} ELSE {whole} END",
+        "status": f"CASE WHEN {code} BETWEEN 100 AND 599 THEN TRY_CAST({status} AS SMALLINT) END",
         "method": "coalesce(method_text, nullif(struct_extract(spoken, 'method'), ''))" if spoken else "method_text",
         "url": url,
         "path": f"split_part(split_part({url}, '?', 1), '#', 1)",
@@ -309,44 +363,50 @@ def meanings(levels: Mapping[str, str], found: Format | None) -> dict[str, str]:
         "client": "trim(split_part(client_text, ',', 1))",
         "user": "user_text",
         "error_code": "error_code_text",
-        "told": f"coalesce({told_duration(frozenset(found.fields) if found else FIELDS)}, {took})"
+        "told": f"coalesce({told_duration(frozenset(form.fields) if form else FIELDS)}, {took})"
         if spoken
-        else told_duration(frozenset(found.fields) if found else FIELDS),
+        else told_duration(frozenset(form.fields) if form else FIELDS),
         "told_ms": "CASE WHEN told >= 0 AND told < 1e12 THEN told END",
     }
 
 
-def together(dependencies: Sequence[Dependency], found: Format | None, zone: str) -> dict[str, str]:
+def together(dependencies: Sequence[Dependency], form: Format | None, zone: str) -> dict[str, str]:
     """What several fields mean together, by column."""
     aborted, consequence = (
-        (found.aborted_message, found.consequence_message) if found else ("request aborted", "failed with status code")
+        (form.aborted_message, form.consequence_message) if form else ("request aborted", "failed with status code")
     )
     return {
         "duration_ms": f"coalesce(told_ms, {duration_in('message')})",
         "duration_us": "CAST(round(duration_ms * 1000) AS BIGINT)",
         "request_us": "CAST(round(told_ms * 1000) AS BIGINT)",
-        "ts_zone": f"CASE WHEN ts IS NOT NULL THEN CASE WHEN zoned THEN 'explicit' ELSE {quoted('assumed: ' + zone)} END END",
+        "ts_zone": "CASE WHEN ts IS NOT NULL THEN"
+        f" CASE WHEN zoned THEN 'explicit' ELSE {quoted('assumed: ' + zone)} END END",
         "streaming": "CASE WHEN is_request THEN event_stream END",
         "route": route_sql(),
         "dependency": dependency_sql(dependencies),
-        "aborted": f"is_request AND NOT event_stream AND (status IS NULL OR status = {GIVEN_UP}{f' OR message = {quoted(aborted)}' if aborted else ''})",
-        "error_type": error_sql("error_type_text", 2, 1, found),
-        "error_message": f"coalesce({meaningful_line('error_message_text')}, {error_sql('NULL', 3, 3, found)})",
+        "aborted": "is_request AND NOT event_stream"
+        f" AND (status IS NULL OR status = {GIVEN_UP}{f' OR message = {quoted(aborted)}' if aborted else ''})",
+        "error_type": error_sql("error_type_text", 2, 1, form),
+        "error_message": f"coalesce({meaningful_line('error_message_text')}, {error_sql('NULL', 3, 3, form)})",
         "consequence": f"coalesce(starts_with(error_message_text, {quoted(consequence)}), false)"
         if consequence
         else "false",
-        "severity": f"greatest({level_number('level')}, CASE WHEN status >= 500 THEN 50 WHEN status >= 400 THEN 40 WHEN error_message_text IS NOT NULL THEN 50 ELSE 0 END)",
+        "severity": f"greatest({level_number('level')}, CASE WHEN status >= 500 THEN 50 WHEN status >= 400 THEN 40"
+        " WHEN error_message_text IS NOT NULL THEN 50 ELSE 0 END)",
         "twin": "hash(ts_raw, level_text, message, host_text, pid_text, request_id_text, error_message_text)",
     }
 
 
-def speaks(found: Format) -> bool:
-    """Whether a format's messages may tell of requests (`GET /api/orders/42 200 - 13ms`), for want of fields of their own."""
-    return not found.is_json and "message" in found.groups
+def speaks(form: Format) -> bool:
+    """Whether a format's messages may tell of requests, as `GET /api/orders/42 200 - 13ms` does.
+
+    They do for want of fields of their own.
+    """
+    return not form.is_json and "message" in form.groups
 
 
-def _json_texts(found: Format) -> tuple[dict[str, str], str, str, str]:
-    texts = {field: json_field(found.columns.get(field, ()), leaves(found)) for field in FIELDS}
+def _json_texts(form: Format) -> tuple[dict[str, str], str, str, str]:
+    texts = {field: json_field(form.columns.get(field, ()), leaves(form)) for field in FIELDS}
     return (
         texts,
         f"CASE WHEN starts_with(ltrim(raw), '{{') THEN {json_of('raw', 'STRUCTURE')} END",
@@ -355,48 +415,50 @@ def _json_texts(found: Format) -> tuple[dict[str, str], str, str, str]:
     )
 
 
-def _group_texts(found: Format) -> tuple[dict[str, str], str, str, str]:
-    groups = found.groups
+def _group_texts(form: Format) -> tuple[dict[str, str], str, str, str]:
+    groups = form.groups
     key = "ts" if "ts" in groups else groups[0]
-    listed = ", ".join(map(quoted, found.numbered_groups))
-    extracted = f"regexp_extract(raw, {quoted(found.pattern)}, [{listed}])"
+    listed = ", ".join(map(quoted, form.numbered_groups))
+    extracted = f"regexp_extract(raw, {quoted(form.pattern)}, [{listed}])"
     known = f"coalesce(j.{key}, '') <> ''"
-    if not found.quick:
+    if not form.quick:
         return {field: f"nullif(j.{field}, '')" for field in groups}, extracted, known, "false"
-    parts = {field: found.quick["fields"].get(field, "NULL") for field in groups}
+    parts = {field: form.quick["fields"].get(field, "NULL") for field in groups}
     texts = {field: f"CASE WHEN quick THEN {part} ELSE nullif(j.{field}, '') END" for field, part in parts.items()}
     return texts, f"CASE WHEN NOT quick THEN {extracted} END", f"quick OR {known}", "false"
 
 
-def taken_apart(found: Format, lines: str) -> str:
+def taken_apart(form: Format, lines: str) -> str:
     """The lines with the lists that a format's `quick` makes of them, and whether they can be trusted."""
-    if not found.quick:
+    if not form.quick:
         return lines
-    parts = "".join(f", {expression} AS {name}" for name, expression in found.quick.get("parts", {}).items())
-    split = f"SELECT *, string_split(raw, {quoted(found.quick['split'])}) AS p FROM ({lines})"
-    return f"SELECT *, coalesce({found.quick['when']}, false) AS quick FROM (SELECT *{parts} FROM ({split}))"
+    parts = "".join(f", {expression} AS {name}" for name, expression in form.quick.get("parts", {}).items())
+    split = f"SELECT *, string_split(raw, {quoted(form.quick['split'])}) AS p FROM ({lines})"
+    return f"SELECT *, coalesce({form.quick['when']}, false) AS quick FROM (SELECT *{parts} FROM ({split}))"
 
 
-def _has(name: str, found: Format, texts: Mapping[str, str]) -> str:
+def _has(name: str, form: Format, texts: Mapping[str, str]) -> str:
     """The field, or the path in a JSON object, that a finished request has."""
-    return texts[name] if name in found.fields else member("j", name)
+    return texts[name] if name in form.fields else member("j", name)
 
 
 def json_of(text: str, structure: str) -> str:
     """The struct of a JSON text; one that DuckDB refuses for a lone surrogate gets a second chance without it."""
     mended = f"regexp_replace({text}, {quoted(LONE_SURROGATES)}, '\\1', 'g')"
-    return f"coalesce(TRY(from_json({text}, {structure})), CASE WHEN contains({text}, '\\ud') OR contains({text}, '\\uD') THEN TRY(from_json({mended}, {structure})) END)"
+    escaped = f"contains({text}, '\\ud') OR contains({text}, '\\uD')"
+    again = f"CASE WHEN {escaped} THEN TRY(from_json({mended}, {structure})) END"
+    return f"coalesce(TRY(from_json({text}, {structure})), {again})"
 
 
-def json_structure(found: Format, fields: Set[str]) -> dict[str, Any]:
+def json_structure(form: Format, fields: Set[str]) -> dict[str, Any]:
     """The structure for from_json: the paths of these fields and of what makes a request, all leaves as text."""
     tree: dict[str, Any] = {}
-    whole = leaves(found)
-    asked = [path for field, paths in found.columns.items() if field in fields for path in paths]
+    whole = leaves(form)
+    asked = [path for field, paths in form.columns.items() if field in fields for path in paths]
     wanted = [top if (top := path.partition("/")[0]) in whole else path for path in asked]
     for path in [
         *wanted,
-        *(name for name in found.request_has if name not in found.fields),
+        *(name for name in form.request_has if name not in form.fields),
         *(("level",) if not wanted else ()),
     ]:
         branch = tree
@@ -409,39 +471,46 @@ def json_structure(found: Format, fields: Set[str]) -> dict[str, Any]:
     return tree
 
 
-def leaves(found: Format) -> frozenset[str]:
+def leaves(form: Format) -> frozenset[str]:
     """The paths of a format at which a value is read whole: what lies deeper is taken from its text."""
-    return frozenset(path for paths in found.columns.values() for path in paths)
+    return frozenset(path for paths in form.columns.values() for path in paths)
 
 
 def json_field(paths: Sequence[str], whole: Set[str]) -> str:
     """The first value found at these paths of the struct `j`, as text."""
-    found = []
+    values = []
     for path in paths:
         top, _, deeper = path.partition("/")
         if deeper and top in whole:
-            found.append(
-                f"CASE WHEN left({member('j', top)}, 1) IN ('{{', '[') THEN TRY(json_extract_string({member('j', top)}, {quoted('/' + deeper)})) END"
-            )
+            parent = member("j", top)
+            inner = f"TRY(json_extract_string({parent}, {quoted('/' + deeper)}))"
+            values.append(f"CASE WHEN left({parent}, 1) IN ('{{', '[') THEN {inner} END")
         else:
-            found.append(member("j", path))
-    return f"coalesce({', '.join(found)})" if found else "NULL::VARCHAR"
+            values.append(member("j", path))
+    return f"coalesce({', '.join(values)})" if values else "NULL::VARCHAR"
 
 
 def level_sql(text: str, levels: Mapping[str, str]) -> str:
-    """A level's name from pino's number (custom ones round down) or from any logger's name; `levels` are the format's own names."""
+    """A level's name from pino's number (custom ones round down) or from any logger's name.
+
+    `levels` are the format's own names.
+    """
     number = f"TRY_CAST({text} AS INTEGER)"
     steps = " ".join(f"WHEN {number} < {value + 10} THEN '{name}'" for name, value in LEVELS.items() if name != "fatal")
     plain = f"lower(regexp_replace({text}, {quoted(ANSI_ESCAPE)}, '', 'g'))"
-    known = {**LEVEL_NAMES, **{name: name for name in LEVELS}, **levels}
-    named = lookup(plain, {name: quoted(meaning) for name, meaning in known.items()})
+    names = {**LEVEL_NAMES, **{name: name for name in LEVELS}, **levels}
+    named = lookup(plain, {name: quoted(meaning) for name, meaning in names.items()})
     usual = " ".join(f"WHEN '{value}' THEN '{name}'" for name, value in LEVELS.items())
-    other = f"CASE WHEN {text}[1] BETWEEN '0' AND '9' THEN CASE {steps} WHEN {number} IS NOT NULL THEN 'fatal' END ELSE {named} END"
+    by_number = f"CASE {steps} WHEN {number} IS NOT NULL THEN 'fatal' END"
+    other = f"CASE WHEN {text}[1] BETWEEN '0' AND '9' THEN {by_number} ELSE {named} END"
     return f"CASE {text} {usual} ELSE {other} END"
 
 
 def lookup(key: str, values: Mapping[str, str]) -> str:
-    """The value of a key, null if there is none. CASE would compute the key anew for each of its arms, and be planned so."""
+    """The value of a key, null if there is none.
+
+    CASE would compute the key anew for each of its arms, and be planned so.
+    """
     return f"([{', '.join(values.values())}])[list_position([{', '.join(map(quoted, values))}], {key})]"
 
 
@@ -450,7 +519,10 @@ def level_number(level: str) -> str:
 
 
 def told_duration(fields: Set[str]) -> str:
-    """The duration in a field of its own, in milliseconds: a number in the unit the field's name says, or a text with its unit."""
+    """The duration in a field of its own, in milliseconds.
+
+    A number in the unit the field's name says, or a text with its unit.
+    """
     if not any(field.startswith("duration_") for field in fields):
         return "NULL::DOUBLE"
     number = "TRY_CAST(duration_ms_text AS DOUBLE)"
@@ -466,7 +538,8 @@ def duration_in(text: str) -> str:
     """A duration that the first line of a message speaks of, in milliseconds; a limit or a pause is none."""
     first = f"split_part(left({text}, 4000), chr(10), 1)"
     spoken = f"regexp_extract({first}, {quoted(TEXT_DURATION)})"
-    return f"CASE WHEN regexp_matches({text}, '\\d\\s?(?:[nµum]?s|milli|sec|min)|(?:Time|Ms|duration): \\d') AND NOT regexp_matches({first}, {quoted(SETTING)}) THEN {in_ms(spoken)} END"
+    may = f"regexp_matches({text}, '\\d\\s?(?:[nµum]?s|milli|sec|min)|(?:Time|Ms|duration): \\d')"
+    return f"CASE WHEN {may} AND NOT regexp_matches({first}, {quoted(SETTING)}) THEN {in_ms(spoken)} END"
 
 
 def in_ms(text: str) -> str:
@@ -479,7 +552,10 @@ def in_ms(text: str) -> str:
 
 
 def route_sql() -> str:
-    """Method and path with ids folded. Slashes are doubled for it, because two ids in a row share the slash between them."""
+    """Method and path with ids folded.
+
+    Slashes are doubled for it, because two ids in a row share the slash between them.
+    """
     folded = f"replace(regexp_replace(replace(path, '/', '//') || '/', {quoted(ID_SEGMENT)}, '/:id/', 'g'), '//', '/')"
     return f"coalesce(method || ' ', '') || CASE WHEN regexp_matches(path, '\\d') THEN ({folded})[:-2] ELSE path END"
 
@@ -488,17 +564,24 @@ def dependency_sql(dependencies: Sequence[Dependency]) -> str:
     """The name of the first dependency whose patterns match; a request's completion speaks of none."""
     cases = []
     for dependency in dependencies:
-        matches = [f"regexp_matches(coalesce({field}, ''), {quoted('(?i)' + pattern)})"
-                   for field, pattern in (("logger_text", dependency.logger), ("message", dependency.message)) if pattern]  # fmt: skip
+        patterns = {"logger_text": dependency.logger, "message": dependency.message}
+        matches = [
+            f"regexp_matches(coalesce({field}, ''), {quoted('(?i)' + pattern)})"
+            for field, pattern in patterns.items()
+            if pattern
+        ]
         if matches:
             cases.append(f"WHEN {' OR '.join(matches)} THEN {quoted(dependency.name)}")
     named = f"CASE {' '.join(cases)} END" if cases else "NULL"
     return f"CASE WHEN NOT is_request THEN coalesce(lower(dependency_text), {named}) END"
 
 
-def error_sql(field: str, best: int, other: int, found: Format | None) -> str:
-    """Part of an error: from its field, else from its stack's first line, else, in text, from the message or the line after it."""
-    in_text = found is not None and not found.is_json
+def error_sql(field: str, best: int, other: int, form: Format | None) -> str:
+    """Part of an error.
+
+    From its field, else from its stack's first line, else, in text, from the message or the line after it.
+    """
+    in_text = form is not None and not form.is_json
 
     def said_in(*places: str) -> str:
         texts = [

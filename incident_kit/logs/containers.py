@@ -1,7 +1,7 @@
-"""Files that are no list of lines: CSV, the events of one JSON object, journald's export. Each gives its records' fields.
+"""Files that are no list of lines: CSV, the events of one JSON object, journald's export.
 
-A reader takes the physical lines and gives, for each record, the line it begins on (from 1), its fields, and where the text
-that it holds was put; `Lines` counts what was taken.
+Each gives its records' fields. A reader takes the physical lines and gives, for each record, the line it begins on
+(from 1), its fields, and where the text that it holds was put; `Lines` counts what was taken.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ csv.field_size_limit(
 
 
 class Lines:
-    """Physical lines, counted as they are taken. `waiting` are those on which a message began that is not yet whole, by stream."""
+    """Physical lines, counted as they are taken.
+
+    `waiting` are those on which a message began that is not yet whole, by stream.
+    """
 
     def __init__(self, lines: Iterable[bytes]) -> None:
         self._lines = lines
@@ -81,7 +84,10 @@ def events(lines: Lines, form: Format) -> Found:
 
 
 def exported(lines: Lines, form: Format) -> Found:
-    """Entries of journald's export: NAME=value, or NAME, a length in eight bytes and so many bytes; a blank line ends one."""
+    """Entries of journald's export: NAME=value, or NAME, a length in eight bytes and so many bytes.
+
+    A blank line ends one.
+    """
     data = lines.all()
     place, line, begun = 0, 1, 1
     entry: dict[str, str] = {}

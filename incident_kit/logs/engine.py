@@ -1,9 +1,9 @@
 """DuckDB under lock: it reads evidence and nothing else, and writes nowhere but into a scratch folder.
 
-A statement may be a person's, and a pattern in it a stranger's. So DuckDB gets no path: files that we opened are known to it
-as `evidence://NUMBER`, through a file system that can only read. Settings are made, then external access ends and the
-configuration is locked; what a statement could still try (COPY, ATTACH, INSTALL, SET, reading a file) fails by DuckDB's own rules
-(https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview).
+A statement may be a person's, and a pattern in it a stranger's. So DuckDB gets no path: files that we opened are known
+to it as `evidence://NUMBER`, through a file system that can only read. Settings are made, then external access ends and
+the configuration is locked; what a statement could still try (COPY, ATTACH, INSTALL, SET, reading a file) fails by
+DuckDB's own rules (https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview).
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 PREFIX = "evidence://"
 SETTINGS = (
     "SET TimeZone = 'UTC'",
-    # It moves conditions below the layers of `columns` and then computes what they are made of once for each: three times the work.
+    # It moves conditions below the layers of `columns` and then computes what they are made of once for each:
+    # three times the work.
     "SET disabled_optimizers = 'filter_pushdown'",
     "SET python_enable_replacements = false",  # else a statement could read variables of this process
     f"SET allowed_directories = ['{PREFIX}']",
@@ -38,7 +39,10 @@ SETTINGS = (
 
 
 def connect(files: EvidenceFiles, scratch: Path) -> duckdb.DuckDBPyConnection:
-    """A database in memory that reads these files only; what does not fit into memory goes into the folder `scratch`."""
+    """A database in memory that reads these files only.
+
+    What does not fit into memory goes into the folder `scratch`.
+    """
     import duckdb  # here, because commands that only start a kernel import this module and read nothing
 
     connection = duckdb.connect(
@@ -71,7 +75,7 @@ def only_select(connection: duckdb.DuckDBPyConnection, statement: str) -> str:
     """The statement, if it is one SELECT. Raises ParameterError for anything else."""
     import duckdb
 
-    if [each.type for each in connection.extract_statements(statement)] != [duckdb.StatementType.SELECT]:
+    if [parsed.type for parsed in connection.extract_statements(statement)] != [duckdb.StatementType.SELECT]:
         raise ParameterError(f"records are only read here: write one SELECT, not {statement!r}.")
     return statement
 
@@ -87,7 +91,10 @@ class EvidenceFile:
 
 
 class EvidenceFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is not annotated
-    """The files that a database may read, as `evidence://0`, `evidence://1` and so on. Opening for anything but reading fails."""
+    """The files that a database may read, as `evidence://0`, `evidence://1` and so on.
+
+    Opening for anything but reading fails.
+    """
 
     protocol = "evidence"
     cachable = False
@@ -110,10 +117,10 @@ class EvidenceFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is not 
             path, (status.st_dev, status.st_ino), status.st_size if text_bytes is None else text_bytes, packed
         )
         with self._adding:
-            known = next((number for number, other in enumerate(self._files) if other == file), None)
-            if known is None:
+            earlier = next((number for number, other in enumerate(self._files) if other == file), None)
+            if earlier is None:
                 self._files.append(file)
-            return f"{PREFIX}{len(self._files) - 1 if known is None else known}"
+            return f"{PREFIX}{len(self._files) - 1 if earlier is None else earlier}"
 
     def _file(self, address: str) -> EvidenceFile:
         number = address.removeprefix(PREFIX)
@@ -142,7 +149,10 @@ class EvidenceFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is not 
 
 
 class ReadOnlyBytes:
-    """A plain file, read by position up to the size it had. Raises LogFileError where another file has taken its place."""
+    """A plain file, read by position up to the size it had.
+
+    Raises LogFileError where another file has taken its place.
+    """
 
     def __init__(self, file: EvidenceFile) -> None:
         self._descriptor = -1
@@ -177,7 +187,8 @@ class ReadOnlyBytes:
         return self._descriptor < 0
 
     def __del__(self) -> None:
-        self.close()  # DuckDB lets go of what it has read, and does not close it: of ten thousand logs all would stay open
+        # DuckDB lets go of what it has read, and does not close it: of ten thousand logs all would stay open.
+        self.close()
 
     def close(self) -> None:
         if not self.closed:

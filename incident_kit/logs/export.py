@@ -30,12 +30,20 @@ EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=
 
 
 def export(
-    logs: Sequence[LogFile], out: TextIO, form: str, bounds: tuple[datetime | None, datetime | None], dependencies: Sequence[Dependency], hints: Hints,
-    progress: Callable[[int], None] = lambda count: None, redaction: Redaction = REDACTION, raw: bool = False,
-) -> list[Account]:  # fmt: skip
+    logs: Sequence[LogFile],
+    out: TextIO,
+    form: str,
+    bounds: tuple[datetime | None, datetime | None],
+    dependencies: Sequence[Dependency],
+    hints: Hints,
+    progress: Callable[[int], None] = lambda count: None,
+    redaction: Redaction = REDACTION,
+    raw: bool = False,
+) -> list[Account]:
     """Write the records of the logs within `bounds` to `out` in one of FORMS; return what became of every line.
 
-    `progress` is told now and then how many have been written. CSV is made for spreadsheets, which would run some cells, unless it is `raw`.
+    `progress` is told now and then how many have been written. CSV is made for spreadsheets, which would run some
+    cells, unless it is `raw`.
     """
     window = Window(bounds[0] or EARLIEST, bounds[1] or LATEST) if any(bounds) else None
     sources = [

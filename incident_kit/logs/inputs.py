@@ -74,7 +74,10 @@ class UnusableLog:
 
     @contextmanager
     def noted(self) -> Iterator[None]:
-        """Note it if the log opened here is such a one. What is wrong in another way, as a name mistyped, is mended at once: it is raised."""
+        """Note it if the log opened here is such a one.
+
+        What is wrong in another way, as a name mistyped, is mended at once: it is raised.
+        """
         try:
             yield
         except EmptyLog as error:
@@ -87,16 +90,16 @@ class UnusableLog:
         return LogFileError("\n".join([*self.lost, *self.notes]))
 
 
-def readable(found: Given, hints: Hints) -> list[LogFile]:
-    """Those of the logs that can be read; the others are noted in `found`. Raises LogFileError if there is none."""
+def readable(inputs: Given, hints: Hints) -> list[LogFile]:
+    """Those of the logs that can be read; the others are noted in `inputs`. Raises LogFileError if there is none."""
     logs, unusable = list[LogFile](), UnusableLog()
-    for log in found.logs:
+    for log in inputs.logs:
         with unusable.noted(), open_log(log.path, hints, log.origin):
             logs.append(log)
     if not logs:
         raise unusable.refuse()
-    found.notes += unusable.notes
-    found.lost += unusable.lost
+    inputs.notes += unusable.notes
+    inputs.lost += unusable.lost
     return logs
 
 
@@ -107,7 +110,7 @@ def given(paths: Sequence[Path], hints: Hints, say: Callable[[str], None]) -> It
     Raises LogFileError for what is no file and no pipe, for an archive without a log, and where there is no room.
     """
     with tempfile.TemporaryDirectory(prefix="incident-kit-") as folder:
-        found, spool = Given(), _Spool(Path(folder), hints.unpacked_limit_bytes)
+        inputs, spool = Given(), _Spool(Path(folder), hints.unpacked_limit_bytes)
         pipes: dict[object, LogFile] = {}
         for path in paths:
             log = LogFile.of(path)
@@ -119,12 +122,15 @@ def given(paths: Sequence[Path], hints: Hints, say: Callable[[str], None]) -> It
                         copied, "standard input" if path == STANDARD_INPUT else visible(path), None, missing=missing
                     )
                 log = pipes[which]
-            found.logs += _unpacked(log, spool, found)
-        yield found
+            inputs.logs += _unpacked(log, spool, inputs)
+        yield inputs
 
 
 def _pipe(path: Path) -> object | None:
-    """What tells a pipe from another; None for what is no pipe. Raises LogFileError for what is neither that nor a file."""
+    """What tells a pipe from another; None for what is no pipe.
+
+    Raises LogFileError for what is neither that nor a file.
+    """
     if path == STANDARD_INPUT:
         return "-"
     try:
@@ -160,15 +166,17 @@ def open_once(path: Path, say: Callable[[str], None]) -> Iterator[io.BufferedRea
 
 def _await_writer(pipe: io.BufferedReader, path: Path, say: Callable[[str], None]) -> None:
     """Wait until somebody writes to a FIFO, or has been there and gone. Raises LogFileError if nobody comes."""
-    ready = select.poll()
-    ready.register(pipe, select.POLLIN)
-    if ready.poll(SAID_AFTER_S * 1000):
+    events = select.poll()
+    events.register(pipe, select.POLLIN)
+    if events.poll(SAID_AFTER_S * 1000):
         return
     say(f"{visible(path)}: a pipe to which nothing was written yet; waiting")
-    # An open end for writing tells that somebody may take as long as it takes: then there is nothing, but no end either.
-    if not ready.poll(REFUSED_AFTER_S * 1000) and _has_ended(pipe):
+    # An open end for writing tells that somebody may take as long as it takes:
+    # then there is nothing, but no end either.
+    if not events.poll(REFUSED_AFTER_S * 1000) and _has_ended(pipe):
         raise LogFileError(
-            f"{visible(path)}: a pipe that nobody opened for writing within {REFUSED_AFTER_S} seconds. Begin what writes to it first."
+            f"{visible(path)}: a pipe that nobody opened for writing within {REFUSED_AFTER_S} seconds."
+            " Begin what writes to it first."
         )
 
 
@@ -177,7 +185,7 @@ def _has_ended(pipe: io.BufferedReader) -> bool:
     return not pipe.peek(1) and pipe.raw.read(1) is not None
 
 
-def _unpacked(log: LogFile, spool: _Spool, found: Given) -> list[LogFile]:
+def _unpacked(log: LogFile, spool: _Spool, inputs: Given) -> list[LogFile]:
     """The members of a log that is an archive of files; else itself."""
     try:
         if is_zip(log.path):
@@ -195,34 +203,35 @@ def _unpacked(log: LogFile, spool: _Spool, found: Given) -> list[LogFile]:
         try:
             for number, member in enumerate(members):
                 if number == MOST_MEMBERS or left_bytes <= 0:
-                    found.lost.append(
-                        f"{log.origin}: what comes behind its file {number} was not read. Unpack it and give the logs you need"
+                    inputs.lost.append(
+                        f"{log.origin}: what comes behind its file {number} was not read."
+                        " Unpack it and give the logs you need"
                     )
                     break
                 name = f"{log.origin}!{visible(member.name)}"
                 times[name] += 1
                 name += f"#{times[name]}" if times[name] > 1 else ""
                 if member.not_read:
-                    (found.lost if member.may_be_log else found.notes).append(f"{name}: not read: {member.not_read}")
+                    (inputs.lost if member.may_be_log else inputs.notes).append(f"{name}: not read: {member.not_read}")
                     continue
                 path, missing = spool.copy(member.blocks, left_bytes, member.written)
                 left_bytes -= path.stat().st_size
                 missing = member.damage or missing
                 if is_zip(path) or is_tar(path):
-                    found.lost.append(
+                    inputs.lost.append(
                         f"{name}: not read: an archive within an archive. Unpack the outer one and give it"
                     )
                 elif not path.stat().st_size and not missing:
-                    found.notes.append(f"{name}: empty")
+                    inputs.notes.append(f"{name}: empty")
                 elif _is_binary(path):
-                    found.notes.append(f"{name}: not read: not a text")
+                    inputs.notes.append(f"{name}: not read: not a text")
                 else:
                     logs.append(LogFile(path, name, log.named, log.path, member.name, missing))
         except Damage as error:
-            found.lost.append(f"{log.origin}: {error}")
+            inputs.lost.append(f"{log.origin}: {error}")
     if not logs:
-        said = "; ".join([*found.lost, *found.notes]) or "it holds no file"
-        raise LogFileError(f"{log.origin}: an archive without a log in it that can be read: {said}.")
+        reasons = "; ".join([*inputs.lost, *inputs.notes]) or "it holds no file"
+        raise LogFileError(f"{log.origin}: an archive without a log in it that can be read: {reasons}.")
     return logs
 
 
@@ -243,7 +252,10 @@ class _Spool:
     def copy(
         self, blocks: Iterable[bytes], limit_bytes: int | None = None, written: float | None = None
     ) -> tuple[Path, str]:
-        """A file of these bytes, up to a limit; and what is missing of them. Raises LogFileError where there is no room."""
+        """A file of these bytes, up to a limit; and what is missing of them.
+
+        Raises LogFileError where there is no room.
+        """
         limit_bytes = self.limit_bytes if limit_bytes is None else limit_bytes
         path, done, missing = self._folder / f"{self._count}", 0, ""
         self._count += 1
@@ -253,7 +265,10 @@ class _Spool:
                     file.write(block[: limit_bytes - done])
                     done += len(block)
                     if done > limit_bytes:
-                        missing = f"only its first {limit_bytes:,} bytes were read. To read more of it: --max-unpacked {4 * self.limit_bytes}"
+                        missing = (
+                            f"only its first {limit_bytes:,} bytes were read."
+                            f" To read more of it: --max-unpacked {4 * self.limit_bytes}"
+                        )
                         break
             if written is not None:
                 os.utime(path, (written, written))
@@ -261,6 +276,7 @@ class _Spool:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
             raise LogFileError(
-                f"no room in {self._folder.parent} for what pipes and archives hold ({error.strerror}). Free disk space, or name another folder in TMPDIR."
+                f"no room in {self._folder.parent} for what pipes and archives hold ({error.strerror})."
+                " Free disk space, or name another folder in TMPDIR."
             ) from None
         return path, missing

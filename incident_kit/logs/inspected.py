@@ -1,4 +1,7 @@
-"""Objects as Node prints them for people: `util.inspect` (console.log, winston's prettyPrint, Nest with colours) and pino-pretty's indented fields."""
+"""Objects as Node prints them for people.
+
+`util.inspect` (console.log, winston's prettyPrint, Nest with colours) and pino-pretty's indented fields.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,12 @@ TOKEN = re.compile(
     re.S,
 )
 NAMED = re.compile(
-    r"<ref \*\d+>\s*|[\w$.]+(?:\(\d+\))?\s*(?=[{\[])|\[(?:Object|Array|Function[^\]]*|Circular[^\]]*|Getter[^\]]*|\w+)\]"
+    r"<ref \*\d+>\s*|[\w$.]+(?:\(\d+\))?\s*(?=[{\[])|"
+    r"\[(?:Object|Array|Function[^\]]*|Circular[^\]]*|Getter[^\]]*|\w+)\]"
 )
 ERROR = re.compile(
-    r"\s*(?P<stack>(?P<name>[A-Za-z_$][\w$.]*)(?: \[(?P<own>\w+)\])?: (?P<message>[^\n]*)(?:\n[ \t]+at [^\n]*?)+)(?P<more> \{)?(?=,?(?:\n|$))"
+    r"\s*(?P<stack>(?P<name>[A-Za-z_$][\w$.]*)(?: \[(?P<own>\w+)\])?: (?P<message>[^\n]*)(?:\n[ \t]+at [^\n]*?)+)"
+    r"(?P<more> \{)?(?=,?(?:\n|$))"
 )
 ESCAPED = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.S)
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
@@ -27,7 +32,10 @@ DEEPEST = 40
 
 
 def read(text: str) -> Any:
-    """The object that a text shows, as far as it can be told: what is no JSON value stays text. None if it shows none."""
+    """The object that a text shows, as far as it can be told: what is no JSON value stays text.
+
+    None if it shows none.
+    """
     try:
         value, _ = _value(text, 0, 0)
     except ValueError:
@@ -74,23 +82,26 @@ def _value(text: str, place: int, depth: int) -> tuple[Any, int]:
 
 
 def _items(text: str, place: int, depth: int, named: bool) -> tuple[Any, int]:
-    found: dict[str, Any] = {}
+    named_items: dict[str, Any] = {}
     listed: list[Any] = []
     while True:
         place = _blank(text, place)
         if place >= len(text) or text[place] in "}]":  # a text cut short gives what it had
-            return (found if named else listed), place + 1
+            return (named_items if named else listed), place + 1
         if text[place] == ",":
             place += 1
             continue
         key = re.compile(r"(?:'((?:[^'\\]|\\.)*)'|\[?([\w$.@()-]+)\]?)\s*:", re.S).match(text, place) if named else None
         if named and not key:
-            end = min((at for at in (text.find(mark, place) for mark in ",}\n") if at >= 0), default=len(text))
+            end = min(
+                (end_mark for end_mark in (text.find(mark, place) for mark in ",}\n") if end_mark >= 0),
+                default=len(text),
+            )
             place = max(end, place + 1)
             continue
         value, place = _value(text, key.end() if key else place, depth)
         if key:
-            found.setdefault(key[1] or key[2], value)
+            named_items.setdefault(key[1] or key[2], value)
         else:
             listed.append(value)
 
@@ -125,8 +136,11 @@ def _plain(word: str) -> Any:
 
 
 def indented(lines: Iterable[str]) -> dict[str, Any]:
-    """The fields pino-pretty writes below a record: `    name: value`, values in JSON, stacks laid out over many lines."""
-    found: dict[str, Any] = {}
+    """The fields that pino-pretty writes below a record, indented: a name and its value.
+
+    Values are JSON, stacks are laid out over many lines.
+    """
+    fields: dict[str, Any] = {}
     blocks: list[tuple[str, list[str]]] = []
     for line in lines:
         if match := FIELD.match(line):
@@ -143,5 +157,5 @@ def indented(lines: Iterable[str]) -> dict[str, Any]:
                 if part:
                     value.setdefault(part["name"], json.loads(part["value"]))
             value = value or block[0].strip()
-        found.setdefault(name, value)
-    return found
+        fields.setdefault(name, value)
+    return fields

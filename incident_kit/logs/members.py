@@ -1,7 +1,7 @@
 """The members of a tar or zip archive, one after the other, as they stand in it.
 
-A tar is read from its beginning to its end, in whatever it is packed; nothing is ever written under a name that stands in an
-archive, and no link in it is followed. tarfile would do, but it takes names of any length into memory.
+A tar is read from its beginning to its end, in whatever it is packed; nothing is ever written under a name that stands
+in an archive, and no link in it is followed. tarfile would do, but it takes names of any length into memory.
 https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html#tag_20_92_13
 """
 
@@ -32,8 +32,8 @@ ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 class Member:
     """One member: its name as it stands there, and its text in blocks, to be taken before the next member is.
 
-    `not_read` says why it has none; `damage`, once the blocks are taken, what of it is missing. `may_be_log` tells whether
-    what was not read could have been one.
+    `not_read` says why it has none; `damage`, once the blocks are taken, what of it is missing. `may_be_log` tells
+    whether what was not read could have been one.
     """
 
     name: str
@@ -83,12 +83,12 @@ def tar_members(path: Path, limit_bytes: int) -> Generator[Member]:
             raise Damage("the tar is damaged: a member of less than no bytes")
         padding = -info.size % BLOCK
         if info.type in (LONG_NAME, PAX, PAX_OF_ALL, LONG_LINK):
-            told = stream.take(min(info.size, MOST_NAME_BYTES))
-            stream.skip(info.size - len(told) + padding)
+            content = stream.take(min(info.size, MOST_NAME_BYTES))
+            stream.skip(info.size - len(content) + padding)
             if info.type == LONG_NAME:
-                name = os.fsdecode(told.partition(b"\x00")[0])
+                name = os.fsdecode(content.partition(b"\x00")[0])
             elif info.type == PAX:
-                records = dict(PAX_RECORD.findall(told))
+                records = dict(PAX_RECORD.findall(content))
                 name = os.fsdecode(records[b"path"]) if b"path" in records else name
                 is_sparse = any(key.startswith(b"GNU.sparse") for key in records)
             continue
@@ -165,7 +165,10 @@ def zip_members(path: Path) -> Generator[Member]:
                 zipfile.ZIP_STORED,
                 zipfile.ZIP_DEFLATED,
             ):  # the others zipfile unpacks into memory, however much it is
-                member.not_read = f"packed by method {info.compress_type}, which is not read here: unpack the archive with another program and give the file"
+                member.not_read = (
+                    f"packed by method {info.compress_type}, which is not read here:"
+                    " unpack the archive with another program and give the file"
+                )
             else:
                 member.blocks = _of_zip(archive, info, member)
             yield member

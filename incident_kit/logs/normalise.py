@@ -1,8 +1,8 @@
-"""A log that is no plain list of one-line records is laid out: record by record, as one JSON object of fields each.
+"""A log that is no plain list of one-line records is normalised: record by record, as one JSON object of fields each.
 
-The working copy has the lines of the original: a record stands on its first line, and what belongs to it or to nothing is
-marked, so that line numbers stay true. This is what docker, syslog or pm2 around a log need, two programs in one stream,
-CSV with line ends in its values, and records that go on over many lines.
+The working copy has the lines of the original: a record stands on its first line, and what belongs to it or to nothing
+is marked, so that line numbers stay true. This is what docker, syslog or pm2 around a log need, two programs in one
+stream, CSV with line ends in its values, and records that go on over many lines.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ JSON_TAIL = re.compile(r'^(?P<message>.*?)\s*(?:- )?(?P<tail>\{".*\})(?: \+\d+ms
 
 @dataclass(slots=True)
 class Message:
-    """One message with the physical line it begins on; `fields` where its container has told them already."""
+    """One message with the physical line it begins on; `fields` where its container gave them already."""
 
     line: int
     inside: Unwrapped
-    found: tuple[Format, dict[str, Any]] | None = None
+    record: tuple[Format, dict[str, Any]] | None = None
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class Draft:
 
     line: int
     inside: Unwrapped
-    found: tuple[Format, dict[str, Any]] | None
+    record: tuple[Format, dict[str, Any]] | None
     more: list[str] = field(default_factory=list)
 
 
@@ -89,16 +89,16 @@ def normalise(lines: Iterable[bytes], recognition: Recognition, out: IO[bytes]) 
     counted = Lines(lines)
     for entry, after in pairwise(chain(_entries(counted, recognition), [Message(sys.maxsize, Unwrapped(""))])):
         who = tuple(entry.inside.outer(name) for name in ("host", "logger", "pid"))
-        first, *more = entry.inside.text.split("\n") if entry.found is None else [entry.inside.text]
-        found = entry.found or recognition.of(first, more[0] if more else after.inside.text)
-        before = drafts.get(who)
-        if _begins(entry, found, first, before, recognition):
-            if before:
-                _finish(before, recognition, paper)
-            latest = drafts[who] = Draft(entry.line, entry.inside, found, more)
+        first, *more = entry.inside.text.split("\n") if entry.record is None else [entry.inside.text]
+        record = entry.record or recognition.of(first, more[0] if more else after.inside.text)
+        draft_before = drafts.get(who)
+        if _begins(entry, record, first, draft_before, recognition):
+            if draft_before:
+                _finish(draft_before, recognition, paper)
+            latest = drafts[who] = Draft(entry.line, entry.inside, record, more)
         elif recognition.reads_json and first.lstrip(" ").startswith('{"'):  # the rest of it was never written
             paper.put(entry.line, UNPARSED)
-        elif draft := before or (None if entry.inside.around else latest):
+        elif draft := draft_before or (None if entry.inside.around else latest):
             draft.more += [first, *more][: MOST_KEPT_LINES - len(draft.more)]
         else:
             paper.put(entry.line, UNPARSED)
@@ -115,26 +115,27 @@ def normalise(lines: Iterable[bytes], recognition: Recognition, out: IO[bytes]) 
 
 def _begins(
     entry: Message,
-    found: tuple[Format, dict[str, Any]] | None,
+    record: tuple[Format, dict[str, Any]] | None,
     first: str,
-    before: Draft | None,
+    draft_before: Draft | None,
     recognition: Recognition,
 ) -> bool:
     """Whether an entry is a record of its own."""
-    if found:
+    if record:
         return True
     if not entry.inside.around:
         return False
-    # A syslog or journal entry was one message when it was written, but for stacks; docker and its like wrap every physical line.
+    # A syslog or journal entry was one message when it was written, but for stacks.
+    # Docker and its like wrap every physical line.
     per_message = entry.inside.around[-1][0].per_message
-    if before and (FRAME if per_message else CERTAINLY_CONTINUED).match(first):
+    if draft_before and (FRAME if per_message else CERTAINLY_CONTINUED).match(first):
         return False
     return per_message or not recognition.formats
 
 
 def _finish(draft: Draft, recognition: Recognition, paper: NormalisedCopy) -> None:
     """Put a record on its line: its fields, from its first line, the lines after it and what was around it."""
-    form, fields = draft.found or (None, {"message": draft.inside.text})
+    form, fields = draft.record or (None, {"message": draft.inside.text})
     fields = dict(fields)
     if form:
         _complete(form, fields, draft.inside.text, draft.more)
@@ -186,15 +187,15 @@ def _complete(form: Format, fields: dict[str, Any], first: str, more: list[str])
     if (
         form.spread in ("tail", "fields")
         and (tail := JSON_TAIL.match(str(fields.get("message", ""))))
-        and (seen := as_object(tail["tail"]))
+        and (shown := as_object(tail["tail"]))
     ):
         fields["message"] = tail["message"]
-        for name, value in form.pick(seen).items():
+        for name, value in form.pick(shown).items():
             fields.setdefault(name, value)
     match form.spread:
         case "inspect":
-            seen = inspected.read("\n".join([first, *more]))
-            fields.update(form.pick(seen) if isinstance(seen, dict) else {})
+            shown = inspected.read("\n".join([first, *more]))
+            fields.update(form.pick(shown) if isinstance(shown, dict) else {})
         case "fields":
             for name, value in form.pick(inspected.indented(more)).items():
                 fields.setdefault(name, value)

@@ -1,4 +1,4 @@
-"""A source made ready for DuckDB: scanned, recognised, and copied where it cannot be read in place."""
+"""A source prepared for DuckDB: scanned, recognised, and copied where it cannot be read in place."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ BUFFER_BYTES = 32 << 20  # DuckDB would take sixteen times the longest line
 
 @dataclass(frozen=True, eq=False, slots=True)
 class PreparedSource:
-    """A source made ready: what is known of it, and the address of what DuckDB reads: the source itself or a working copy."""
+    """A prepared source: what is known of it, and the address of what DuckDB reads.
+
+    The source itself or a working copy.
+    """
 
     source: Source
     scan: Scan
@@ -96,15 +99,22 @@ class PreparedSource:
         longest = self.scan.longest_line_bytes * (3 if self.normalised else 1)
         return (
             f"read_csv({quoted(self.address)}, "
-            "columns = {'raw': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false, auto_detect = false, new_line = '\\n', "
+            "columns = {'raw': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false, "
+            "auto_detect = false, new_line = '\\n', "
             f"max_line_size = {longest}, buffer_size = {max(BUFFER_BYTES, 2 * longest)}, compression = 'none')"
         )
 
     @property
     def objects(self) -> str:
-        """Its JSON objects, read without going through lines; what is no object is left out. COLUMNS stands for their types."""
+        """Its JSON objects, read without going through lines; what is no object is left out.
+
+        COLUMNS stands for their types.
+        """
         longest = max(self.scan.longest_line_bytes, 16 << 20)
-        return f"read_ndjson({quoted(self.address)}, ignore_errors = true, columns = {{COLUMNS}}, maximum_object_size = {longest}, compression = 'none')"
+        return (
+            f"read_ndjson({quoted(self.address)}, ignore_errors = true, columns = {{COLUMNS}},"
+            f" maximum_object_size = {longest}, compression = 'none')"
+        )
 
 
 def prepare(source: Source, scratch: Path, files: EvidenceFiles) -> PreparedSource:
@@ -112,22 +122,24 @@ def prepare(source: Source, scratch: Path, files: EvidenceFiles) -> PreparedSour
 
     `files` learns of what is to be read.
     """
-    seen = scan(source)
-    found = recognise(seen.sample, zones_of(source), formats_of(source))
-    plain = found.is_plain or not (found.formats or found.wrappers)
+    scanned = scan(source)
+    recognition = recognise(scanned.sample, zones_of(source), formats_of(source))
+    plain = recognition.is_plain or not (recognition.formats or recognition.wrappers)
     plain = plain and not (
-        found.formats and not found.formats[0].is_json and seen.sample[0].startswith(codecs.BOM_UTF8)
+        recognition.formats and not recognition.formats[0].is_json and scanned.sample[0].startswith(codecs.BOM_UTF8)
     )
-    if plain and seen.clean and not seen.damage:
-        address = files.add(source.path, seen.text_bytes if seen.packing else None)
-        return PreparedSource(source, seen, found, address, False, {})
+    if plain and scanned.clean and not scanned.damage:
+        address = files.add(source.path, scanned.text_bytes if scanned.packing else None)
+        return PreparedSource(source, scanned, recognition, address, False, {})
     counts: Counter[str] = Counter()
     copy = scratch / f"{len(list(scratch.iterdir()))}.log"
     reader = TextReader.of(source)
-    if found.container and found.container.spread in ALL_AT_ONCE:
+    if recognition.container and recognition.container.spread in ALL_AT_ONCE:
         blocks = at_once(reader)
         # journald's export counts bytes, NULs too
-        pieces = whole_lines(blocks) if found.counts_bytes else (clean(lines, counts) for lines in whole_lines(blocks))
+        pieces = (
+            whole_lines(blocks) if recognition.counts_bytes else (clean(lines, counts) for lines in whole_lines(blocks))
+        )
     else:
         pieces = clean_lines(reader, counts)
     try:
@@ -135,31 +147,33 @@ def prepare(source: Source, scratch: Path, files: EvidenceFiles) -> PreparedSour
             if plain:
                 out.writelines(pieces)
             else:
-                ends = b" " if any(line.endswith(b"\r") for line in seen.sample) else b""  # what cleaning made of CR LF
-                normalise((line.removesuffix(ends) for line in single_lines(pieces)), found, out)
+                # What cleaning made of CR LF.
+                ends = b" " if any(line.endswith(b"\r") for line in scanned.sample) else b""
+                normalise((line.removesuffix(ends) for line in single_lines(pieces)), recognition, out)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         raise LogFileError(
-            f"{source.origin}: no room for a working copy of its {seen.text_bytes:,} bytes of text in {scratch.parent} ({error.strerror}). "
+            f"{source.origin}: no room for a working copy of its {scanned.text_bytes:,} bytes of text"
+            f" in {scratch.parent} ({error.strerror}). "
             "Free disk space, or name another folder in TMPDIR."
         ) from None
-    seen = replace(seen, damage=seen.damage or reader.damage)
-    return PreparedSource(source, seen, found, files.add(copy), not plain, dict(sorted(counts.items())))
+    scanned = replace(scanned, damage=scanned.damage or reader.damage)
+    return PreparedSource(source, scanned, recognition, files.add(copy), not plain, dict(sorted(counts.items())))
 
 
 def glance(source: Source, files: EvidenceFiles) -> PreparedSource | None:
     """A source as its look from afar promises: plain, clean, of one format. None if not even that.
 
-    Reading may begin with it while `make_ready` looks at every byte.
+    Reading may begin with it while `prepare` looks at every byte.
     """
     if packing_of(source.path):
         return None
     size = source.path.stat().st_size
     with open(source.path, "rb") as file:
         lines = sample_of(file.fileno(), size)
-    found = recognise(lines, zones_of(source), formats_of(source))
-    seen = Scan(
+    recognition = recognise(lines, zones_of(source), formats_of(source))
+    scanned = Scan(
         "",
         size,
         size,
@@ -169,7 +183,9 @@ def glance(source: Source, files: EvidenceFiles) -> PreparedSource | None:
         clean=True,
         sample=tuple(lines),
     )
-    return PreparedSource(source, seen, found, files.add(source.path), False, {}) if found.is_plain else None
+    if not recognition.is_plain:
+        return None
+    return PreparedSource(source, scanned, recognition, files.add(source.path), False, {})
 
 
 def check_sources(sources: Iterable[Source]) -> None:
@@ -184,7 +200,7 @@ def formats_of(source: Source) -> tuple[Format, ...]:
 
 
 def zones_of(source: Source) -> Zones:
-    """What its times leave unsaid."""
+    """What its times do not tell."""
     written = source.written or datetime.fromtimestamp(source.path.stat().st_mtime, UTC)
     return Zones(source.hints.zone, source.hints.date_order, written)
 

@@ -1,4 +1,7 @@
-"""Requests and calls per bucket of time, as typed rows: integers from the log, averages and shares computed from them."""
+"""Requests and calls per bucket of time, as typed rows.
+
+Integers from the log, averages and shares computed from them.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,11 @@ from incident_kit.logs.reading import Records
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """What happened in one bucket of time, which begins at `start`. `name` is a route or a dependency, None for all requests together.
+    """What happened in one bucket of time, which begins at `start`.
 
-    `failed` are 5xx (for calls: any error), `aborted` were given up by the client (499 too), `refused` are the other 4xx. Durations are
-    in microseconds; `timed` is how many records had one, p50/p95/p99 are None without any.
+    `name` is a route or a dependency, None for all requests together. `failed` are 5xx (for calls: any error),
+    `aborted` were given up by the client (499 too), `refused` are the other 4xx. Durations are in microseconds; `timed`
+    is how many records had one, p50/p95/p99 are None without any.
     """
 
     start: datetime
@@ -50,7 +54,10 @@ def calls_by_bucket(records: Records, width: timedelta) -> list[Bucket]:
 
 
 def requests_between(records: Records, edges: Sequence[datetime]) -> list[Bucket]:
-    """Finished requests by the part of time they were asked in, as `requests_by_bucket`; a part begins at each edge, the last goes on to the end."""
+    """Finished requests by the part of time they were asked in, as `requests_by_bucket`.
+
+    A part begins at each edge, the last goes on to the end.
+    """
     return _rows(records, "requests_between", edges=[edge.astimezone(UTC).replace(tzinfo=None) for edge in edges])
 
 
@@ -64,11 +71,11 @@ def _buckets(records: Records, query: str, width: timedelta) -> list[Bucket]:
 
 
 def _rows(records: Records, query: str, **parameters: object) -> list[Bucket]:
-    found = []
+    buckets = []
     for row in records.query(query, **parameters):
         p50, p95, p99 = row.pop("quantiles_us") or (None, None, None)
-        found.append(Bucket(**row, p50_us=p50, p95_us=p95, p99_us=p99))
-    return found
+        buckets.append(Bucket(**row, p50_us=p50, p95_us=p95, p99_us=p99))
+    return buckets
 
 
 def by_name(buckets: Iterable[Bucket]) -> dict[str | None, list[Bucket]]:

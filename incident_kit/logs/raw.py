@@ -11,7 +11,10 @@ SHOWN_AT_ONCE = 400  # characters of a line; a longer one unfolds
 
 
 class RawLines(dict[Line, str]):
-    """Redacted lines by their citation, in order. `titles` tell in short what a record says; `records` is how many they were chosen from."""
+    """Redacted lines by their citation, in order.
+
+    `titles` tell in short what a record says; `records` is how many they were chosen from.
+    """
 
     def __init__(self, lines: Mapping[Line, str], titles: Mapping[Line, str], records: int) -> None:
         super().__init__(sorted(lines.items(), key=lambda pair: (pair[0].item, pair[0].line)))

@@ -1,9 +1,10 @@
 """Sources and a window become records in canonical columns, read by DuckDB.
 
-Each source is scanned once (`scan`), recognised (`recognise`), and read in place where every record is a line of one format;
-else a working copy is laid out first (`layout`). One SELECT a source gives the columns of `columns.COLUMNS`. The lines of
-all sources form the relation `lines`; `records` is what of it lies in the window, counted once where two files hold the same
-record. Small inputs are read into memory once; of large ones each question reads what it needs.
+Each source is scanned once (`scan`), recognised (`recognise`), and read in place where every record is a line of one
+format; else a working copy is normalised first (`normalise`). One SELECT a source gives the columns of
+`columns.COLUMNS`. The lines of all sources form the relation `lines`; `records` is what of it lies in the window,
+counted once where two files hold the same record. Small inputs are read into memory once; of large ones each question
+reads what it needs.
 
 Everything that leaves here as text has been redacted: this is the one way from stored bytes to a person.
 """
@@ -58,6 +59,10 @@ MOST_READ_IN_PLACE = 64  # sources; the SQL of each is long, so more are read in
 VIEWS = ("requests", "calls")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_KEPT = 10_000  # rows of an answer
+FIRST_UNPARSED = (
+    "SELECT line, max(line) OVER () AS last FROM lines"
+    " WHERE class = 'unparsed' AND source = $source ORDER BY line LIMIT 3"
+)
 EVERY_COLUMN = f"SELECT {', '.join(TYPES)} FROM lines"
 
 
@@ -100,7 +105,7 @@ class Records:
         self._connection = connect(self._files, scratch)
         self._small = not few or sum(readable.scan.text_bytes for readable in self._readable) <= IN_MEMORY_BYTES
         self._accounts: Accounting | None = None
-        # Each question is a pass over the logs; checks, course and charts ask the same ones.
+        # Each question is a pass over the logs; checks, impact and charts ask the same ones.
         self._answered: dict[str, list[dict[str, Any]]] = {}
         self._views: list[str] = []
         self._build()
@@ -142,18 +147,20 @@ class Records:
         self._settle()
         self._provide(statement)
         cursor = self._connection.execute(statement)
-        number, offsets, at = -1, iter([0]), 0
+        number, offsets, last_line = -1, iter([0]), 0
         while rows := cursor.fetchmany(10_000):
             for source, *row in rows:
-                found = dict(zip(names, map(self._shown, row), strict=True))
+                record = dict(zip(names, map(self._shown, row), strict=True))
                 if source != number:
-                    number, offsets, at = source, self._offsets(self.sources[source]), 0
-                found["offset"] = next(islice(offsets, found["line"] - at - 1, None))
-                at = found["line"]
-                yield found
+                    number, offsets, last_line = source, self._offsets(self.sources[source]), 0
+                record["offset"] = next(islice(offsets, record["line"] - last_line - 1, None))
+                last_line = record["line"]
+                yield record
 
     def frame(self, where: str = "true") -> pandas.DataFrame:
-        """The records as a DataFrame of the canonical columns (without `offset`), in time order; `where` is a condition in SQL.
+        """The records as a DataFrame of the canonical columns (without `offset`), in time order.
+
+        `where` is a condition in SQL.
 
         records.frame("status >= 500 AND route LIKE '%/sim/%'")
         """
@@ -168,9 +175,10 @@ class Records:
         return self._shown.frame(self._connection.execute(statement).df())
 
     def zoom(self, since: str | datetime, until: str | datetime = "") -> Records:
-        """The records of another window, as Records; without `until` of the one minute from `since` on, as charts by minute show it.
+        """The records of another window, as Records.
 
-        Times are in UTC: "09:53", "09:53:20", "-5m" (before this window's end), ISO 8601, or a datetime such as `bucket.start`.
+        Without `until` it is the one minute from `since` on, as charts by minute show it. Times are in UTC: "09:53",
+        "09:53:20", "-5m" (before this window's end), ISO 8601, or a datetime such as `bucket.start`.
 
         records.zoom("09:53", "09:55").frame()
         """
@@ -183,13 +191,14 @@ class Records:
         )
 
     def sql(self, statement: str, **parameters: object) -> pandas.DataFrame:
-        """The answer to a question of your own, one SELECT in the SQL of DuckDB. Text in it is redacted, times are in UTC.
+        """The answer to a question of your own, one SELECT in the SQL of DuckDB.
 
-        It may ask `records` (all of them, in the canonical columns), `requests` (the finished ones, with `failed`, `aborted`,
-        `refused`, `duration_us`), `calls` (timed ones, to outside systems) and `lines` (every line, with its `class`).
-        `$name` stands for the parameter `name`. Raises ParameterError for anything that is not one SELECT.
+        Text in it is redacted, times are in UTC. It may ask `records` (all of them, in the canonical columns),
+        `requests` (the finished ones, with `failed`, `aborted`, `refused`, `duration_us`), `calls` (timed ones, to
+        outside systems) and `lines` (every line, with its `class`). `$name` stands for the parameter `name`. Raises
+        ParameterError for anything that is not one SELECT.
 
-        records.sql("SELECT route, count(*) AS n FROM requests WHERE status = $status GROUP BY route ORDER BY n DESC", status=503)
+        records.sql("SELECT route, count(*) AS n FROM requests WHERE status = $status GROUP BY route", status=503)
         """
         from incident_kit.logs.engine import only_select
 
@@ -199,16 +208,20 @@ class Records:
         return self._shown.frame(self._connection.execute(statement, parameters).df())
 
     def lines(self, where: str = "true", most: int = 20, around: int = 0) -> RawLines:
-        """The first lines of records as they stand in the evidence, redacted, with `around` so many lines before and after each.
+        """The first lines of records as they stand in the evidence, redacted.
 
-        `where` is a condition in SQL on the records. Behind the point 09:53 of a chart:
+        With `around` so many lines before and after each. `where` is a condition in SQL on the records.
+        Behind the point 09:53 of a chart:
 
         records.zoom("09:53").lines("status >= 500")
         """
         title = "concat_ws(' ', strftime(ts, '%H:%M:%S.%g'), level, logger, route, status, message)"
         from incident_kit.logs.engine import only_select
 
-        chosen = f"SELECT item, line, {title} AS title, count(*) OVER () AS n FROM records WHERE {where} ORDER BY ts, item, line LIMIT {int(most)}"
+        chosen = (
+            f"SELECT item, line, {title} AS title, count(*) OVER () AS n FROM records"
+            f" WHERE {where} ORDER BY ts, item, line LIMIT {int(most)}"
+        )
         rows = self._rows(only_select(self._connection, chosen))
         titles = {Line(row["item"], row["line"]): row["title"] for row in rows}
         cited = (Line(line.item, line.line + step) for line in titles for step in range(-around, around + 1))
@@ -219,19 +232,27 @@ class Records:
         return {line: raw for line, (raw, _) in self.placed_lines(cited).items()}
 
     def placed_lines(self, cited: Iterable[Line]) -> dict[Line, tuple[str, int]]:
-        """The cited lines as they stand in the evidence, redacted, and the byte in the original file at which each begins."""
+        """The cited lines as they stand in the evidence, redacted.
+
+        Each with the byte in the original file at which it begins.
+        """
         wanted: dict[str, set[int]] = {}
         for line in cited:
             wanted.setdefault(line.item, set()).add(line.line)
-        found: dict[Line, tuple[str, int]] = {}
+        placed: dict[Line, tuple[str, int]] = {}
         for place, readable in enumerate(self._readable):
-            item, numbers, at = readable.source.id, wanted.get(readable.source.id, set()), readable.source.offset_bytes
+            item, begins_at = readable.source.id, readable.source.offset_bytes
+            numbers = wanted.get(item, set())
             if numbers and self._small and readable.lines_are_raw and not readable.is_shorter:
-                lengths = f"SELECT line, raw, sum(strlen(raw) + 1) OVER (ORDER BY line) - strlen(raw) - 1 AS before FROM ({self._raw(place)})"
+                lengths = (
+                    "SELECT line, raw, sum(strlen(raw) + 1) OVER (ORDER BY line) - strlen(raw) - 1 AS before"
+                    f" FROM ({self._raw(place)})"
+                )
                 chosen = f"SELECT line, raw, before FROM ({lengths}) WHERE line IN ({', '.join(map(str, numbers))})"
                 rows = self._connection.execute(chosen).fetchall()
-                found |= {
-                    Line(item, line): (self._shown(raw or ""), at + int(before or 0)) for line, raw, before in rows
+                placed |= {
+                    Line(item, line): (self._shown(raw or ""), begins_at + int(before or 0))
+                    for line, raw, before in rows
                 }
                 continue
             left = len(numbers)
@@ -246,9 +267,9 @@ class Records:
             while left and (following := next(lines, None)):
                 number, (raw, offset) = following
                 if number in numbers:
-                    found[Line(item, number)] = self._shown(raw.decode("utf-8", "replace")), offset
+                    placed[Line(item, number)] = self._shown(raw.decode("utf-8", "replace")), offset
                     left -= 1
-        return found
+        return placed
 
     def damages(self) -> list[str]:
         """What of each source could not be read, in their order; empty for a source that is whole."""
@@ -267,25 +288,40 @@ class Records:
     def _account(self, number: int, row: Mapping[str, Any]) -> Account:
         self._settle()
         readable = self._readable[number]
-        source, seen = readable.source, readable.scan
+        source, scanned, recognition = readable.source, readable.scan, readable.recognition
         examples, last_unparsed = [], None
         if row.get("unparsed"):  # the lines themselves are read again only if there are any
-            unparsed = self._rows("SELECT line, max(line) OVER () AS last FROM lines WHERE class = 'unparsed' AND source = $source ORDER BY line LIMIT 3", {"source": number})  # fmt: skip
+            unparsed = self._rows(FIRST_UNPARSED, {"source": number})
             last_unparsed = unparsed[0]["last"]
-            raws = self.raw_lines(Line(source.id, each["line"]) for each in unparsed)
+            raws = self.raw_lines(Line(source.id, row["line"]) for row in unparsed)
             examples = [(line.line, raw[:200]) for line, raw in sorted(raws.items(), key=lambda pair: pair[0].line)]
         lines, zones = row.get("lines", 0), tuple(sorted(row.get("zones") or ()))
         cleaned = {**readable.cleaned, **({"lone_surrogate": row["mended"]} if row.get("mended") else {})}
+        assumed = any(zone != "explicit" for zone in zones)
         return Account(
-            item=source.id, origin=source.origin, format=readable.recognition.name, wrapper=readable.recognition.wrapper, bytes=seen.size_bytes, lines=lines,
-            records=row.get("records", 0), continuations=row.get("continuations", 0), unparsed=row.get("unparsed", 0),
-            outside=row.get("outside", 0), undated=row.get("undated", 0),
-            undated_reason=readable.recognition.undecided if row.get("undated") else "", repeated=row.get("repeated", 0),
-            unfinished=bool(lines) and not seen.ends_with_newline and last_unparsed == lines,
-            first=row.get("first"), last=row.get("last"), silences=silences(row.get("minutes") or ()), zones=zones,
-            hours_twice=tuple(hours_twice(source.hints.zone, row["first"], row["last"])) if any(zone != "explicit" for zone in zones) else (),
-            cleaned=cleaned, damage=readable.damage, unparsed_examples=tuple(examples),
-        )  # fmt: skip
+            item=source.id,
+            origin=source.origin,
+            format=recognition.name,
+            wrapper=recognition.wrapper,
+            bytes=scanned.size_bytes,
+            lines=lines,
+            records=row.get("records", 0),
+            continuations=row.get("continuations", 0),
+            unparsed=row.get("unparsed", 0),
+            outside=row.get("outside", 0),
+            undated=row.get("undated", 0),
+            undated_reason=recognition.undecided if row.get("undated") else "",
+            repeated=row.get("repeated", 0),
+            unfinished=bool(lines) and not scanned.ends_with_newline and last_unparsed == lines,
+            first=row.get("first"),
+            last=row.get("last"),
+            silences=silences(row.get("minutes") or ()),
+            zones=zones,
+            hours_twice=tuple(hours_twice(source.hints.zone, row["first"], row["last"])) if assumed else (),
+            cleaned=cleaned,
+            damage=readable.damage,
+            unparsed_examples=tuple(examples),
+        )
 
     def _moment(self, at: str | datetime) -> datetime:
         """A time as a person gives it."""
@@ -328,10 +364,13 @@ class Records:
         return [dict(zip(names, map(self._shown, row), strict=True)) for row in cursor.fetchall()]
 
     def _settle(self) -> bool:
-        """Wait until every byte has been looked at; whether that showed that what was read so far has to be read again."""
-        known = {number: promise.result() for number, promise in self._promised.items()}
-        again = any(not self._readable[number].reads_like(readable) for number, readable in known.items())
-        for number, readable in known.items():
+        """Wait until every byte has been looked at.
+
+        Whether that showed that what was read so far has to be read again.
+        """
+        scanned = {number: promise.result() for number, promise in self._promised.items()}
+        again = any(not self._readable[number].reads_like(readable) for number, readable in scanned.items())
+        for number, readable in scanned.items():
             self._readable[number] = readable
         self._promised = {}
         if again:
@@ -343,7 +382,10 @@ class Records:
         return (source.offset_bytes + offset for offset in line_offsets(TextReader.of(source).blocks()))
 
     def _build(self) -> None:
-        """The relations: `lines` (a table, or a view made for each question), `repeated`, `records`, `requests`, `calls`."""
+        """The relations.
+
+        `lines` (a table, or a view made for each question), `repeated`, `records`, `requests`, `calls`.
+        """
         self._answered.clear()
         run = self._connection.execute
         self._alike = self._read_into_tables() if self._small else [[number] for number in range(len(self._readable))]
@@ -364,9 +406,13 @@ class Records:
         # Two files may hold the same record (error.log beside combined.log): the larger file keeps it.
         repeated = "SELECT 0 AS source, 0 AS line WHERE false"
         if len(self.sources) > 1:
-            rank = "(SELECT source, row_number() OVER (ORDER BY count(*) DESC, source) AS rank FROM lines WHERE class = 'record' GROUP BY source)"
+            rank = (
+                "(SELECT source, row_number() OVER (ORDER BY count(*) DESC, source) AS rank FROM lines"
+                " WHERE class = 'record' GROUP BY source)"
+            )
             repeated = (
-                f"SELECT source, line FROM (SELECT source, line, rank, min(rank) OVER (PARTITION BY twin) AS first_rank FROM lines JOIN {rank} USING (source) "
+                "SELECT source, line FROM (SELECT source, line, rank, min(rank) OVER (PARTITION BY twin) AS first_rank"
+                f" FROM lines JOIN {rank} USING (source) "
                 f"WHERE class = 'record' AND {within}) WHERE rank > first_rank"
             )
             self._settle()
@@ -384,7 +430,10 @@ class Records:
                 run(view)
 
     def _provide(self, statement: str) -> None:
-        """Make `lines` anew with what this statement needs of it: only for large inputs, where parsing the rest costs."""
+        """Make `lines` anew with what this statement needs of it.
+
+        Only for large inputs, where parsing the rest costs.
+        """
         if self._small:
             return
         used = [view for view in VIEWS if mentions(statement, view)]
@@ -416,12 +465,21 @@ class Records:
         )
 
     def _read_into_tables(self) -> list[list[int]]:
-        """The lines of sources that are read alike into one table each, unpacked and split once however often they are asked; which those are."""
+        """Read the lines of sources that are read alike into one table each; return which those are.
+
+        They are unpacked and split once, however often they are asked.
+        """
         alike: dict[tuple[object, ...], list[int]] = {}
         for number, readable in enumerate(self._readable):
-            found = readable.recognition
+            recognition = readable.recognition
             alike.setdefault(
-                (found.formats, found.wrappers, replace(found.zones, written=None), readable.normalised), []
+                (
+                    recognition.formats,
+                    recognition.wrappers,
+                    replace(recognition.zones, written=None),
+                    readable.normalised,
+                ),
+                [],
             ).append(number)
         for table, numbers in enumerate(alike.values()):
             self._connection.execute(
@@ -452,7 +510,10 @@ class Records:
         else:
             source, asks = readable.source, only_requests and not readable.normalised and bool(formats)
             first = 0 if asks else self._first_lines[numbers[0]]
-            place = f"{numbers[0]} AS source, {quoted(source.id)} AS item, {quoted(source.origin)} AS file, {first} AS first_record"
+            place = (
+                f"{numbers[0]} AS source, {quoted(source.id)} AS item, {quoted(source.origin)} AS file,"
+                f" {first} AS first_record"
+            )
             lines = f"SELECT {place}, line, raw, next FROM ({readable.unnumbered if asks else readable.lines})"
             # The names of a format's keys stand in its SQL as names of columns, so only formats of ours are read so.
             by_object = (
@@ -483,7 +544,7 @@ class Records:
                 for form in readable.recognition.formats
             ):
                 return place
-        begins = " OR ".join(f"({is_line_of(each)} AND {is_whole(each)})" for each in readable.recognition.formats)
+        begins = " OR ".join(f"({is_line_of(form)} AND {is_whole(form)})" for form in readable.recognition.formats)
         row = self._connection.execute(f"SELECT line FROM ({self._raw(number)}) WHERE {begins} LIMIT 1").fetchone()
         return row[0] if row else 0
 

@@ -1,7 +1,8 @@
-"""What a log's lines are: which formats stand in it, what wraps them, and what their times leave unsaid.
+"""What a log's lines are: which formats stand in it, what wraps them, and what their times do not tell.
 
-A file is recognised by lines from all over it. One format and nothing around it is the common case, which DuckDB reads in
-place; everything else (docker, syslog, two programs in one stream, records over many lines) is laid out first, see `layout`.
+A file is recognised by lines from all over it. One format and nothing around it is the common case, which DuckDB reads
+in place; everything else (docker, syslog, two programs in one stream, records over many lines) is normalised
+first, see `normalise`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ RSYSLOG_ESCAPES = {"#011": "\t", "#012": "\n", "#033": "\x1b"}
 class Unwrapped:
     """One line without what is around it.
 
-    `around` holds the fields of its wrappers, the innermost last; `unfinished` says that the text goes on in the next line.
+    `around` holds the fields of its wrappers, the innermost last; `unfinished` says that the text goes on in the next
+    line.
     """
 
     text: str
@@ -56,7 +58,7 @@ class Recognition:
 
     @property
     def is_plain(self) -> bool:
-        """Whether every record is one line and its beginning tells its format, so that DuckDB can read the file in place."""
+        """Whether DuckDB can read the file in place: every record is one line, and its beginning tells its format."""
         return (
             bool(self.formats)
             and not self.wrappers
@@ -96,29 +98,29 @@ class Recognition:
 
     def of(self, text: str, after: str = "") -> tuple[Format, dict[str, Any]] | None:
         """The format and the fields of a text that is a record's first line; `after` is the line after it."""
-        found = first_of(self.formats, text, after)
-        if found is None and self.json and (values := as_object(text)) is not None:
+        first = first_of(self.formats, text, after)
+        if first is None and self.json and (values := as_object(text)) is not None:
             return self.json, self.json.pick(values)
-        return found
+        return first
 
     def time_of(self, line: bytes) -> datetime | None:
         """The time a line carries, in UTC; None where it carries none. By the same rules as reading it."""
         inside = self.unwrap(decoded(line))
-        found = self.of(inside.text)
-        if found is None and not inside.around:
+        record = self.of(inside.text)
+        if record is None and not inside.around:
             return None
-        return moment_of(inside, found, self.zones)[0]
+        return moment_of(inside, record, self.zones)[0]
 
 
 def moment_of(
-    inside: Unwrapped, found: tuple[Format, dict[str, Any]] | None, zones: Zones
+    inside: Unwrapped, record: tuple[Format, dict[str, Any]] | None, zones: Zones
 ) -> tuple[datetime | None, str, bool]:
     """When a line was logged, as it says it, and whether it says its zone.
 
-    A time with a zone, the record's own before its wrapper's, comes before one without: a container's clock is known, the
-    zone of a program's is only assumed.
+    A time with a zone, the record's own before its wrapper's, comes before one without: a container's clock is known,
+    the zone of a program's is only assumed.
     """
-    candidates = [*([found] if found else []), *reversed(inside.around)]
+    candidates = [*([record] if record else []), *reversed(inside.around)]
     assumed: tuple[datetime, str, bool] | None = None
     raw = ""
     for form, fields in candidates:
@@ -146,16 +148,16 @@ def unwrap(line: str, wrappers: Sequence[Format], formats: Sequence[Format]) -> 
     """Take off what is around a line, as long as it is not yet a line of one of the formats."""
     text, around, unfinished = ANSI.sub("", line), [], False
     for _ in range(MOST_LAYERS):
-        found = None if first_of(formats, text) else first_of(wrappers, text)
-        if found is None:
+        wrapper = None if first_of(formats, text) else first_of(wrappers, text)
+        if wrapper is None:
             break
-        around.append(found)
-        inner = message_text(found[1].get("inner", ""))
+        around.append(wrapper)
+        inner = message_text(wrapper[1].get("inner", ""))
         # CRI marks a part with P; Docker's json-file leaves out the line end.
         unfinished = (
             unfinished
-            or found[1].get("partial") == "P"
-            or ("stream" in found[1] and "partial" not in found[1] and not inner.endswith("\n"))
+            or wrapper[1].get("partial") == "P"
+            or ("stream" in wrapper[1] and "partial" not in wrapper[1] and not inner.endswith("\n"))
         )
         text = inner.removesuffix("\n")
     return Unwrapped(text, tuple(around), unfinished)
@@ -182,15 +184,18 @@ def first_of(formats: Iterable[Format], text: str, after: str = "") -> tuple[For
 
 
 def recognise(lines: Sequence[bytes], zones: Zones, own: Sequence[Format] = ()) -> Recognition:
-    """What these lines of a log are; they begin with its first ones. `own` are a team's formats, which come before ours."""
-    known = [*own, *all_formats()]
+    """What these lines of a log are; they begin with its first ones.
+
+    `own` are a team's formats, which come before ours.
+    """
+    candidates = [*own, *all_formats()]
     head = b"\n".join(lines[:8]).decode("utf-8", "replace").lstrip("\ufeff \n")
-    container = next((item for item in known if item.begins and re.match(item.begins, head)), None)
-    lists = [item for item in known if not item.begins]
+    container = next((item for item in candidates if item.begins and re.match(item.begins, head)), None)
+    lists = [item for item in candidates if not item.begins]
     formats, wrappers = [item for item in lists if not item.wraps], [item for item in lists if item.wraps]
     if container:
-        found = (fields for _, fields in CONTAINERS[container.spread](Lines(lines), container) if fields)
-        texts: Iterable[str] = (message_text(fields.get("inner", "")).removesuffix("\n") for fields in found)
+        records = (fields for _, fields in CONTAINERS[container.spread](Lines(lines), container) if fields)
+        texts: Iterable[str] = (message_text(fields.get("inner", "")).removesuffix("\n") for fields in records)
     else:
         texts = (decoded(line) for line in lines if line.strip())
     inside: Counter[Format] = Counter()

@@ -1,8 +1,8 @@
 """A text redacted as it streams by: any size, any packing, in memory that does not grow.
 
 It is cut where no secret is cut: behind a line end outside of every secret. A secret over many lines (a PEM key, a list
-over lines) holds the cut back until it is whole, and what stands before a cut is still known behind it, because a name may
-stand there. Where a secret goes on beyond MOST_WAITING, what follows up to the line's end is left out.
+over lines) holds the cut back until it is whole, and what stands before a cut is still known behind it, because a name
+may stand there. Where a secret goes on beyond MOST_WAITING, what follows up to the line's end is left out.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ def redact_file(
     unpacked_limit_bytes: int = UNPACKED_LIMIT_BYTES,
     say: Callable[[str], None] = print,
 ) -> str:
-    """Write the text of a file, unpacked and redacted, to a new one; `-` is standard input and output. Returns what cut it short, if anything did.
+    """Write the text of a file, unpacked and redacted, to a new one; `-` is standard input and output.
 
-    Raises LogFileError for what cannot be read or is no text in UTF-8, and for a target that is there already or cannot be written.
+    Returns what cut it short, if anything did. Raises LogFileError for what cannot be read or is no text in UTF-8, and
+    for a target that is there already or cannot be written.
     """
     with ExitStack() as stack:
         try:
@@ -85,7 +86,10 @@ class PackedText:
         self._raw, self._name, self._limit_bytes, self.damage = raw, name, limit_bytes, ""
 
     def pieces(self) -> Iterator[str]:
-        """The text as it comes; bytes that are no text come out as they came in. Raises LogFileError if the first show that it is none."""
+        """The text as it comes; bytes that are no text come out as they came in.
+
+        Raises LogFileError if the first show that it is none.
+        """
         decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         yield from (decoder.decode(block) for block in self._blocks())
         yield decoder.decode(b"", final=True)
@@ -97,11 +101,13 @@ class PackedText:
                 begun = block.lstrip(b"\x00") if first else b""
                 if begun and (is_tar_header(begun) or begun.startswith(ZIP)):
                     raise LogFileError(
-                        f"{self._name}: a tar or zip, which is no text but many files. Unpack it (tar -xf, unzip) and redact each of them."
+                        f"{self._name}: a tar or zip, which is no text but many files."
+                        " Unpack it (tar -xf, unzip) and redact each of them."
                     )
                 if begun and (UTF_16.search(begun[:HEAD_BYTES]) or looks_binary(begun)):
                     raise LogFileError(
-                        f"{self._name}: not a text in UTF-8, so its secrets cannot be told. Convert it first, for instance with iconv -f UTF-16 -t UTF-8."
+                        f"{self._name}: not a text in UTF-8, so its secrets cannot be told."
+                        " Convert it first, for instance with iconv -f UTF-16 -t UTF-8."
                     )
                 first = first and not begun
                 yield block
@@ -111,7 +117,7 @@ class PackedText:
 
 def redacted(texts: Iterable[str], redaction: Redaction) -> Iterator[str]:
     """A text that comes in pieces, redacted, in other pieces."""
-    before = waiting = ""
+    context_before = waiting = ""
     wanted, skipping = 0, False
     for text in texts:
         if skipping:  # the rest of a line whose secret had no end
@@ -121,19 +127,23 @@ def redacted(texts: Iterable[str], redaction: Redaction) -> Iterator[str]:
         waiting += text
         if len(waiting) < wanted or ("\n" not in text and len(waiting) <= MOST_WAITING):
             continue
-        whole = before + waiting
+        whole = context_before + waiting
         spans = redaction.spans(whole)
-        cut = last_cut(whole, spans, len(before))
+        cut = last_cut(whole, spans, len(context_before))
         wanted = 0 if cut else 2 * len(waiting)
         if not cut and len(waiting) > MOST_WAITING:
             cut, wanted = cut_within(whole, spans), 0
-            if cut <= len(before):
+            if cut <= len(context_before):
                 cut, skipping = len(whole), True
         if cut:
-            yield _between(whole, spans, len(before), cut, redaction)
-            before, waiting = context(whole[:cut]), whole[cut:]
+            yield _between(whole, spans, len(context_before), cut, redaction)
+            context_before, waiting = context(whole[:cut]), whole[cut:]
     yield _between(
-        before + waiting, redaction.spans(before + waiting), len(before), len(before) + len(waiting), redaction
+        context_before + waiting,
+        redaction.spans(context_before + waiting),
+        len(context_before),
+        len(context_before) + len(waiting),
+        redaction,
     )
 
 

@@ -23,10 +23,10 @@ def first_record(line: str, hints: Hints) -> dict[str, Any] | None:
         path = Path(folder) / "sample.log"
         path.write_text(line + "\n", encoding="utf-8")
         with read([Source("sample", path, "sample.log", written=WRITTEN, hints=hints)]) as records:
-            found = next(iter(records.rows()), None)
-    if found:
-        found["ts"] = iso(found["ts"]) if found["ts"] else None
-    return found
+            record = next(iter(records.rows()), None)
+    if record:
+        record["ts"] = iso(record["ts"]) if record["ts"] else None
+    return record
 
 
 def check(formats: Sequence[Mapping[str, Any]], where: str) -> None:
@@ -34,16 +34,17 @@ def check(formats: Sequence[Mapping[str, Any]], where: str) -> None:
     hints = Hints(formats=tuple(formats))
     for place, form in enumerate(own_formats(formats, where)):
         for number, sample in enumerate(form.samples):
-            at = f"{where}[{place}] ({form.name}), sample {number}"
+            place_in_file = f"{where}[{place}] ({form.name}), sample {number}"
             if not isinstance(sample.get("line"), str) or not isinstance(sample.get("expected"), dict):
-                raise ParameterError(f"{at}: a sample has a `line` and what is `expected` of it.")
-            found = first_record(sample["line"], hints)
-            if found is None:
+                raise ParameterError(f"{place_in_file}: a sample has a `line` and what is `expected` of it.")
+            record = first_record(sample["line"], hints)
+            if record is None:
                 raise ParameterError(
-                    f"{at}: the line is not read as a record. Is the pattern, or what it is recognised by, right?"
+                    f"{place_in_file}: the line is not read as a record."
+                    " Is the pattern, or what it is recognised by, right?"
                 )
             for name, value in sample["expected"].items():
-                if name not in found:
-                    raise ParameterError(f"{at}: {name} is no column of a record.")
-                if found[name] != value:
-                    raise ParameterError(f"{at}: {name} is {found[name]!r}, expected {value!r}.")
+                if name not in record:
+                    raise ParameterError(f"{place_in_file}: {name} is no column of a record.")
+                if record[name] != value:
+                    raise ParameterError(f"{place_in_file}: {name} is {record[name]!r}, expected {value!r}.")

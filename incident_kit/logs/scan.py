@@ -1,10 +1,11 @@
 """One pass over a log's bytes, before DuckDB reads it.
 
-DuckDB's line reader drops lines without a word where it meets invalid UTF-8, its delimiter or a lone CR. So the bytes are
-looked at first. A clean file is read in place; of an unclean one a working copy is made in which the offending bytes are
-replaced one for one: line numbers stay true, and what was replaced is counted. Two things have no end and are left out of
-the copy, counted too: what a line has beyond MOST_LINE_BYTES, and NULs before a line and in long runs, which copytruncate
-leaves where the writer keeps its place. Where a line begins in the original is told by `line_offsets`. Evidence itself is never touched.
+DuckDB's line reader drops lines without a word where it meets invalid UTF-8, its delimiter or a lone CR. So the bytes
+are looked at first. A clean file is read in place; of an unclean one a working copy is made in which the offending
+bytes are replaced one for one: line numbers stay true, and what was replaced is counted. Two things have no end and are
+left out of the copy, counted too: what a line has beyond MOST_LINE_BYTES, and NULs before a line and in long runs,
+which copytruncate leaves where the writer keeps its place. Where a line begins in the original is told by
+`line_offsets`. Evidence itself is never touched.
 """
 
 from __future__ import annotations
@@ -105,9 +106,9 @@ class Sample:
             self._head = block.split(b"\n", HEAD_LINES)[:HEAD_LINES]
             begun = sum(map(len, self._head)) + HEAD_LINES
             for place in range(1, PLACES):
-                at = block.find(b"\n", begun + (len(block) - begun) * place // PLACES) + 1
-                if len(self._head) == HEAD_LINES and at:
-                    self._rest += block[at : at + PLACE_BYTES].split(b"\n")[:-1][:LINES_OF_A_BLOCK]
+                line_start = block.find(b"\n", begun + (len(block) - begun) * place // PLACES) + 1
+                if len(self._head) == HEAD_LINES and line_start:
+                    self._rest += block[line_start : line_start + PLACE_BYTES].split(b"\n")[:-1][:LINES_OF_A_BLOCK]
         elif number % self._stride == 0:
             begin = 0
             for _ in range(LINES_OF_A_BLOCK):  # split would copy the rest of the block
@@ -129,13 +130,16 @@ class Sample:
 
 
 def sample_of(descriptor: int, size: int, begins_at: int = 0) -> list[bytes]:
-    """Lines to recognise a plain log by, without reading all of it: its first ones, and a few from places all over it."""
+    """Lines to recognise a plain log by, without reading all of it.
+
+    Its first ones, and a few from places all over it.
+    """
     lines = os.pread(descriptor, HEAD_BYTES, begins_at).split(b"\n", HEAD_LINES)[:HEAD_LINES]
     begun = begins_at + sum(map(len, lines)) + HEAD_LINES
     for place in range(1, PLACES + 1):
-        at = size * place // PLACES - PLACE_BYTES
-        if at > begun:
-            lines += os.pread(descriptor, PLACE_BYTES, at).split(b"\n")[1 : LINES_OF_A_BLOCK + 1]
+        sample_start = size * place // PLACES - PLACE_BYTES
+        if sample_start > begun:
+            lines += os.pread(descriptor, PLACE_BYTES, sample_start).split(b"\n")[1 : LINES_OF_A_BLOCK + 1]
     return lines
 
 
@@ -149,18 +153,27 @@ def clean_lines(reader: TextReader, counts: Counter[str]) -> Iterator[bytes]:
 
 
 def at_once(reader: TextReader) -> Iterator[bytes]:
-    """The blocks of a text that has to be in memory as a whole, as far as that may be; the reader remembers where it ended earlier."""
+    """The blocks of a text that has to be in memory as a whole, as far as that may be.
+
+    The reader remembers where it ended earlier.
+    """
     done = 0
     for block in reader.blocks():
         done += len(block)
         if done > MOST_AT_ONCE_BYTES:
-            reader.damage = f"a log of this kind is read as a whole, and only its first {MOST_AT_ONCE_BYTES:,} bytes were: export it in smaller parts"
+            reader.damage = (
+                f"a log of this kind is read as a whole, and only its first {MOST_AT_ONCE_BYTES:,} bytes were:"
+                " export it in smaller parts"
+            )
             return
         yield block
 
 
 def bounded_lines(blocks: Iterable[bytes], counts: Counter[str]) -> Iterator[bytes]:
-    """The text in pieces of whole lines, without NULs before lines, long runs of them, and what a line has beyond MOST_LINE_BYTES; counts both."""
+    """The text in blocks of whole lines, without what has no end; counts what was left out.
+
+    That is NULs before lines and long runs of them, and what a line has beyond MOST_LINE_BYTES.
+    """
     waiting: list[bytes] = []  # of a line that has not ended yet
     kept = 0
     for block in blocks:
@@ -186,7 +199,10 @@ def bounded_lines(blocks: Iterable[bytes], counts: Counter[str]) -> Iterator[byt
 
 
 def _without_nuls(block: bytes, begins_line: bool, counts: Counter[str]) -> bytes:
-    """A block without NULs at the beginning of lines, where they would hide what a line is; of long runs within one a single NUL stays."""
+    """A block without NULs at the beginning of lines, where they would hide what a line is.
+
+    Of long runs within one a single NUL stays.
+    """
 
     def left(run: re.Match[bytes]) -> bytes:
         if begins_line if run.start() == 0 else block[run.start() - 1] == 10:
@@ -202,25 +218,25 @@ def _without_nuls(block: bytes, begins_line: bool, counts: Counter[str]) -> byte
 def line_offsets(blocks: Iterable[bytes]) -> Iterator[int]:
     """Where each line begins in a text."""
     yield 0
-    at = 0
+    block_start = 0
     for block in blocks:
         end = block.find(b"\n")
         while end >= 0:
-            yield at + end + 1
+            yield block_start + end + 1
             end = block.find(b"\n", end + 1)
-        at += len(block)
+        block_start += len(block)
 
 
 def clean(lines: bytes, counts: Counter[str]) -> bytes:
     """The same number of bytes, of which DuckDB drops nothing."""
     for kind, (byte, replacement) in REPLACED.items():
-        if found := lines.count(byte):
-            counts[kind] += found
+        if count := lines.count(byte):
+            counts[kind] += count
             lines = lines.replace(byte, replacement)
     try:
         lines.decode("utf-8")
     except UnicodeDecodeError:
-        mended, found = re.subn("[\udc80-\udcff]", "?", lines.decode("utf-8", "surrogateescape"))
-        counts["invalid_utf8"] += found
+        mended, count = re.subn("[\udc80-\udcff]", "?", lines.decode("utf-8", "surrogateescape"))
+        counts["invalid_utf8"] += count
         lines = mended.encode("utf-8")
     return lines

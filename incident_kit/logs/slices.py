@@ -73,7 +73,7 @@ class OpenLog:
         return os.pread(self.descriptor, length, offset)
 
     def times(self) -> tuple[datetime, datetime] | None:
-        """The times of the oldest and the newest record, as some places all over it show them, or None if there is none."""
+        """The times of the oldest and the newest record, as some places all over it show them; None without any."""
         if self.must_be_read_whole:
             return self._times_of_all()
         newest = self._newest_time()
@@ -89,10 +89,13 @@ class OpenLog:
             next(self.dated_lines(self.begins_at + length * place // PLACES, PLACE_BYTES), None)
             for place in range(PLACES)
         ]
-        return [found[1] for found in places if found]
+        return [dated[1] for dated in places if dated]
 
     def has_times_going_back(self, window: Window, margin: timedelta) -> bool:
-        """Whether times go back by more than the margin: a clock that was set, logs put together, an hour that comes twice."""
+        """Whether times go back by more than the margin.
+
+        A clock that was set, logs put together, an hour that comes twice.
+        """
         moments = self._times_here_and_there()
         hour = timedelta(hours=1)
         return any(before - after > margin for before, after in pairwise(moments)) or bool(
@@ -119,7 +122,10 @@ class OpenLog:
         return (row["first"], row["last"]) if row["first"] else None
 
     def find(self, window: Window, margin: timedelta = MARGIN) -> ByteRange:
-        """The bytes of the records from `since - margin` to `until + margin`, in whole records: by bisection, if times allow it."""
+        """The bytes of the records from `since - margin` to `until + margin`, in whole records.
+
+        By bisection, if times allow it.
+        """
         if self.has_times_going_back(window, margin):
             return self._find_by_reading(window, margin)
         start = self.first_record_at(window.since - margin, self.begins_at)
@@ -183,7 +189,10 @@ class OpenLog:
 
 @contextmanager
 def open_log(path: Path, hints: Hints = NO_HINTS, origin: str = "") -> Iterator[OpenLog]:
-    """A log opened for reading only; `origin` is what people call it. Raises LogFileError that names what is wrong with it and what to do."""
+    """A log opened for reading only; `origin` is what people call it.
+
+    Raises LogFileError that names what is wrong with it and what to do.
+    """
     name = origin or visible(path)
     try:
         if path.is_dir():
@@ -215,7 +224,8 @@ def open_log(path: Path, hints: Hints = NO_HINTS, origin: str = "") -> Iterator[
             raise EmptyLog(f"{name}: the file holds nothing but NULs and line ends, so it is as good as empty.")
         if not packing and looks_binary(head):
             raise LogFileError(
-                f"{name}: not a text log (binary bytes at its beginning). Give a log file: plain, gzip, zstd, bzip2 or xz."
+                f"{name}: not a text log (binary bytes at its beginning)."
+                " Give a log file: plain, gzip, zstd, bzip2 or xz."
             )
         written = datetime.fromtimestamp(os.fstat(descriptor).st_mtime, UTC)
         zones, own = Zones(hints.zone, hints.date_order, written), own_formats(hints.formats)
@@ -248,11 +258,14 @@ def _text_begins(path: Path, descriptor: int, size: int, packing: str, hints: Hi
 def _plain_blocks(descriptor: int, size: int) -> Iterator[bytes]:
     """What a plain log holds: its head, and then large blocks."""
     yield os.pread(descriptor, HEAD_BYTES, 0)
-    yield from (os.pread(descriptor, TEXT_BLOCK_BYTES, at) for at in range(HEAD_BYTES, size, TEXT_BLOCK_BYTES))
+    yield from (os.pread(descriptor, TEXT_BLOCK_BYTES, start) for start in range(HEAD_BYTES, size, TEXT_BLOCK_BYTES))
 
 
 def looks_binary(head: bytes) -> bool:
-    """Whether this cannot be a text log: many control bytes. NULs are left out of the count: copytruncate leaves runs of them."""
+    """Whether this cannot be a text log: many control bytes.
+
+    NULs are left out of the count: copytruncate leaves runs of them.
+    """
     visible = head.replace(b"\x00", b"")[:4096]
     control = sum(byte < 9 or 13 < byte < 27 for byte in visible)
     return control > len(visible) // 20 if visible else True

@@ -16,11 +16,13 @@ from zoneinfo import ZoneInfo
 from incident_kit.logs.sql import quoted
 
 SECONDS_BELOW, MILLISECONDS_BELOW, MICROSECONDS_BELOW = 10**11, 10**14, 10**17
+DIGITS_BELOW = ((SECONDS_BELOW, 0), (MILLISECONDS_BELOW, 3), (MICROSECONDS_BELOW, 6))  # digits behind the second
 NUMBER = re.compile(r"-?\d{1,19}(?:\.\d{1,9})?", re.ASCII)
 # Abbreviations that mean one zone only. CST, IST and BST mean several: a time that names one of them stays undated.
 OFFSETS = {
-    "Z": "+00:00", "UTC": "+00:00", "GMT": "+00:00", "WET": "+00:00", "WEST": "+01:00", "CET": "+01:00", "CEST": "+02:00", "EET": "+02:00", "EEST": "+03:00",
-    "MSK": "+03:00", "KST": "+09:00", "JST": "+09:00", "EDT": "-04:00", "EST": "-05:00", "CDT": "-05:00", "MDT": "-06:00", "PDT": "-07:00", "PST": "-08:00",
+    "Z": "+00:00", "UTC": "+00:00", "GMT": "+00:00", "WET": "+00:00", "WEST": "+01:00", "CET": "+01:00",
+    "CEST": "+02:00", "EET": "+02:00", "EEST": "+03:00", "MSK": "+03:00", "KST": "+09:00", "JST": "+09:00",
+    "EDT": "-04:00", "EST": "-05:00", "CDT": "-05:00", "MDT": "-06:00", "PDT": "-07:00", "PST": "-08:00",
 }  # fmt: skip
 ISO = re.compile(
     rf"(\d{{4}}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{{1,9}}))?\s?({'|'.join(OFFSETS)}|[+-]\d\d(?::?\d\d)?)?",
@@ -37,7 +39,7 @@ DATE_ORDERS = ("ymd", "mdy", "dmy")
 
 @dataclass(frozen=True, slots=True)
 class Zones:
-    """What a log's times leave unsaid: the zone, the order of day and month (empty: it cannot be told), and the year.
+    """What a log's times do not tell: the zone, the order of day and month (empty: it cannot be told), and the year.
 
     `written` is when the log was last written; a time without a year is the last such time before it.
     """
@@ -55,8 +57,8 @@ class Zones:
 class Form:
     """One way of writing a time.
 
-    `parse` gives an aware time or None. `sql` gives an expression for a TIMESTAMP in UTC, null where it does not fit, from
-    the SQL of the text; `zoned` an expression for whether the text itself says its zone.
+    `parse` gives an aware time or None. `sql` gives an expression for a TIMESTAMP in UTC, null where it does not fit,
+    from the SQL of the text; `zoned` an expression for whether the text itself says its zone.
     """
 
     parse: Callable[[object, Zones], datetime | None]
@@ -89,15 +91,7 @@ def _epoch(value: object, _: Zones) -> datetime | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     size = abs(value)
-    divisor = (
-        1
-        if size < SECONDS_BELOW
-        else 10**3
-        if size < MILLISECONDS_BELOW
-        else 10**6
-        if size < MICROSECONDS_BELOW
-        else 10**9
-    )
+    divisor = next((10**digits for below, digits in DIGITS_BELOW if size < below), 10**9)
     try:
         if isinstance(value, int):  # a float would lose microseconds
             return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=value * 10**6 // divisor)
@@ -111,13 +105,16 @@ def _epoch_sql(text: str, _: Zones) -> str:
 
     def scaled(value: str) -> str:
         return (
-            f"CASE WHEN abs({value}) < {SECONDS_BELOW} THEN {value} * 1000000 WHEN abs({value}) < {MILLISECONDS_BELOW} THEN {value} * 1000 "
+            f"CASE WHEN abs({value}) < {SECONDS_BELOW} THEN {value} * 1000000 "
+            f"WHEN abs({value}) < {MILLISECONDS_BELOW} THEN {value} * 1000 "
             f"WHEN abs({value}) < {MICROSECONDS_BELOW} THEN {value} ELSE {value} // 1000 END"
         )
 
-    # A number with a fraction is rare, and decimals are slow: they are tried last. `+5` and ` 5` are no numbers of a logger.
+    # A number with a fraction is rare, and decimals are slow: they are tried last.
+    # `+5` and ` 5` are no numbers of a logger.
     exact = f"CASE WHEN contains({text}, '.') THEN CAST(floor({scaled(number)}) AS BIGINT) ELSE {scaled(whole)} END"
-    return f"CASE WHEN {text}[1] BETWEEN '-' AND '9' AND {text}[-1] BETWEEN '0' AND '9' THEN TRY(make_timestamp({exact})) END"
+    is_number = f"{text}[1] BETWEEN '-' AND '9' AND {text}[-1] BETWEEN '0' AND '9'"
+    return f"CASE WHEN {is_number} THEN TRY(make_timestamp({exact})) END"
 
 
 def _iso(value: object, zones: Zones) -> datetime | None:
@@ -141,7 +138,8 @@ def _iso_sql(text: str, zones: Zones) -> str:
     naive = f"TRY_CAST({plain} AS TIMESTAMP)"
     offsets = " ".join(f"WHEN '{name}' THEN '{offset}'" for name, offset in OFFSETS.items())
     named = f"regexp_replace({plain}, 'T?[A-Z]+$', '') || CASE regexp_extract({text}, '[A-Z]+$') {offsets} END"
-    spaced = f"CASE WHEN {text}[-1] BETWEEN 'A' AND 'Z' THEN {named} ELSE regexp_replace({plain}, 'T([+-]\\d\\d(:?\\d\\d)?)$', '\\1') END"
+    offset = f"regexp_replace({plain}, 'T([+-]\\d\\d(:?\\d\\d)?)$', '\\1')"
+    spaced = f"CASE WHEN {text}[-1] BETWEEN 'A' AND 'Z' THEN {named} ELSE {offset} END"
     return (
         f"CASE WHEN length({text}) < 19 OR {text}[5] <> '-' THEN NULL "
         f"WHEN {text}[-1] = 'Z' THEN TRY_CAST({text}[:-2] AS TIMESTAMP) "
@@ -196,18 +194,21 @@ def _locale_sql(text: str, zones: Zones) -> str:
     plain = f"translate(replace({text}, ',', ''), './\u202f', '-- ')"
     date = {"ymd": "%Y-%m-%d", "mdy": "%m-%d-%Y", "dmy": "%d-%m-%Y"}[zones.date_order]
     usual = f"try_strptime({text}, '{date.replace('-', '/')}, %I:%M:%S %p')"
-    other = f"CASE WHEN {text}[-1] = 'M' THEN try_strptime({plain}, '{date} %I:%M:%S %p') ELSE try_strptime({plain}, '{date} %H:%M:%S') END"
+    other = (
+        f"CASE WHEN {text}[-1] = 'M' THEN try_strptime({plain}, '{date} %I:%M:%S %p')"
+        f" ELSE try_strptime({plain}, '{date} %H:%M:%S') END"
+    )
     return _placed_sql(f"coalesce({usual}, {other})", zones)
 
 
 def date_order(texts: Iterable[str]) -> str:
     """In which order a file's locale dates stand: `ymd`, `mdy` or `dmy`; empty if these do not tell."""
-    seen = [match for match in map(LOCALE.fullmatch, texts) if match]
-    if any(len(match[1]) == 4 for match in seen):
+    dates = [match for match in map(LOCALE.fullmatch, texts) if match]
+    if any(len(match[1]) == 4 for match in dates):
         return "ymd"
-    if any(match[7] or int(match[2]) > 12 for match in seen):
+    if any(match[7] or int(match[2]) > 12 for match in dates):
         return "mdy"
-    return "dmy" if any("." in match[0] or int(match[1]) > 12 for match in seen) else ""
+    return "dmy" if any("." in match[0] or int(match[1]) > 12 for match in dates) else ""
 
 
 def _utc(value: object, zones: Zones) -> datetime | None:
@@ -216,7 +217,10 @@ def _utc(value: object, zones: Zones) -> datetime | None:
 
 
 def _yearless(value: object, zones: Zones) -> datetime | None:
-    """`Nov 23 16:40:02`, as syslog has written it since 1983: in the year that puts it last before the log was written."""
+    """`Nov 23 16:40:02`, as syslog has written it since 1983.
+
+    In the year that puts it last before the log was written.
+    """
     match = YEARLESS.fullmatch(value) if isinstance(value, str) else None
     if not match or not zones.written:
         return None
@@ -246,7 +250,10 @@ FORMS = {
 
 
 def _placed(moment: datetime, zones: Zones) -> datetime | None:
-    """A naive time in the log's zone, in UTC. An hour that comes twice is its second one, as for DuckDB; one that is left out goes on from before."""
+    """A naive time in the log's zone, in UTC.
+
+    An hour that comes twice is its second one, as for DuckDB; one that is left out goes on from before.
+    """
     try:
         return max(moment.replace(tzinfo=zones.zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     except (ValueError, OverflowError):

@@ -1,6 +1,5 @@
-"""The course of an incident, events in order, and the charts that show them.
+"""The impact of an incident, and its events in order.
 
-course    since when, until when, who was affected and who is suspected
+impact    since when, until when, who was affected and who is suspected
 merge     events from findings, records and the journal, in one order
-charts    matplotlib figures in one style, and their inline SVG
 """

@@ -1,4 +1,4 @@
-"""The course of an incident: since when, until when, who was affected and who is suspected, each with what it rests on."""
+"""The impact of an incident: since when, until when, who was affected, who is suspected. Each with what it rests on."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ BEYOND = timedelta(milliseconds=1)
 # An onset needs four minutes before it, and as many after it that a blip is no more than half of them.
 LEAST = timedelta(minutes=8)
 LEAST_NORMAL = timedelta(minutes=1)
+# The question a suspect comes from; the others come from `change_by_group`.
+QUERY_OF_KIND = {"dependency": "change_by_dependency", "error": "change_by_error", "deploy": "starts"}
 
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """Whom it hit between onset and recovery: `n` of `of` requests on `routes` (all, if empty), by so many clients and users.
+    """Whom it hit between onset and recovery: `n` of `of` requests on `routes` (all, if empty).
 
-    `clients` and `users` are 0 where the log names none.
+    `clients` and `users` count those that asked; 0 where the log names none.
     """
 
     n: int
@@ -48,10 +50,11 @@ class Suspicion:
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """What the requests say about an incident. Without an onset, `absence` says over what was looked for one (None: over nothing).
+    """What the requests say about an incident.
 
-    `last` is when the last request ended that was seen: an incident without recovery was not over then. `by_limits`: the
-    onset is none that was found, but when the runbook's limits were first exceeded. `too_short`: one could not have been found.
+    Without an onset, `absence` says over what was looked for one (None: over nothing). `last` is when the last request
+    ended that was seen: an incident without recovery was not over then. `by_limits`: no onset was found, and this is
+    when the runbook's limits were first exceeded. `too_short`: an onset could not have been found.
     """
 
     onset: Onset | None
@@ -67,14 +70,13 @@ class Impact:
     @property
     def first_cause(self) -> Suspicion | None:
         """The likeliest cause; None if no suspect stands out."""
-        return next((each for each in self.suspicions if each.suspect.role == "cause"), None)
+        return next((suspicion for suspicion in self.suspicions if suspicion.suspect.role == "cause"), None)
 
     @property
     def figures(self) -> list[Figure]:
         """Everything it cites."""
-        return [
-            figure for figure in (self.began, self.recovered, *(each.citation for each in self.suspicions)) if figure
-        ]
+        of_suspects = (suspicion.citation for suspicion in self.suspicions)
+        return [figure for figure in (self.began, self.recovered, *of_suspects) if figure]
 
     def edges(self, window: Window) -> list[datetime]:
         """Where before, during and after begin, as far as there are such."""
@@ -89,59 +91,79 @@ class Impact:
             "onset": _onset_json(self.onset) if self.onset else None,
             "by_limits": self.by_limits,
             "too_short": self.too_short,
-            "affected": {"n": self.affected.n, "of": self.affected.of, "clients": self.affected.clients, "users": self.affected.users} if self.affected else None,
-            "suspects": [{**_suspect_json(each.suspect), "citation": each.citation.to_json()} for each in self.suspicions],
+            "affected": _affected_json(self.affected) if self.affected else None,
+            "suspects": [
+                {**_suspect_json(suspicion.suspect), "citation": suspicion.citation.to_json()}
+                for suspicion in self.suspicions
+            ],
             "citations": [citation.to_json() for citation in (self.began, self.recovered, self.absence) if citation],
             "last": iso(self.last) if self.last else None,
-        }  # fmt: skip
+        }
 
 
 def impact_of(records: Records, window: Window, findings: Sequence[Finding] = ()) -> Impact:
-    """The course of the incident in these records. What is too young to be an onset is told by findings: when the first request was affected."""
-    seen = records.query("matching_requests")[0]
-    if not seen["n"]:
+    """The impact of the incident in these records.
+
+    What is too young to be an onset is told by findings: when the first request was affected.
+    """
+    requests = records.query("matching_requests")[0]
+    if not requests["n"]:
         return Impact(None, None, None, None, (), None, None)
-    onset = onset_of(records)
-    found = onset or _by_limits(records, findings, seen["first"])
-    if found is None:
-        absence = Absence(_items(records), window, seen["n"], "requests_by_bucket")
-        return Impact(None, None, None, None, (), absence, seen["last"], too_short=seen["last"] - seen["first"] < LEAST)
-    sides, slow = sides_of(found, seen["last"]), found.measure != "errors"
+    change_point = onset_of(records)
+    onset = change_point or _by_limits(records, findings, requests["first"])
+    if onset is None:
+        absence = Absence(_items(records), window, requests["n"], "requests_by_bucket")
+        too_short = requests["last"] - requests["first"] < LEAST
+        return Impact(None, None, None, None, (), absence, requests["last"], too_short=too_short)
+    sides, slow = sides_of(onset, requests["last"]), onset.measure != "errors"
     # Those that suffered while it lasted, however long that was; `sides` end after an hour.
-    asked = {
-        **sides, "until": _naive((found.recovered.at if found.recovered else seen["last"]) + BEYOND),
-        "slow": slow, "quantile": NEARLY_ALL[found.measure], "routes": list(found.routes), "every_route": not found.routes,
-    }  # fmt: skip
-    hit = records.query("affected_requests", **asked)[0]
+    parameters = {
+        **sides,
+        "until": _naive((onset.recovered.at if onset.recovered else requests["last"]) + BEYOND),
+        "slow": slow,
+        "quantile": NEARLY_ALL[onset.measure],
+        "routes": list(onset.routes),
+        "every_route": not onset.routes,
+    }
+    hit = records.query("affected_requests", **parameters)[0]
     began, recovered = (
         Figure(
             _items(records),
             "affected_requests",
             hit["affected"],
             tuple(Line(end["item"], end["line"]) for end in hit[ends] or ()),
-            _plain(asked),
+            _plain(parameters),
         )
         for ends in ("first", "last")
     )
     return Impact(
-        found, began, recovered if found.recovered else None, Affected(hit["affected"], hit["n"], hit["clients"], hit["users"], found.routes),
-        _suspicions(records, suspects(records, found), {**sides, "slow": slow}), None, seen["last"], by_limits=onset is None,
-    )  # fmt: skip
+        onset,
+        began,
+        recovered if onset.recovered else None,
+        Affected(hit["affected"], hit["n"], hit["clients"], hit["users"], onset.routes),
+        _suspicions(records, suspects(records, onset), {**sides, "slow": slow}),
+        None,
+        requests["last"],
+        by_limits=change_point is None,
+    )
 
 
 def _by_limits(records: Records, findings: Sequence[Finding], first: datetime) -> Onset | None:
-    """An onset where findings say that the first request was affected; None if there is no time before it to compare with."""
-    found = [
+    """An onset where findings say that the first request was affected.
+
+    None if there is no time before it to compare with.
+    """
+    confirmed = [
         (finding, finding.first_affected)
         for finding in findings
         if finding.verdict is Verdict.CONFIRMED and finding.first_affected and finding.measures
     ]
-    began = min((at for _, at in found), default=first)
+    began = min((first_affected for _, first_affected in confirmed), default=first)
     if began - first < LEAST_NORMAL:
         return None
-    ends = [finding.recovered for finding, _ in found if finding.recovered]
-    over = max(ends) if len(ends) == len(found) else None
-    measure: Measure = "errors" if all("error_share" in finding.measures for finding, _ in found) else "p50"
+    ends = [finding.recovered for finding, _ in confirmed if finding.recovered]
+    over = max(ends) if len(ends) == len(confirmed) else None
+    measure: Measure = "errors" if all("error_share" in finding.measures for finding, _ in confirmed) else "p50"
     recovered = Moment(over, over, over) if over else None
     guess = Onset(None, measure, Moment(began, began, began), recovered, 0.0, 0.0, Window(first, began), 0.0, 0)
     change = change_at(records, guess)
@@ -149,12 +171,10 @@ def _by_limits(records: Records, findings: Sequence[Finding], first: datetime) -
         return None
     everything = change.everything
     if measure == "errors":
-        return replace(
-            guess, before=everything.bad_before / everything.n_before, after=everything.bad_after / everything.n_after
-        )
-    return replace(
-        guess, before=(everything.median_us_before or 0) / 1000, after=(everything.median_us_after or 0) / 1000
-    )
+        share_before = everything.bad_before / everything.n_before
+        return replace(guess, before=share_before, after=everything.bad_after / everything.n_after)
+    median_ms_before = (everything.median_us_before or 0) / 1000
+    return replace(guess, before=median_ms_before, after=(everything.median_us_after or 0) / 1000)
 
 
 def impact_events(impact: Impact) -> list[Event]:
@@ -163,25 +183,11 @@ def impact_events(impact: Impact) -> list[Event]:
     if impact.by_limits:
         return events  # they are the symptoms' own
     if impact.onset and impact.began:
-        events.append(
-            Event(
-                impact.onset.began.at,
-                "onset",
-                f"{change_in_words(impact.onset)}; {between(impact.onset.began)}",
-                "onset",
-                impact.began,
-            )
-        )
+        message = f"{change_in_words(impact.onset)}; {between(impact.onset.began)}"
+        events.append(Event(impact.onset.began.at, "onset", message, "onset", impact.began))
         if impact.onset.recovered and impact.recovered:
-            events.append(
-                Event(
-                    impact.onset.recovered.at,
-                    "recovery",
-                    f"as before; {between(impact.onset.recovered)}",
-                    "onset",
-                    impact.recovered,
-                )
-            )
+            message = f"as before; {between(impact.onset.recovered)}"
+            events.append(Event(impact.onset.recovered.at, "recovery", message, "onset", impact.recovered))
     return events
 
 
@@ -209,29 +215,27 @@ def duration(duration_ms: float) -> str:
     return f"{duration_ms / 1000:.1f} s" if duration_ms >= 1000 else f"{duration_ms:.0f} ms"
 
 
-def _suspicions(records: Records, found: Sequence[Suspect], asked: Mapping[str, Any]) -> tuple[Suspicion, ...]:
-    if not found:
+def _suspicions(records: Records, ranked: Sequence[Suspect], sides: Mapping[str, Any]) -> tuple[Suspicion, ...]:
+    """The suspects with the records that speak of them; `sides` are the parameters of the questions they come from."""
+    if not ranked:
         return ()
     lines: dict[tuple[str, str], list[Line]] = {}
-    kinds, names = [each.kind for each in found], [each.name for each in found]
-    for row in records.query(
-        "suspect_lines", kinds=kinds, names=names, since=asked["since"], until=asked["until"], most=EXAMPLES
-    ):
+    kinds, names = [suspect.kind for suspect in ranked], [suspect.name for suspect in ranked]
+    span = {"since": sides["since"], "until": sides["until"]}
+    for row in records.query("suspect_lines", kinds=kinds, names=names, most=EXAMPLES, **span):
         lines.setdefault((row["kind"], row["name"]), []).append(Line(row["item"], row["line"]))
     for row in records.query("starts") if "deploy" in kinds else ():
         lines.setdefault(("deploy", iso(row["ts"])), []).append(Line(row["item"], row["line"]))
-    return tuple(Suspicion(each, _cited(records, each, lines.get((each.kind, each.name), ()), asked)) for each in found)
+    return tuple(
+        Suspicion(suspect, _cited(records, suspect, lines.get((suspect.kind, suspect.name), ()), sides))
+        for suspect in ranked
+    )
 
 
-def _cited(records: Records, suspect: Suspect, lines: Sequence[Line], asked: Mapping[str, Any]) -> Figure:
-    query = {"dependency": "change_by_dependency", "error": "change_by_error", "deploy": "starts"}.get(
-        suspect.kind, "change_by_group"
-    )
-    parameters = (
-        {}
-        if query == "starts"
-        else {name: value for name, value in asked.items() if name != "slow" or query != "change_by_error"}
-    )
+def _cited(records: Records, suspect: Suspect, lines: Sequence[Line], sides: Mapping[str, Any]) -> Figure:
+    query = QUERY_OF_KIND.get(suspect.kind, "change_by_group")
+    not_asked = {"starts": set(sides), "change_by_error": {"slow"}}.get(query, set())
+    parameters = {name: value for name, value in sides.items() if name not in not_asked}
     return Figure(_items(records), query, suspect.after.n, tuple(lines), _plain(parameters))
 
 
@@ -241,26 +245,47 @@ def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def _onset_json(onset: Onset) -> dict[str, Any]:
     return {
-        "name": onset.name, "measure": onset.measure, "began": _moment_json(onset.began), "recovered": _moment_json(onset.recovered) if onset.recovered else None,
-        "before": round(onset.before, 4), "after": round(onset.after, 4), "normal": onset.normal.to_json(), "strength": round(onset.strength, 1), "routes": list(onset.routes),
-    }  # fmt: skip
+        "name": onset.name,
+        "measure": onset.measure,
+        "began": _moment_json(onset.began),
+        "recovered": _moment_json(onset.recovered) if onset.recovered else None,
+        "before": round(onset.before, 4),
+        "after": round(onset.after, 4),
+        "normal": onset.normal.to_json(),
+        "strength": round(onset.strength, 1),
+        "routes": list(onset.routes),
+    }
 
 
 def _moment_json(moment: Moment) -> dict[str, str]:
     return {"at": iso(moment.at), "earliest": iso(moment.earliest), "latest": iso(moment.latest)}
 
 
+def _affected_json(affected: Affected) -> dict[str, int]:
+    return {"n": affected.n, "of": affected.of, "clients": affected.clients, "users": affected.users}
+
+
 def _suspect_json(suspect: Suspect) -> dict[str, Any]:
     return {
-        "kind": suspect.kind, "name": suspect.name, "role": suspect.role, "sure": suspect.sure, "share_of_excess": round(suspect.share_of_excess, 4),
-        "before": _side_json(suspect.before), "after": _side_json(suspect.after), "why": suspect.why,
-    }  # fmt: skip
+        "kind": suspect.kind,
+        "name": suspect.name,
+        "role": suspect.role,
+        "sure": suspect.sure,
+        "share_of_excess": round(suspect.share_of_excess, 4),
+        "before": _side_json(suspect.before),
+        "after": _side_json(suspect.after),
+        "why": suspect.why,
+    }
 
 
 def _side_json(side: Side) -> dict[str, Any]:
     return {
-        "n": side.n, "affected": side.affected, "failed": side.failed, "median_ms": side.median_ms, "per_minute": round(side.per_minute, 4),
-    }  # fmt: skip
+        "n": side.n,
+        "affected": side.affected,
+        "failed": side.failed,
+        "median_ms": side.median_ms,
+        "per_minute": round(side.per_minute, 4),
+    }
 
 
 def _items(records: Records) -> tuple[str, ...]:

@@ -53,7 +53,10 @@ def finding_events(findings: Iterable[Finding]) -> list[Event]:
 
 
 def record_events(records: Records) -> list[Event]:
-    """Starts of the application, the first and last of each kind of error, first failures of outside systems, silences."""
+    """What the records say of the application and its outside systems.
+
+    Starts, first failures of calls, the first and last of each kind of error, silences.
+    """
     events = []
     for row in records.query("starts"):
         message = f"the application started (pid {row['pid']})"
@@ -62,11 +65,11 @@ def record_events(records: Records) -> list[Event]:
         message = f"first failed call to {row['dependency']} (of {row['n']})"
         events.append(Event(row["ts"], "logged", message, "dependencies", Line(row["item"], row["line"])))
     for row in records.query("errors"):
-        what = f"{row['place']}: {row['kind']}: {row['pattern']}"
+        error = f"{row['place']}: {row['kind']}: {row['pattern']}"
         figure = Figure(_items(records), "errors", row["n"], (Line(row["item"], row["line"]),))
-        events.append(Event(row["first"], "first logged", f"{what} ({row['n']} in all)", "errors", figure))
+        events.append(Event(row["first"], "first logged", f"{error} ({row['n']} in all)", "errors", figure))
         if row["n"] > 1:
-            events.append(Event(row["last"], "last logged", what, "errors", figure))
+            events.append(Event(row["last"], "last logged", error, "errors", figure))
     for row in records.query("gaps", limit_us=SILENCE // timedelta(microseconds=1)):
         message = f"no log record for {(row['ts'] - row['before']).total_seconds():.0f} s"
         events.append(Event(row["before"], "silence began", message, "process", Line(row["item"], row["line"])))
@@ -83,17 +86,20 @@ def journal_events(journal: Iterable[Entry]) -> list[Event]:
 
 
 def clock_events(clocks: Iterable[tuple[Item, ServerClock]]) -> list[Event]:
-    """Servers whose clock is so far from this machine's that the order of what they and the logs tell may be another. Nothing was corrected by it."""
+    """Servers whose clock is far from this machine's, so that events of theirs may stand in a wrong order.
+
+    Nothing was corrected by it.
+    """
     events = []
     for item, clock in clocks:
         if abs(clock.offset_ms) > clock.error_ms + CLOCK_MATTERS_MS:
-            told = (
-                f"the clock of {item.details['target']} is {abs(clock.offset_ms) / 1000:.3f} s {'ahead of' if clock.offset_ms > 0 else 'behind'} this machine's, "
-                f"give or take {clock.error_ms / 1000:.3f} s: it said {iso(clock.server)}"
+            direction = "ahead of" if clock.offset_ms > 0 else "behind"
+            message = (
+                f"the clock of {item.details['target']} is {abs(clock.offset_ms) / 1000:.3f} s {direction}"
+                f" this machine's, give or take {clock.error_ms / 1000:.3f} s: it said {iso(clock.server)}"
             )
-            events.append(
-                Event(parse_iso(item.asked_at), "clocks compared", told, "clocks", Pointer(item.id, "/clock"))
-            )
+            pointer = Pointer(item.id, "/clock")
+            events.append(Event(parse_iso(item.asked_at), "clocks compared", message, "clocks", pointer))
     return events
 
 

@@ -63,28 +63,28 @@ def incident() -> Iterator[Records]:
 
 
 def test_the_recorded_onset_is_within_a_minute_of_the_truth_and_its_interval_holds_it(incident: Records) -> None:
-    found = onset_of(incident)
-    assert found is not None
-    assert abs(found.began.at - FROM) <= MINUTE
-    assert found.began.earliest <= FROM <= found.began.latest
-    assert found.began.latest - found.began.earliest <= MINUTE
-    assert set(found.routes) == {"GET /api/sim/:id/usage", "POST /api/sim/:id/top-up"}
+    detected = onset_of(incident)
+    assert detected is not None
+    assert abs(detected.began.at - FROM) <= MINUTE
+    assert detected.began.earliest <= FROM <= detected.began.latest
+    assert detected.began.latest - detected.began.earliest <= MINUTE
+    assert set(detected.routes) == {"GET /api/sim/:id/usage", "POST /api/sim/:id/top-up"}
 
 
 def test_the_recorded_recovery_is_within_a_minute_of_the_truth(incident: Records) -> None:
-    found = onset_of(incident)
-    assert found is not None
-    assert found.recovered is not None
-    assert abs(found.recovered.at - TO) <= MINUTE
+    detected = onset_of(incident)
+    assert detected is not None
+    assert detected.recovered is not None
+    assert abs(detected.recovered.at - TO) <= MINUTE
 
 
 @pytest.mark.parametrize("seconds", [10, 20, 30, 60])
 def test_the_calls_to_the_suspect_changed_and_those_to_others_did_not(incident: Records, seconds: int) -> None:
-    found = {
+    by_dependency = {
         name: onset(series) for name, series in by_name(calls_by_bucket(incident, timedelta(seconds=seconds))).items()
     }
-    assert {name for name, each in found.items() if each} == {"freebit"}
-    began = found["freebit"].began if found["freebit"] else None
+    assert {name for name, change in by_dependency.items() if change} == {"freebit"}
+    began = by_dependency["freebit"].began if by_dependency["freebit"] else None
     assert began is not None
     assert began.earliest <= FROM <= began.latest
 
@@ -98,7 +98,7 @@ def test_nothing_is_found_before_the_fault_or_after_it() -> None:
                 *requests_by_bucket(records, timedelta(seconds=10)),
                 *calls_by_bucket(records, timedelta(seconds=10)),
             ]
-            assert [name for name, each in by_name(series).items() if onset(each)] == []
+            assert [name for name, route in by_name(series).items() if onset(route)] == []
 
 
 # --- healthy traffic -------------------------------------------------------------------------------------------------
@@ -116,8 +116,8 @@ def test_a_real_access_log_has_no_onset() -> None:
     if not corpora:
         pytest.skip("INCIDENT_KIT_CORPORA does not say where the public logs are")
     buckets = access_log_buckets(Path(corpora) / "elastic_examples" / "apache_access_10k.log")
-    mixed = [each for each in buckets if each.name is None]
-    assert (sum(each.n for each in mixed), sum(each.failed for each in mixed)) == (10_000, 3)
+    mixed = [minute for minute in buckets if minute.name is None]
+    assert (sum(minute.n for minute in mixed), sum(minute.failed for minute in mixed)) == (10_000, 3)
     assert [name for name, series in by_name(buckets).items() if onsets(series)] == []
     assert [part for part in windows(mixed) if onset(part)] == []
     assert onset_of_requests(buckets) is None
@@ -181,12 +181,12 @@ def test_work_that_comes_every_night_is_an_onset_only_the_first_time() -> None:
     nights = [(START + timedelta(days=day, hours=2)) for day in range(3)]
     series = [bucket(minute, ms=100) for minute in range(0, 3 * 1440, 2)]
     series = [
-        replace(each, p50_us=4_000_000, total_us=480_000_000)
-        if any(night <= each.start < night + timedelta(minutes=40) for night in nights)
-        else each
-        for each in series
+        replace(minute, p50_us=4_000_000, total_us=480_000_000)
+        if any(night <= minute.start < night + timedelta(minutes=40) for night in nights)
+        else minute
+        for minute in series
     ]
-    assert [found.began.at for found in onsets(series)] == [nights[0]]
+    assert [detected.began.at for detected in onsets(series)] == [nights[0]]
 
 
 def test_a_route_that_is_slow_by_nature_and_busier_than_before_is_no_onset() -> None:
@@ -196,7 +196,7 @@ def test_a_route_that_is_slow_by_nature_and_busier_than_before_is_no_onset() -> 
         bucket(minute, n=103 if minute < 60 else 400, ms=10 if minute < 60 else 2000, name=None)
         for minute in range(120)
     ]
-    buckets = sorted([*fast, *slow, *together], key=lambda each: (each.start, each.name or ""))
+    buckets = sorted([*fast, *slow, *together], key=lambda part: (part.start, part.name or ""))
     assert onset(together) is not None
     assert onset_of_requests(buckets) is None
 
@@ -211,14 +211,14 @@ def test_a_change_is_found_in_the_bucket_in_which_it_begins_and_in_which_it_ends
 ) -> None:
     width = timedelta(seconds=width_s)
     series = [bucket(place, **(change if 60 <= place < 80 else {}), width=width) for place in range(120)]  # type: ignore[arg-type]
-    found = onset(series)
-    assert found is not None
-    assert found.began.at == START + 60 * width
-    assert found.began.earliest == START + 59 * width
-    assert found.began.latest == START + 61 * width
-    assert found.recovered is not None
-    assert found.recovered.at == START + 80 * width
-    assert found.recovered.earliest <= found.recovered.at <= found.recovered.latest
+    detected = onset(series)
+    assert detected is not None
+    assert detected.began.at == START + 60 * width
+    assert detected.began.earliest == START + 59 * width
+    assert detected.began.latest == START + 61 * width
+    assert detected.recovered is not None
+    assert detected.recovered.at == START + 80 * width
+    assert detected.recovered.earliest <= detected.recovered.at <= detected.recovered.latest
 
 
 def test_it_begins_when_the_first_measure_changes() -> None:
@@ -226,16 +226,16 @@ def test_it_begins_when_the_first_measure_changes() -> None:
     series = [
         bucket(minute, ms=3000 if minute >= 60 else 100, failed=50 if minute >= 65 else 0) for minute in range(120)
     ]
-    found = onset(series)
-    assert found is not None
-    assert found.began.at == START + timedelta(minutes=60)
-    assert {each.measure for each in onsets(series)} == {"errors", "p50", "p95"}
+    detected = onset(series)
+    assert detected is not None
+    assert detected.began.at == START + timedelta(minutes=60)
+    assert {change.measure for change in onsets(series)} == {"errors", "p50", "p95"}
 
 
 def test_bad_to_the_end_of_the_series_has_not_recovered() -> None:
-    found = onset([bucket(minute, failed=20 if minute >= 60 else 0) for minute in range(120)])
-    assert found is not None
-    assert found.recovered is None
+    detected = onset([bucket(minute, failed=20 if minute >= 60 else 0) for minute in range(120)])
+    assert detected is not None
+    assert detected.recovered is None
 
 
 def test_a_new_level_is_one_onset_and_not_one_an_hour() -> None:
@@ -247,20 +247,20 @@ def test_of_two_incidents_the_one_that_hit_more_is_the_onset() -> None:
         bucket(minute, n=100, failed=10 if 60 <= minute < 70 else 60 if 200 <= minute < 230 else 0)
         for minute in range(300)
     ]
-    assert [found.began.at for found in onsets(series)] == [
+    assert [detected.began.at for detected in onsets(series)] == [
         START + timedelta(minutes=60),
         START + timedelta(minutes=200),
     ]
-    found = onset(series)
-    assert found is not None
-    assert found.began.at == START + timedelta(minutes=200)
+    detected = onset(series)
+    assert detected is not None
+    assert detected.began.at == START + timedelta(minutes=200)
 
 
 def test_minutes_without_requests_do_not_hide_it() -> None:
     series = [bucket(minute, n=4, failed=4 if minute >= 200 else 0) for minute in range(0, 300, 7)]
-    found = onset(series)
-    assert found is not None
-    assert found.began.earliest <= START + timedelta(minutes=200) <= found.began.latest
+    detected = onset(series)
+    assert detected is not None
+    assert detected.began.earliest <= START + timedelta(minutes=200) <= detected.began.latest
 
 
 def test_a_fault_spread_thinly_over_many_routes_shows_over_all_requests() -> None:
@@ -271,10 +271,10 @@ def test_a_fault_spread_thinly_over_many_routes_shows_over_all_requests() -> Non
         for number, name in enumerate(names)
     ]
     together = [bucket(minute, n=80, failed=4 if minute >= 60 else 0, name=None) for minute in range(120)]
-    found = onset_of_requests([*routes, *together])
-    assert found is not None
-    assert (found.name, found.measure) == (None, "errors")
-    assert found.began.at == START + timedelta(minutes=60)
+    detected = onset_of_requests([*routes, *together])
+    assert detected is not None
+    assert (detected.name, detected.measure) == (None, "errors")
+    assert detected.began.at == START + timedelta(minutes=60)
 
 
 # --- to the request --------------------------------------------------------------------------------------------------
@@ -282,22 +282,22 @@ def test_a_fault_spread_thinly_over_many_routes_shows_over_all_requests() -> Non
 
 @pytest.mark.parametrize("name", ["slow dependency", "one route fails", "saturated process", "ramp of ten minutes"])
 def test_the_first_affected_request_is_found_within_a_minute_or_two(tmp_path: Path, name: str) -> None:
-    fault = next(replace(each, at_s=3725.5) for each in FAULTS if each.name == name)
+    fault = next(replace(known_fault, at_s=3725.5) for known_fault in FAULTS if known_fault.name == name)
     made = traffic(3, 2, Shape("test"), fault, hosts=2)
     with logs.read(
         [Source("log", made.write(tmp_path / "made.log"), "made.log")], dependencies=runbook.load().dependencies
     ) as records:
-        found = onset_of(records)
-    assert found is not None
-    assert abs(found.began.at - made.began()) <= timedelta(seconds=90 if fault.ramp_s else 20)
-    assert found.recovered is not None
-    assert abs(found.recovered.at - made.ended()) <= timedelta(seconds=20)
+        detected = onset_of(records)
+    assert detected is not None
+    assert abs(detected.began.at - made.began()) <= timedelta(seconds=90 if fault.ramp_s else 20)
+    assert detected.recovered is not None
+    assert abs(detected.recovered.at - made.ended()) <= timedelta(seconds=20)
 
 
 def test_an_onset_that_single_requests_do_not_show_stays_as_it_was(incident: Records) -> None:
-    found = onset_of(incident)
-    assert found is not None
-    elsewhere = replace(found, routes=("GET /api/catalog/products",))
+    detected = onset_of(incident)
+    assert detected is not None
+    elsewhere = replace(detected, routes=("GET /api/catalog/products",))
     assert refined(incident, elsewhere) == elsewhere
 
 
@@ -326,14 +326,17 @@ def series_of(rows: Sequence[tuple[int, float, float]], first: int = 0) -> list[
 @given(st.lists(COUNTS, max_size=60))
 def test_an_onset_has_a_before_and_lies_in_its_interval(rows: list[tuple[int, float, float]]) -> None:
     series = series_of(rows)
-    for found in onsets(series):
-        assert found.began.earliest <= found.began.at < found.began.latest
-        assert found.normal.since < found.normal.until <= found.began.at
-        assert sum(each.start < found.began.at for each in series) >= 4
-        assert found.after > found.before
+    for detected in onsets(series):
+        assert detected.began.earliest <= detected.began.at < detected.began.latest
+        assert detected.normal.since < detected.normal.until <= detected.began.at
+        assert sum(minute.start < detected.began.at for minute in series) >= 4
+        assert detected.after > detected.before
         assert (
-            found.recovered is None
-            or found.began.at < found.recovered.earliest + MINUTE <= found.recovered.at <= found.recovered.latest
+            detected.recovered is None
+            or detected.began.at
+            < detected.recovered.earliest + MINUTE
+            <= detected.recovered.at
+            <= detected.recovered.latest
         )
 
 
@@ -341,8 +344,8 @@ def test_an_onset_has_a_before_and_lies_in_its_interval(rows: list[tuple[int, fl
 @given(st.lists(COUNTS, max_size=60), st.integers(-10_000, 10_000))
 def test_the_clock_on_the_wall_does_not_matter(rows: list[tuple[int, float, float]], minutes: int) -> None:
     shift = timedelta(minutes=minutes)
-    assert [each.began.at + shift for each in onsets(series_of(rows))] == [
-        each.began.at for each in onsets(series_of(rows, minutes))
+    assert [change.began.at + shift for change in onsets(series_of(rows))] == [
+        change.began.at for change in onsets(series_of(rows, minutes))
     ]
 
 

@@ -34,13 +34,13 @@ def named(folder: Path, fault: Fault, *, seed: int = 1, hosts: int = 4, per_minu
     """The suspects for a fault a little after an hour of healthy traffic."""
     made = traffic(seed, 2, Shape("test", per_minute=per_minute), replace(fault, at_s=AT_S), hosts=hosts)
     with read(made.write(folder / "made.log")) as records:
-        found = onset_of(records)
-        assert found is not None
-        return suspects(records, found)
+        change = onset_of(records)
+        assert change is not None
+        return suspects(records, change)
 
 
-def causes(found: list[Suspect]) -> list[tuple[str, str]]:
-    return [(each.kind, each.name) for each in found if each.role == "cause"]
+def causes(ranked: list[Suspect]) -> list[tuple[str, str]]:
+    return [(suspect.kind, suspect.name) for suspect in ranked if suspect.role == "cause"]
 
 
 # --- the recorded incident -------------------------------------------------------------------------------------------
@@ -50,9 +50,9 @@ def causes(found: list[Suspect]) -> list[tuple[str, str]]:
 def recorded() -> list[Suspect]:
     (item,) = (RECORDED / "evidence").iterdir()
     with read(item / "content") as records:
-        found = onset_of(records)
-        assert found is not None
-        return suspects(records, found)
+        change = onset_of(records)
+        assert change is not None
+        return suspects(records, change)
 
 
 def test_the_recorded_suspect_is_first_and_the_only_cause(recorded: list[Suspect]) -> None:
@@ -62,7 +62,7 @@ def test_the_recorded_suspect_is_first_and_the_only_cause(recorded: list[Suspect
 
 
 def test_the_routes_that_wait_for_it_are_consequences_and_no_other_route_is_named(recorded: list[Suspect]) -> None:
-    routes = {each.name: each.role for each in recorded if each.kind == "route"}
+    routes = {suspect.name: suspect.role for suspect in recorded if suspect.kind == "route"}
     assert routes == {"GET /api/sim/:id/usage": "consequence", "POST /api/sim/:id/top-up": "consequence"}
 
 
@@ -77,7 +77,7 @@ def test_before_and_after_stand_side_by_side(recorded: list[Suspect]) -> None:
 
 def test_the_start_of_a_process_that_served_well_is_no_suspect(recorded: list[Suspect]) -> None:
     """The recorded portal started four and a half minutes before its fault."""
-    assert [each for each in recorded if each.kind == "deploy"] == []
+    assert [suspect for suspect in recorded if suspect.kind == "deploy"] == []
 
 
 # --- one fault of each kind ------------------------------------------------------------------------------------------
@@ -93,23 +93,25 @@ def test_the_fault_is_named_first(tmp_path: Path, fault: Fault) -> None:
 
 def test_a_saturated_process_is_named_by_its_host_and_pid_and_no_system_is(tmp_path: Path) -> None:
     """Its calls look slow, too: it is late in noticing that they have ended."""
-    fault = next(each for each in FAULTS if each.name == "saturated process")
-    found = named(tmp_path, fault, hosts=1)
-    assert [kind for kind, _ in causes(found)] == ["process"]
-    assert found[0].name.startswith("bff-1 pid ")
-    assert "All routes suffer alike" in found[0].why
+    fault = next(known_fault for known_fault in FAULTS if known_fault.name == "saturated process")
+    ranked = named(tmp_path, fault, hosts=1)
+    assert [kind for kind, _ in causes(ranked)] == ["process"]
+    assert ranked[0].name.startswith("bff-1 pid ")
+    assert "All routes suffer alike" in ranked[0].why
 
 
 def test_a_deploy_that_only_new_processes_suffer_from_is_sure(tmp_path: Path) -> None:
-    found = named(tmp_path, next(each for each in FAULTS if each.name == "rolling deploy"))
-    assert (found[0].kind, found[0].sure) == ("deploy", "high")
-    assert datetime.fromisoformat(found[0].name) == START + timedelta(seconds=AT_S - 1)
-    assert ("route", "GET /api/orders", "consequence") in [(each.kind, each.name, each.role) for each in found]
+    ranked = named(tmp_path, next(known_fault for known_fault in FAULTS if known_fault.name == "rolling deploy"))
+    assert (ranked[0].kind, ranked[0].sure) == ("deploy", "high")
+    assert datetime.fromisoformat(ranked[0].name) == START + timedelta(seconds=AT_S - 1)
+    assert ("route", "GET /api/orders", "consequence") in [
+        (suspect.kind, suspect.name, suspect.role) for suspect in ranked
+    ]
 
 
 def test_of_a_flood_the_client_is_the_cause_and_the_traffic_its_consequence(tmp_path: Path) -> None:
-    found = named(tmp_path, next(each for each in FAULTS if each.name == "flooding client"))
-    assert [(each.kind, each.role) for each in found[:2]] == [("client", "cause"), ("traffic", "consequence")]
+    ranked = named(tmp_path, next(known_fault for known_fault in FAULTS if known_fault.name == "flooding client"))
+    assert [(suspect.kind, suspect.role) for suspect in ranked[:2]] == [("client", "cause"), ("traffic", "consequence")]
 
 
 # --- what comes together without being the cause ---------------------------------------------------------------------
@@ -117,26 +119,26 @@ def test_of_a_flood_the_client_is_the_cause_and_the_traffic_its_consequence(tmp_
 
 @pytest.mark.parametrize("before_s", [20, 180])
 def test_a_deploy_before_the_outage_of_another_is_not_named_first(tmp_path: Path, before_s: float) -> None:
-    found = named(tmp_path, replace(SLOW, restarted_s=before_s))
-    assert causes(found)[0] == ("dependency", "freebit")
-    assert all(each.sure == "low" for each in found if each.kind == "deploy")
+    ranked = named(tmp_path, replace(SLOW, restarted_s=before_s))
+    assert causes(ranked)[0] == ("dependency", "freebit")
+    assert all(suspect.sure == "low" for suspect in ranked if suspect.kind == "deploy")
 
 
 def test_a_restart_after_the_onset_is_a_consequence(tmp_path: Path) -> None:
-    found = named(tmp_path, replace(SLOW, restarted_s=-600))
-    assert causes(found) == [("dependency", "freebit")]
-    assert [each.role for each in found if each.kind == "deploy"] == ["consequence"]
+    ranked = named(tmp_path, replace(SLOW, restarted_s=-600))
+    assert causes(ranked) == [("dependency", "freebit")]
+    assert [suspect.role for suspect in ranked if suspect.kind == "deploy"] == ["consequence"]
 
 
 def test_customers_who_try_again_are_a_consequence(tmp_path: Path) -> None:
-    found = named(tmp_path, Fault("retries", ("dependency", "whmcs"), failing=0.7, dependency="whmcs", more=2.5))
-    assert causes(found) == [("dependency", "whmcs")]
-    assert [each.role for each in found if each.kind == "traffic"] == ["consequence"]
+    ranked = named(tmp_path, Fault("retries", ("dependency", "whmcs"), failing=0.7, dependency="whmcs", more=2.5))
+    assert causes(ranked) == [("dependency", "whmcs")]
+    assert [suspect.role for suspect in ranked if suspect.kind == "traffic"] == ["consequence"]
 
 
 def test_two_systems_that_fail_together_are_both_causes(tmp_path: Path) -> None:
-    found = named(tmp_path, Fault("two", ("dependency", ""), slower=8.0, dependency="freebit whmcs"))
-    assert {("dependency", "freebit"), ("dependency", "whmcs")} <= set(causes(found))
+    ranked = named(tmp_path, Fault("two", ("dependency", ""), slower=8.0, dependency="freebit whmcs"))
+    assert {("dependency", "freebit"), ("dependency", "whmcs")} <= set(causes(ranked))
 
 
 # --- when records tell less, or nothing ------------------------------------------------------------------------------
@@ -151,9 +153,9 @@ def test_calls_that_name_no_request_are_counted_and_little_trusted(tmp_path: Pat
             del line["req"]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     with read(path) as records:
-        found = onset_of(records)
-        assert found is not None
-        (system,) = (each for each in suspects(records, found) if each.kind == "dependency")
+        change = onset_of(records)
+        assert change is not None
+        (system,) = (suspect for suspect in suspects(records, change) if suspect.kind == "dependency")
     assert (system.name, system.sure) == ("freebit", "low")
     assert "name no request" in system.why
 
@@ -179,5 +181,5 @@ def test_nobody_is_suspected_without_records_on_both_sides(tmp_path: Path) -> No
 
 
 def test_the_same_evidence_gives_the_same_suspects(tmp_path: Path) -> None:
-    fault = next(each for each in FAULTS if each.name == "bad client")
+    fault = next(known_fault for known_fault in FAULTS if known_fault.name == "bad client")
     assert repr(named(tmp_path, fault)) == repr(named(tmp_path, fault))

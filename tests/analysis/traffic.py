@@ -93,9 +93,20 @@ HEALTHY = (
     Shape("heavy tails", tail=True),
     Shape("busy", per_minute=900, night=0.3, hiccups_per_day=20),
     Shape("weekly", night=0.15, weekend=0.4, growth_per_day=1.02),
-    Shape("everything", per_minute=60, night=0.15, weekend=0.5, bursts_per_day=6, batch=True, deploys_per_day=2, pauses_per_hour=3,
-          hiccups_per_day=12, wander=0.1, tail=True),
-)  # fmt: skip
+    Shape(
+        "everything",
+        per_minute=60,
+        night=0.15,
+        weekend=0.5,
+        bursts_per_day=6,
+        batch=True,
+        deploys_per_day=2,
+        pauses_per_hour=3,
+        hiccups_per_day=12,
+        wander=0.1,
+        tail=True,
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -199,25 +210,60 @@ class Traffic:
         for number, request in enumerate(requests):
             end_us = request["start_us"] + request["duration_us"]
             status = request["status"]
-            yield end_us, _line(
-                end_us, HOSTS[request["host"]], request["pid"], 50 if status >= 500 else 30, req=_req(number, request),
-                res={"statusCode": None if request["aborted"] else status, "headers": {"content-type": "application/json"}},
-                responseTime=request["duration_us"] // 1000, msg="request aborted" if request["aborted"] else "request completed",
-            )  # fmt: skip
+            yield (
+                end_us,
+                _line(
+                    end_us,
+                    HOSTS[request["host"]],
+                    request["pid"],
+                    50 if status >= 500 else 30,
+                    req=_req(number, request),
+                    res={
+                        "statusCode": None if request["aborted"] else status,
+                        "headers": {"content-type": "application/json"},
+                    },
+                    responseTime=request["duration_us"] // 1000,
+                    msg="request aborted" if request["aborted"] else "request completed",
+                ),
+            )
             if request["broken"]:
                 error = {
                     "type": self.fault.error if self.fault else "Error",
                     "message": "Cannot read properties of undefined (reading 'plan')",
                 }
-                yield end_us - 1, _line(end_us - 1, HOSTS[request["host"]], request["pid"], 50, req=_req(number, request), context="ExceptionsHandler", err=error, msg=error["message"])  # fmt: skip
+                yield (
+                    end_us - 1,
+                    _line(
+                        end_us - 1,
+                        HOSTS[request["host"]],
+                        request["pid"],
+                        50,
+                        req=_req(number, request),
+                        context="ExceptionsHandler",
+                        err=error,
+                        msg=error["message"],
+                    ),
+                )
         calls = {name: column.tolist() for name, column in self.calls.items()}
-        for owner, name, start_us, duration_us, failed, _ in zip(*(calls[key] for key in ("owner", "name", "start_us", "duration_us", "failed", "aborted")), strict=True):  # fmt: skip
+        for owner, name, start_us, duration_us, failed, _ in zip(
+            *(calls[key] for key in ("owner", "name", "start_us", "duration_us", "failed", "aborted")), strict=True
+        ):
             request, end_us = requests[owner], start_us + duration_us
             error = {"err": {"type": "AxiosError", "message": "Request failed with status code 503"}} if failed else {}
-            yield end_us, _line(
-                end_us, HOSTS[request["host"]], request["pid"], 50 if failed else 30, req=_req(owner, request), context=f"{dependencies[name].title()}Service",
-                duration=duration_us // 1000, msg=f"{dependencies[name].title()} API call {'failed' if failed else 'completed'}", **error,
-            )  # fmt: skip
+            yield (
+                end_us,
+                _line(
+                    end_us,
+                    HOSTS[request["host"]],
+                    request["pid"],
+                    50 if failed else 30,
+                    req=_req(owner, request),
+                    context=f"{dependencies[name].title()}Service",
+                    duration=duration_us // 1000,
+                    msg=f"{dependencies[name].title()} API call {'failed' if failed else 'completed'}",
+                    **error,
+                ),
+            )
 
 
 def _line(at_us: int, host: str, pid: int, level: int, **fields: Any) -> str:
@@ -262,7 +308,13 @@ def traffic(seed: int, hours: float, shape: Shape = HEALTHY[0], fault: Fault | N
     bad_call = np.zeros(len(start_s), dtype=bool)
     touched = np.zeros(len(start_s), dtype=bool)
     calls: dict[str, list[np.ndarray]] = {key: [] for key in ("owner", "name", "start_us", "duration_us", "failed")}
-    hiccups = [(at, name) for name in range(len(DEPENDENCIES)) for at in chance.uniform(0, len(seconds), chance.poisson(shape.hiccups_per_day * hours / 24 / len(DEPENDENCIES)))]  # fmt: skip
+    hiccups = [
+        (at, name)
+        for name in range(len(DEPENDENCIES))
+        for at in chance.uniform(
+            0, len(seconds), chance.poisson(shape.hiccups_per_day * hours / 24 / len(DEPENDENCIES))
+        )
+    ]
     for number, (name, (median_ms, spread)) in enumerate(DEPENDENCIES.items()):
         share = np.array([dict(each.calls).get(name, 0.0) for each in routes])[route]
         owner = np.flatnonzero(chance.random(len(route)) < share)
@@ -305,10 +357,19 @@ def traffic(seed: int, hours: float, shape: Shape = HEALTHY[0], fault: Fault | N
 
     starts, pid = _processes(chance, fault, start_s, host, hosts)
     requests = {
-        "start_us": (start_s * 1e6).astype(np.int64), "duration_us": ((ends_s - start_s) * 1e6).astype(np.int64), "name": route, "client": client,
-        "host": host, "pid": pid, "status": status, "failed": (status >= 500) & ~aborted, "aborted": aborted, "refused": (status == 404) & ~aborted,
-        "hit": hit, "broken": broken,
-    }  # fmt: skip
+        "start_us": (start_s * 1e6).astype(np.int64),
+        "duration_us": ((ends_s - start_s) * 1e6).astype(np.int64),
+        "name": route,
+        "client": client,
+        "host": host,
+        "pid": pid,
+        "status": status,
+        "failed": (status >= 500) & ~aborted,
+        "aborted": aborted,
+        "refused": (status == 404) & ~aborted,
+        "hit": hit,
+        "broken": broken,
+    }
     columns = {key: np.concatenate(parts) for key, parts in calls.items()}
     columns = {key: column.astype(np.int64) if column.dtype == float else column for key, column in columns.items()}
     columns["aborted"] = np.zeros(len(columns["owner"]), dtype=bool)
@@ -339,7 +400,7 @@ def _at_night(seconds: np.ndarray) -> np.ndarray:
 
 def _arrivals(
     chance: np.random.Generator, seconds: np.ndarray, shape: Shape, load: np.ndarray, fault: Fault | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Start [s], route and client of every request, in time order."""
     weights = np.array([each.weight for each in ROUTES])
     rate = shape.per_minute / 60 * load
@@ -372,8 +433,13 @@ def _strength(fault: Fault, at_s: np.ndarray) -> np.ndarray:
 
 
 def _hit(
-    chance: np.random.Generator, fault: Fault | None, start_s: np.ndarray, route: np.ndarray, host: np.ndarray, client: np.ndarray
-) -> np.ndarray:  # fmt: skip
+    chance: np.random.Generator,
+    fault: Fault | None,
+    start_s: np.ndarray,
+    route: np.ndarray,
+    host: np.ndarray,
+    client: np.ndarray,
+) -> np.ndarray:
     """Which requests the fault concerns."""
     if fault is None:
         return np.zeros(len(start_s), dtype=bool)
@@ -407,7 +473,7 @@ def _wander(chance: np.random.Generator, count: int, sigma: float) -> np.ndarray
 
 def _disturb(
     chance: np.random.Generator, shape: Shape, hours: float, start_s: np.ndarray, ends_s: np.ndarray, status: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:
     """Pauses and deploys: what healthy systems do to a few requests."""
     for at in chance.uniform(0, hours * 3600, chance.poisson(shape.pauses_per_hour * hours)):
         resumes = at + chance.uniform(0.3, 2)
@@ -425,7 +491,7 @@ def _disturb(
 
 def _processes(
     chance: np.random.Generator, fault: Fault | None, start_s: np.ndarray, host: np.ndarray, hosts: int
-) -> tuple[tuple[tuple[int, str, int], ...], np.ndarray]:  # fmt: skip
+) -> tuple[tuple[tuple[int, str, int], ...], np.ndarray]:
     """One process a host; a deploy replaces them all."""
     old, new = chance.integers(1000, 20_000, hosts), chance.integers(20_000, 40_000, hosts)
     if fault is None or fault.restarted_s is None:
@@ -459,5 +525,17 @@ def _buckets(columns: dict[str, np.ndarray], width: timedelta, names: list[str] 
         n = end - begin
         quantiles = [int(took[begin + -(-n * percent // 100) - 1]) for percent in (50, 95, 99)]
         start = START + timedelta(microseconds=int(slot[begin]) * width_us)
-        found.append(Bucket(start, names[name[begin]] if names is not None else None, n, sums["failed"][place], sums["aborted"][place], sums["refused"][place], totals[place], n, *quantiles))  # fmt: skip
+        found.append(
+            Bucket(
+                start,
+                names[name[begin]] if names is not None else None,
+                n,
+                sums["failed"][place],
+                sums["aborted"][place],
+                sums["refused"][place],
+                totals[place],
+                n,
+                *quantiles,
+            )
+        )
     return found

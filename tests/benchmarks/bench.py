@@ -1,8 +1,9 @@
 """The figures of the README: `python3 run.py bench`. Ratios within one run, medians of several: machines are noisy.
 
-Without options: the demo, and quick tables on small logs. `--full --write` measures on 1 GB and 4 GB and writes README.md beside this file.
-Each job runs in a process of its own (see jobs.py), the jobs of a round one after the other, so that a ratio compares neighbours in time.
-polars and jq take part where they are there: polars if somebody has installed it into .venv, jq if it is on the PATH.
+Without options: the demo, and quick tables on small logs. `--full --write` measures on 1 GB and 4 GB and writes
+README.md beside this file. Each job runs in a process of its own (see jobs.py), the jobs of a round one after the
+other, so that a ratio compares neighbours in time. polars and jq take part where they are there: polars if somebody has
+installed it into .venv, jq if it is on the PATH.
 """
 
 from __future__ import annotations
@@ -66,7 +67,10 @@ def main() -> None:
     page.say("# Benchmarks")
     page.say(
         f"Made by `python3 run.py bench {' '.join(sys.argv[1:])}`".rstrip()
-        + "; not edited. Compare ratios, not seconds: they come from neighbouring runs on one machine, medians of several."
+        + (
+            "; not edited. Compare ratios, not seconds: they come from neighbouring runs on one machine, medians of "
+            "several."
+        )
     )
     page.say(machine())
     with tempfile.TemporaryDirectory(prefix="incident-kit-bench-") as scratch:
@@ -126,7 +130,7 @@ def demo(page: Page, folder: Path, rounds: int) -> None:
 
 
 def triage(page: Page, folder: Path, rounds: int) -> None:
-    """From the start of the process to the ranking on a recording, against a process that reads the same slice by hand."""
+    """From the start of the process to the ranking on a recording, against one that reads the same slice by hand."""
     recorded = HERE.parent / "recorded" / "freebit_slow"
     packed = folder / "slice.log.gz"
     shutil.copy(next((recorded / "evidence").glob("*/content")), packed)
@@ -140,7 +144,8 @@ def triage(page: Page, folder: Path, rounds: int) -> None:
     taken, hand = median(a for a, _ in pairs), median(b for _, b in pairs)
     page.say("## Triage")
     page.say(
-        "All symptoms of all scenarios on a recorded incident of ten minutes, against `by_hand_pino.sql` on the same slice; each is a process from its start. Wanted: under 1.5 times by hand plus 0.5 s."
+        "All symptoms of all scenarios on a recorded incident of ten minutes, against `by_hand_pino.sql` on the same "
+        "slice; each is a process from its start. Wanted: under 1.5 times by hand plus 0.5 s."
     )
     page.table(
         ["", "s", "allowed"],
@@ -152,12 +157,18 @@ def triage(page: Page, folder: Path, rounds: int) -> None:
 
 
 def logs(page: Page, folder: Path, sizes: Sequence[int], rounds: int) -> None:
-    """Rates by minute and route, by size and format; the other libraries on little, for they take long and much memory."""
+    """Rates by minute and route, by size and format.
+
+    The other libraries on little, for they take long and much memory.
+    """
     page.say("## Rates by minute and route")
     page.say(
-        "From the log's path to rows in Python: requests, failures, aborted, refused, total and three quantiles of the durations, over all routes and by route. `by hand` is "
-        "`by_hand_*.sql`, DuckDB's SQL for this one question; its table is equal to the library's, row for row. Throughput is by hand's time over ours (wanted: at least 0.90), per processor "
-        "its processor time over ours, which a busy machine disturbs less; cores are processor time over time, memory is the peak of the whole process (wanted: the same at every size, under 1 GB)."
+        "From the log's path to rows in Python: requests, failures, aborted, refused, total and three quantiles of "
+        "the durations, over all routes and by route. `by hand` is "
+        "`by_hand_*.sql`, DuckDB's SQL for this one question; its table is equal to the library's, row for row. "
+        "Throughput is by hand's time over ours (wanted: at least 0.90), per processor "
+        "its processor time over ours, which a busy machine disturbs less; cores are processor time over time, memory "
+        "is the peak of the whole process (wanted: the same at every size, under 1 GB)."
     )
     rates, against, threads, missing = [], [], [], []
     little = min(OTHERS_BYTES, sizes[0])
@@ -180,7 +191,8 @@ def logs(page: Page, folder: Path, sizes: Sequence[int], rounds: int) -> None:
     )
     page.say("### Others on the same job")
     page.say(
-        f"Three rounds on {size_text(little)}. Counts and sums are equal to ours; quantiles are each library's own. jq only picks the fields of each request, the smaller part of the work. "
+        f"Three rounds on {size_text(little)}. Counts and sums are equal to ours; quantiles are each library's own. "
+        "jq only picks the fields of each request, the smaller part of the work. "
         "The ratios say how many times as long it takes."
     )
     page.table(["log", "with", "s", "of the library", "of by hand", "cores", "memory"], against)
@@ -191,7 +203,10 @@ def logs(page: Page, folder: Path, sizes: Sequence[int], rounds: int) -> None:
 
 
 def measured(folder: Path, log: Path, kind: str, jobs: Sequence[str], rounds: int) -> dict[str, list[Cost] | str]:
-    """What each job took in each round, or why it was skipped; `by_hand` comes first. Raises WrongTable where tables differ."""
+    """What each job took in each round, or why it was skipped; `by_hand` comes first.
+
+    Raises WrongTable where tables differ.
+    """
     found: dict[str, list[Cost] | str] = {job: [] for job in jobs}
     truth: list[list[Any]] = []
     for turn in range(rounds + 1):
@@ -215,7 +230,10 @@ def measured(folder: Path, log: Path, kind: str, jobs: Sequence[str], rounds: in
 
 
 def same(job: str, table: list[list[Any]], truth: list[list[Any]]) -> bool:
-    """Whether a table is the one made by hand: in everything if it is ours, in counts and sums if it is another library's."""
+    """Whether a table is the one made by hand.
+
+    In everything if it is ours, in counts and sums if it is another library's.
+    """
     if job == "jq":
         return bool(table[0][2] == sum(row[2] for row in truth if row[1] is None))
     return counts(table) == counts(truth) if job in OTHERS else table == truth
@@ -320,7 +338,8 @@ def slices(page: Page, folder: Path, size: int, rounds: int) -> None:
     log.unlink()
     page.say("## Preserving a slice")
     page.say(
-        f"The middle of a pino log, {size_text(held)} of {size_text(size)}: found by bisection, looked at for late records, copied, hashed and flushed to disk. Wanted: at most twice `cp` and `sha256sum`."
+        f"The middle of a pino log, {size_text(held)} of {size_text(size)}: found by bisection, looked at for late "
+        "records, copied, hashed and flushed to disk. Wanted: at most twice `cp` and `sha256sum`."
     )
     page.table(
         ["", "s", "ours is longer by"],
@@ -351,7 +370,9 @@ def run_job(folder: Path, job: str, kind: str, log: Path, threads: int = 0) -> t
     command = [sys.executable, str(HERE / "jobs.py"), job, kind, str(log), str(out), str(threads)]
     finished = subprocess.run(command, check=False, capture_output=True, text=True)
     if finished.returncode:
-        return f"failed: {next((line for line in finished.stderr.splitlines() if 'Error' in line or 'Exception' in line), finished.stderr[-200:])}"
+        lines = finished.stderr.splitlines()
+        reason = next((line for line in lines if "Error" in line or "Exception" in line), finished.stderr[-200:])
+        return f"failed: {reason}"
     answer = json.loads(finished.stdout)
     return answer["skipped"] if "skipped" in answer else (Cost(**answer), json.loads(out.read_text()))
 
@@ -395,7 +416,10 @@ def machine() -> str:
             .replace("-", " ")
         )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
-    return f"{datetime.now(UTC):%Y-%m-%d} · {os.cpu_count()} cores, {memory:.0f} GB of memory, {platform.system()} {platform.machine()} · Python {platform.python_version()}, {', '.join(versions)}"
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d} · {os.cpu_count()} cores, {memory:.0f} GB of memory, {platform.system()} "
+        f"{platform.machine()} · Python {platform.python_version()}, {', '.join(versions)}"
+    )
 
 
 def installed(name: str) -> bool:

@@ -1,8 +1,9 @@
-"""Logs for the benchmarks: `generate(path, "pino", 10**9)` writes believable traffic of a portal, the same bytes for the same seed.
+"""Logs for the benchmarks.
 
-A handful of blocks of some megabytes are made line by line: requests and what was logged while they were served, with
-gaps in them. They are then written again and again, each time with fresh times, ids and durations: that is what makes
-gigabytes in seconds, and what keeps a reader from living on repetition. As a program: `python generate.py FILE KIND BYTES`.
+`generate(path, "pino", 10**9)` writes believable traffic of a portal, the same bytes for the same seed. A handful of
+blocks of some megabytes are made line by line: requests and what was logged while they were served, with gaps in them.
+They are then written again and again, each time with fresh times, ids and durations: that is what makes gigabytes in
+seconds, and what keeps a reader from living on repetition. As a program: `python generate.py FILE KIND BYTES`.
 """
 
 from __future__ import annotations
@@ -73,8 +74,10 @@ OPERATIONS = {
 }
 BROWSERS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1",
-    "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 "
+    "Mobile/15E148 Safari/604.1",
+    "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile "
+    "Safari/537.36",
 )
 STACK = (
     "at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1611:16)",
@@ -90,7 +93,8 @@ ERRORS = (
     ("AxiosError", "Request failed with status code 503"),
     (
         "PrismaClientKnownRequestError",
-        "\nInvalid `prisma.order.findMany()` invocation in\n/srv/bff/dist/orders.js:41:30\n\n→ 41 await prisma.order.findMany(\nTimed out fetching a new connection from the connection pool.",
+        "\nInvalid `prisma.order.findMany()` invocation in\n/srv/bff/dist/orders.js:41:30\n\n→ 41 await "
+        "prisma.order.findMany(\nTimed out fetching a new connection from the connection pool.",
     ),
 )
 # How long things take, in ms: median and spread of a log-normal distribution.
@@ -235,11 +239,17 @@ def pino_request(rng: random.Random, route: Route, outcome: str) -> str:
     path = route.path.split("?")[0].strip("/").split("/")
     stream = route is STREAM
     headers = {
-        "host": "portal.example.jp", "accept-encoding": "gzip, deflate", "connection": "keep-alive", "x-request-id": "«id»", "x-forwarded-for": "«client»",
-        "user-agent": rng.choice(BROWSERS), "accept": "text/event-stream" if stream else "application/json",
-        "authorization": "Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxNCIsInNpZCI6IndGeE1RY2ZqIiwiaWF0IjoxNzk1NDI3MzM0LCJleHAiOjE3OTU0MzA5MzR9.«token»",
+        "host": "portal.example.jp",
+        "accept-encoding": "gzip, deflate",
+        "connection": "keep-alive",
+        "x-request-id": "«id»",
+        "x-forwarded-for": "«client»",
+        "user-agent": rng.choice(BROWSERS),
+        "accept": "text/event-stream" if stream else "application/json",
+        "authorization": "Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxNCIsInNpZCI6IndGeE1RY2ZqIiwi"
+        "aWF0IjoxNzk1NDI3MzM0LCJleHAiOjE3OTU0MzA5MzR9.«token»",
         "cookie": "portal_session=wFxMQcfj",
-    }  # fmt: skip
+    }
     asked = {
         "id": "«id»",
         "method": route.method,
@@ -254,7 +264,15 @@ def pino_request(rng: random.Random, route: Route, outcome: str) -> str:
     stack = f"{kind}: {message}\n    " + "\n    ".join(STACK)
     lines = []
     if rng.random() < 0.01:
-        lines.append(base | {"context": "PlatformEventsService", "channel": "/event/OrderProvisionRequested__e", "replayId": rng.randrange(4000, 9000), "msg": "Platform Event received"})  # fmt: skip
+        lines.append(
+            base
+            | {
+                "context": "PlatformEventsService",
+                "channel": "/event/OrderProvisionRequested__e",
+                "replayId": rng.randrange(4000, 9000),
+                "msg": "Platform Event received",
+            }
+        )
     if route.asks and outcome != "refused":
         call = {
             "req": asked,
@@ -321,7 +339,10 @@ def pino_request(rng: random.Random, route: Route, outcome: str) -> str:
 
 
 def nest_request(rng: random.Random, route: Route, outcome: str) -> str:
-    """Nest's ConsoleLogger as text: a line from an interceptor, calls to outside systems, and errors with their stack below."""
+    """Nest's ConsoleLogger as text.
+
+    A line from an interceptor, calls to outside systems, and errors with their stack below.
+    """
     stamp, where = (
         "[Nest] 4711  - «time»",
         route.path.strip("/").split("/")[1 if route.path.startswith("/api/") else 0].split("?")[0].title(),
@@ -355,7 +376,10 @@ def nginx_request(rng: random.Random, route: Route, outcome: str) -> str:
     status = 499 if outcome == "aborted" else status_of(rng, route, outcome)
     size = "0" if status in (304, 499) else "«size»"
     origin = rng.choice(("-", "https://portal.example.jp/", "https://portal.example.jp/account/orders"))
-    return f'«client» - - [«time»] "{route.method} {route.path} HTTP/1.1" {status} {size} "{origin}" "{rng.choice(BROWSERS)}" rt=«{route.takes}»\n'
+    return (
+        f'«client» - - [«time»] "{route.method} {route.path} HTTP/1.1" {status} {size} "{origin}" '
+        f'"{rng.choice(BROWSERS)}" rt=«{route.takes}»\n'
+    )
 
 
 @cache
@@ -366,7 +390,8 @@ def moment(second: int) -> datetime:
 @cache
 def nest_second(second: int) -> bytes:
     at = moment(second)
-    return f"{at.month}/{at.day}/{at.year}, {at.hour % 12 or 12}:{at.minute:02}:{at.second:02} {'PM' if at.hour >= 12 else 'AM'}".encode()
+    half = "PM" if at.hour >= 12 else "AM"
+    return f"{at.month}/{at.day}/{at.year}, {at.hour % 12 or 12}:{at.minute:02}:{at.second:02} {half}".encode()
 
 
 @cache

@@ -2,8 +2,9 @@
 
     python jobs.py JOB KIND LOG OUT [THREADS]
 
-What is timed is the work, from the log's path to a list of rows in Python, without the imports. The rows go to OUT as JSON; what it cost is
-printed, or why it was skipped. A row: start (ISO 8601, UTC), route (null: all together), n, failed, aborted, refused, total_us, timed, p50, p95, p99.
+What is timed is the work, from the log's path to a list of rows in Python, without the imports. The rows go to OUT as
+JSON; what it cost is printed, or why it was skipped. A row: start (ISO 8601, UTC), route (null: all together), n,
+failed, aborted, refused, total_us, timed, p50, p95, p99.
 """
 
 from __future__ import annotations
@@ -88,19 +89,31 @@ def pandas(kind: str, log: Path, _: int) -> Callable[[], Table]:
             answered = done["res"].str.get("headers").str.get("content-type")
             done = done[~answered.fillna("").str.lower().str.startswith("text/event-stream")]
             status = pd.to_numeric(done["res"].str.get("statusCode"), errors="coerce")
-            yield pd.DataFrame({
-                "ts": pd.to_datetime(done["time"], unit="ms"), "method": done["req"].str.get("method"), "url": done["req"].str.get("url"), "status": status,
-                "duration_us": (done["responseTime"] * 1000).round().astype("int64"), "aborted": status.isna() | (done["msg"] == "request aborted"),
-            })  # fmt: skip
+            yield pd.DataFrame(
+                {
+                    "ts": pd.to_datetime(done["time"], unit="ms"),
+                    "method": done["req"].str.get("method"),
+                    "url": done["req"].str.get("url"),
+                    "status": status,
+                    "duration_us": (done["responseTime"] * 1000).round().astype("int64"),
+                    "aborted": status.isna() | (done["msg"] == "request aborted"),
+                }
+            )
 
     def nest() -> Any:
         for chunk in pd.read_csv(log, sep="\x01", header=None, names=["raw"], quoting=3, dtype=str, chunksize=500_000):
             lines = chunk["raw"][chunk["raw"].str.endswith("ms") & chunk["raw"].str.startswith("[Nest] ")]
             found = lines.str.extract(NEST_LINE).dropna()
-            yield pd.DataFrame({
-                "ts": pd.to_datetime(found[0], format="%m/%d/%Y, %I:%M:%S %p"), "method": found[1], "url": found[2], "status": found[3].astype("int64"),
-                "duration_us": (found[4].astype(float) * 1000).round().astype("int64"), "aborted": False,
-            })  # fmt: skip
+            yield pd.DataFrame(
+                {
+                    "ts": pd.to_datetime(found[0], format="%m/%d/%Y, %I:%M:%S %p"),
+                    "method": found[1],
+                    "url": found[2],
+                    "status": found[3].astype("int64"),
+                    "duration_us": (found[4].astype(float) * 1000).round().astype("int64"),
+                    "aborted": False,
+                }
+            )
 
     def nginx() -> Any:
         names = ["client", "ident", "user", "time", "zone", "request", "status", "bytes", "referer", "agent", "took"]
@@ -118,15 +131,27 @@ def pandas(kind: str, log: Path, _: int) -> Callable[[], Table]:
         ):
             asked = chunk["request"].str.split(" ", expand=True)
             status = chunk["status"].astype("int64")
-            yield pd.DataFrame({
-                "ts": pd.to_datetime(chunk["time"], format="[%d/%b/%Y:%H:%M:%S"), "method": asked[0], "url": asked[1], "status": status,
-                "duration_us": (chunk["took"].str[3:].astype(float) * 1e6).round().astype("int64"), "aborted": status == 499,
-            })  # fmt: skip
+            yield pd.DataFrame(
+                {
+                    "ts": pd.to_datetime(chunk["time"], format="[%d/%b/%Y:%H:%M:%S"),
+                    "method": asked[0],
+                    "url": asked[1],
+                    "status": status,
+                    "duration_us": (chunk["took"].str[3:].astype(float) * 1e6).round().astype("int64"),
+                    "aborted": status == 499,
+                }
+            )
 
     def grouped(frame: Any, keys: list[str]) -> Any:
         groups = frame.groupby(keys)
-        counted = groups.agg(n=("aborted", "size"), failed=("failed", "sum"), aborted=("aborted", "sum"), refused=("refused", "sum"),
-                             total_us=("duration_us", "sum"), timed=("duration_us", "count"))  # fmt: skip
+        counted = groups.agg(
+            n=("aborted", "size"),
+            failed=("failed", "sum"),
+            aborted=("aborted", "sum"),
+            refused=("refused", "sum"),
+            total_us=("duration_us", "sum"),
+            timed=("duration_us", "count"),
+        )
         return counted.join(groups["duration_us"].quantile(list(QUANTILES), interpolation="lower").unstack())
 
     def work() -> Table:
@@ -168,9 +193,12 @@ def polars(kind: str, log: Path, _: int) -> Callable[[], Table]:
 
     def pino() -> Any:
         schema = {
-            "time": pl.Int64, "msg": pl.String, "responseTime": pl.Float64, "req": pl.Struct({"method": pl.String, "url": pl.String}),
+            "time": pl.Int64,
+            "msg": pl.String,
+            "responseTime": pl.Float64,
+            "req": pl.Struct({"method": pl.String, "url": pl.String}),
             "res": pl.Struct({"statusCode": pl.Int64, "headers": pl.Struct({"content-type": pl.String})}),
-        }  # fmt: skip
+        }
         answered, status = (
             column("res").struct.field("headers").struct.field("content-type"),
             column("res").struct.field("statusCode"),
@@ -179,31 +207,51 @@ def polars(kind: str, log: Path, _: int) -> Callable[[], Table]:
             column("res").is_not_null() & column("responseTime").is_not_null()
         )
         return done.filter(~answered.fill_null("").str.to_lowercase().str.starts_with("text/event-stream")).select(
-            ts=pl.from_epoch(column("time"), time_unit="ms"), method=column("req").struct.field("method"), url=column("req").struct.field("url"), status=status,
-            duration_us=(column("responseTime") * 1000).round().cast(pl.Int64), aborted=status.is_null() | (column("msg") == "request aborted"),
-        )  # fmt: skip
+            ts=pl.from_epoch(column("time"), time_unit="ms"),
+            method=column("req").struct.field("method"),
+            url=column("req").struct.field("url"),
+            status=status,
+            duration_us=(column("responseTime") * 1000).round().cast(pl.Int64),
+            aborted=status.is_null() | (column("msg") == "request aborted"),
+        )
 
     def nest() -> Any:
         wanted = lines.filter(column("raw").str.starts_with("[Nest] ") & column("raw").str.ends_with("ms"))
         word = wanted.select(column("raw").str.split(" ")).filter(column("raw").list.get(-2, null_on_oob=True) == "-")
         part = column("raw").list
         return word.select(
-            ts=pl.concat_str(part.get(4), part.get(5), part.get(6), separator=" ").str.to_datetime("%m/%d/%Y, %I:%M:%S %p"), method=part.get(-5), url=part.get(-4),
-            status=part.get(-3).cast(pl.Int64), duration_us=(part.get(-1).str.head(-2).cast(pl.Float64) * 1000).round().cast(pl.Int64), aborted=pl.lit(False),
-        )  # fmt: skip
+            ts=pl.concat_str(part.get(4), part.get(5), part.get(6), separator=" ").str.to_datetime(
+                "%m/%d/%Y, %I:%M:%S %p"
+            ),
+            method=part.get(-5),
+            url=part.get(-4),
+            status=part.get(-3).cast(pl.Int64),
+            duration_us=(part.get(-1).str.head(-2).cast(pl.Float64) * 1000).round().cast(pl.Int64),
+            aborted=pl.lit(False),
+        )
 
     def nginx() -> Any:
         part = column("raw").list
         pieces = lines.select(column("raw").str.split('"')).filter(part.len() == 7)
         asked, status = part.get(1).str.split(" ").list, part.get(2).str.slice(1, 3).cast(pl.Int64)
         return pieces.select(
-            ts=part.get(0).str.split("[").list.get(1).str.head(20).str.to_datetime("%d/%b/%Y:%H:%M:%S"), method=asked.get(0), url=asked.get(1),
-            status=status, duration_us=(part.get(6).str.slice(4).cast(pl.Float64) * 1e6).round().cast(pl.Int64), aborted=status.is_null() | (status == 499),
-        )  # fmt: skip
+            ts=part.get(0).str.split("[").list.get(1).str.head(20).str.to_datetime("%d/%b/%Y:%H:%M:%S"),
+            method=asked.get(0),
+            url=asked.get(1),
+            status=status,
+            duration_us=(part.get(6).str.slice(4).cast(pl.Float64) * 1e6).round().cast(pl.Int64),
+            aborted=status.is_null() | (status == 499),
+        )
 
     def grouped(frame: Any, keys: list[Any]) -> Any:
-        counted = {"n": pl.len(), "failed": (column("status") >= 500).sum(), "aborted": column("aborted").sum(), "refused": column("status").is_between(400, 498).sum(),
-                   "total_us": column("duration_us").sum(), "timed": column("duration_us").count()}  # fmt: skip
+        counted = {
+            "n": pl.len(),
+            "failed": (column("status") >= 500).sum(),
+            "aborted": column("aborted").sum(),
+            "refused": column("status").is_between(400, 498).sum(),
+            "total_us": column("duration_us").sum(),
+            "timed": column("duration_us").count(),
+        }
         quantiles = {f"p{share}": column("duration_us").quantile(share, "lower").cast(pl.Int64) for share in QUANTILES}
         return frame.group_by(keys).agg(**counted, **quantiles)
 
@@ -228,12 +276,18 @@ def polars(kind: str, log: Path, _: int) -> Callable[[], Table]:
 
 
 def jq(kind: str, log: Path, _: int) -> Callable[[], Table]:
-    """jq, for the first part of the work only: time, method, URL, status and duration of each request, neither folded nor counted."""
+    """jq, for the first part of the work only.
+
+    Time, method, URL, status and duration of each request, neither folded nor counted.
+    """
     if kind != "pino":
         raise Skipped("jq is for JSON")
     if shutil.which("jq") is None:
         raise Skipped("jq is not on the PATH")
-    wanted = 'select(.res != null and .responseTime != null and (.res.headers["content-type"] // "" | startswith("text/event-stream") | not))'
+    wanted = (
+        'select(.res != null and .responseTime != null and (.res.headers["content-type"] // "" | '
+        'startswith("text/event-stream") | not))'
+    )
     fields = "[.time, .req.method, .req.url, .res.statusCode, .responseTime] | @tsv"
 
     def work() -> Table:
@@ -247,7 +301,10 @@ def jq(kind: str, log: Path, _: int) -> Callable[[], Table]:
 
 
 def preserve(kind: str, log: Path, _: int) -> Callable[[], Table]:
-    """The middle of a log into an evidence store: found, copied, hashed, and flushed to disk. KIND is the folder of the store."""
+    """The middle of a log into an evidence store: found, copied, hashed, and flushed to disk.
+
+    KIND is the folder of the store.
+    """
     from incident_kit.app.collect import preserve as keep
     from incident_kit.evidence.store import Evidence
     from incident_kit.logs.slices import open_log

@@ -1,10 +1,13 @@
-"""How often an onset is found where there is none, and how well one is found where there is: `python tests/benchmarks/onsets.py`.
+"""How often an onset is found where there is none, and how well one is found where there is.
 
-    quiet    false onsets a day on healthy traffic, by shape; with --access-log FILE also on a real log (Apache, combined)
+`python tests/benchmarks/onsets.py`.
+
+    quiet    false onsets a day on healthy traffic, by shape; with --access-log FILE also on a real log (combined)
     faults   found or not, how far off, and whether the first suspect is right, by fault and requests a minute
     rivals   the same windows for change-point detectors of ruptures, if that is installed; it is no dependency of ours
 
-The seeds are not those on which the limits of `analysis/normal.py` were chosen. A quarter of an hour for all with the defaults.
+The seeds are not those on which the limits of `analysis/normal.py` were chosen. A quarter of an hour for all with the
+defaults.
 """
 
 from __future__ import annotations
@@ -61,7 +64,10 @@ def main() -> None:
 
 
 def quiet(days: int, seeds: int, access_log: Path | None) -> None:
-    """Three ways to look: as `onset_of` does, at windows of two hours; at all requests mixed; at every single series of the whole time."""
+    """Three ways to look.
+
+    As `onset_of` does, at windows of two hours; at all requests mixed; at every single series of the whole time.
+    """
     print(f"False onsets a day on healthy traffic, {days} days of {seeds} seeds each")
     print(f"{'shape':16}{'requests/day':>14}{'windows of 2 h':>16}{'mixed, 2 h':>12}{'every series':>14}")
     totals = [0, 0, 0]
@@ -89,9 +95,12 @@ def quiet(days: int, seeds: int, access_log: Path | None) -> None:
         mixed = [bucket for bucket in buckets if bucket.name is None]
         days_seen = (mixed[-1].start - mixed[0].start) / timedelta(days=1)
         print(
-            f"{access_log.name}: {sum(bucket.n for bucket in mixed)} requests over {days_seen:.1f} days, sizes of bodies as durations. Onsets: "
-            f"{sum(len(onsets(series)) for series in by_name(buckets).values())} in {len(by_name(buckets))} series of the whole time, "
-            f"{sum(onset(part) is not None for part in windows(mixed))} in windows of 2 h of all requests, {int(onset_of_requests(buckets) is not None)} like with like"
+            f"{access_log.name}: {sum(bucket.n for bucket in mixed)} requests over {days_seen:.1f} days, sizes of "
+            "bodies as durations. Onsets: "
+            f"{sum(len(onsets(series)) for series in by_name(buckets).values())} in {len(by_name(buckets))} series of "
+            "the whole time, "
+            f"{sum(onset(part) is not None for part in windows(mixed))} in windows of 2 h of all requests, "
+            f"{int(onset_of_requests(buckets) is not None)} like with like"
         )
 
 
@@ -130,7 +139,10 @@ def windows(buckets: Sequence[Bucket]) -> list[list[Bucket]]:
 
 
 def access_log_buckets(path: Path) -> list[Bucket]:
-    """Requests a minute, over all and by path, of a combined log. It tells no durations: sizes [bytes] stand in as microseconds, as heavy-tailed as those are."""
+    """Requests a minute, over all and by path, of a combined log.
+
+    It tells no durations: sizes [bytes] stand in as microseconds, as heavy-tailed as those are.
+    """
     found: dict[tuple[datetime, str], list[tuple[int, int]]] = {}
     for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         if match := COMBINED.match(line):
@@ -154,12 +166,16 @@ def access_log_buckets(path: Path) -> list[Bucket]:
 
 
 def faults(rounds: int) -> None:
-    """Every fault through a log: seconds between the onset found and the first request hit, whether its interval holds it, and the suspect."""
+    """Every fault through a log.
+
+    Seconds between the onset found and the first request hit, whether its interval holds it, and the suspect.
+    """
     book = runbook.load()
     with tempfile.TemporaryDirectory() as scratch:
         for per_minute, seeds in ((20, rounds), (120, rounds), (600, max(1, rounds // 3))):
             print(
-                f"\n{per_minute} requests a minute, {seeds} seeds: off is the onset's median distance from the truth [s], worst in brackets; recovery likewise"
+                f"\n{per_minute} requests a minute, {seeds} seeds: off is the onset's median distance from the truth "
+                "[s], worst in brackets; recovery likewise"
             )
             print(f"{'fault':32}{'found':>8}{'off':>14}{'in interval':>13}{'recovery':>16}{'suspect first':>15}")
             for fault in FAULTS:

@@ -1,6 +1,7 @@
 """Logs of other people, with counts that other programs made of them: read here, they give the same counts.
 
-The corpora are too large to stand beside the tests: INCIDENT_KIT_CORPORA names their folder, else `../shared/corpora` beside the checkout is looked at.
+The corpora are too large to stand beside the tests: INCIDENT_KIT_CORPORA names their folder, else `../shared/corpora`
+beside the checkout is looked at.
 """
 
 from __future__ import annotations

@@ -56,9 +56,14 @@ def test_a_client_that_did_not_wait_is_aborted_and_not_refused(tmp_path: Path):
         )
     )
     with read([Source("a", path, "access.log")]) as records:
-        assert [(row["status"], row["failed"], row["aborted"], row["refused"]) for row in records.query("requests")] == [
-            (200, False, False, False), (404, False, False, True), (499, False, True, False), (500, True, False, False),
-        ]  # fmt: skip
+        assert [
+            (row["status"], row["failed"], row["aborted"], row["refused"]) for row in records.query("requests")
+        ] == [
+            (200, False, False, False),
+            (404, False, False, True),
+            (499, False, True, False),
+            (500, True, False, False),
+        ]
 
 
 def test_a_long_silence_is_said(tmp_path: Path):

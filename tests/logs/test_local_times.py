@@ -1,4 +1,7 @@
-"""Times as a server's locale writes them, and times without a year: the order of day and month is the file's, the year is that of its last writing."""
+"""Times as a server's locale writes them, and times without a year.
+
+The order of day and month is the file's, the year is that of its last writing.
+"""
 
 from __future__ import annotations
 

@@ -125,7 +125,11 @@ def test_sql_of_ones_own_can_only_read(
 def test_large_logs_answer_the_same(recorded: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of large logs only what a statement mentions is parsed; a star, or a name in capitals, mentions everything."""
     monkeypatch.setattr(reading, "IN_MEMORY_BYTES", 1000)
-    statements = ["SELECT * EXCLUDE (twin) FROM requests ORDER BY line LIMIT 50", "FROM calls SELECT columns(lambda name: name <> 'twin') ORDER BY LINE LIMIT 50", "SELECT ROUTE, COUNT(*) FROM Requests GROUP BY ALL ORDER BY ALL"]  # fmt: skip
+    statements = [
+        "SELECT * EXCLUDE (twin) FROM requests ORDER BY line LIMIT 50",
+        "FROM calls SELECT columns(lambda name: name <> 'twin') ORDER BY LINE LIMIT 50",
+        "SELECT ROUTE, COUNT(*) FROM Requests GROUP BY ALL ORDER BY ALL",
+    ]
     with logs.read(recorded.sources, recorded.window) as large:
         for statement in statements:
             assert large.sql(statement).to_csv() == recorded.sql(statement).to_csv()

@@ -58,7 +58,8 @@ def test_a_line_separator_inside_a_message_does_not_cut_the_record(tmp_path, bre
 
 def test_of_duplicate_keys_the_first_time_and_level_and_the_last_message_count(tmp_path):
     raw = (
-        '{"level":50,"time":1795419602352,"pid":7,"hostname":"vm","time":"user time","level":"user level","pid":"user pid",'
+        '{"level":50,"time":1795419602352,"pid":7,"hostname":"vm","time":"user time","level":"user level","pid":"user '
+        'pid",'
         '"msg":"first \\"msg\\"","msg":"last \\"msg\\""}\n'
     )
     with opened(tmp_path, raw) as records:
@@ -76,9 +77,13 @@ def test_a_500_that_was_logged_as_info_counts_as_failed(tmp_path):
 
 def test_a_failing_request_with_two_records_counts_as_one_request_and_one_error(tmp_path):
     cause = line(
-        0, 50, req={"id": 1, "method": "GET", "url": "/api/orders/42"}, context="ExceptionsHandler",
-        err={"type": "Error", "message": "connect ECONNREFUSED 127.0.0.1:6379"}, msg="connect ECONNREFUSED 127.0.0.1:6379",
-    )  # fmt: skip
+        0,
+        50,
+        req={"id": 1, "method": "GET", "url": "/api/orders/42"},
+        context="ExceptionsHandler",
+        err={"type": "Error", "message": "connect ECONNREFUSED 127.0.0.1:6379"},
+        msg="connect ECONNREFUSED 127.0.0.1:6379",
+    )
     with opened(tmp_path, f"{cause}\n{synthetic_500(1)}\n") as records:
         assert [request["failed"] for request in records.query("requests")] == [True]
         [error] = records.query("errors")
@@ -102,8 +107,10 @@ def test_error_log_beside_combined_log_counts_once(tmp_path):
     combined = "\n".join([line(1, msg="start"), error, line(9, msg="end")]) + "\n"
     with opened(tmp_path, error + "\n", combined) as records:
         assert [(row["file"], row["message"]) for row in records.rows()] == [
-            ("1.log", "start"), ("1.log", "Redis connection failed"), ("1.log", "end"),
-        ]  # fmt: skip
+            ("1.log", "start"),
+            ("1.log", "Redis connection failed"),
+            ("1.log", "end"),
+        ]
         assert [account.repeated for account in records.accounting()] == [1, 0]
         assert records.query("errors")[0]["n"] == 1
         assert balanced(records)

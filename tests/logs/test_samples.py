@@ -32,7 +32,10 @@ PAIRS = [
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a file gave: its account, its records as dicts of the canonical columns, and how many of them complete a request."""
+    """What a file gave.
+
+    Its account, its records as dicts of the canonical columns, and how many of them complete a request.
+    """
 
     account: Account
     rows: list[dict[str, Any]]
@@ -192,7 +195,10 @@ def measures(read: Reading, *, yearless: bool) -> dict[str, Any]:
 
 
 def row_differences(record: dict[str, Any], row: dict[str, Any], *, yearless: bool) -> list[str]:
-    """Every difference between a record of the table and the one that was read. Texts are compared as people see them: redacted."""
+    """Every difference between a record of the table and the one that was read.
+
+    Texts are compared as people see them: redacted.
+    """
     found = []
     for name, expected in record.items():
         if name in ("line", "n"):

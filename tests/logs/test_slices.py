@@ -338,10 +338,15 @@ def test_nothing_is_stored_if_one_of_the_names_is_wrong(tmp_path):
 @pytest.mark.parametrize(
     "written_time",
     [
-        "1795417200000", "1795417200", '"2026-11-23T07:00:00.000Z"', '"2026-11-23T16:00:00+09:00"', '"2026-11-23T07:00:00"', "1795417200000000000",
+        "1795417200000",
+        "1795417200",
+        '"2026-11-23T07:00:00.000Z"',
+        '"2026-11-23T16:00:00+09:00"',
+        '"2026-11-23T07:00:00"',
+        "1795417200000000000",
         '"1795417200000"',
     ],
-)  # fmt: skip
+)
 def test_the_slice_and_the_reader_agree_on_what_time_a_line_has(tmp_path, written_time):
     path = tmp_path / "app.log"
     path.write_text(f'{{"level":30,"time":{written_time},"pid":7,"msg":"x"}}\n', encoding="utf-8")

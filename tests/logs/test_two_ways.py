@@ -1,4 +1,7 @@
-"""A log of one-line records is read in place by DuckDB, or laid out by Python where something stands around it: the same lines give the same records."""
+"""A log of one-line records is read in place by DuckDB, or laid out by Python where something stands around it.
+
+The same lines give the same records.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,22 @@ def is_plain(path: Path) -> bool:
 PLAIN = [path for path in sorted(FOLDER.rglob("*")) if path.is_file() and is_plain(path)]
 LINES = {path.name: [line for line in path.read_bytes().split(b"\n") if len(line) < 2000][:150] for path in PLAIN}
 # What comes between records: empty lines, stacks, lines cut short, objects that lack what the format is recognised by.
-BETWEEN = [b"", b"    at Foo (x.js:1:2)", b"Error: boom", b'{"', b'{"level":30,"msg":"cut', b'{"a":1}', b"{", b"}", b"{}", b"plain text", b'{"a":NaN}', b'{"message":"x","level":50}', b" {}", b"[1]"]  # fmt: skip
+BETWEEN = [
+    b"",
+    b"    at Foo (x.js:1:2)",
+    b"Error: boom",
+    b'{"',
+    b'{"level":30,"msg":"cut',
+    b'{"a":1}',
+    b"{",
+    b"}",
+    b"{}",
+    b"plain text",
+    b'{"a":NaN}',
+    b'{"message":"x","level":50}',
+    b" {}",
+    b"[1]",
+]
 
 
 def readings(path: Path) -> list[tuple[list[dict], dict]]:
@@ -76,25 +94,84 @@ def test_any_lines_of_a_sample_give_the_same_in_place_and_laid_out(data):
 
 
 NEST = "[Nest] 7  - 11/23/2026, 4:43:34 PM     LOG [Http] GET /api/orders 200 - 13ms"
-ACCESS = '10.0.0.1 - alice [23/Nov/2026:07:41:14 +0000] "GET /api/orders HTTP/1.1" 200 13 "https://a.example/" "curl/8" rt=0.123'
+ACCESS = (
+    '10.0.0.1 - alice [23/Nov/2026:07:41:14 +0000] "GET /api/orders HTTP/1.1" 200 13 "https://a.example/" "curl/8" '
+    "rt=0.123"
+)
 # A line taken apart at quotes and blanks, and others that look like it and are not, or are with a difference.
 NEARLY = {
     NEST: [
-        NEST, NEST + " +2ms", NEST + " +2ms +3ms", NEST + " +x", NEST.replace("[Http]", "[Http] [Deep]"), NEST.replace("[Http] ", ""), NEST.replace("[Http]", "[]"), NEST.replace("[Nest]", "[a]b]"),
-        NEST.replace("[Nest]", "[]"), NEST.replace("[Nest]", f"[{'n' * 41}]"), NEST.replace("    LOG", "VERBOSE"), NEST.replace("    LOG", "   WARN"), NEST.replace("    LOG", "  ERROR"),
-        NEST.replace("LOG", "LOUD"), NEST.replace("7  -", "7 -"), NEST.replace("7  -", "7     -"), NEST.replace("7  -", "x  -"), NEST.replace(" PM", ""), NEST.replace(" PM", "\u202fPM"), NEST.replace("11/23", "11/231"),
-        NEST.replace("4:43", "4.43"), NEST.replace("13ms", "1.5s"), NEST.replace("13ms", "1.5 s"), NEST.replace(" - 13ms", " 13 ms"), NEST.replace("13ms", "ms"), NEST.replace("200", "600"), NEST.replace("GET", "GOT"),
-        NEST.replace("GET /api/orders 200 - 13ms", ""), NEST.replace("GET", "a] b GET"), NEST.replace("/api", "api"), NEST.replace("LOG [Http]", "LOG  [Http]"), NEST.replace("[Http]", "[Http"),
+        NEST,
+        NEST + " +2ms",
+        NEST + " +2ms +3ms",
+        NEST + " +x",
+        NEST.replace("[Http]", "[Http] [Deep]"),
+        NEST.replace("[Http] ", ""),
+        NEST.replace("[Http]", "[]"),
+        NEST.replace("[Nest]", "[a]b]"),
+        NEST.replace("[Nest]", "[]"),
+        NEST.replace("[Nest]", f"[{'n' * 41}]"),
+        NEST.replace("    LOG", "VERBOSE"),
+        NEST.replace("    LOG", "   WARN"),
+        NEST.replace("    LOG", "  ERROR"),
+        NEST.replace("LOG", "LOUD"),
+        NEST.replace("7  -", "7 -"),
+        NEST.replace("7  -", "7     -"),
+        NEST.replace("7  -", "x  -"),
+        NEST.replace(" PM", ""),
+        NEST.replace(" PM", "\u202fPM"),
+        NEST.replace("11/23", "11/231"),
+        NEST.replace("4:43", "4.43"),
+        NEST.replace("13ms", "1.5s"),
+        NEST.replace("13ms", "1.5 s"),
+        NEST.replace(" - 13ms", " 13 ms"),
+        NEST.replace("13ms", "ms"),
+        NEST.replace("200", "600"),
+        NEST.replace("GET", "GOT"),
+        NEST.replace("GET /api/orders 200 - 13ms", ""),
+        NEST.replace("GET", "a] b GET"),
+        NEST.replace("/api", "api"),
+        NEST.replace("LOG [Http]", "LOG  [Http]"),
+        NEST.replace("[Http]", "[Http"),
     ],
     ACCESS: [
-        ACCESS, ACCESS.removesuffix(" rt=0.123"), ACCESS.partition(' "https')[0], ACCESS.partition(' "https')[0] + " ", ACCESS.partition(' "https')[0] + " rt=0.123", ACCESS.replace("rt=", ""), ACCESS + " upstream 1",
-        ACCESS.replace("0.123", "0.1234"), ACCESS.replace("rt=0.123", "rt=-"), ACCESS.replace("alice", "-"), ACCESS.replace("alice", "alice b"), ACCESS.replace("alice", "-x"), ACCESS.replace("alice", ""),
-        ACCESS.replace("GET", "QUERY"), ACCESS.replace("GET /api/orders HTTP/1.1", ""), ACCESS.replace("GET /api/orders HTTP/1.1", "\\x16\\x03"), ACCESS.replace("/api/orders", ""), ACCESS.replace("/api/orders", "/a b"),
-        ACCESS.replace(" HTTP/1.1", ""), ACCESS.replace(" 200 ", " 20 "), ACCESS.replace(" 200 ", " 000 "), ACCESS.replace(" 200 13", " - -"), ACCESS.replace(" 13 ", " -1 "), ACCESS.replace("curl/8", 'cu\\"rl'),
-        ACCESS.replace("curl/8", "cu\\\\rl"), ACCESS.replace("curl/8", 'cu"rl'), ACCESS.replace("+0000", "0000"), ACCESS.replace("[23", "23"), ACCESS.replace("23/Nov", "23/Noo"), ACCESS.replace("10.0.0.1", ""),
-        ACCESS.replace("10.0.0.1", "caf\u00e9"), ACCESS.replace("- alice", "-  alice"), ACCESS.replace("0000]", "0000] x"), " " + ACCESS, "\t" + ACCESS,
+        ACCESS,
+        ACCESS.removesuffix(" rt=0.123"),
+        ACCESS.partition(' "https')[0],
+        ACCESS.partition(' "https')[0] + " ",
+        ACCESS.partition(' "https')[0] + " rt=0.123",
+        ACCESS.replace("rt=", ""),
+        ACCESS + " upstream 1",
+        ACCESS.replace("0.123", "0.1234"),
+        ACCESS.replace("rt=0.123", "rt=-"),
+        ACCESS.replace("alice", "-"),
+        ACCESS.replace("alice", "alice b"),
+        ACCESS.replace("alice", "-x"),
+        ACCESS.replace("alice", ""),
+        ACCESS.replace("GET", "QUERY"),
+        ACCESS.replace("GET /api/orders HTTP/1.1", ""),
+        ACCESS.replace("GET /api/orders HTTP/1.1", "\\x16\\x03"),
+        ACCESS.replace("/api/orders", ""),
+        ACCESS.replace("/api/orders", "/a b"),
+        ACCESS.replace(" HTTP/1.1", ""),
+        ACCESS.replace(" 200 ", " 20 "),
+        ACCESS.replace(" 200 ", " 000 "),
+        ACCESS.replace(" 200 13", " - -"),
+        ACCESS.replace(" 13 ", " -1 "),
+        ACCESS.replace("curl/8", 'cu\\"rl'),
+        ACCESS.replace("curl/8", "cu\\\\rl"),
+        ACCESS.replace("curl/8", 'cu"rl'),
+        ACCESS.replace("+0000", "0000"),
+        ACCESS.replace("[23", "23"),
+        ACCESS.replace("23/Nov", "23/Noo"),
+        ACCESS.replace("10.0.0.1", ""),
+        ACCESS.replace("10.0.0.1", "caf\u00e9"),
+        ACCESS.replace("- alice", "-  alice"),
+        ACCESS.replace("0000]", "0000] x"),
+        " " + ACCESS,
+        "\t" + ACCESS,
     ],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("line", NEARLY, ids=["nest", "access"])

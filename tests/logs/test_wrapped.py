@@ -103,7 +103,10 @@ def test_an_object_after_a_message_may_follow_other_braces(tmp_path):
 
 
 def test_an_error_that_node_prints_within_an_object_hides_none_of_its_fields(tmp_path):
-    text = "{\n  err: Error: connect ECONNREFUSED\n      at Foo (x.js:1:2) {\n    code: 'ECONNREFUSED',\n    [Symbol(m)]: '}'\n  },\n  level: 'error',\n  message: 'wrapped'\n}\n"
+    text = (
+        "{\n  err: Error: connect ECONNREFUSED\n      at Foo (x.js:1:2) {\n    code: 'ECONNREFUSED',\n    "
+        "[Symbol(m)]: '}'\n  },\n  level: 'error',\n  message: 'wrapped'\n}\n"
+    )
     [row] = rows(tmp_path / "app.log", text)
     assert (row["level"], row["message"], row["error_type"], row["error_message"]) == (
         "error",

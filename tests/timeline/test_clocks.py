@@ -1,4 +1,7 @@
-"""Clocks of servers on the timeline: only where the order of events may depend on them, with what the difference is and how sure that is."""
+"""Clocks of servers on the timeline.
+
+Only where the order of events may depend on them, with what the difference is and how sure that is.
+"""
 
 from __future__ import annotations
 

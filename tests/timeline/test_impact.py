@@ -1,4 +1,4 @@
-"""The course of an incident while it is young, while there is none, and where nothing tells."""
+"""The impact of an incident while it is young, while there is none, and where nothing tells."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ def recorded(until: datetime) -> Iterator[tuple[Records, Window, list[Finding]]]
 
 
 def causes(impact: Impact) -> list[tuple[str, str]]:
-    return [(each.suspect.kind, each.suspect.name) for each in impact.suspicions if each.suspect.role == "cause"]
+    return [
+        (suspicion.suspect.kind, suspicion.suspect.name)
+        for suspicion in impact.suspicions
+        if suspicion.suspect.role == "cause"
+    ]
 
 
 def test_two_minutes_into_an_incident_its_suspect_is_named_by_the_runbooks_limits() -> None:
@@ -86,12 +90,12 @@ def test_without_requests_nothing_is_said_not_even_that_there_is_no_onset(tmp_pa
 def test_every_suspect_cites_lines_that_speak_of_it() -> None:
     with recorded(ENDED + timedelta(minutes=2)) as (records, window, findings):
         impact = impact_of(records, window, findings)
-        cited = [line for each in impact.suspicions for line in each.citation.exemplars]
+        cited = [line for suspicion in impact.suspicions for line in suspicion.citation.exemplars]
         assert len(cited) == len(impact.suspicions) > 2
         raw = records.raw_lines(cited)
-        for each in impact.suspicions:
-            for line in each.citation.exemplars:
-                if each.suspect.kind == "dependency":
+        for suspicion in impact.suspicions:
+            for line in suspicion.citation.exemplars:
+                if suspicion.suspect.kind == "dependency":
                     assert "FreebitService" in raw[line]
-                if each.suspect.kind == "error":
-                    assert each.suspect.name.split(": ")[1] in raw[line]
+                if suspicion.suspect.kind == "error":
+                    assert suspicion.suspect.name.split(": ")[1] in raw[line]

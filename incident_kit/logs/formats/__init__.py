@@ -1,11 +1,11 @@
 """Log formats as data: one TOML file each, with its sample lines and the address of its documentation.
 
-A format reads one line: as a JSON object whose fields stand at given paths, or as text by a pattern with named groups. A
-format with an `inner` field wraps lines of other formats (docker, syslog, pm2 ...). `tests/logs/test_formats.py` holds
-every file to its own samples; a team's own formats (`incident-kit.toml`) are held to theirs when they are loaded.
+A format reads one line: as a JSON object whose fields stand at given paths, or as text by a pattern with named groups.
+A format with an `inner` field wraps lines of other formats (docker, syslog, pm2 ...). `tests/logs/test_formats.py`
+holds every file to its own samples; a team's own formats (`incident-kit.toml`) are held to theirs when they are loaded.
 
-A team's format comes from outside, perhaps with a stranger's evidence: it is a pattern, keys and samples, checked field by
-field. It brings no SQL, and its pattern is matched by RE2, which takes linear time whatever the pattern is.
+A team's format comes from outside, perhaps with a stranger's evidence: it is a pattern, keys and samples, checked field
+by field. It brings no SQL, and its pattern is matched by RE2, which takes linear time whatever the pattern is.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from incident_kit.model.patterns import PatternError, compiled
 FOLDER = Path(__file__).parent
 # What a format's fields may be called: canonical columns, other units of them, and what wraps a line.
 FIELDS = frozenset((
-    "ts", "level", "message", "logger", "host", "pid", "duration_ms", "duration_s", "duration_us", "duration_ns", "status", "response_bytes", "content_type",
-    "method", "url", "request_id", "client", "user", "error_type", "error_code", "error_message", "stack", "dependency", "inner", "partial", "stream", "priority",
+    "ts", "level", "message", "logger", "host", "pid", "duration_ms", "duration_s", "duration_us", "duration_ns",
+    "status", "response_bytes", "content_type", "method", "url", "request_id", "client", "user", "error_type",
+    "error_code", "error_message", "stack", "dependency", "inner", "partial", "stream", "priority",
 ))  # fmt: skip
 
 
@@ -34,13 +35,14 @@ FIELDS = frozenset((
 class Format:
     """How one kind of log line is read.
 
-    `columns` maps a field to the paths at which its value may stand in a JSON object, first found wins; a text format has
-    `pattern` instead, whose groups are named after the fields. `request_columns` are the paths of a finished request where
-    they are fewer. `times` are forms of `times.FORMS`. `words` are the keys that never hold a number. `spread` says how a
-    record lies over several lines (see `layout`), `begins` how a file that is no list of lines begins. A pattern over
-    `two_lines` sees the line after, too. A format that stands `alone` has first lines that others have within their
-    records: it is looked for only where there are no others. `quick` is SQL that takes most lines apart faster than the
-    pattern: `split` the line into `p`, that into `parts`; `when` says that the `fields` are right.
+    `columns` maps a field to the paths at which its value may stand in a JSON object, first found wins; a text format
+    has `pattern` instead, whose groups are named after the fields. `request_columns` are the paths of a finished
+    request where they are fewer. `times` are forms of `times.FORMS`. `words` are the keys that never hold a number.
+    `spread` says how a record lies over several lines (see `normalise`), `begins` how a file that is no list of lines
+    begins. A pattern over `two_lines` sees the line after, too. A format that stands `alone` has first lines that
+    others have within their records: it is looked for only where there are no others. `quick` is SQL that takes most
+    lines apart faster than the pattern: `split` the line into `p`, that into `parts`; `when` says that the `fields` are
+    right.
     """
 
     name: str
@@ -109,24 +111,27 @@ class Format:
         return compiled(self.pattern) if self.own else re.compile(self.pattern, re.ASCII)
 
     def read(self, text: str, after: str = "") -> dict[str, Any] | None:
-        """The fields of one line, those that are there; None if the line is not of this format. `after` is the next line."""
+        """The fields of one line, those that are there; None if the line is not of this format.
+
+        `after` is the next line.
+        """
         if self.pattern:
             match = self._compiled.match(f"{text}\n{after}" if self.two_lines else text)
             return (
                 self._marked({name: value for name, value in match.groupdict().items() if value}, {}) if match else None
             )
-        found = as_object(text)
+        values = as_object(text)
         if (
-            found is None
-            or self.without & found.keys()
-            or not all(names & found.keys() for names in self.recognised_by)
+            values is None
+            or self.without & values.keys()
+            or not all(names & values.keys() for names in self.recognised_by)
         ):
             return None
-        if self.only_keys and not found.keys() <= self.only_keys:
+        if self.only_keys and not values.keys() <= self.only_keys:
             return None
-        if any(isinstance(found.get(name), int | float) for name in self.words):
+        if any(isinstance(values.get(name), int | float) for name in self.words):
             return None
-        fields = self.pick(found)
+        fields = self.pick(values)
         if self.message_last and text.count('"msg":') > 1 and isinstance(last := json.loads(text).get("msg"), str):
             fields["message"] = last
         return fields
@@ -147,7 +152,10 @@ class Format:
 
 @lru_cache(maxsize=8)  # each JSON format in turn asks for the same line
 def as_object(text: str) -> dict[str, Any] | None:
-    """The JSON object on a line; of a key that stands twice the first value, as pino means it. None if there is none."""
+    """The JSON object on a line; of a key that stands twice the first value, as pino means it.
+
+    None if there is none.
+    """
     if not text.lstrip(" ").startswith("{"):
         return None
     try:
@@ -159,16 +167,16 @@ def as_object(text: str) -> dict[str, Any] | None:
 
 def first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object whose repeated keys keep their first value: a user's own `time` must not hide the logger's."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, value in pairs:
-        found.setdefault(name, value)
-    return found
+        values.setdefault(name, value)
+    return values
 
 
-def first_at(found: Mapping[str, Any], paths: tuple[str, ...]) -> Any:
+def first_at(values: Mapping[str, Any], paths: tuple[str, ...]) -> Any:
     """The first value that stands at one of these paths; `a/b` is nesting, `a/0` the first of a list."""
     for path in paths:
-        value: Any = found
+        value: Any = values
         for step in path.split("/"):
             if isinstance(value, list):
                 value = value[int(step)] if step.isdigit() and int(step) < len(value) else None
@@ -188,11 +196,12 @@ def all_formats() -> tuple[Format, ...]:
     return tuple(sorted(formats, key=lambda item: (-item.rank, -item.specificity, item.name)))
 
 
-# What a format from outside may say, and of which type. What is SQL (`quick`) or stands for a whole file (`begins`, `header`) is ours alone.
+# What a format from outside may say, and of which type.
+# What is SQL (`quick`) or stands for a whole file (`begins`, `header`) is ours alone.
 OWN_FIELDS: Mapping[str, type] = {
-    "name": str, "title": str, "documentation": list, "pattern": str, "recognised_by": list, "without": list, "rank": int, "only_keys": list, "words": list,
-    "columns": dict, "times": list, "levels": dict, "request": dict, "message_last": bool, "per_message": bool, "two_lines": bool, "alone": bool, "spread": str,
-    "sample": list,
+    "name": str, "title": str, "documentation": list, "pattern": str, "recognised_by": list, "without": list,
+    "rank": int, "only_keys": list, "words": list, "columns": dict, "times": list, "levels": dict, "request": dict,
+    "message_last": bool, "per_message": bool, "two_lines": bool, "alone": bool, "spread": str, "sample": list,
 }  # fmt: skip
 OWN_SPREADS = ("", "tail", "fields", "inspect", "last-line")
 LONGEST_PATTERN = 4000
@@ -201,10 +210,13 @@ LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
 
 
 def own_formats(data: Sequence[Mapping[str, Any]], where: str = "formats") -> tuple[Format, ...]:
-    """A team's own formats from their data. Raises ParameterError naming `where`, the format's place and the field that is wrong."""
+    """A team's own formats from their data.
+
+    Raises ParameterError naming `where`, the format's place and the field that is wrong.
+    """
     if len(data) > MOST_OWN_FORMATS:
         raise ParameterError(f"{where}: {len(data)} formats, and at most {MOST_OWN_FORMATS} are read.")
-    return tuple(load(one, f"{where}[{place}]", own=True) for place, one in enumerate(data))
+    return tuple(load(own, f"{where}[{place}]", own=True) for place, own in enumerate(data))
 
 
 def _check_own(data: Mapping[str, Any], fail: Callable[[str], ParameterError]) -> None:
@@ -226,7 +238,7 @@ def _check_own(data: Mapping[str, Any], fail: Callable[[str], ParameterError]) -
         "request.has": request.get("has", []),
         **{f"request.columns.{name}": paths for name, paths in _table(request.get("columns", {})).items()},
         "levels": list(data.get("levels", {}).values()),
-    }  # fmt: skip
+    }
     for name, values in texts.items():
         if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
             raise fail(f"{name} must be a list of texts")
@@ -255,8 +267,8 @@ def _table(value: Any) -> Mapping[str, Any]:
 def load(data: Mapping[str, Any], where: str, *, own: bool = False) -> Format:
     """A format from its data; `own` for a team's. Raises ParameterError naming `where` and the field that is wrong."""
 
-    def fail(what: str) -> ParameterError:
-        return ParameterError(f"{where}: {what}. See {FOLDER.name}/pino.toml for an example.")
+    def fail(fault: str) -> ParameterError:
+        return ParameterError(f"{where}: {fault}. See {FOLDER.name}/pino.toml for an example.")
 
     if own:
         _check_own(data, fail)
@@ -267,26 +279,42 @@ def load(data: Mapping[str, Any], where: str, *, own: bool = False) -> Format:
     if not data.get("pattern") and not data.get("columns"):
         raise fail("a format has a pattern (text) or columns (JSON)")
     try:
-        found = Format(
-            name=data["name"], title=data["title"], documentation=tuple(data.get("documentation", ())),
-            pattern=data.get("pattern", ""), recognised_by=tuple(frozenset(names) for names in data.get("recognised_by", ())),
-            without=frozenset(data.get("without", ())), rank=int(data.get("rank", 0)), only_keys=frozenset(data.get("only_keys", ())),
-            words=frozenset(data.get("words", ())), columns={column: tuple(paths) for column, paths in data.get("columns", {}).items()},
-            times=tuple(data.get("times", ("epoch", "iso"))), levels={name.lower(): level for name, level in data.get("levels", {}).items()},
-            request_has=tuple(request.get("has", ())), request_columns={column: tuple(paths) for column, paths in request.get("columns", {}).items()},
-            aborted_message=request.get("aborted_message", ""), consequence_message=request.get("consequence_message", ""),
-            message_last=bool(data.get("message_last")), per_message=bool(data.get("per_message")),
-            two_lines=bool(data.get("two_lines")), alone=bool(data.get("alone")), spread=data.get("spread", ""),
-            begins=data.get("begins", ""), header=tuple(data.get("header", ())), quick=data.get("quick", {}),
-            samples=tuple(data["sample"]), own=own,
-        )  # fmt: skip
-        unknown = set(found.fields) - FIELDS
+        form = Format(
+            name=data["name"],
+            title=data["title"],
+            documentation=tuple(data.get("documentation", ())),
+            pattern=data.get("pattern", ""),
+            recognised_by=tuple(frozenset(names) for names in data.get("recognised_by", ())),
+            without=frozenset(data.get("without", ())),
+            rank=int(data.get("rank", 0)),
+            only_keys=frozenset(data.get("only_keys", ())),
+            words=frozenset(data.get("words", ())),
+            columns={column: tuple(paths) for column, paths in data.get("columns", {}).items()},
+            times=tuple(data.get("times", ("epoch", "iso"))),
+            levels={name.lower(): level for name, level in data.get("levels", {}).items()},
+            request_has=tuple(request.get("has", ())),
+            request_columns={column: tuple(paths) for column, paths in request.get("columns", {}).items()},
+            aborted_message=request.get("aborted_message", ""),
+            consequence_message=request.get("consequence_message", ""),
+            message_last=bool(data.get("message_last")),
+            per_message=bool(data.get("per_message")),
+            two_lines=bool(data.get("two_lines")),
+            alone=bool(data.get("alone")),
+            spread=data.get("spread", ""),
+            begins=data.get("begins", ""),
+            header=tuple(data.get("header", ())),
+            quick=data.get("quick", {}),
+            samples=tuple(data["sample"]),
+            own=own,
+        )
+        unknown = set(form.fields) - FIELDS
     except (re.error, PatternError) as error:
         raise fail(
-            f"the pattern of {data['name']} is no regular expression of RE2 (github.com/google/re2/wiki/Syntax): {error}"
+            f"the pattern of {data['name']} is no regular expression of RE2"
+            f" (github.com/google/re2/wiki/Syntax): {error}"
         ) from None
     except (TypeError, AttributeError) as error:
         raise fail(f"a field has the wrong type: {error}") from None
     if unknown:
-        raise fail(f"unknown field {', '.join(sorted(unknown))} in {found.name}; known: {', '.join(sorted(FIELDS))}")
-    return found
+        raise fail(f"unknown field {', '.join(sorted(unknown))} in {form.name}; known: {', '.join(sorted(FIELDS))}")
+    return form

@@ -246,25 +246,14 @@ def _file_name(origin: str) -> str:
 
 
 def _remarks(account: Account) -> list[str]:
+    """What there is to know of one file; what means that evidence is missing or undated stands out."""
     name = escape(_file_name(account.origin))
-    remarks = []
-    if not account.records:
-        remarks.append(f"<strong class='warning'>{name}: not one record was read in the window.</strong>")
-    if account.damage:
-        remarks.append(
-            f"<strong class='warning'>{name}: {escape(account.damage)}. What follows the damage is lost.</strong>"
-        )
-    if account.unparsed:
-        examples = "".join(f"<br>line {line}: <code>{escape(text)}</code>" for line, text in account.unparsed_examples)
-        remarks.append(f"{name}: {count(account.unparsed, 'line')} could not be read.{examples}")
-    if account.unfinished:
-        remarks.append(f"{name}: the last line is unfinished.")
-    if account.cleaned:
-        kinds = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in account.cleaned.items())
-        remarks.append(
-            f"{name}: bytes replaced in a working copy so that no line is lost: {kinds}. The evidence is as it was."
-        )
-    return remarks
+    return [
+        f"<strong class='warning'>{name}: {escape(remark.sentence)}.</strong>"
+        if remark.is_warning
+        else f"{name}: {escape(remark.sentence)}."
+        for remark in account.remarks()
+    ]
 
 
 def how_to_verify() -> Html:
