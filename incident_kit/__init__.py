@@ -14,4 +14,4 @@ that reads what was stored. So a notebook needs no server, and a sealed run can 
     incident_kit.report      the executed notebook, its page, and making it again
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

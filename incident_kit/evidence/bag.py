@@ -13,7 +13,8 @@ from pathlib import Path
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.copies import make_read_only
 from incident_kit.evidence.store import flush_folder, write_durably
-from incident_kit.evidence.untrusted import DIGEST, FILE, FOLDER, LINK, Unusable, kind_of, read_plain, sha256_of, walk
+from incident_kit.evidence.untrusted import FILE, FOLDER, LINK, kind_of, read_plain, sha256_of, walk
+from incident_kit.model.fields import DIGEST, Unusable
 from incident_kit.model.visible import visible
 
 DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from incident_kit.errors import EvidenceError, ParameterError
 from incident_kit.evidence.store import DEFAULT_LIMIT_BYTES, Evidence
-from incident_kit.evidence.untrusted import Fields, Unusable, kind_of, read_plain
+from incident_kit.evidence.untrusted import kind_of, read_plain
+from incident_kit.model.fields import Fields, Unusable
 from incident_kit.model.times import iso
 from incident_kit.model.visible import visible
 

@@ -21,7 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from incident_kit.errors import EvidenceError
-from incident_kit.evidence.untrusted import FILE, Fields, Unusable, kind_of, parse_json, read_plain, without_halves
+from incident_kit.evidence.untrusted import FILE, kind_of, read_plain
+from incident_kit.model.fields import Fields, Unusable, parse_json, without_halves
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.times import iso
 

@@ -38,9 +38,10 @@ from incident_kit.evidence.item import (
     read_item,
 )
 from incident_kit.evidence.journal import Entry, entries
-from incident_kit.evidence.untrusted import FILE, FOLDER, LINK, Unusable, kind_of
+from incident_kit.evidence.untrusted import FILE, FOLDER, LINK, kind_of
 from incident_kit.model import places
 from incident_kit.model.answer import ServerClock, StoredAnswer
+from incident_kit.model.fields import Unusable
 from incident_kit.model.markup import Html, escape, table, time
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import Source

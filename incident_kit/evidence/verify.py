@@ -7,16 +7,16 @@ beside the folder of its runs; of a run that was handed over, whoever hands it o
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from incident_kit.errors import EvidenceError, ParameterError, VerificationFailed
 from incident_kit.evidence import bag, journal
 from incident_kit.evidence.incident import read_description
 from incident_kit.evidence.item import ITEM_NAME, item_faults
-from incident_kit.evidence.untrusted import DIGEST, FOLDER, Fields, Unusable, kind_of, read_json, sha256_of
+from incident_kit.evidence.run_folder import RunFolder, read_run_description
+from incident_kit.evidence.untrusted import FOLDER, kind_of, sha256_of
+from incident_kit.model.fields import DIGEST, Unusable
 from incident_kit.model.visible import visible
 
 LINE = re.compile(r"[^,]+, line (\d+): ")
@@ -48,7 +48,7 @@ def verify(folder: Path, digest: str = "") -> Verified:
         )
     found = bag.faults(folder)
     if kind_of(folder / "data") == FOLDER:
-        found += _faults_inside(folder / "data")
+        found += _faults_inside(RunFolder(folder))
     try:
         sealed = sha256_of(folder / bag.TAG_MANIFEST)
     except Unusable:
@@ -95,17 +95,17 @@ def _compare(path: Path, run: str, digest: str) -> tuple[int, list[str]]:
     return line, faults
 
 
-def _faults_inside(data: Path) -> list[str]:
+def _faults_inside(run: RunFolder) -> list[str]:
     """What is wrong with the items, the journal and the descriptions in a run, whatever its manifests say."""
-    found = _item_faults(data / "evidence")
-    if kind_of(data / "journal.jsonl"):
-        found += [f"data/{fault}" for fault in journal.faults(data / "journal.jsonl")]
-    for name, read in (("run.json", read_facts), ("incident.toml", read_description)):
-        if kind_of(data / name):
+    found = _item_faults(run.evidence)
+    if kind_of(run.journal):
+        found += [f"data/{fault}" for fault in journal.faults(run.journal)]
+    for path, read in ((run.description, read_run_description), (run.incident, read_description)):
+        if kind_of(path):
             try:
-                read(data / name)
+                read(path)
             except Unusable as error:
-                found.append(f"data/{name}: {error}")
+                found.append(f"data/{path.name}: {error}")
     return found
 
 
@@ -119,24 +119,3 @@ def _item_faults(folder: Path) -> list[str]:
         else:
             found.append(f"{name}: not an item")
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a run.json says that is needed to make the run again."""
-
-    notebook: str
-    parameters: Mapping[str, Any]
-    error: str
-    by_hand: bool
-
-
-def read_facts(path: Path) -> Facts:
-    """The facts of a run.json. Raises Unusable naming the field."""
-    fields = Fields(read_json(path))
-    parameters = fields.fields("parameters").data
-    for name, value in parameters.items():
-        if not isinstance(value, str | int | float):
-            raise Unusable(f"the field 'parameters.{visible(name)}' must be a text, a number, true or false")
-    fields.texts("cells_to_doubt", ())
-    return Facts(fields.text("notebook"), parameters, fields.text("error"), fields.data.get("by_hand") is True)

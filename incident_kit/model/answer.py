@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
+from incident_kit.model.fields import MOST_MS, Fields, Unusable
 from incident_kit.model.finding import Pointer
-from incident_kit.model.times import Window, iso, parse_iso
+from incident_kit.model.times import Window, iso
 from incident_kit.model.visible import visible
 
 # Half a character, as a system may send one, is written as the escape that JSON has for it.
@@ -69,8 +70,11 @@ class ServerClock:
         }  # fmt: skip
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ServerClock:
-        return cls(parse_iso(data["server"]), data["offset_ms"], data["error_ms"], data["round_trip_ms"])
+    def from_json(cls, data: Any) -> ServerClock:
+        """Raises Unusable naming the field."""
+        fields = Fields.of(data)
+        server, offset_ms = fields.moment("server"), fields.number("offset_ms", least=-MOST_MS)
+        return cls(server, offset_ms, fields.number("error_ms"), fields.number("round_trip_ms"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,30 @@ class Sent:
             "at": iso(self.at), "sent": self.text,
             "duration_ms": None if self.duration_ms is None else round(self.duration_ms, 3), "outcome": self.outcome,
         }  # fmt: skip
+
+
+class Outcome(NamedTuple):
+    """What both an answer and the description of its item say: how it went."""
+
+    target: str
+    status: Status
+    reason: str
+    fault: Fault | None
+    clock: ServerClock | None
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, data: Any) -> Outcome:
+        """Raises Unusable naming the field."""
+        fields = Fields.of(data)
+        status = Status(fields.one_of("status", list(Status)))
+        reason = fields.text("reason")
+        if status is not Status.OK and not reason:
+            raise Unusable(f"the field 'reason' must say why the status is {status.value}; it is empty")
+        # Answers stored before there was this field have none: `Answer.blamed` says how they are read.
+        fault = Fault(fields.one_of("fault", list(Fault))) if fields.data.get("fault") is not None else None
+        clock = ServerClock.from_json(fields.fields("clock")) if fields.data.get("clock") is not None else None
+        return cls(fields.text("target"), status, reason, fault, clock, fields.texts("warnings"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +169,26 @@ class Answer:
         }  # fmt: skip
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Answer:
-        """An answer from its content, without its ledger."""
-        clock = ServerClock.from_json(data["clock"]) if data["clock"] else None
+    def from_json(cls, data: Any) -> Answer:
+        """An answer from its content, without its ledger. Raises Unusable naming the field.
+
+        A field that is not known is left alone: other versions collected evidence too.
+        """
+        fields = Fields.of(data)
+        outcome = Outcome.from_json(fields)
         return cls(
-            data["question"], data["asked"], data["target"], parse_iso(data["asked_at"]), data["duration_ms"], Status(data["status"]), data["reason"],
-            data["data"], clock, tuple(data["warnings"]), fault=Fault(data["fault"]) if data.get("fault") else None,
-        )  # fmt: skip
+            question=fields.text("question"),
+            asked=fields.text("asked"),
+            target=outcome.target,
+            asked_at=fields.moment("asked_at"),
+            duration_ms=fields.number("duration_ms"),
+            status=outcome.status,
+            reason=outcome.reason,
+            data=fields.fields("data").data,
+            clock=outcome.clock,
+            warnings=outcome.warnings,
+            fault=outcome.fault,
+        )
 
     def content(self) -> bytes:
         """The answer as it is stored: JSON, one field a line, so that a person can read it and a pointer can cite it."""

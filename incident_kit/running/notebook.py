@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from incident_kit.errors import EvidenceError, ParameterError, RunbookError
-from incident_kit.evidence.untrusted import Fields, Unusable, read_plain
+from incident_kit.evidence.untrusted import read_plain
 from incident_kit.model import places
+from incident_kit.model.fields import Fields, Unusable
 from incident_kit.runbook.data import Runbook
 from incident_kit.running.executed import COLLECT
 

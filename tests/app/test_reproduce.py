@@ -64,7 +64,7 @@ def test_honest_run_is_reproduced(kit: Kit, run: Path) -> None:
     finished = kit("reproduce", run)
     assert finished.returncode == 0, finished.stderr
     for name in (
-        "onset.json",
+        "impact.json",
         "findings.json",
         "timeline.jsonl",
         "accounting.json",
