@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 from unsealed import copy_of
 
+from incident_kit.evidence.run_folder import RunFolder, as_json, as_json_line
+from incident_kit.timeline.results import read_accounting, read_findings, read_impact, read_timeline
+
 Kit = Callable[..., subprocess.CompletedProcess[str]]
 COMMAND = Path(sys.executable).parent / "incident-kit"
 ON_ONE_PROCESSOR = (
@@ -140,6 +143,51 @@ def test_evidence_changed_under_a_new_seal_is_named_by_its_item(kit: Kit, run: P
     finished = kit("reproduce", run)
     assert finished.returncode == 1
     assert content.parent.name in finished.stderr
+
+
+def as_made_before_formats(run: Path) -> None:
+    """The run as version 0.1.0 would have made it: no `formats`, and the impact under another name and in another form."""
+    data = run / "data"
+    description = json.loads((data / "run.json").read_text(encoding="utf-8"))
+    del description["formats"]
+    description["packages"]["incident-kit"] = "0.1.0"
+    (data / "run.json").write_text(json.dumps(description), encoding="utf-8")
+    impact = json.loads((data / "impact.json").read_text(encoding="utf-8"))
+    impact["citations"] = [citation for citation in impact["citations"].values() if citation]
+    (data / "onset.json").write_text(json.dumps(impact), encoding="utf-8")
+    (data / "impact.json").unlink()
+    seal_anew(run)
+
+
+def test_run_of_an_older_version_verifies_and_names_the_version_that_can_make_it_again(kit: Kit, run: Path) -> None:
+    as_made_before_formats(run)
+    assert kit("verify", run).returncode == 0
+    finished = kit("reproduce", run)
+    assert finished.returncode == 2
+    assert "made by incident_kit 0.1.0" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_run_says_the_form_of_each_of_its_results(run: Path) -> None:
+    data = run / "data"
+    formats = json.loads((data / "run.json").read_text(encoding="utf-8"))["formats"]
+    assert all(list(data.glob(pattern)) for pattern in formats)
+    assert {path for pattern in formats for path in data.glob(pattern)} >= {
+        *data.glob("series/*"),
+        data / "impact.json",
+    }
+
+
+def test_results_of_a_run_are_read_back_as_they_were_written(run: Path) -> None:
+    results = RunFolder(run)
+    for path, read in (
+        (results.findings, [finding.to_json() for finding in read_findings(results)]),
+        (results.accounting, [account.to_json() for account in read_accounting(results)]),
+        (results.impact, read_impact(results).to_json()),
+    ):
+        assert as_json(read) == path.read_text(encoding="utf-8")
+    lines = "".join(as_json_line(event.to_json()) for event in read_timeline(results))
+    assert lines == results.timeline.read_text(encoding="utf-8")
 
 
 def test_edited_notebook_runs_only_if_it_is_trusted(kit: Kit, run: Path, tmp_path: Path) -> None:
