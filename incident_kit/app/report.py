@@ -18,10 +18,11 @@ from typing import Any
 
 from incident_kit import __version__
 from incident_kit.errors import EvidenceError
-from incident_kit.evidence import bag, journal
+from incident_kit.evidence import bag
 from incident_kit.evidence.copies import FOLDER_READ_ONLY, copy_files
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.item import Item
+from incident_kit.evidence.journal import who
 from incident_kit.evidence.run_folder import FORMATS, RunFolder
 from incident_kit.evidence.store import Evidence
 from incident_kit.evidence.untrusted import kind_of
@@ -144,7 +145,7 @@ def begin(incident: Incident, scenario_id: str) -> Path:
 
 def snapshot(incident: Incident, book: Runbook, run: RunFolder) -> None:
     """Copy what the run depends on besides its evidence: the incident's description, its journal, the runbook's data."""
-    sources = ((incident.description, run.incident), (incident.journal, run.journal))
+    sources = ((incident.description, run.incident), (incident.journal.path, run.journal))
     try:
         copy_files([(path, copy) for path, copy in sources if kind_of(path)])
     except Unusable as error:
@@ -165,7 +166,7 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     evidence = Evidence(run.evidence)
     redaction, by_hand = evidence.redaction(), bool(facts.get("by_hand"))
     shorten_paths(run.notebook)
-    sealed_at, by = iso(datetime.now(UTC)), journal.who()
+    sealed_at, by = iso(datetime.now(UTC)), who()
     described = {
         **facts, "error": redaction.sentence(facts.get("error", "")), "notes": redaction.tree(list(facts.get("notes", ()))),
         "incident": incident.id, "sealed": sealed_at, "by": by, "python": sys.version.split()[0], "platform": sys.platform,
@@ -185,7 +186,7 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     })  # fmt: skip
     folder = partial.with_name(partial.name.removesuffix(".partial"))
     # Noted before it has its name: whoever stops us in between leaves a run that the journal knows, still called partial.
-    journal.note_seal(incident.journal, folder.name, digest)
+    incident.journal.note_seal(folder.name, digest)
     partial.rename(folder)
     os.chmod(folder, FOLDER_READ_ONLY)
     return Run(folder, digest, described["error"])

@@ -12,7 +12,6 @@ from incident_kit.app.report import OUR_PARAMETERS, Run, begin, seal, snapshot
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident, load
 from incident_kit.evidence.item import Item
-from incident_kit.evidence.journal import entries
 from incident_kit.evidence.run_folder import Results, RunFolder
 from incident_kit.evidence.store import RECORDED, Evidence, open_evidence
 from incident_kit.evidence.untrusted import FOLDER, kind_of
@@ -21,7 +20,6 @@ from incident_kit.model.times import iso, parse_iso
 from incident_kit.runbook.data import load as load_runbook
 from incident_kit.running.executed import doubts, session_of
 from incident_kit.running.notebook import cells_digest, defaults_of, read_notebook
-from incident_kit.timeline.merge import BOOKKEEPING
 from incident_kit.timeline.results import check_result
 
 
@@ -92,8 +90,8 @@ def _later(items: Sequence[Item], incident: Incident, written: float) -> list[st
     """What came after the results were written, and so is not in them."""
     noted = [
         entry
-        for entry in entries(incident.journal)
-        if entry.kind not in BOOKKEEPING and entry.written.timestamp() > written
+        for entry in incident.journal.entries()
+        if not entry.is_bookkeeping and entry.written.timestamp() > written
     ]
     return [
         *(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from incident_kit.errors import EvidenceError, ParameterError
+from incident_kit.evidence.journal import Journal
 from incident_kit.evidence.store import DEFAULT_LIMIT_BYTES, Evidence
 from incident_kit.evidence.untrusted import kind_of, read_plain
 from incident_kit.model.fields import Fields, Unusable
@@ -36,8 +37,8 @@ class Incident:
     limit_bytes: int = DEFAULT_LIMIT_BYTES
 
     @property
-    def journal(self) -> Path:
-        return self.folder / "journal.jsonl"
+    def journal(self) -> Journal:
+        return Journal(self.folder / "journal.jsonl")
 
     @property
     def description(self) -> Path:

@@ -37,7 +37,7 @@ from incident_kit.evidence.item import (
     item_faults,
     read_item,
 )
-from incident_kit.evidence.journal import Entry, entries
+from incident_kit.evidence.journal import Entry, Journal
 from incident_kit.evidence.untrusted import FILE, FOLDER, LINK, kind_of
 from incident_kit.model import places
 from incident_kit.model.answer import ServerClock, StoredAnswer
@@ -151,7 +151,7 @@ class Evidence:
 
     def journal(self) -> list[Entry]:
         """The journal that lies beside the evidence; empty if there is none."""
-        return entries(self.folder.parent / "journal.jsonl", self.redaction())
+        return Journal(self.folder.parent / "journal.jsonl", self.redaction()).entries()
 
     def is_recorded(self) -> bool:
         """Whether all of it is the recorded incident that travels with the package, wherever it lies now."""

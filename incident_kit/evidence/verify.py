@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from incident_kit.errors import EvidenceError, ParameterError, VerificationFailed
-from incident_kit.evidence import bag, journal
+from incident_kit.evidence import bag
 from incident_kit.evidence.incident import read_description
 from incident_kit.evidence.item import ITEM_NAME, item_faults
+from incident_kit.evidence.journal import Journal
 from incident_kit.evidence.run_folder import RunFolder, read_run_description
 from incident_kit.evidence.untrusted import FOLDER, kind_of, sha256_of
 from incident_kit.model.fields import DIGEST, Unusable
@@ -67,21 +68,23 @@ def verify(folder: Path, digest: str = "") -> Verified:
     return Verified(sealed, " and ".join(compared))
 
 
-def journal_beside(folder: Path) -> Path | None:
+def journal_beside(folder: Path) -> Journal | None:
     """The journal of the incident in whose `runs/` the run lies; None where it lies elsewhere."""
     runs = folder.resolve().parent
     path = runs.parent / "journal.jsonl"
-    return path if runs.name == "runs" and (kind_of(path) or kind_of(runs.parent / "incident.toml")) else None
+    return Journal(path) if runs.name == "runs" and (kind_of(path) or kind_of(runs.parent / "incident.toml")) else None
 
 
-def _compare(path: Path, run: str, digest: str) -> tuple[int, list[str]]:
+def _compare(journal: Journal, run: str, digest: str) -> tuple[int, list[str]]:
     """Compare a run's digest with the one noted when it was sealed: the line that noted it, and what is wrong."""
     try:
-        noted = journal.noted_seal(path, run)
+        noted = journal.noted_seal(run)
     except EvidenceError as error:
         return 0, [f"the incident's journal, which notes the digest of each run: {error}"]
     if noted is None:
-        return 0, [f"{path}: the incident's journal does not know the run: cut off, or the run was sealed elsewhere"]
+        return 0, [
+            f"{journal.path}: the incident's journal does not know the run: cut off, or the run was sealed elsewhere"
+        ]
     line, sealed = noted
     faults = []
     if sealed != digest:
@@ -89,7 +92,7 @@ def _compare(path: Path, run: str, digest: str) -> tuple[int, list[str]]:
             f"{bag.TAG_MANIFEST}: its digest is {digest}, not {sealed}, which the incident's journal noted at sealing (line {line}): the run was sealed anew"
         )
     # The chain up to the line after it is what shows that the line is as it was written.
-    for fault in journal.faults(path):
+    for fault in journal.faults():
         if (match := LINE.match(fault)) and int(match[1]) <= line + 1:
             faults.append(f"the incident's {fault}")
     return line, faults
@@ -99,7 +102,7 @@ def _faults_inside(run: RunFolder) -> list[str]:
     """What is wrong with the items, the journal and the descriptions in a run, whatever its manifests say."""
     found = _item_faults(run.evidence)
     if kind_of(run.journal):
-        found += [f"data/{fault}" for fault in journal.faults(run.journal)]
+        found += [f"data/{fault}" for fault in Journal(run.journal).faults()]
     for path, read in ((run.description, read_run_description), (run.incident, read_description)):
         if kind_of(path):
             try:
