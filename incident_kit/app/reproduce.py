@@ -9,7 +9,13 @@ from pathlib import Path
 from incident_kit import __version__
 from incident_kit.app.report import OUR_PARAMETERS
 from incident_kit.errors import EvidenceError, NotReproduced
-from incident_kit.evidence.run_folder import FORMATS, Results, RunDescription, RunFolder, read_run_description
+from incident_kit.evidence.run_folder import (
+    FORMATS,
+    Results,
+    RunDescription,
+    RunFolder,
+    read_run_description,
+)
 from incident_kit.evidence.store import Evidence, open_evidence
 from incident_kit.evidence.verify import verify
 from incident_kit.logs.prepare import check_sources
@@ -23,7 +29,8 @@ def reproduce(folder: Path, trust_notebook: bool = False) -> list[str]:
     """Verify a run, execute its notebook again, and return the names of the files that came out equal.
 
     The installed notebook runs, and only if its cells are the run's. With `trust_notebook` the run's own code runs
-    instead: code from whoever made the run. Raises VerificationFailed, NotReproduced with each difference, EvidenceError.
+    instead: code from whoever made the run. Raises VerificationFailed, EvidenceError, and NotReproduced with each
+    difference.
     """
     verify(folder)
     run = RunFolder(folder)
@@ -31,7 +38,8 @@ def reproduce(folder: Path, trust_notebook: bool = False) -> list[str]:
         made = read_run_description(run.description)
     except Unusable as fault:
         raise EvidenceError(
-            f"{run.description}: {fault}. Without it the run cannot be made again. Take the run from where it was sealed."
+            f"{run.description}: {fault}. Without it the run cannot be made again; "
+            "take the run from where it was sealed."
         ) from None
     check_version(run, made)
     ours, their_cells = places.notebooks() / Path(made.notebook).name, cells_digest(read_notebook(run.notebook))
@@ -95,11 +103,11 @@ def compare(run: Results, again: Results, name: str) -> list[str]:
 def _difference(first: Path, second: Path, name: str) -> str:
     if not first.is_file() or not second.is_file():
         return f"{name}: only in {'the new result' if second.is_file() else 'the run'}"
-    before, after = first.read_bytes().split(b"\n"), second.read_bytes().split(b"\n")
-    if before == after:
+    old_lines, new_lines = first.read_bytes().split(b"\n"), second.read_bytes().split(b"\n")
+    if old_lines == new_lines:
         return ""
     line = next(
-        (number for number, (old, new) in enumerate(zip(before, after, strict=False), start=1) if old != new),
-        min(len(before), len(after)) + 1,
+        (number for number, (old, new) in enumerate(zip(old_lines, new_lines, strict=False), start=1) if old != new),
+        min(len(old_lines), len(new_lines)) + 1,
     )
     return f"{name}: differs from line {line} on"

@@ -37,7 +37,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One preserved answer or slice, or the archive that slices are from. `details` says what only its kind has: for a slice, where it was cut from."""
+    """One preserved answer or slice, or the archive that slices are from.
+
+    `details` says what only its kind has: of a slice, where it was cut from.
+    """
 
     id: str
     folder: Path
@@ -57,7 +60,10 @@ class Item:
 
     @property
     def ledger(self) -> Path:
-        """Every statement and command that was sent for an answer, a JSON object a line; there only if ledger_sha256 is."""
+        """Every statement and command that was sent for an answer, a JSON object a line.
+
+        It is there only if ledger_sha256 is.
+        """
         return self.folder / LEDGER
 
     @property
@@ -140,8 +146,8 @@ def item_faults(folder: Path, item_id: str = "") -> list[ItemFault]:
             continue
         try:
             if path == item.content and (size := os.lstat(path).st_size) != item.size_bytes:
-                what = f"changed (it has {size:,} bytes; {DESCRIPTION} says {item.size_bytes:,})"
-                faults.append(ItemFault(path.name, what))
+                sizes = f"it has {size:,} bytes; {DESCRIPTION} says {item.size_bytes:,}"
+                faults.append(ItemFault(path.name, f"changed ({sizes})"))
             elif sha256_of(path) != digest:
                 faults.append(ItemFault(path.name, f"changed (its SHA-256 is not the one in {DESCRIPTION})"))
             else:

@@ -45,11 +45,12 @@ def verify(folder: Path, digest: str = "") -> Verified:
         raise EvidenceError(f"{folder}: no such folder. Give a run, such as reports/<id>/runs/<time>_<scenario>.")
     if not kind_of(folder / "bagit.txt") and kind_of(folder / "data") != FOLDER:
         raise EvidenceError(
-            f"{folder}: not a sealed run (no bagit.txt and no data folder). Give a run, such as reports/<id>/runs/<time>_<scenario>."
+            f"{folder}: not a sealed run (no bagit.txt and no data folder). "
+            "Give a run, such as reports/<id>/runs/<time>_<scenario>."
         )
-    found = bag.faults(folder)
+    all_faults = bag.faults(folder)
     if kind_of(folder / "data") == FOLDER:
-        found += _faults_inside(RunFolder(folder))
+        all_faults += _faults_inside(RunFolder(folder))
     try:
         sealed = sha256_of(folder / bag.TAG_MANIFEST)
     except Unusable:
@@ -58,13 +59,15 @@ def verify(folder: Path, digest: str = "") -> Verified:
     if digest and sealed:
         compared.append("the digest given")
         if sealed != digest.lower():
-            found.append(f"{bag.TAG_MANIFEST}: its digest is {sealed}, not the one given: sealed anew, or another run")
+            all_faults.append(
+                f"{bag.TAG_MANIFEST}: its digest is {sealed}, not the one given: sealed anew, or another run"
+            )
     if sealed and (beside := journal_beside(folder)):
         line, faults = _compare(beside, folder.resolve().name.removesuffix(".partial"), sealed)
-        found += faults
+        all_faults += faults
         compared.append(f"the incident's journal, line {line}")
-    if found:
-        raise VerificationFailed(str(folder), list(dict.fromkeys(found)))
+    if all_faults:
+        raise VerificationFailed(str(folder), list(dict.fromkeys(all_faults)))
     return Verified(sealed, " and ".join(compared))
 
 
@@ -78,18 +81,19 @@ def journal_beside(folder: Path) -> Journal | None:
 def _compare(journal: Journal, run: str, digest: str) -> tuple[int, list[str]]:
     """Compare a run's digest with the one noted when it was sealed: the line that noted it, and what is wrong."""
     try:
-        noted = journal.noted_seal(run)
+        seal = journal.noted_seal(run)
     except EvidenceError as error:
         return 0, [f"the incident's journal, which notes the digest of each run: {error}"]
-    if noted is None:
+    if seal is None:
         return 0, [
             f"{journal.path}: the incident's journal does not know the run: cut off, or the run was sealed elsewhere"
         ]
-    line, sealed = noted
+    line, sealed = seal
     faults = []
     if sealed != digest:
         faults.append(
-            f"{bag.TAG_MANIFEST}: its digest is {digest}, not {sealed}, which the incident's journal noted at sealing (line {line}): the run was sealed anew"
+            f"{bag.TAG_MANIFEST}: its digest is {digest}, not {sealed}, "
+            f"which the incident's journal noted at sealing (line {line}): the run was sealed anew"
         )
     # The chain up to the line after it is what shows that the line is as it was written.
     for fault in journal.faults():
@@ -100,25 +104,25 @@ def _compare(journal: Journal, run: str, digest: str) -> tuple[int, list[str]]:
 
 def _faults_inside(run: RunFolder) -> list[str]:
     """What is wrong with the items, the journal and the descriptions in a run, whatever its manifests say."""
-    found = _item_faults(run.evidence)
+    faults = _item_faults(run.evidence)
     if kind_of(run.journal):
-        found += [f"data/{fault}" for fault in Journal(run.journal).faults()]
+        faults += [f"data/{fault}" for fault in Journal(run.journal).faults()]
     for path, read in ((run.description, read_run_description), (run.incident, read_description)):
         if kind_of(path):
             try:
                 read(path)
             except Unusable as error:
-                found.append(f"data/{path.name}: {error}")
-    return found
+                faults.append(f"data/{path.name}: {error}")
+    return faults
 
 
 def _item_faults(folder: Path) -> list[str]:
     """Items whose description does not give their name, or whose content is not what the description says."""
-    found = []
+    faults = []
     for path in sorted(folder.iterdir()) if kind_of(folder) == FOLDER else ():
         name = f"data/evidence/{visible(path.name)}"
         if ITEM_NAME.fullmatch(path.name):
-            found += [fault.at(name) for fault in item_faults(path)]
+            faults += [fault.at(name) for fault in item_faults(path)]
         else:
-            found.append(f"{name}: not an item")
-    return found
+            faults.append(f"{name}: not an item")
+    return faults

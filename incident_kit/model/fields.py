@@ -1,4 +1,4 @@
-"""The fields of JSON that anybody may have written: each looked at before it is believed, and named where it is wrong."""
+"""The fields of JSON that anybody may have written: each is looked at, and named where it is wrong."""
 
 from __future__ import annotations
 
@@ -123,9 +123,9 @@ class Fields:
     def text(self, name: str, default: str | None = None) -> str:
         return str(self._taken(name, "a text", _is_text, default))
 
-    def one_of(self, name: str, known: Sequence[str], default: str | None = None) -> str:
-        expected = f"one of {', '.join(filter(None, known))}"
-        return str(self._taken(name, expected, lambda value: _is_text(value) and value in known, default))
+    def one_of(self, name: str, choices: Sequence[str], default: str | None = None) -> str:
+        expected = f"one of {', '.join(filter(None, choices))}"
+        return str(self._taken(name, expected, lambda value: _is_text(value) and value in choices, default))
 
     def texts(self, name: str, default: Sequence[str] | None = None) -> tuple[str, ...]:
         return tuple(
@@ -246,8 +246,8 @@ class Fields:
         return f"{self.within}.{name}" if self.within else name
 
     def _wrong(self, name: str, expected: str) -> Unusable:
-        found = _shown(self.data[name]) if name in self.data else "nothing"
-        return Unusable(f"the field {self._place(name)!r} must be {expected}; found {found}")
+        shown = _shown(self.data[name]) if name in self.data else "nothing"
+        return Unusable(f"the field {self._place(name)!r} must be {expected}; found {shown}")
 
 
 def _is_text(value: Any) -> bool:

@@ -254,15 +254,18 @@ class Findings(list[Finding]):
     ) -> Finding:
         """Keep a finding of your own among those that are saved and sealed; keeping the same statement again replaces it.
 
-        What is `confirmed` rests on lines; `inconclusive` and `not_checked` need a reason instead. Raises ParameterError.
+        What is `confirmed` rests on lines; `inconclusive` and `not_checked` need a reason instead.
+        Raises ParameterError.
 
-        findings.keep("Freebit timed out before orders failed", records.zoom("09:53").lines("dependency = 'freebit' AND status >= 500"))
+        cited = records.zoom("09:53").lines("dependency = 'freebit' AND status >= 500")
+        findings.keep("Freebit timed out before orders failed", cited)
         """
         try:
             kept = Finding(FOUND_BY_HAND, "Found by hand", Verdict(verdict), statement, tuple(cited), reason)
         except ValueError as error:
             raise ParameterError(
-                f"{error}. Give the lines it rests on, such as records.zoom('09:53').lines('status >= 500'), or say verdict='inconclusive', reason='...'."
+                f"{error}. Give the lines it rests on, such as records.zoom('09:53').lines('status >= 500'), "
+                "or say verdict='inconclusive', reason='...'."
             ) from None
         self[:] = [
             finding for finding in self if (finding.symptom, finding.statement) != (FOUND_BY_HAND, statement)

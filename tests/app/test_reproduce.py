@@ -85,9 +85,15 @@ def test_honest_run_is_reproduced_on_another_machine(demo_run: Path, tmp_path: P
     for path in [run, *run.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     other = {
-        "TZ": "Asia/Kathmandu", "LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONHASHSEED": "4711",
-        "HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home" / "cache"),
-    }  # fmt: skip
+        "TZ": "Asia/Kathmandu",
+        "LANG": "C",
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONHASHSEED": "4711",
+        "HOME": str(tmp_path / "home"),
+        "XDG_CACHE_HOME": str(tmp_path / "home" / "cache"),
+    }
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("LC_", "JUPYTER", "IPYTHON", "MPL"))
     }
@@ -146,7 +152,7 @@ def test_evidence_changed_under_a_new_seal_is_named_by_its_item(kit: Kit, run: P
 
 
 def as_made_before_formats(run: Path) -> None:
-    """The run as version 0.1.0 would have made it: no `formats`, and the impact under another name and in another form."""
+    """The run as version 0.1.0 would have made it: no `formats`, and the impact in another file and form."""
     data = run / "data"
     description = json.loads((data / "run.json").read_text(encoding="utf-8"))
     del description["formats"]

@@ -23,7 +23,8 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 ITEMS = st.lists(TEXTS, max_size=3).map(tuple)
 COUNTS = st.integers(0, 10**12)
 LEVELS = st.integers(0, 10**9).map(lambda number: round(number / 7, 4))
-MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+BOUNDS = datetime(1970, 1, 1), datetime(2100, 1, 1)  # noqa: DTZ001 - hypothesis wants them without a zone
+MOMENTS = st.datetimes(*BOUNDS, timezones=st.just(UTC))
 WINDOWS = st.builds(
     lambda since, span: Window(since, since + span), MOMENTS, st.timedeltas(timedelta(microseconds=1), timedelta(400))
 )
