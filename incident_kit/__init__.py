@@ -22,4 +22,4 @@ Importing the package imports nothing else, so it is quick and has no effect on 
 
 __all__ = ["__version__"]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

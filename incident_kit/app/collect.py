@@ -19,9 +19,9 @@ from urllib.parse import unquote_to_bytes
 
 from incident_kit.config.settings import Configuration
 from incident_kit.errors import EvidenceError, LogFileError
-from incident_kit.evidence import journal
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.item import ARCHIVE, Item
+from incident_kit.evidence.journal import Kind
 from incident_kit.evidence.store import Evidence, Incoming
 from incident_kit.live.ask import BUDGET_S, LiveAnswers, ask_live
 from incident_kit.logs.archives import untouched
@@ -66,11 +66,13 @@ def collect(
         evidence.keep_redaction(hide_ip_addresses)
     except EvidenceError as error:
         lost.append(f"no key could be stored, so equal values are not recognisable where they are redacted: {error}")
-    asked = ask_live(evidence, live, env_file, budget_s, lambda answer: told(answer.sentence())) if live else LiveAnswers()
+    asked = (
+        ask_live(evidence, live, env_file, budget_s, lambda answer: told(answer.sentence())) if live else LiveAnswers()
+    )
     if live:
         stored = ", ".join(f"{item.origin} as item {item.id}" for item in asked.items)
-        journal.append(
-            incident.journal, "custody", f"asked the live systems, and stored what they answered: {stored or 'nothing'}"
+        incident.journal.append(
+            Kind.CUSTODY, f"asked the live systems, and stored what they answered: {stored or 'nothing'}"
         )
     lost += asked.notes
     logs_kept = None
@@ -90,13 +92,12 @@ def collect(
         begun = min((answer.asked_at for answer in asked.answers), default=datetime.now(UTC) - timedelta(seconds=1))
         logs_kept = Collected(Window(since or begun, until or datetime.now(UTC)), (), ())
     for item in logs_kept.items:
-        journal.append(
-            incident.journal,
-            "custody",
+        incident.journal.append(
+            Kind.CUSTODY,
             f"preserved item {item.id}: {item.size_bytes} bytes of {item.origin}, sha256 {item.sha256}",
         )
     for log in logs_kept.empty:
-        journal.append(incident.journal, "custody", f"nothing to preserve: {log}")
+        incident.journal.append(Kind.CUSTODY, f"nothing to preserve: {log}")
     lost += logs_kept.lost
     for line in (
         *logs_kept.notes,

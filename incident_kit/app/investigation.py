@@ -12,14 +12,13 @@ from glob import glob
 from pathlib import Path
 
 from incident_kit.errors import IncidentKitError, ParameterError
-from incident_kit.evidence import journal
 from incident_kit.evidence.incident import Incident, load
+from incident_kit.evidence.journal import Kind
 from incident_kit.evidence.store import RECORDED
 from incident_kit.model.markup import Html, escape, period, table, time
 from incident_kit.model.redaction import redact
 from incident_kit.model.times import parse_near, parse_time
 from incident_kit.running.executed import keep_executed
-from incident_kit.timeline.merge import BOOKKEEPING
 
 WORK = "work"
 
@@ -54,16 +53,16 @@ class Investigation:
             raise ParameterError(
                 "a note needs a text, such as incident.note('Restarted the BFF', kind='action', at='09:58')."
             )
-        if kind in BOOKKEEPING:
+        if kind == Kind.CUSTODY:
             raise ParameterError(
                 f"{kind!r} is what the tool itself writes. Choose another kind, such as note or action."
             )
         happened = _moment(at, self.incident) if isinstance(at, str) and at else at or None
-        for entry in journal.entries(self.incident.journal):
+        for entry in self.incident.journal.entries():
             if (entry.kind, entry.text) == (kind, redact(text)) and happened in (None, entry.at):
                 return Html(f"<p>Noted already, as line {entry.line} of the journal, for {time(entry.at)}.</p>")
-        journal.append(self.incident.journal, kind, text, happened)
-        entry = journal.entries(self.incident.journal)[-1]
+        self.incident.journal.append(kind, text, happened)
+        entry = self.incident.journal.entries()[-1]
         return Html(
             f"<p>Noted as line {entry.line} of the journal, for {time(entry.at)}: {escape(entry.kind)}: {escape(entry.text)}</p>"
         )
@@ -131,7 +130,7 @@ class Investigation:
     def _repr_html_(self) -> str:
         if self.incident is None:
             return _not_here("worked on")
-        lines = [entry for entry in journal.entries(self.incident.journal) if entry.kind not in BOOKKEEPING]
+        lines = [entry for entry in self.incident.journal.entries() if not entry.is_bookkeeping]
         rows = [f"<tr><td class='time'>{time(entry.at)}</td><td>{escape(entry.kind)}</td><td>{escape(entry.text)}</td><td>{escape(entry.by)}</td></tr>" for entry in lines]  # fmt: skip
         runs = sorted(path.name for path in self.incident.runs.glob("*") if (path / "bagit.txt").is_file())
         return (

@@ -18,13 +18,18 @@ from typing import Any
 
 from incident_kit import __version__
 from incident_kit.errors import EvidenceError
-from incident_kit.evidence import bag, journal
+from incident_kit.evidence import bag
 from incident_kit.evidence.copies import FOLDER_READ_ONLY, copy_files
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.item import Item
+from incident_kit.evidence.journal import who
+from incident_kit.evidence.run_folder import FORMATS, RunFolder
 from incident_kit.evidence.store import Evidence
-from incident_kit.evidence.untrusted import Unusable, kind_of
+from incident_kit.evidence.untrusted import kind_of
+from incident_kit.logs.accounting import Account
 from incident_kit.model.answer import Status
+from incident_kit.model.fields import Unusable
+from incident_kit.model.finding import Finding
 from incident_kit.model.times import Window, iso
 from incident_kit.model.visible import visible
 from incident_kit.runbook.contents import Runbook
@@ -36,10 +41,11 @@ from incident_kit.running.notebook import (
     notebook_of,
     read_notebook,
 )
+from incident_kit.timeline.results import read_accounting, read_findings
 
 OUR_PARAMETERS = {"evidence": ".", "output": ".", "runbook_folder": "runbook"}
 # What the results are made with; their versions stand in run.json.
-PACKAGES = ("incident-kit", "duckdb", "matplotlib", "papermill", "ipykernel", "nbformat", "mistune", "jinja2")
+PACKAGES = ("duckdb", "matplotlib", "papermill", "ipykernel", "nbformat", "mistune", "jinja2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class Run:
 
     @property
     def report(self) -> Path:
-        return self.folder / "data" / "report.html"
+        return RunFolder(self.folder).page
 
     @property
     def lost(self) -> bool:
@@ -60,16 +66,17 @@ class Run:
 
         It is where a file has a warning among its remarks, or an answer failed or came with one.
         """
-        answers = Evidence(self.folder / "data" / "evidence").answers()
+        answers = Evidence(RunFolder(self.folder).evidence).answers()
         doubted = any(
             item.details["status"] in (Status.FAILED, Status.PARTIAL) or item.details["warnings"] for item in answers
         )
-        return doubted or bool(self.masked) or any(remark["is_warning"] for _, remark in self._remarks())
+        warned = any(remark.is_warning for account in self._accounts() for remark in account.remarks())
+        return doubted or bool(self.masked) or warned
 
     @property
     def remarks(self) -> list[str]:
         """What there is to know of each file, as its page says it."""
-        return [f"{origin}: {remark['sentence']}" for origin, remark in self._remarks()]
+        return [f"{account.origin}: {remark.sentence}" for account in self._accounts() for remark in account.remarks()]
 
     @property
     def doubts(self) -> list[str]:
@@ -84,24 +91,22 @@ class Run:
     def headlines(self) -> list[str]:
         """The verdicts, a line each, for a terminal."""
         return [
-            f"{finding['verdict']:>12}  {finding['title']}. {finding['statement']}"
-            + (f" Because {finding['reason']}." if finding["reason"] else "")
-            for finding in self._results("findings.json")
+            f"{finding.verdict.value:>12}  {finding.title}. {finding.statement}"
+            + (f" Because {finding.reason}." if finding.reason else "")
+            for finding in self._findings()
         ]
 
-    def _remarks(self) -> list[tuple[str, dict[str, Any]]]:
-        """The remarks about its files, each with the file's name."""
-        accounts = self._results("accounting.json")
-        return [(account["origin"], remark) for account in accounts for remark in account.get("remarks", ())]
-
     def _facts(self) -> dict[str, Any]:
-        facts: dict[str, Any] = json.loads((self.folder / "data" / "run.json").read_text(encoding="utf-8"))
+        facts: dict[str, Any] = json.loads(RunFolder(self.folder).description.read_text(encoding="utf-8"))
         return facts
 
-    def _results(self, name: str) -> list[dict[str, Any]]:
-        path = self.folder / "data" / name
-        found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-        return found
+    def _findings(self) -> list[Finding]:
+        run = RunFolder(self.folder)
+        return read_findings(run) if run.findings.exists() else []
+
+    def _accounts(self) -> list[Account]:
+        run = RunFolder(self.folder)
+        return read_accounting(run) if run.accounting.exists() else []
 
 
 def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequence[Item], window: Window, given: Mapping[str, Any] | None = None, notes: Sequence[str] = ()) -> Run:  # fmt: skip
@@ -113,19 +118,19 @@ def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequenc
     parameters = {**OUR_PARAMETERS, "since": iso(window.since), "until": iso(window.until), **(given or {})}
     check_parameters(source, parameters)
     partial = begin(incident, scenario_id)
-    data = partial / "data"
+    run = RunFolder(partial)
     started = datetime.now(UTC)
-    with booting_kernel(data) as kernel:
+    with booting_kernel(run.data) as kernel:
         try:
-            Evidence(data / "evidence").adopt(items)
+            Evidence(run.evidence).adopt(items)
         except (
             EvidenceError
         ):  # damaged since it was looked at, or no room: then nothing was made yet that anybody could want
             shutil.rmtree(partial)
             raise
-        snapshot(incident, book, data)
+        snapshot(incident, book, run)
         cells = cells_digest(read_notebook(source))  # while the kernel boots
-        error = execute(source, data / "notebook.ipynb", parameters, data, kernel)
+        error = execute(source, run.notebook, parameters, run.data, kernel)
     facts = {
         "scenario": scenario_id, "notebook": source.name, "notebook_cells_sha256": cells,
         "parameters": parameters, "window": window.to_json(), "started": iso(started), "error": error, "notes": list(notes),
@@ -141,21 +146,21 @@ def begin(incident: Incident, scenario_id: str) -> Path:
         raise EvidenceError(
             f"{incident.runs / name}: exists already. A sealed run is never changed; try again in a second."
         )
-    (partial / "data").mkdir(mode=0o700, parents=True)
+    RunFolder(partial).data.mkdir(mode=0o700, parents=True)
     return partial
 
 
-def snapshot(incident: Incident, book: Runbook, data: Path) -> None:
+def snapshot(incident: Incident, book: Runbook, run: RunFolder) -> None:
     """Copy what the run depends on besides its evidence: the incident's description, its journal, the runbook's data."""
-    kept = [path for path in (incident.description, incident.journal) if kind_of(path)]
+    sources = ((incident.description, run.incident), (incident.journal.path, run.journal))
     try:
-        copy_files([(path, data / path.name) for path in kept])
+        copy_files([(path, copy) for path, copy in sources if kind_of(path)])
     except Unusable as error:
         raise EvidenceError(
             f"{incident.folder}: its description or its journal cannot be kept with the run: {error}. The last sealed run holds a good copy."
         ) from None
     for name in book.files():
-        target = data / "runbook" / name
+        target = run.runbook / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(book.folder / name, target)
 
@@ -164,22 +169,22 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     """Write the page and run.json, make the folder a bag, and give it its final name. What looks like a secret in sight is masked, and named."""
     from incident_kit.view import gate  # only now: what it imports would delay the kernel
 
-    data = partial / "data"
-    evidence = Evidence(data / "evidence")
+    run = RunFolder(partial)
+    evidence = Evidence(run.evidence)
     redaction, by_hand = evidence.redaction(), bool(facts.get("by_hand"))
-    shorten_paths(data / "notebook.ipynb")
-    sealed_at, by = iso(datetime.now(UTC)), journal.who()
+    shorten_paths(run.notebook)
+    sealed_at, by = iso(datetime.now(UTC)), who()
     described = {
         **facts, "error": redaction.sentence(facts.get("error", "")), "notes": redaction.tree(list(facts.get("notes", ()))),
         "incident": incident.id, "sealed": sealed_at, "by": by, "python": sys.version.split()[0], "platform": sys.platform,
-        "packages": {name: metadata.version(name) for name in PACKAGES}, "items": [item.id for item in evidence.items()],
+        "formats": dict(FORMATS), "packages": {"incident-kit": __version__, **{name: metadata.version(name) for name in PACKAGES}}, "items": [item.id for item in evidence.items()],
     }  # fmt: skip
-    write_page(incident, data, described)
-    if found := gate.mask(data, redaction, by_hand):
+    write_page(incident, run, described)
+    if found := gate.mask(run.data, redaction, by_hand):
         described["masked"] = gate.in_words(found)
-        write_page(incident, data, described)
-        gate.mask(data, redaction, by_hand)
-    (data / "run.json").write_text(
+        write_page(incident, run, described)
+        gate.mask(run.data, redaction, by_hand)
+    run.description.write_text(
         json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
     )
     digest = bag.write(partial, {
@@ -188,17 +193,17 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     })  # fmt: skip
     folder = partial.with_name(partial.name.removesuffix(".partial"))
     # Noted before it has its name: whoever stops us in between leaves a run that the journal knows, still called partial.
-    journal.note_seal(incident.journal, folder.name, digest)
+    incident.journal.note_seal(folder.name, digest)
     partial.rename(folder)
     os.chmod(folder, FOLDER_READ_ONLY)
     return Run(folder, digest, described["error"])
 
 
-def write_page(incident: Incident, data: Path, facts: Mapping[str, Any]) -> None:
+def write_page(incident: Incident, run: RunFolder, facts: Mapping[str, Any]) -> None:
     """The page of a run from its notebook and what is said in run.json, and its charts."""
     from incident_kit.view import page, report_page
 
-    notebook = read_notebook(data / "notebook.ipynb")
+    notebook = read_notebook(run.notebook)
     by_hand = bool(facts.get("by_hand"))
     # Not as user@host, which would be taken for an address of e-mail.
     name, _, host = facts["by"].rpartition("@")
@@ -209,12 +214,12 @@ def write_page(incident: Incident, data: Path, facts: Mapping[str, Any]) -> None
     doubted = page.worked(facts["cells_to_doubt"]) if by_hand else ""
     appendix = (
         doubted
-        + page.answers(Evidence(data / "evidence").answers())
+        + page.answers(Evidence(run.evidence).answers())
         + page.notes(facts["notes"])
         + page.masked(facts.get("masked", ()))
     )
-    (data / "report.html").write_text(report_page.render(notebook, about, made, appendix, by_hand), encoding="utf-8")
-    save_charts(notebook, data / "charts")
+    run.page.write_text(report_page.render(notebook, about, made, appendix, by_hand), encoding="utf-8")
+    save_charts(notebook, run)
 
 
 def shorten_paths(path: Path) -> None:
@@ -230,7 +235,7 @@ def shorten_paths(path: Path) -> None:
         path.write_text(json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def save_charts(notebook: Any, folder: Path) -> None:
+def save_charts(notebook: Any, run: RunFolder) -> None:
     """Each chart of the notebook as a file of its own, for slides and tickets."""
     from incident_kit.view.page import drawings
 
@@ -238,5 +243,5 @@ def save_charts(notebook: Any, folder: Path) -> None:
         output.get("data", {}).get("text/html", "") for cell in notebook.cells for output in cell.get("outputs", [])
     ]
     for number, drawing in enumerate((drawing for text in shown for drawing in drawings(text)), start=1):
-        folder.mkdir(exist_ok=True)
-        (folder / f"{number:02}.svg").write_text(drawing + "\n", encoding="utf-8")
+        run.chart(number).parent.mkdir(exist_ok=True)
+        run.chart(number).write_text(drawing + "\n", encoding="utf-8")

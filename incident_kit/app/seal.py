@@ -12,17 +12,15 @@ from incident_kit.app.report import OUR_PARAMETERS, Run, begin, seal, snapshot
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident, load
 from incident_kit.evidence.item import Item
-from incident_kit.evidence.journal import entries
-from incident_kit.evidence.run_folder import COMPARED
+from incident_kit.evidence.run_folder import Results, RunFolder
 from incident_kit.evidence.store import RECORDED, Evidence, open_evidence
-from incident_kit.evidence.untrusted import FOLDER, Fields, Unusable, kind_of, parse_json, read_plain
+from incident_kit.evidence.untrusted import FOLDER, kind_of
+from incident_kit.model.fields import Unusable
 from incident_kit.model.times import iso, parse_iso
 from incident_kit.runbook.data import load as load_runbook
 from incident_kit.running.executed import doubts, session_of
 from incident_kit.running.notebook import cells_digest, defaults_of, read_notebook
-from incident_kit.timeline.merge import BOOKKEEPING
-
-FINDINGS = "findings.json"
+from incident_kit.timeline.results import check_result
 
 
 def seal_work(folder: Path, name: str = "") -> Run:
@@ -44,7 +42,7 @@ def seal_work(folder: Path, name: str = "") -> Run:
     path, results = _worked_on(folder, name)
     notebook = read_notebook(path)
     session = session_of(notebook, folder)
-    written = (results / FINDINGS).stat().st_mtime
+    written = Results(results).findings.stat().st_mtime
     if path.stat().st_mtime < max(written, session.ended):
         raise EvidenceError(f"{path}: not saved since it was last run. Save it (Ctrl+S), then seal again.")
     given = parameters_in(notebook)
@@ -54,13 +52,13 @@ def seal_work(folder: Path, name: str = "") -> Run:
     read = [item for item in items if parse_iso(item.asked_at).timestamp() <= written]
     made = _results_in(results)
     partial = begin(incident, path.stem)
-    data = partial / "data"
-    evidence = Evidence(data / "evidence")
+    run = RunFolder(partial)
+    evidence = Evidence(run.evidence)
     evidence.adopt(read)
-    snapshot(incident, load_runbook(given.get("runbook_folder", "")), data)
-    shutil.copy2(path, data / "notebook.ipynb")
+    snapshot(incident, load_runbook(given.get("runbook_folder", "")), run)
+    shutil.copy2(path, run.notebook)
     for result in made:
-        target = data / result.relative_to(results)
+        target = run.data / result.relative_to(results)
         target.parent.mkdir(exist_ok=True)
         shutil.copy2(result, target)
     window = evidence.window(given.get("since", ""), given.get("until", ""))
@@ -75,24 +73,12 @@ def seal_work(folder: Path, name: str = "") -> Run:
 
 def _results_in(folder: Path) -> list[Path]:
     """The results of a notebook that was run, looked at before they are sealed: a work folder may be a stranger's. Raises EvidenceError."""
-    found = [result for pattern in COMPARED for result in folder.glob(pattern)]
+    found = Results(folder).compared()
     for path in found:
         try:
             if kind_of(path.parent) != FOLDER:
                 raise Unusable(f"its folder is {kind_of(path.parent)}")
-            text = read_plain(path)
-            for part in (
-                [text]
-                if path.suffix == ".json"
-                else text.removesuffix(b"\n").split(b"\n")
-                if path.suffix == ".jsonl" and text
-                else []
-            ):
-                parse_json(part)
-            if path.name == FINDINGS:
-                for finding in Fields({"findings": parse_json(text)}).list_of_fields("findings"):
-                    for field in ("verdict", "title", "statement", "reason"):
-                        finding.text(field)
+            check_result(path)
         except Unusable as error:
             raise EvidenceError(
                 f"{path}: not a result of a notebook ({error}). Run All, save, and seal again."
@@ -104,8 +90,8 @@ def _later(items: Sequence[Item], incident: Incident, written: float) -> list[st
     """What came after the results were written, and so is not in them."""
     noted = [
         entry
-        for entry in entries(incident.journal)
-        if entry.kind not in BOOKKEEPING and entry.written.timestamp() > written
+        for entry in incident.journal.entries()
+        if not entry.is_bookkeeping and entry.written.timestamp() > written
     ]
     return [
         *(
@@ -122,13 +108,15 @@ def _later(items: Sequence[Item], incident: Incident, written: float) -> list[st
 def _worked_on(folder: Path, name: str) -> tuple[Path, Path]:
     """The notebook to seal, and the folder its results were written to."""
     notebooks = [
-        path for path in folder.glob("*.ipynb") if (folder / path.stem / FINDINGS).is_file() and name in ("", path.name)
+        path
+        for path in folder.glob("*.ipynb")
+        if Results(folder / path.stem).findings.is_file() and name in ("", path.name)
     ]
     if not notebooks:
         raise EvidenceError(
             f"{folder / name}: {'it' if name else 'no notebook in it'} has not been run to its end. Run All, save, and seal again."
         )
-    path = max(notebooks, key=lambda path: (folder / path.stem / FINDINGS).stat().st_mtime)
+    path = max(notebooks, key=lambda path: Results(folder / path.stem).findings.stat().st_mtime)
     return path, folder / path.stem
 
 

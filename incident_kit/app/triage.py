@@ -70,7 +70,7 @@ def rank_evidence(
     """The ranking on evidence that was collected before: all of it, or these items."""
     items = stored.items() if only is None else list(only)
     kept = {item.id for item in items}
-    answers = [told for told in stored.told() if told.item in kept]
+    answers = [told for told in stored.stored_answers() if told.item in kept]
     return _rank(book, stored, [item for item in items if item.kind == "slice"], answers, window, lost)
 
 
@@ -123,7 +123,7 @@ def collect_and_rank(
         )
         # Earlier answers too: some things show only in the difference.
         ranking = replace(
-            _rank(book, incident.evidence, slices, incident.evidence.told(), window or asked.window, lost),
+            _rank(book, incident.evidence, slices, incident.evidence.stored_answers(), window or asked.window, lost),
             interrupted=asked.interrupted,
         )
     if ranking is None:
@@ -147,7 +147,7 @@ def recheck(
     slices = stored.slices()
     before = rank_evidence(book, stored, stored.window(), items)
     paths = [path for path in dict.fromkeys(map(path_of, slices)) if path and path.is_file()]
-    asked = {told.answer.question: told.answer for told in stored.told()}
+    asked = {told.answer.question: told.answer for told in stored.stored_answers()}
     env_file = asked["environment"].data.get("file") if "environment" in asked else None
     now = datetime.now(UTC)
     since = max((Window.from_json(item.details["window"]).until for item in slices), default=now - timedelta(minutes=5))
@@ -191,4 +191,4 @@ def _rank(
 
 def _told(stored: Evidence, items: Sequence[Item]) -> list[StoredAnswer]:
     wanted = {item.id for item in items}
-    return [told for told in stored.told() if told.item in wanted]
+    return [told for told in stored.stored_answers() if told.item in wanted]

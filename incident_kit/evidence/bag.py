@@ -13,7 +13,8 @@ from pathlib import Path
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.copies import make_read_only
 from incident_kit.evidence.store import flush_folder, write_durably
-from incident_kit.evidence.untrusted import DIGEST, FILE, FOLDER, LINK, Unusable, kind_of, read_plain, sha256_of, walk
+from incident_kit.evidence.untrusted import FILE, FOLDER, LINK, kind_of, read_plain, sha256_of, walk
+from incident_kit.model.fields import DIGEST, Unusable
 from incident_kit.model.visible import visible
 
 DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
@@ -23,9 +24,10 @@ SIGNATURE = f"{TAG_MANIFEST}.sig"
 
 
 def write(folder: Path, info: Mapping[str, str]) -> str:
-    """Make the folder a bag around its `data/`, all of it read-only; return the SHA-256 of the tag manifest, which stands for all of it.
+    """Make the folder a bag around its `data/`, all of it read-only.
 
-    The folder itself keeps its write bit, because it may have to be renamed. Raises EvidenceError for what is no plain file.
+    Returns the SHA-256 of the tag manifest, which stands for all of it. The folder itself keeps its write bit, because
+    it may have to be renamed. Raises EvidenceError for what is no plain file.
     """
     _drop_empty_folders(folder / "data")
     payload = payload_files(folder)
@@ -55,15 +57,16 @@ def _drop_empty_folders(folder: Path) -> None:
 
 def payload_files(folder: Path) -> list[str]:
     """Every file below `data/`, as manifest names, sorted. Raises EvidenceError for what cannot be sealed."""
-    found = []
+    names = []
     for name, kind in walk(folder / "data"):
         if kind == FILE:
-            found.append(f"data/{name}")
+            names.append(f"data/{name}")
         elif kind != FOLDER:
             raise EvidenceError(
-                f"{folder}/data/{visible(name)}: {kind}, which cannot be sealed. Put a plain file in its place, and make the run again."
+                f"{folder}/data/{visible(name)}: {kind}, which cannot be sealed. "
+                "Put a plain file in its place, and make the run again."
             )
-    return sorted(found)
+    return sorted(names)
 
 
 def read_manifest(path: Path) -> tuple[dict[str, str], list[str]]:
@@ -84,9 +87,12 @@ def read_manifest(path: Path) -> tuple[dict[str, str], list[str]]:
 
 
 def faults(folder: Path) -> list[str]:
-    """Everything in which the folder differs from what was sealed: each thing by name. Nothing but a plain file is opened."""
+    """Everything in which the folder differs from what was sealed, each thing by name.
+
+    Nothing but a plain file is opened.
+    """
     present = dict(walk(folder))
-    found = [
+    differences = [
         f"{visible(name)}: {kind}, not the file that was sealed"
         for name, kind in present.items()
         if kind not in (FILE, FOLDER)
@@ -98,7 +104,7 @@ def faults(folder: Path) -> list[str]:
             for name in tags
         ]
     if read_plain(folder / "bagit.txt") != DECLARATION:
-        found.append("bagit.txt: not the declaration of a BagIt 1.0 bag")
+        differences.append("bagit.txt: not the declaration of a BagIt 1.0 bag")
     for manifest, of in (
         (MANIFEST, [name for name, kind in present.items() if kind == FILE and name.startswith("data/")]),
         (TAG_MANIFEST, TAG_FILES),
@@ -106,27 +112,27 @@ def faults(folder: Path) -> list[str]:
         try:
             digests, own = read_manifest(folder / manifest)
         except Unusable as error:
-            found.append(f"{manifest}: {error}")
+            differences.append(f"{manifest}: {error}")
             continue
-        found += own
+        differences += own
         for name, digest in digests.items():
-            found += [f"{visible(name)}: {fault}" for fault in _changed(folder, name, digest)]
-        found += [
+            differences += [f"{visible(name)}: {fault}" for fault in _changed(folder, name, digest)]
+        differences += [
             f"{visible(name)}: {'added after sealing' if manifest == MANIFEST else f'not listed in {TAG_MANIFEST}'}"
             for name in of
             if name not in digests
         ]
-    known = {*TAG_FILES, TAG_MANIFEST, SIGNATURE, "data"}
-    found += [
+    expected = {*TAG_FILES, TAG_MANIFEST, SIGNATURE, "data"}
+    differences += [
         f"{visible(name)}: added after sealing"
         for name in present
-        if "/" not in name and name not in known and present[name] == FILE
+        if "/" not in name and name not in expected and present[name] == FILE
     ]
     if present.get("data") == FILE:
-        found.append("data: a plain file, not the folder that was sealed")
+        differences.append("data: a plain file, not the folder that was sealed")
     if present.get(SIGNATURE) == FOLDER:
-        found.append(f"{SIGNATURE}: a folder, not a signature")
-    return found + [
+        differences.append(f"{SIGNATURE}: a folder, not a signature")
+    return differences + [
         f"{visible(name)}: an empty folder, added after sealing"
         for name in _empty_folders(present)
         if name not in ("data", SIGNATURE)

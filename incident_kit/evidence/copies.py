@@ -63,7 +63,7 @@ def _look_for_room(folder: Path, needed: int) -> None:
 
 
 def make_read_only(folder: Path) -> None:
-    """Take the write bits of all files and folders in a folder, so that nothing is changed, added or removed by accident."""
+    """Take the write bits of all files and folders in a folder: nothing is changed by accident then."""
     for parent, folders, files in os.walk(folder, topdown=False):
         for name in files:
             os.chmod(os.path.join(parent, name), READ_ONLY)

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from incident_kit.errors import EvidenceError, ParameterError
+from incident_kit.evidence.journal import Journal
 from incident_kit.evidence.store import DEFAULT_LIMIT_BYTES, Evidence
-from incident_kit.evidence.untrusted import Fields, Unusable, kind_of, read_plain
+from incident_kit.evidence.untrusted import kind_of, read_plain
+from incident_kit.model.fields import Fields, Unusable
 from incident_kit.model.times import iso
 from incident_kit.model.visible import visible
 
@@ -35,8 +37,8 @@ class Incident:
     limit_bytes: int = DEFAULT_LIMIT_BYTES
 
     @property
-    def journal(self) -> Path:
-        return self.folder / "journal.jsonl"
+    def journal(self) -> Journal:
+        return Journal(self.folder / "journal.jsonl")
 
     @property
     def description(self) -> Path:
@@ -75,7 +77,8 @@ def create(reports: Path, incident_id: str, title: str) -> Incident:
     except OSError as error:
         raise EvidenceError(f"{folder}: cannot be made: {error.strerror}. Name another place with --reports.") from None
     # A TOML basic string is written as JSON writes strings.
-    text = f"id = {json.dumps(incident_id)}\ntitle = {json.dumps(title, ensure_ascii=False)}\nopened = {json.dumps(iso(datetime.now(UTC)))}\n"
+    values = {"id": incident_id, "title": title, "opened": iso(datetime.now(UTC))}
+    text = "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in values.items())
     (folder / "incident.toml").write_text(text, encoding="utf-8")
     return load(folder)
 
@@ -103,7 +106,10 @@ class Description(NamedTuple):
 
 
 def read_description(path: Path) -> Description:
-    """The fields of an incident.toml, which people edit and strangers send. Raises Unusable naming the line or the field."""
+    """The fields of an incident.toml, which people edit and strangers send.
+
+    Raises Unusable naming the line or the field.
+    """
     try:
         data = tomllib.loads(read_plain(path, MOST_DESCRIPTION_BYTES).decode("utf-8"))
     except Unusable:
@@ -113,11 +119,11 @@ def read_description(path: Path) -> Description:
     except ValueError as error:  # of TOML, of UTF-8, of a number that is too long
         raise Unusable(f"not readable as TOML: {error}") from None
     fields = Fields(data)
-    found = Description(fields.text("id"), fields.text("title"), fields.text("opened"))
-    if not ID.fullmatch(found.id):
-        raise Unusable(f"the field 'id' must be {ID_FORM}; found {visible(repr(found.id))}")
+    description = Description(fields.text("id"), fields.text("title"), fields.text("opened"))
+    if not ID.fullmatch(description.id):
+        raise Unusable(f"the field 'id' must be {ID_FORM}; found {visible(repr(description.id))}")
     fields.moment("opened")
-    return found
+    return description
 
 
 def load_or_create(reports: Path, incident_id: str | None, title: str) -> Incident:
@@ -129,9 +135,9 @@ def load_or_create(reports: Path, incident_id: str | None, title: str) -> Incide
 
 def newest(reports: Path) -> Incident:
     """The incident that was opened last. Raises EvidenceError where there is none."""
-    found = [load(path.parent) for path in reports.glob("*/incident.toml")]
-    if not found:
+    incidents = [load(path.parent) for path in reports.glob("*/incident.toml")]
+    if not incidents:
         raise EvidenceError(
             f"{reports}: no incident in it. Begin with incident-kit triage, or name another place with --reports."
         )
-    return max(found, key=lambda incident: (incident.opened, incident.id))
+    return max(incidents, key=lambda incident: (incident.opened, incident.id))

@@ -15,20 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from incident_kit.errors import EvidenceError
-from incident_kit.evidence.untrusted import (
-    FILE,
-    FOLDER,
-    MOST_MS,
-    Fields,
-    Unusable,
-    kind_of,
-    parse_json,
-    read_json,
-    read_plain,
-    sha256_of,
-    without_halves,
-)
-from incident_kit.model.answer import Answer, Fault, ServerClock, Status
+from incident_kit.evidence.untrusted import FILE, FOLDER, kind_of, read_json, read_plain, sha256_of
+from incident_kit.model.answer import Answer, Outcome
+from incident_kit.model.fields import Fields, Unusable, parse_json, without_halves
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import UNPACKED_LIMIT_BYTES, Hints, Source
 from incident_kit.model.times import parse_iso
@@ -48,7 +37,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One preserved answer or slice, or the archive that slices are from. `details` says what only its kind has: for a slice, where it was cut from."""
+    """One preserved answer or slice, or the archive that slices are from.
+
+    `details` says what only its kind has: of a slice, where it was cut from.
+    """
 
     id: str
     folder: Path
@@ -68,7 +60,10 @@ class Item:
 
     @property
     def ledger(self) -> Path:
-        """Every statement and command that was sent for an answer, a JSON object a line; there only if ledger_sha256 is."""
+        """Every statement and command that was sent for an answer, a JSON object a line.
+
+        It is there only if ledger_sha256 is.
+        """
         return self.folder / LEDGER
 
     @property
@@ -151,8 +146,8 @@ def item_faults(folder: Path, item_id: str = "") -> list[ItemFault]:
             continue
         try:
             if path == item.content and (size := os.lstat(path).st_size) != item.size_bytes:
-                what = f"changed (it has {size:,} bytes; {DESCRIPTION} says {item.size_bytes:,})"
-                faults.append(ItemFault(path.name, what))
+                sizes = f"it has {size:,} bytes; {DESCRIPTION} says {item.size_bytes:,}"
+                faults.append(ItemFault(path.name, f"changed ({sizes})"))
             elif sha256_of(path) != digest:
                 faults.append(ItemFault(path.name, f"changed (its SHA-256 is not the one in {DESCRIPTION})"))
             else:
@@ -172,7 +167,7 @@ def described(item_id: str, folder: Path, data: Any) -> Item:
         _check_slice(details)
         details.data["path"] = data["details"]["path"]  # of a file that may be read again, whatever its name
     elif kind == ANSWER:
-        _answered(details)
+        Outcome.from_json(details)
     fields.moment("asked_at")
     return Item(
         id=item_id,
@@ -230,42 +225,12 @@ def _check_slice(details: Fields) -> None:
     hints = details.fields("unsaid", {})
     hints.zone("zone", "UTC")
     hints.one_of("date_order", DATE_ORDERS, "")
-    hints.list_of_fields("formats")
+    hints.list_of_fields("formats", ())
     hints.size("unpacked_limit_bytes", UNPACKED_LIMIT_BYTES)
 
 
-def _answered(fields: Fields) -> tuple[str, Status, str, Fault | None, ServerClock | None, tuple[str, ...]]:
-    """What both the description and the content of an answer say: target, status, reason, fault, clock, warnings."""
-    status = Status(fields.one_of("status", list(Status)))
-    reason = fields.text("reason")
-    if status is not Status.OK and not reason:
-        raise Unusable(f"the field 'reason' must say why the status is {status.value}; it is empty")
-    # Answers stored before there was this field have none: `Answer.blamed` says how they are read.
-    fault = Fault(fields.one_of("fault", list(Fault))) if fields.data.get("fault") is not None else None
-    clock = None
-    if fields.data.get("clock") is not None:
-        told = fields.fields("clock")
-        server, offset_ms = told.moment("server"), told.number("offset_ms", least=-MOST_MS)
-        clock = ServerClock(server, offset_ms, told.number("error_ms"), told.number("round_trip_ms"))
-    return fields.text("target"), status, reason, fault, clock, fields.texts("warnings")
-
-
 def _answer(content: Path) -> Answer:
-    fields = Fields(without_halves(read_json(content)))
-    target, status, reason, fault, clock, warnings = _answered(fields)
-    return Answer(
-        fields.text("question"),
-        fields.text("asked"),
-        target,
-        fields.moment("asked_at"),
-        fields.number("duration_ms"),
-        status,
-        reason,
-        fields.fields("data").data,
-        clock,
-        warnings,
-        fault=fault,
-    )
+    return Answer.from_json(without_halves(read_json(content)))
 
 
 def _redaction(content: Path) -> Redaction:

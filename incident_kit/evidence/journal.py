@@ -18,22 +18,41 @@ import socket
 import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 
-from incident_kit.errors import EvidenceError
-from incident_kit.evidence.untrusted import FILE, Fields, Unusable, kind_of, parse_json, read_plain, without_halves
+from incident_kit.errors import EvidenceError, ParameterError
+from incident_kit.evidence.untrusted import FILE, kind_of, read_plain
+from incident_kit.model.fields import Fields, Unusable, parse_json, without_halves
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.times import iso
 
 BEGINNING = "0" * 64
-CUSTODY = "custody"
-# As `note_seal` writes it.
+# As `Journal.note_seal` writes it.
 SEALED = re.compile(r"sealed run (?P<run>\S+), sha256 of its tag manifest (?P<digest>[0-9a-f]{64})")
+REMEDY = "restore the file from a sealed run"
+
+
+class Kind(StrEnum):
+    """What an entry is about."""
+
+    NOTE = "note"
+    ACTION = "action"
+    DECISION = "decision"
+    COMPLAINT = "complaint"
+    DEPLOY = "deploy"
+    ESCALATED = "escalated"
+    COMMUNICATED = "communicated"
+    # What was collected, taken over and sealed. This tool writes it; it is no part of what happened.
+    CUSTODY = "custody"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the journal; `line` counts from 1."""
+    """One line of the journal; `line` counts from 1.
+
+    `kind` is a text, for other versions may write kinds that this one does not know.
+    """
 
     line: int
     kind: str
@@ -42,90 +61,124 @@ class Entry:
     written: datetime
     by: str
 
-
-def append(path: Path, kind: str, text: str, at: datetime | None = None) -> None:
-    """Add a line; `at` is when it happened (now, if not given). Raises EvidenceError where no journal can be written there."""
-    now = datetime.now(UTC)
-    if (found := kind_of(path)) not in ("", FILE):
-        raise EvidenceError(f"{path}: {found}, not a journal. Nothing was noted; restore the file from a sealed run.")
-    with open(path, "a+b", opener=_opener) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # two people may write at once; the chain needs one order
-        file.seek(0)
-        lines = _lines(file.read())
-        entry = {
-            "n": len(lines) + 1, "kind": kind, "text": text, "at": iso(at or now), "written": iso(now),
-            "by": who(), "previous": digest(lines[-1]) if lines else BEGINNING,
-        }  # fmt: skip
-        if lines and not lines[-1].endswith(b"\n"):
-            file.write(b"\n")  # a line cut short stays a line of its own, for `faults` to name
-        file.write(json.dumps(entry, ensure_ascii=False, sort_keys=True).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    @property
+    def is_bookkeeping(self) -> bool:
+        """Whether this tool wrote it about its own work."""
+        return self.kind == Kind.CUSTODY
 
 
-def note_seal(path: Path, run: str, tag_manifest_sha256: str) -> None:
-    """Note the digest of a run that is being sealed."""
-    append(path, CUSTODY, f"sealed run {run}, sha256 of its tag manifest {tag_manifest_sha256}")
+class Journal:
+    """The journal in one file. There need not be one yet: the first entry makes it.
 
+    append        add an entry
+    entries       all entries, redacted
+    faults        where the chain is broken
+    note_seal     note the digest of a run that is sealed
+    noted_seal    the digest that was noted for a run
+    """
 
-def noted_seal(path: Path, run: str) -> tuple[int, str] | None:
-    """The line that first noted the seal of this run, and the digest it noted; None if none did. Raises EvidenceError where there is no journal to read."""
-    for number, raw in enumerate(_lines(_read(path)), start=1):
+    def __init__(self, path: Path, redaction: Redaction = REDACTION) -> None:
+        self.path = path
+        self.redaction = redaction
+
+    def append(self, kind: str, text: str, at: datetime | None = None) -> None:
+        """Add an entry; `at` is when it happened, without it now.
+
+        Raises ParameterError for an unknown kind, EvidenceError where no journal can be written.
+        """
+        if kind not in list(Kind):
+            raise ParameterError(f"not a kind of entry: {kind!r}. Use one of {', '.join(Kind)}.")
+        now = datetime.now(UTC)
+        if (there := kind_of(self.path)) not in ("", FILE):
+            raise EvidenceError(f"{self.path}: {there}, not a journal. Nothing was noted; {REMEDY}.")
+        with open(self.path, "a+b", opener=_opener) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # two people may write at once; the chain needs one order
+            file.seek(0)
+            lines = _lines(file.read())
+            entry = {
+                "n": len(lines) + 1,
+                "kind": str(kind),
+                "text": text,
+                "at": iso(at or now),
+                "written": iso(now),
+                "by": who(),
+                "previous": digest(lines[-1]) if lines else BEGINNING,
+            }
+            if lines and not lines[-1].endswith(b"\n"):
+                file.write(b"\n")  # a line cut short stays a line of its own, for `faults` to name
+            file.write(json.dumps(entry, ensure_ascii=False, sort_keys=True).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def note_seal(self, run: str, tag_manifest_sha256: str) -> None:
+        """Note the digest of a run that is being sealed."""
+        self.append(Kind.CUSTODY, f"sealed run {run}, sha256 of its tag manifest {tag_manifest_sha256}")
+
+    def noted_seal(self, run: str) -> tuple[int, str] | None:
+        """The line that first noted the seal of this run, and the digest it noted; None if no line did.
+
+        Raises EvidenceError where there is no journal to read.
+        """
+        for number, raw in enumerate(_lines(self._read()), start=1):
+            try:
+                fields = Fields(parse_json(raw))
+                seal = SEALED.fullmatch(fields.text("text")) if fields.text("kind") == Kind.CUSTODY else None
+            except Unusable:
+                continue  # `faults` names it
+            if seal and seal["run"] == run:
+                return number, seal["digest"]
+        return None
+
+    def entries(self) -> list[Entry]:
+        """All entries in order; none if there is no journal. Raises EvidenceError naming the first damaged line."""
+        if not kind_of(self.path):
+            return []
+        entries = []
+        for number, raw in enumerate(_lines(self._read()), start=1):
+            try:
+                entries.append(self._entry(number, raw))
+            except Unusable as error:
+                raise EvidenceError(
+                    f"{self.path}, line {number}: not a journal entry ({error}). {REMEDY.capitalize()}."
+                ) from None
+        return entries
+
+    def faults(self) -> list[str]:
+        """What is wrong with the chain, each fault naming its line; empty if nothing is."""
+        name = self.path.name
         try:
-            fields = Fields(parse_json(raw))
-            noted = SEALED.fullmatch(fields.text("text")) if fields.text("kind") == CUSTODY else None
-        except Unusable:
-            continue  # `faults` names it
-        if noted and noted["run"] == run:
-            return number, noted["digest"]
-    return None
-
-
-def entries(path: Path, redaction: Redaction = REDACTION) -> list[Entry]:
-    """All lines, in order, redacted; none if there is no journal. Raises EvidenceError naming the first damaged line."""
-    if not kind_of(path):
-        return []
-    found = []
-    for number, raw in enumerate(_lines(_read(path)), start=1):
-        try:
-            fields = Fields(without_halves(parse_json(raw)))
-            text = redaction.text(fields.text("text"))
-            found.append(
-                Entry(
-                    number, fields.text("kind"), text, fields.moment("at"), fields.moment("written"), fields.text("by")
-                )
-            )
+            lines = _lines(read_plain(self.path))
         except Unusable as error:
-            raise EvidenceError(
-                f"{path}, line {number}: not a journal entry ({error}). Restore the file from a sealed run."
-            ) from None
-    return found
+            return [f"{name}: {error}"]
+        previous, faults = BEGINNING, []
+        for number, raw in enumerate(lines, start=1):
+            try:
+                stated, count = _link(raw)
+            except Unusable:
+                faults.append(f"{name}, line {number}: not a journal entry")
+            else:
+                if stated != previous or count != number:
+                    why = "the line before was changed, added or removed"
+                    faults.append(f"{name}, line {number}: the chain is broken here ({why})")
+            previous = digest(raw)
+        return faults
 
+    def _entry(self, number: int, raw: bytes) -> Entry:
+        fields = Fields(without_halves(parse_json(raw)))
+        return Entry(
+            line=number,
+            kind=fields.text("kind"),
+            text=self.redaction.text(fields.text("text")),
+            at=fields.moment("at"),
+            written=fields.moment("written"),
+            by=fields.text("by"),
+        )
 
-def faults(path: Path) -> list[str]:
-    """What is wrong with the chain, each fault naming its line; empty if nothing is."""
-    try:
-        lines = _lines(read_plain(path))
-    except Unusable as error:
-        return [f"{path.name}: {error}"]
-    previous, found = BEGINNING, []
-    for number, raw in enumerate(lines, start=1):
+    def _read(self) -> bytes:
         try:
-            fields = Fields(parse_json(raw))
-            stated, count = fields.text("previous"), fields.size("n")
-            for name in ("kind", "text", "by"):
-                fields.text(name)
-            for name in ("at", "written"):
-                fields.moment(name)
-        except Unusable:
-            found.append(f"{path.name}, line {number}: not a journal entry")
-        else:
-            if stated != previous or count != number:
-                found.append(
-                    f"{path.name}, line {number}: the chain is broken here (the line before was changed, added or removed)"
-                )
-        previous = digest(raw)
-    return found
+            return read_plain(self.path)
+        except Unusable as error:
+            raise EvidenceError(f"{self.path}: {error}. The journal is damaged; {REMEDY}.") from None
 
 
 def digest(line: bytes) -> str:
@@ -138,11 +191,14 @@ def who() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return read_plain(path)
-    except Unusable as error:
-        raise EvidenceError(f"{path}: {error}. The journal is damaged; restore the file from a sealed run.") from None
+def _link(raw: bytes) -> tuple[str, int]:
+    """The hash that a line states of the line before, and its own number. Raises Unusable for what is no entry."""
+    fields = Fields(parse_json(raw))
+    for name in ("kind", "text", "by"):
+        fields.text(name)
+    for name in ("at", "written"):
+        fields.moment(name)
+    return fields.text("previous"), fields.size("n")
 
 
 def _lines(data: bytes) -> list[bytes]:
@@ -155,5 +211,5 @@ def _opener(path: str, flags: int) -> int:
     descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise EvidenceError(f"{path}: not a plain file. Nothing was noted; restore the journal from a sealed run.")
+        raise EvidenceError(f"{path}: not a plain file. Nothing was noted; {REMEDY}.")
     return descriptor

@@ -1,10 +1,10 @@
-"""The add-only store of evidence: a folder of items, each its content and an `item.json` that says where it came from.
+"""The add-only store of evidence: a folder of items, each a content and an `item.json` that says where it is from.
 
-An item's id is the first 10 hex digits of the SHA-256 of its `item.json`, which holds the SHA-256 of the content: the id
-names what was collected and how. Items are written aside, flushed to disk and renamed into place, so an item is there
-whole or not at all. Nothing here changes or removes one.
+An item's id is the first 10 hex digits of the SHA-256 of its `item.json`, which holds the SHA-256 of the content: the
+id names what was collected and how. Items are written aside, flushed to disk and renamed into place, so an item is
+there whole or not at all. Nothing here changes or removes one.
 
-Evidence may come from a stranger: `open_evidence` is the door, which compares every item with its hashes before anything
+Evidence may come from a stranger. `open_evidence` is the door: it compares every item with its hashes before anything
 of it is read or sealed.
 """
 
@@ -37,10 +37,11 @@ from incident_kit.evidence.item import (
     item_faults,
     read_item,
 )
-from incident_kit.evidence.journal import Entry, entries
-from incident_kit.evidence.untrusted import FILE, FOLDER, LINK, Unusable, kind_of
+from incident_kit.evidence.journal import Entry, Journal
+from incident_kit.evidence.untrusted import FILE, FOLDER, LINK, kind_of
 from incident_kit.model import places
 from incident_kit.model.answer import ServerClock, StoredAnswer
+from incident_kit.model.fields import Unusable
 from incident_kit.model.markup import Html, escape, table, time
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import Source
@@ -55,47 +56,48 @@ KEY_BYTES = 32
 
 
 class Evidence:
-    """The store in one folder. Opening a folder that has none gives an empty store; the folder is made by the first item."""
+    """The store in one folder. A folder that is not there is an empty store; the first item makes it."""
 
     def __init__(self, folder: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
         self.folder = folder
         self.limit_bytes = limit_bytes
-        self._known: dict[
-            str, tuple[Marks, Item]
-        ] = {}  # what was read or written before, so that no item is read for each one that is kept
+        # What was read or written already, so that no item is read for each one that is kept.
+        self._items_read: dict[str, tuple[Marks, Item]] = {}
 
     def items(self) -> list[Item]:
         """All items, in the order they were asked for. Raises EvidenceError for one that cannot be read."""
         if not self.folder.is_dir():
             return []
-        found = [self._item(path) for path in self.folder.iterdir() if ITEM_NAME.fullmatch(path.name)]
-        return sorted(found, key=lambda item: (item.asked_at, item.id))
+        items = [self._item(path) for path in self.folder.iterdir() if ITEM_NAME.fullmatch(path.name)]
+        return sorted(items, key=lambda item: (item.asked_at, item.id))
 
     def _item(self, folder: Path) -> Item:
         """An item, read where it is not known, or not as it was."""
-        marks, known = marks_of(folder), self._known.get(folder.name)
-        if known is None or marks is None or known[0] != marks:
+        marks, read = marks_of(folder), self._items_read.get(folder.name)
+        if read is None or marks is None or read[0] != marks:
             item = read_item(folder)
             if marks is None:
                 return item
-            self._known[folder.name] = known = (marks, item)
-        return known[1]
+            self._items_read[folder.name] = read = (marks, item)
+        return read[1]
 
     def check(self) -> None:
-        """Compare every item with its hashes, and look that nothing but plain files lies among them. Raises EvidenceError that names all that is wrong.
+        """Compare every item with its hashes, and look that nothing but plain files lies among them.
 
-        Before evidence is used: what is no longer what was collected must not be read, or sealed anew.
+        Before evidence is used: what is no longer what was collected must not be read, or sealed anew. Raises
+        EvidenceError that names all that is wrong.
         """
-        found = []
+        faults = []
         for path in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
             if ITEM_NAME.fullmatch(path.name):
-                found += [fault.at(path.name) for fault in item_faults(path)]
+                faults += [fault.at(path.name) for fault in item_faults(path)]
             elif (kind := kind_of(path)) not in (FILE, FOLDER):
-                found.append(f"{visible(path.name)}: {kind}, which is no evidence")
-        if found:
-            listed = "\n".join(f"  - {fault}" for fault in found)
+                faults.append(f"{visible(path.name)}: {kind}, which is no evidence")
+        if faults:
+            listed = "\n".join(f"  - {fault}" for fault in faults)
             raise EvidenceError(
-                f"{self.folder}: damaged, so nothing of it was used:\n{listed}\nOf an item that is named, {REMEDY}; what is no evidence, move away."
+                f"{self.folder}: damaged, so nothing of it was used:\n{listed}\n"
+                f"Of an item that is named, {REMEDY}; what is no evidence, move away."
             )
 
     def slices(self) -> list[Item]:
@@ -106,7 +108,7 @@ class Evidence:
         """The items that are answers of live systems."""
         return [item for item in self.items() if item.kind == ANSWER]
 
-    def told(self) -> list[StoredAnswer]:
+    def stored_answers(self) -> list[StoredAnswer]:
         """What live systems answered, in the order they were asked."""
         return [StoredAnswer(item.id, item.answer()) for item in self.answers()]
 
@@ -116,32 +118,40 @@ class Evidence:
         return [item.source(redaction) for item in self.slices()]
 
     def redaction(self) -> Redaction:
-        """How texts of this evidence are redacted: with the key that is kept in it; evidence without one has no hashes."""
+        """How texts of this evidence are redacted: with the key that is kept in it. Without one there are no hashes."""
         kept = next((item for item in self.items() if item.kind == REDACTION_KIND), None)
         return kept.redaction() if kept else REDACTION
 
     def keep_redaction(self, ip_addresses: bool = False) -> Redaction:
-        """The redaction of this evidence; where it has none yet, a new key is made and kept. Raises EvidenceError where there is no room."""
-        if (known := self.redaction()) != REDACTION:
-            return known
+        """The redaction of this evidence; where it has none yet, a new key is made and kept.
+
+        Raises EvidenceError where there is no room.
+        """
+        if (kept := self.redaction()) != REDACTION:
+            return kept
         made = Redaction(secrets.token_bytes(KEY_BYTES), ip_addresses)
         self.add(
-            [json.dumps(made.to_json(), sort_keys=True).encode() + b"\n"], kind=REDACTION_KIND, origin="incident_kit", asked_at=iso(datetime.now(UTC)),
-            asked="a new key: what is redacted with it is recognisable within this incident and nowhere else", details={"secret": True},
-        )  # fmt: skip
+            [json.dumps(made.to_json(), sort_keys=True).encode() + b"\n"],
+            kind=REDACTION_KIND,
+            origin="incident_kit",
+            asked="a new key: what is redacted with it is recognisable within this incident and nowhere else",
+            asked_at=iso(datetime.now(UTC)),
+            details={"secret": True},
+        )
         return made
 
     def window(self, since: str = "", until: str = "") -> Window:
-        """The window as given (ISO 8601 with offset), else as the slices were collected for, else the time in which live systems answered.
+        """The window as given (ISO 8601 with offset), else as the slices were collected for.
 
-        Raises ParameterError, EvidenceError.
+        Without slices: the time in which live systems answered. Raises ParameterError, EvidenceError.
         """
         windows = [Window.from_json(item.details["window"]) for item in self.slices()]
         if not windows:
-            windows = [told.moment for told in self.told()]
+            windows = [answer.moment for answer in self.stored_answers()]
         if not windows and not (since and until):
             raise EvidenceError(
-                f"{self.folder}: no slice of a log and no answer in it. Collect some with `incident-kit report SCENARIO -l LOG --live`."
+                f"{self.folder}: no slice of a log and no answer in it. "
+                "Collect some with `incident-kit report SCENARIO -l LOG --live`."
             )
         return Window(
             parse_iso(since) if since else min(window.since for window in windows),
@@ -150,7 +160,7 @@ class Evidence:
 
     def journal(self) -> list[Entry]:
         """The journal that lies beside the evidence; empty if there is none."""
-        return entries(self.folder.parent / "journal.jsonl", self.redaction())
+        return Journal(self.folder.parent / "journal.jsonl", self.redaction()).entries()
 
     def is_recorded(self) -> bool:
         """Whether all of it is the recorded incident that travels with the package, wherever it lies now."""
@@ -178,8 +188,22 @@ class Evidence:
             (item, ServerClock.from_json(item.details["clock"])) for item in self.answers() if item.details.get("clock")
         ]
 
-    def add(self, blocks: Iterable[bytes], *, kind: str, origin: str, asked: str, asked_at: str, duration_ms: float = 0.0, details: Mapping[str, Any] | None = None, ledger: bytes = b"") -> Item:  # fmt: skip
-        """Store the bytes as a new item, with the ledger of what was sent for them, or return the item that already is exactly this."""
+    def add(
+        self,
+        blocks: Iterable[bytes],
+        *,
+        kind: str,
+        origin: str,
+        asked: str,
+        asked_at: str,
+        duration_ms: float = 0.0,
+        details: Mapping[str, Any] | None = None,
+        ledger: bytes = b"",
+    ) -> Item:
+        """Store the bytes as a new item, with the ledger of what was sent for them.
+
+        Returns the item that is there where one already is exactly this.
+        """
         incoming = self.receive(blocks)
         try:
             return self.keep(
@@ -211,8 +235,8 @@ class Evidence:
                     size += len(block)
                     if size > room:
                         raise EvidenceError(
-                            f"{self.folder}: no room for more evidence (over {room:,} bytes). Narrow the window with --since and --until, "
-                            "raise --max-evidence, or free disk space."
+                            f"{self.folder}: no room for more evidence (over {room:,} bytes). "
+                            "Narrow the window with --since and --until, raise --max-evidence, or free disk space."
                         )
                     digest.update(block)
                     file.write(block)
@@ -225,12 +249,29 @@ class Evidence:
             raise
         return Incoming(aside, digest.hexdigest(), size)
 
-    def keep(self, incoming: Incoming, *, kind: str, origin: str, asked: str, asked_at: str, duration_ms: float, details: Mapping[str, Any], ledger: bytes = b"") -> Item:  # fmt: skip
+    def keep(
+        self,
+        incoming: Incoming,
+        *,
+        kind: str,
+        origin: str,
+        asked: str,
+        asked_at: str,
+        duration_ms: float,
+        details: Mapping[str, Any],
+        ledger: bytes = b"",
+    ) -> Item:
         """Describe received bytes and rename them into place. Raises EvidenceError where the disk is full."""
         description = {
-            "kind": kind, "origin": origin, "asked": asked, "asked_at": asked_at, "duration_ms": round(duration_ms, 3),
-            "sha256": incoming.sha256, "size_bytes": incoming.size_bytes, "details": dict(details),
-        }  # fmt: skip
+            "kind": kind,
+            "origin": origin,
+            "asked": asked,
+            "asked_at": asked_at,
+            "duration_ms": round(duration_ms, 3),
+            "sha256": incoming.sha256,
+            "size_bytes": incoming.size_bytes,
+            "details": dict(details),
+        }
         if ledger:
             description["ledger_sha256"] = hashlib.sha256(ledger).hexdigest()
         text = json.dumps(description, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
@@ -249,13 +290,14 @@ class Evidence:
                 raise self._unwritable(error) from error
             # As it would be read, without reading it: its fields as JSON gives them back.
             if marks := marks_of(target):
-                self._known[item_id] = marks, Item(item_id, target, **json.loads(text))
+                self._items_read[item_id] = marks, Item(item_id, target, **json.loads(text))
         return self._item(target)
 
     def adopt(self, items: Iterable[Item]) -> list[Item]:
-        """Take over items of another store as they are, in files of their own, each compared with its hashes as it arrives.
+        """Take over items of another store as they are, in files of their own.
 
-        Raises EvidenceError for a damaged item, and where there is no room for all of them.
+        Each is compared with its hashes as it arrives. Raises EvidenceError for a damaged item, and where there is no
+        room for all of them.
         """
         items = list(items)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -269,8 +311,8 @@ class Evidence:
                 aside.mkdir(mode=0o700)
             copy_files([(path, aside / path.name) for item, aside in new for path in item.files])
             for item, aside in new:
-                if found := item_faults(aside, item.id):
-                    raise EvidenceError(f"{found[0].at(str(item.folder))}. The item {item.id} is damaged; {REMEDY}.")
+                if faults := item_faults(aside, item.id):
+                    raise EvidenceError(f"{faults[0].at(str(item.folder))}. The item {item.id} is damaged; {REMEDY}.")
                 flush_folder(aside)
                 os.rename(aside, self.folder / item.id)
         except Unusable as error:
@@ -287,7 +329,8 @@ class Evidence:
 
     def _unwritable(self, error: OSError) -> EvidenceError:
         return EvidenceError(
-            f"{self.folder}: cannot be written: {error.strerror}. Free disk space, or name another place with --reports."
+            f"{self.folder}: cannot be written: {error.strerror}. "
+            "Free disk space, or name another place with --reports."
         )
 
     def room_bytes(self) -> int:
@@ -318,16 +361,17 @@ Marks = tuple[tuple[int, int, int], ...]
 def marks_of(folder: Path) -> Marks | None:
     """What tells that an item's files are the same as before, without reading them; None where one is missing."""
     try:
-        found = [os.lstat(folder / name) for name in (DESCRIPTION, CONTENT)]
+        states = [os.lstat(folder / name) for name in (DESCRIPTION, CONTENT)]
     except OSError:
         return None
-    return tuple((status.st_ino, status.st_size, status.st_mtime_ns) for status in found)
+    return tuple((status.st_ino, status.st_size, status.st_mtime_ns) for status in states)
 
 
 def open_evidence(folder: str | Path) -> Evidence:
-    """The evidence in an incident's folder, an evidence folder, a sealed run or its data. `recorded` is the incident that travels with the package.
+    """The evidence in an incident's folder, an evidence folder, a sealed run or its data.
 
-    Everything in it is compared with its hashes. Raises EvidenceError if there is none, or if it is damaged.
+    `recorded` is the incident that travels with the package. All evidence is compared with its hashes. Raises
+    EvidenceError if there is none, or if it is damaged.
     """
     base = places.recorded() if folder == RECORDED else Path(folder)
     for parts in (("data", "evidence"), ("evidence",), ()):
@@ -342,7 +386,8 @@ def open_evidence(folder: str | Path) -> Evidence:
     if not base.exists():
         raise EvidenceError(f"{base}: no such folder. Give an incident's folder, a run, or a folder of evidence items.")
     raise EvidenceError(
-        f"{base}: no evidence in it (looked for evidence/<item>/item.json). Give an incident's folder, a run, or a folder of items."
+        f"{base}: no evidence in it (looked for evidence/<item>/item.json). "
+        "Give an incident's folder, a run, or a folder of items."
     )
 
 

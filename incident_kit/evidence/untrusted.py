@@ -9,19 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
-import math
 import os
-import re
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from incident_kit.errors import ParameterError
-from incident_kit.model.times import Window, named_zone, parse_iso
-from incident_kit.model.visible import visible
+from incident_kit.model.fields import Unusable, parse_json
 
 FILE, FOLDER, LINK = "a plain file", "a folder", "a link"
 KINDS = (
@@ -33,16 +27,6 @@ KINDS = (
 )
 # What our own files are far below of.
 MOST_JSON_BYTES = 64 << 20
-MOST_LEVELS = 200  # Python's own functions for JSON and for showing values call themselves once a level or more
-# Times that can be calculated with: with a span added or in another zone they are still within what Python knows.
-YEARS = range(2, 9900)
-MOST_BYTES, MOST_MS = 1 << 62, 1e15
-LONGEST_SHOWN = 80
-DIGEST = re.compile(r"[0-9a-fA-F]{64}")
-
-
-class Unusable(ValueError):
-    """What is wrong with a file or a value of it, without the file's name."""
 
 
 def kind_of(path: Path) -> str:
@@ -109,178 +93,3 @@ def walk(folder: Path) -> Iterator[tuple[str, str]]:
 def read_json(path: Path, most_bytes: int = MOST_JSON_BYTES) -> Any:
     """The value of a JSON file. Raises Unusable."""
     return parse_json(read_plain(path, most_bytes))
-
-
-def parse_json(data: bytes) -> Any:
-    """A value from JSON as the standard has it: UTF-8, no name twice, no NaN or Infinity, not nested without end.
-
-    Raises Unusable.
-    """
-    try:
-        text = data.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_each_once, parse_constant=_no_number, parse_float=_finite)
-    except UnicodeDecodeError as error:
-        raise Unusable(f"not UTF-8 at byte {error.start}") from None
-    except RecursionError:
-        raise Unusable(f"not JSON of ours: nested more than {MOST_LEVELS} deep") from None
-    except Unusable:
-        raise
-    except ValueError as error:
-        raise Unusable(f"not JSON: {error}") from None
-    if _deeper_than(value, MOST_LEVELS):
-        raise Unusable(f"not JSON of ours: nested more than {MOST_LEVELS} deep")
-    return value
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise Unusable(f"the field {_shown(next(name for name in names if names.count(name) > 1))} is there twice")
-    return found
-
-
-def _no_number(word: str) -> Any:
-    raise Unusable(f"{word} is no number in JSON")
-
-
-def _finite(text: str) -> float:
-    if not math.isfinite(number := float(text)):
-        raise Unusable(f"{text[:LONGEST_SHOWN]} is larger than any number here")
-    return number
-
-
-def _deeper_than(value: Any, most: int) -> bool:
-    level = [value]
-    for _ in range(most + 1):
-        within = (one.values() if isinstance(one, dict) else one if isinstance(one, list) else () for one in level)
-        level = [part for parts in within for part in parts]
-        if not level:
-            return False
-    return True
-
-
-def without_halves(value: Any) -> Any:
-    """The value with every half of a character (JSON can write one, no text can hold it) as its escape.
-
-    >>> without_halves({"name": ["a\\ud800"]})
-    {'name': ['a\\\\ud800']}
-    """
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(value, list):
-        return [without_halves(one) for one in value]
-    if isinstance(value, dict):
-        return {without_halves(name): without_halves(one) for name, one in value.items()}
-    return value
-
-
-class Fields:
-    """The fields of a JSON object, each checked for its type and range when it is taken; Unusable names the field."""
-
-    def __init__(self, data: Any, within: str = "") -> None:
-        if not isinstance(data, dict):
-            raise Unusable(f"{f'the field {within!r}' if within else 'it'} must be an object; found {_shown(data)}")
-        self.data: dict[str, Any] = data
-        self.within = within
-
-    def text(self, name: str, default: str | None = None) -> str:
-        return str(self._taken(name, "a text", _is_text, default))
-
-    def one_of(self, name: str, known: Sequence[str], default: str | None = None) -> str:
-        expected = f"one of {', '.join(filter(None, known))}"
-        return str(self._taken(name, expected, lambda value: _is_text(value) and value in known, default))
-
-    def texts(self, name: str, default: Sequence[str] | None = None) -> tuple[str, ...]:
-        return tuple(
-            self._taken(name, "a list of texts", lambda value: _is_list(value) and all(map(_is_text, value)), default)
-        )
-
-    def flag(self, name: str) -> bool:
-        return bool(self._taken(name, "true or false", lambda value: isinstance(value, bool), None))
-
-    def size(self, name: str, default: int | None = None) -> int:
-        """A number of bytes or of things."""
-        expected = "a whole number, not negative"
-        return int(
-            self._taken(name, expected, lambda value: _is_number(value, int) and 0 <= value <= MOST_BYTES, default)
-        )
-
-    def number(self, name: str, least: float = 0.0) -> float:
-        expected = "a number" + (", not negative" if least == 0 else "")
-        return float(
-            self._taken(
-                name, expected, lambda value: _is_number(value, int | float) and least <= value <= MOST_MS, None
-            )
-        )
-
-    def digest(self, name: str, default: str | None = None) -> str:
-        """A SHA-256 in hex, in lower case."""
-
-        def right(value: Any) -> bool:
-            return _is_text(value) and (value == default or bool(DIGEST.fullmatch(value)))
-
-        return str(self._taken(name, "a SHA-256 of 64 hex digits", right, default)).lower()
-
-    def moment(self, name: str) -> datetime:
-        """A time with its zone."""
-        text = self.text(name)
-        try:
-            moment = parse_iso(text)
-        except (ParameterError, OverflowError):
-            moment = None
-        if moment is None or moment.year not in YEARS:
-            raise self._wrong(name, "a time in ISO 8601 with Z or an offset")
-        return moment
-
-    def window(self, name: str) -> Window:
-        ends = self.fields(name)
-        try:
-            return Window(ends.moment("since"), ends.moment("until"))
-        except ParameterError:
-            raise self._wrong(name, "a window that ends after it begins") from None
-
-    def zone(self, name: str, default: str) -> str:
-        try:
-            named_zone(zone := self.text(name, default))
-        except ParameterError:
-            raise self._wrong(name, "the name of a time zone, such as Asia/Tokyo") from None
-        return zone
-
-    def fields(self, name: str, default: Mapping[str, Any] | None = None) -> Fields:
-        return Fields(self._taken(name, "an object", lambda value: isinstance(value, dict), default), self._place(name))
-
-    def list_of_fields(self, name: str) -> list[Fields]:
-        """A list of objects; none where the field is missing."""
-        found = self._taken(name, "a list of objects", _is_list, ())
-        return [Fields(one, f"{self._place(name)}[{number}]") for number, one in enumerate(found)]
-
-    def _taken(self, name: str, expected: str, right: Callable[[Any], Any], default: Any) -> Any:
-        value = self.data.get(name, default)
-        if not right(value):
-            raise self._wrong(name, expected)
-        return value
-
-    def _place(self, name: str) -> str:
-        return f"{self.within}.{name}" if self.within else name
-
-    def _wrong(self, name: str, expected: str) -> Unusable:
-        found = _shown(self.data[name]) if name in self.data else "nothing"
-        return Unusable(f"the field {self._place(name)!r} must be {expected}; found {found}")
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list | tuple)
-
-
-def _is_number(value: Any, kinds: Any) -> bool:
-    return isinstance(value, kinds) and not isinstance(value, bool)
-
-
-def _shown(value: Any) -> str:
-    shown = visible(repr(value))
-    return shown if len(shown) <= LONGEST_SHOWN else shown[:LONGEST_SHOWN] + "…"

@@ -7,16 +7,17 @@ beside the folder of its runs; of a run that was handed over, whoever hands it o
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from incident_kit.errors import EvidenceError, ParameterError, VerificationFailed
-from incident_kit.evidence import bag, journal
+from incident_kit.evidence import bag
 from incident_kit.evidence.incident import read_description
 from incident_kit.evidence.item import ITEM_NAME, item_faults
-from incident_kit.evidence.untrusted import DIGEST, FOLDER, Fields, Unusable, kind_of, read_json, sha256_of
+from incident_kit.evidence.journal import Journal
+from incident_kit.evidence.run_folder import RunFolder, read_run_description
+from incident_kit.evidence.untrusted import FOLDER, kind_of, sha256_of
+from incident_kit.model.fields import DIGEST, Unusable
 from incident_kit.model.visible import visible
 
 LINE = re.compile(r"[^,]+, line (\d+): ")
@@ -44,11 +45,12 @@ def verify(folder: Path, digest: str = "") -> Verified:
         raise EvidenceError(f"{folder}: no such folder. Give a run, such as reports/<id>/runs/<time>_<scenario>.")
     if not kind_of(folder / "bagit.txt") and kind_of(folder / "data") != FOLDER:
         raise EvidenceError(
-            f"{folder}: not a sealed run (no bagit.txt and no data folder). Give a run, such as reports/<id>/runs/<time>_<scenario>."
+            f"{folder}: not a sealed run (no bagit.txt and no data folder). "
+            "Give a run, such as reports/<id>/runs/<time>_<scenario>."
         )
-    found = bag.faults(folder)
+    all_faults = bag.faults(folder)
     if kind_of(folder / "data") == FOLDER:
-        found += _faults_inside(folder / "data")
+        all_faults += _faults_inside(RunFolder(folder))
     try:
         sealed = sha256_of(folder / bag.TAG_MANIFEST)
     except Unusable:
@@ -57,86 +59,70 @@ def verify(folder: Path, digest: str = "") -> Verified:
     if digest and sealed:
         compared.append("the digest given")
         if sealed != digest.lower():
-            found.append(f"{bag.TAG_MANIFEST}: its digest is {sealed}, not the one given: sealed anew, or another run")
+            all_faults.append(
+                f"{bag.TAG_MANIFEST}: its digest is {sealed}, not the one given: sealed anew, or another run"
+            )
     if sealed and (beside := journal_beside(folder)):
         line, faults = _compare(beside, folder.resolve().name.removesuffix(".partial"), sealed)
-        found += faults
+        all_faults += faults
         compared.append(f"the incident's journal, line {line}")
-    if found:
-        raise VerificationFailed(str(folder), list(dict.fromkeys(found)))
+    if all_faults:
+        raise VerificationFailed(str(folder), list(dict.fromkeys(all_faults)))
     return Verified(sealed, " and ".join(compared))
 
 
-def journal_beside(folder: Path) -> Path | None:
+def journal_beside(folder: Path) -> Journal | None:
     """The journal of the incident in whose `runs/` the run lies; None where it lies elsewhere."""
     runs = folder.resolve().parent
     path = runs.parent / "journal.jsonl"
-    return path if runs.name == "runs" and (kind_of(path) or kind_of(runs.parent / "incident.toml")) else None
+    return Journal(path) if runs.name == "runs" and (kind_of(path) or kind_of(runs.parent / "incident.toml")) else None
 
 
-def _compare(path: Path, run: str, digest: str) -> tuple[int, list[str]]:
+def _compare(journal: Journal, run: str, digest: str) -> tuple[int, list[str]]:
     """Compare a run's digest with the one noted when it was sealed: the line that noted it, and what is wrong."""
     try:
-        noted = journal.noted_seal(path, run)
+        seal = journal.noted_seal(run)
     except EvidenceError as error:
         return 0, [f"the incident's journal, which notes the digest of each run: {error}"]
-    if noted is None:
-        return 0, [f"{path}: the incident's journal does not know the run: cut off, or the run was sealed elsewhere"]
-    line, sealed = noted
+    if seal is None:
+        return 0, [
+            f"{journal.path}: the incident's journal does not know the run: cut off, or the run was sealed elsewhere"
+        ]
+    line, sealed = seal
     faults = []
     if sealed != digest:
         faults.append(
-            f"{bag.TAG_MANIFEST}: its digest is {digest}, not {sealed}, which the incident's journal noted at sealing (line {line}): the run was sealed anew"
+            f"{bag.TAG_MANIFEST}: its digest is {digest}, not {sealed}, "
+            f"which the incident's journal noted at sealing (line {line}): the run was sealed anew"
         )
     # The chain up to the line after it is what shows that the line is as it was written.
-    for fault in journal.faults(path):
+    for fault in journal.faults():
         if (match := LINE.match(fault)) and int(match[1]) <= line + 1:
             faults.append(f"the incident's {fault}")
     return line, faults
 
 
-def _faults_inside(data: Path) -> list[str]:
+def _faults_inside(run: RunFolder) -> list[str]:
     """What is wrong with the items, the journal and the descriptions in a run, whatever its manifests say."""
-    found = _item_faults(data / "evidence")
-    if kind_of(data / "journal.jsonl"):
-        found += [f"data/{fault}" for fault in journal.faults(data / "journal.jsonl")]
-    for name, read in (("run.json", read_facts), ("incident.toml", read_description)):
-        if kind_of(data / name):
+    faults = _item_faults(run.evidence)
+    if kind_of(run.journal):
+        faults += [f"data/{fault}" for fault in Journal(run.journal).faults()]
+    for path, read in ((run.description, read_run_description), (run.incident, read_description)):
+        if kind_of(path):
             try:
-                read(data / name)
+                read(path)
             except Unusable as error:
-                found.append(f"data/{name}: {error}")
-    return found
+                faults.append(f"data/{path.name}: {error}")
+    return faults
 
 
 def _item_faults(folder: Path) -> list[str]:
     """Items whose description does not give their name, or whose content is not what the description says."""
-    found = []
+    faults = []
     for path in sorted(folder.iterdir()) if kind_of(folder) == FOLDER else ():
         name = f"data/evidence/{visible(path.name)}"
         if ITEM_NAME.fullmatch(path.name):
-            found += [fault.at(name) for fault in item_faults(path)]
+            faults += [fault.at(name) for fault in item_faults(path)]
         else:
-            found.append(f"{name}: not an item")
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a run.json says that is needed to make the run again."""
-
-    notebook: str
-    parameters: Mapping[str, Any]
-    error: str
-    by_hand: bool
-
-
-def read_facts(path: Path) -> Facts:
-    """The facts of a run.json. Raises Unusable naming the field."""
-    fields = Fields(read_json(path))
-    parameters = fields.fields("parameters").data
-    for name, value in parameters.items():
-        if not isinstance(value, str | int | float):
-            raise Unusable(f"the field 'parameters.{visible(name)}' must be a text, a number, true or false")
-    fields.texts("cells_to_doubt", ())
-    return Facts(fields.text("notebook"), parameters, fields.text("error"), fields.data.get("by_hand") is True)
+            faults.append(f"{name}: not an item")
+    return faults

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from incident_kit.logs.remarks import MOST_SILENCES, Remark, remarks_of
+from incident_kit.logs.remarks import Remark, remarks_of
+from incident_kit.model.fields import Fields
 from incident_kit.model.markup import escape, period, table
 from incident_kit.model.times import Window, iso
 
@@ -71,8 +72,7 @@ class Account:
         return any(remark.is_warning for remark in self.remarks())
 
     def to_json(self) -> dict[str, Any]:
-        """All of it for accounting.json; `remarks` only where there are any."""
-        remarks = [remark.to_json() for remark in self.remarks()]
+        """All of it for accounting.json; remarks are made of it again."""
         return {
             "item": self.item,
             "origin": self.origin,
@@ -85,18 +85,50 @@ class Account:
             "unparsed": self.unparsed,
             "outside": self.outside,
             "undated": self.undated,
+            "undated_reason": self.undated_reason,
             "repeated": self.repeated,
             "unfinished": self.unfinished,
             "first": iso(self.first) if self.first else None,
             "last": iso(self.last) if self.last else None,
-            "silences": [silence.to_json() for silence in self.silences[:MOST_SILENCES]],
+            "silences": [silence.to_json() for silence in self.silences],
             "zones": list(self.zones),
             "hours_twice": [iso(moment) for moment in self.hours_twice],
             "cleaned": dict(self.cleaned),
             "damage": self.damage,
             "unparsed_examples": [{"line": line, "text": text} for line, text in self.unparsed_examples],
-            **({"remarks": remarks} if remarks else {}),
         }
+
+    @classmethod
+    def from_json(cls, data: Any) -> Account:
+        """Raises Unusable naming the field."""
+        fields = Fields.of(data)
+        examples = fields.list_of_fields("unparsed_examples")
+        account = cls(
+            item=fields.text("item"),
+            origin=fields.text("origin"),
+            format=fields.text("format"),
+            wrapper=fields.text("wrapper"),
+            bytes=fields.size("bytes"),
+            lines=fields.size("lines"),
+            records=fields.size("records"),
+            continuations=fields.size("continuations"),
+            unparsed=fields.size("unparsed"),
+            outside=fields.size("outside"),
+            undated=fields.size("undated"),
+            undated_reason=fields.text("undated_reason"),
+            repeated=fields.size("repeated"),
+            unfinished=fields.flag("unfinished"),
+            first=fields.moment_or_none("first"),
+            last=fields.moment_or_none("last"),
+            silences=tuple(silence.as_window() for silence in fields.list_of_fields("silences")),
+            zones=fields.texts("zones"),
+            hours_twice=fields.moments("hours_twice"),
+            cleaned=fields.sizes("cleaned"),
+            damage=fields.text("damage"),
+            unparsed_examples=tuple((example.size("line"), example.text("text")) for example in examples),
+        )
+        fields.nothing_else()
+        return account
 
 
 class Accounting(list[Account]):

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
+from incident_kit.model.fields import MOST_MS, Fields, Unusable
 from incident_kit.model.finding import Pointer
-from incident_kit.model.times import Window, iso, parse_iso
+from incident_kit.model.times import Window, iso
 from incident_kit.model.visible import visible
 
 # Half a character, as a system may send one, is written as the escape that JSON has for it.
@@ -27,9 +28,10 @@ class Status(StrEnum):
 
 
 class Fault(StrEnum):
-    """Whose fault it is that a question was not answered, or not wholly. Set where the failure happened, never read from its sentence.
+    """Whose fault it is that a question was not answered, or not wholly.
 
-    Only what is the system's own tells of the system; the others tell of where and with what it was asked.
+    It is set where the failure happened, never read from its sentence. Only what is the system's own tells of the
+    system. The others tell of where and with what it was asked.
     """
 
     SYSTEM = "system"  # it answered badly, refuses everybody, or took the connection and then said nothing
@@ -53,8 +55,8 @@ class ServerClock:
     ) -> ServerClock:
         """From a time that a server gave in one round trip.
 
-        It read its clock somewhere within the round trip, so half of that bounds the error; a clock that tells only whole
-        steps of `resolution_ms` (an HTTP Date: seconds) was somewhere within its step, which adds half a step.
+        It read its clock somewhere within the round trip, so half of that bounds the error. A clock that tells only
+        whole steps of `resolution_ms` (an HTTP Date: seconds) was somewhere within its step: half a step more.
         """
         theirs = server + timedelta(milliseconds=resolution_ms / 2)
         ours = asked_at + timedelta(milliseconds=round_trip_ms / 2)
@@ -64,13 +66,18 @@ class ServerClock:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "server": iso(self.server), "offset_ms": round(self.offset_ms, 3), "error_ms": round(self.error_ms, 3),
+            "server": iso(self.server),
+            "offset_ms": round(self.offset_ms, 3),
+            "error_ms": round(self.error_ms, 3),
             "round_trip_ms": round(self.round_trip_ms, 3),
-        }  # fmt: skip
+        }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ServerClock:
-        return cls(parse_iso(data["server"]), data["offset_ms"], data["error_ms"], data["round_trip_ms"])
+    def from_json(cls, data: Any) -> ServerClock:
+        """Raises Unusable naming the field."""
+        fields = Fields.of(data)
+        server, offset_ms = fields.moment("server"), fields.number("offset_ms", least=-MOST_MS)
+        return cls(server, offset_ms, fields.number("error_ms"), fields.number("round_trip_ms"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +91,35 @@ class Sent:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "at": iso(self.at), "sent": self.text,
-            "duration_ms": None if self.duration_ms is None else round(self.duration_ms, 3), "outcome": self.outcome,
-        }  # fmt: skip
+            "at": iso(self.at),
+            "sent": self.text,
+            "duration_ms": None if self.duration_ms is None else round(self.duration_ms, 3),
+            "outcome": self.outcome,
+        }
+
+
+class Outcome(NamedTuple):
+    """What both an answer and the description of its item say: how it went."""
+
+    target: str
+    status: Status
+    reason: str
+    fault: Fault | None
+    clock: ServerClock | None
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, data: Any) -> Outcome:
+        """Raises Unusable naming the field."""
+        fields = Fields.of(data)
+        status = Status(fields.one_of("status", list(Status)))
+        reason = fields.text("reason")
+        if status is not Status.OK and not reason:
+            raise Unusable(f"the field 'reason' must say why the status is {status.value}; it is empty")
+        # Answers stored before there was this field have none: `Answer.blamed` says how they are read.
+        fault = Fault(fields.one_of("fault", list(Fault))) if fields.data.get("fault") is not None else None
+        clock = ServerClock.from_json(fields.fields("clock")) if fields.data.get("clock") is not None else None
+        return cls(fields.text("target"), status, reason, fault, clock, fields.texts("warnings"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +158,8 @@ class Answer:
     def blamed(self) -> Fault | None:
         """Whose fault it is that the answer is not whole; None if it is, or if nothing was asked.
 
-        Answers stored by versions before this field do not say. They are read as those versions read nearly all of them: as the system's fault.
+        Answers stored by versions before this field do not say. They are read as those versions read nearly all of
+        them: as the system's fault.
         """
         if self.status in (Status.OK, Status.NOT_CHECKED):
             return None
@@ -134,23 +168,43 @@ class Answer:
     def to_json(self) -> dict[str, Any]:
         """Everything but the ledger, which is kept beside it."""
         return {
-            "question": self.question, "asked": self.asked, "target": self.target, "asked_at": iso(self.asked_at),
-            "duration_ms": round(self.duration_ms, 3), "status": self.status.value, "reason": self.reason,
+            "question": self.question,
+            "asked": self.asked,
+            "target": self.target,
+            "asked_at": iso(self.asked_at),
+            "duration_ms": round(self.duration_ms, 3),
+            "status": self.status.value,
+            "reason": self.reason,
             "fault": self.fault.value if self.fault else None,
-            "clock": self.clock.to_json() if self.clock else None, "warnings": list(self.warnings), "data": dict(self.data),
-        }  # fmt: skip
+            "clock": self.clock.to_json() if self.clock else None,
+            "warnings": list(self.warnings),
+            "data": dict(self.data),
+        }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Answer:
-        """An answer from its content, without its ledger."""
-        clock = ServerClock.from_json(data["clock"]) if data["clock"] else None
+    def from_json(cls, data: Any) -> Answer:
+        """An answer from its content, without its ledger. Raises Unusable naming the field.
+
+        A field that is not known is left alone: other versions collected evidence too.
+        """
+        fields = Fields.of(data)
+        outcome = Outcome.from_json(fields)
         return cls(
-            data["question"], data["asked"], data["target"], parse_iso(data["asked_at"]), data["duration_ms"], Status(data["status"]), data["reason"],
-            data["data"], clock, tuple(data["warnings"]), fault=Fault(data["fault"]) if data.get("fault") else None,
-        )  # fmt: skip
+            question=fields.text("question"),
+            asked=fields.text("asked"),
+            target=outcome.target,
+            asked_at=fields.moment("asked_at"),
+            duration_ms=fields.number("duration_ms"),
+            status=outcome.status,
+            reason=outcome.reason,
+            data=fields.fields("data").data,
+            clock=outcome.clock,
+            warnings=outcome.warnings,
+            fault=outcome.fault,
+        )
 
     def content(self) -> bytes:
-        """The answer as it is stored: JSON, one field a line, so that a person can read it and a pointer can cite it."""
+        """The answer as it is stored: JSON, one field a line, for a person to read and a pointer to cite."""
         return (
             json.dumps(self.to_json(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False).encode(
                 **LONE_SURROGATES
@@ -167,16 +221,18 @@ class Answer:
 
     def sentence(self) -> str:
         """The answer in a line, for a terminal."""
-        told = [self.reason] if self.reason else []
-        told += [f"WARNING: {warning}" for warning in self.warnings]
-        told += [self.momentary] if self.momentary else []
-        return f"{self.status.value:>11}  {self.question}  {self.duration_ms:,.0f} ms" + (
-            f"  {visible('; '.join(told))}" if told else ""
-        )
+        remarks = [self.reason] if self.reason else []
+        remarks += [f"WARNING: {warning}" for warning in self.warnings]
+        remarks += [self.momentary] if self.momentary else []
+        line = f"{self.status.value:>11}  {self.question}  {self.duration_ms:,.0f} ms"
+        return line + (f"  {visible('; '.join(remarks))}" if remarks else "")
 
     @property
     def momentary(self) -> str:
-        """What keeps an answer without rows from being taken for the state of the whole incident; empty for any other."""
+        """Of an answer without rows, that it tells of its moment only; empty for any other.
+
+        Nobody is to take it for the state of the whole incident.
+        """
         empty = self.status is Status.OK and self.data.get("rows") == []
         return f"none at {self.asked_at:%H:%M:%S} UTC, which tells of that moment only" if empty else ""
 

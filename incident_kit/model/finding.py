@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from incident_kit.errors import ParameterError
+from incident_kit.model.fields import Fields
 from incident_kit.model.markup import escape, table, time
 from incident_kit.model.times import Window, iso
 
@@ -42,6 +43,14 @@ class Line:
     def to_json(self) -> dict[str, Any]:
         return {"item": self.item, "line": self.line}
 
+    @classmethod
+    def from_json(cls, data: Any) -> Line:
+        """Raises Unusable naming the field."""
+        fields = Fields.of(data)
+        citation = cls(fields.text("item"), fields.size("line"))
+        fields.nothing_else()
+        return citation
+
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
@@ -52,6 +61,14 @@ class Pointer:
 
     def to_json(self) -> dict[str, Any]:
         return {"item": self.item, "pointer": self.pointer}
+
+    @classmethod
+    def from_json(cls, data: Any) -> Pointer:
+        """Raises Unusable naming the field."""
+        fields = Fields.of(data)
+        citation = cls(fields.text("item"), fields.text("pointer"))
+        fields.nothing_else()
+        return citation
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +90,17 @@ class Figure:
             "exemplars": [line.to_json() for line in self.exemplars],
         }
 
+    @classmethod
+    def from_json(cls, data: Any) -> Figure:
+        """Raises Unusable naming the field."""
+        fields = Fields.of(data)
+        exemplars = tuple(map(Line.from_json, fields.list_of_fields("exemplars")))
+        citation = cls(
+            fields.texts("items"), fields.text("query"), fields.size("n"), exemplars, fields.fields("parameters").data
+        )
+        fields.nothing_else()
+        return citation
+
 
 @dataclass(frozen=True, slots=True)
 class Absence:
@@ -92,9 +120,30 @@ class Absence:
             "query": self.query,
         }
 
+    @classmethod
+    def from_json(cls, data: Any) -> Absence:
+        """Raises Unusable naming the field."""
+        fields = Fields.of(data)
+        citation = cls(fields.texts("items"), fields.window("window"), fields.size("examined"), fields.text("query"))
+        if fields.size("matched"):
+            raise fields.refused("an absence of what matched")
+        fields.nothing_else()
+        return citation
+
 
 Citation = Line | Pointer | Figure | Absence
+# A field that only this kind of citation has.
+TOLD_BY: Mapping[str, type[Citation]] = {"line": Line, "pointer": Pointer, "exemplars": Figure, "examined": Absence}
 FOUND_BY_HAND = "found_by_hand"
+
+
+def citation_from_json(data: Any) -> Citation:
+    """A citation of whichever kind. Raises Unusable naming the field."""
+    fields = Fields.of(data)
+    for name, kind in TOLD_BY.items():
+        if name in fields.data:
+            return kind.from_json(fields)
+    raise fields.refused(f"a citation has one of the fields {', '.join(TOLD_BY)}")
 
 
 def citation_words(citation: Citation) -> str:
@@ -172,6 +221,27 @@ class Finding:
             "citations": [citation.to_json() for citation in self.citations],
         }
 
+    @classmethod
+    def from_json(cls, data: Any) -> Finding:
+        """Raises Unusable naming the field."""
+        fields = Fields.of(data)
+        values: dict[str, Any] = {
+            "symptom": fields.text("symptom"),
+            "title": fields.text("title"),
+            "verdict": Verdict(fields.one_of("verdict", list(Verdict))),
+            "statement": fields.text("statement"),
+            "citations": tuple(map(citation_from_json, fields.list_of_fields("citations"))),
+            "reason": fields.text("reason"),
+            "first_affected": fields.moment_or_none("first_affected"),
+            "recovered": fields.moment_or_none("recovered"),
+            "measures": fields.numbers("measures"),
+        }
+        fields.nothing_else()
+        try:
+            return cls(**values)
+        except ValueError as error:
+            raise fields.refused(error) from None
+
     def _repr_html_(self) -> str:
         return Findings([self])._repr_html_()
 
@@ -184,15 +254,18 @@ class Findings(list[Finding]):
     ) -> Finding:
         """Keep a finding of your own among those that are saved and sealed; keeping the same statement again replaces it.
 
-        What is `confirmed` rests on lines; `inconclusive` and `not_checked` need a reason instead. Raises ParameterError.
+        What is `confirmed` rests on lines; `inconclusive` and `not_checked` need a reason instead.
+        Raises ParameterError.
 
-        findings.keep("Freebit timed out before orders failed", records.zoom("09:53").lines("dependency = 'freebit' AND status >= 500"))
+        cited = records.zoom("09:53").lines("dependency = 'freebit' AND status >= 500")
+        findings.keep("Freebit timed out before orders failed", cited)
         """
         try:
             kept = Finding(FOUND_BY_HAND, "Found by hand", Verdict(verdict), statement, tuple(cited), reason)
         except ValueError as error:
             raise ParameterError(
-                f"{error}. Give the lines it rests on, such as records.zoom('09:53').lines('status >= 500'), or say verdict='inconclusive', reason='...'."
+                f"{error}. Give the lines it rests on, such as records.zoom('09:53').lines('status >= 500'), "
+                "or say verdict='inconclusive', reason='...'."
             ) from None
         self[:] = [
             finding for finding in self if (finding.symptom, finding.statement) != (FOUND_BY_HAND, statement)
@@ -235,6 +308,20 @@ class Event:
             "lane": self.lane,
             "citation": self.citation.to_json(),
         }
+
+    @classmethod
+    def from_json(cls, data: Any) -> Event:
+        """Raises Unusable naming the field."""
+        fields = Fields.of(data)
+        event = cls(
+            at=fields.moment("datetime"),
+            meaning=fields.text("timestamp_desc"),
+            message=fields.text("message"),
+            lane=fields.text("lane"),
+            citation=citation_from_json(fields.fields("citation")),
+        )
+        fields.nothing_else()
+        return event
 
     def _repr_html_(self) -> str:
         return Timeline([self])._repr_html_()

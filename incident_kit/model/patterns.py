@@ -22,8 +22,8 @@ def compiled(pattern: str, *, ignore_case: bool = False) -> re.Pattern[str]:
     options.log_errors = False
     options.case_sensitive = not ignore_case
     try:
-        found: re.Pattern[str] = re2.compile(pattern, options)
+        compiled: re.Pattern[str] = re2.compile(pattern, options)
     except re2.error as error:
         reason = error.args[0] if error.args else "unreadable"
         raise PatternError(reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)) from None
-    return found
+    return compiled

@@ -10,7 +10,8 @@ from typing import Any
 
 from incident_kit.model.redaction import REDACTION, Redaction
 
-# What one file may unpack to. A portal's log of a week has some gigabytes; a megabyte of zstd may hold thirty, one of bzip2 a thousand.
+# What one file may unpack to. A portal's log of a week has some gigabytes.
+# A megabyte of zstd may hold thirty of them, one of bzip2 a thousand.
 UNPACKED_LIMIT_BYTES = 16 << 30
 
 
@@ -18,7 +19,8 @@ UNPACKED_LIMIT_BYTES = 16 << 30
 class Hints:
     """What a log does not say and people tell: the zone of its times, the order of day and month, formats of their own.
 
-    `unpacked_limit_bytes` is how much text an archive may hold. `date_order` is `mdy`, `dmy`, `ymd` or empty: as the log itself shows. `formats` are formats as data (see `logs.formats`).
+    `unpacked_limit_bytes` is how much text an archive may hold. `date_order` is `mdy`, `dmy`, `ymd`, or empty: as the
+    log itself shows. `formats` are formats as data (see `logs.formats`).
     """
 
     zone: str = "UTC"
@@ -27,12 +29,10 @@ class Hints:
     unpacked_limit_bytes: int = UNPACKED_LIMIT_BYTES
 
     def to_json(self) -> dict[str, Any]:
-        told = {"zone": self.zone, "date_order": self.date_order, "formats": [dict(one) for one in self.formats]}
-        return told | (
-            {"unpacked_limit_bytes": self.unpacked_limit_bytes}
-            if self.unpacked_limit_bytes != UNPACKED_LIMIT_BYTES
-            else {}
-        )
+        hints = {"zone": self.zone, "date_order": self.date_order, "formats": list(map(dict, self.formats))}
+        if self.unpacked_limit_bytes == UNPACKED_LIMIT_BYTES:
+            return hints
+        return {**hints, "unpacked_limit_bytes": self.unpacked_limit_bytes}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Hints:
@@ -42,8 +42,9 @@ class Hints:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Bytes to read: `id` is what citations name, `origin` what people call it, `offset_bytes` where it began in the original.
+    """Bytes to read.
 
+    `id` is what citations name, `origin` what people call it, `offset_bytes` where it began in the original.
     `written` is when the original was last written, for times that leave out their year; None: when this file was.
     `redaction` is how its text is shown. `missing` says what of the original these bytes lack, if anything.
     """

@@ -24,7 +24,8 @@ class Window:
     def __post_init__(self) -> None:
         if self.since >= self.until:
             raise ParameterError(
-                f"the window ends before it begins: since {iso(self.since)}, until {iso(self.until)}. Swap the two, or give an earlier --since."
+                f"the window ends before it begins: since {iso(self.since)}, until {iso(self.until)}. "
+                "Swap the two, or give an earlier --since."
             )
 
     def to_json(self) -> dict[str, str]:

@@ -12,9 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-# Controls (C0, DEL, C1), line and paragraph separators, what turns text around or takes no room, tags, and lone surrogates.
-# The joiners U+200C and U+200D stay: writing systems and emoji need them, and they do nothing to what stands around them.
-UNSAFE = "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
+# Controls (C0, DEL, C1), line and paragraph separators, what turns text around or takes no room, tags, lone surrogates.
+# The joiners U+200C and U+200D stay: writing systems and emoji need them, and they do nothing to what is around them.
+UNSAFE = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f"
+)
 IN_TEXT, ON_A_LINE = re.compile(f"[{UNSAFE}]"), re.compile(f"[\t\n{UNSAFE}]")
 BRIEF = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
@@ -55,7 +58,7 @@ def _utf_16(character: str) -> Iterator[int]:
 
 
 class VisibleStream(io.TextIOWrapper):
-    """A standard stream on which nothing of a stranger's is a command: whatever is written to it, controls stand there as escapes."""
+    """A standard stream on which nothing of a stranger's is a command: controls stand there as escapes."""
 
     as_it_is = False
 

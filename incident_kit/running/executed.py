@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from incident_kit.errors import EvidenceError
-from incident_kit.evidence.untrusted import Fields, read_json
+from incident_kit.evidence.untrusted import read_json
+from incident_kit.model.fields import Fields
 from incident_kit.model.redaction import redact
 
 FOLDER = ".executed"

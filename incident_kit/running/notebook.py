@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from incident_kit.errors import EvidenceError, ParameterError, RunbookError
-from incident_kit.evidence.untrusted import Fields, Unusable, read_plain
+from incident_kit.evidence.untrusted import read_plain
 from incident_kit.model import places
+from incident_kit.model.fields import Fields, Unusable
 from incident_kit.runbook.contents import Runbook
 from incident_kit.running.executed import COLLECT
 
@@ -51,12 +52,12 @@ def read_notebook(path: Path) -> Any:
     try:
         text = read_plain(path, MOST_NOTEBOOK_BYTES).decode("utf-8")
         notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
-        cells = Fields(notebook).list_of_fields("cells")
+        cells = Fields(notebook).list_of_fields("cells", ())
         for cell in cells:
             cell.one_of("cell_type", ("code", "markdown", "raw"))
             cell.text("source")
             cell.fields("metadata").texts("tags", ())
-            for output in cell.list_of_fields("outputs"):
+            for output in cell.list_of_fields("outputs", ()):
                 output.text("output_type")
         if not cells:
             raise Unusable("no cell in it")

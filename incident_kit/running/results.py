@@ -1,4 +1,4 @@
-"""A run's results as files: the set that a reproduction compares, so nothing in them depends on when or where it ran."""
+"""A run's results as files. A reproduction compares them, so nothing in them depends on when or where it ran."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from incident_kit.evidence.run_folder import as_json, as_json_line
+from incident_kit.evidence.run_folder import ACCOUNTING, FINDINGS, IMPACT, TIMELINE, Results, as_json, as_json_line
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.rates import Bucket
 from incident_kit.model.finding import Event, Finding
@@ -18,23 +18,33 @@ from incident_kit.model.times import iso
 from incident_kit.timeline.impact import Impact
 
 
-def save(output: str, impact: Impact, findings: Sequence[Finding], events: Sequence[Event], accounts: Sequence[Account], series: dict[str, Sequence[Bucket]]) -> str:  # fmt: skip
+def save(
+    output: str,
+    impact: Impact,
+    findings: Sequence[Finding],
+    events: Sequence[Event],
+    accounts: Sequence[Account],
+    series: dict[str, Sequence[Bucket]],
+) -> str:
     """Write the results below the folder `output` (none if it is empty) and say so in a sentence."""
     if not output:
         return "Nothing was written: the parameter output is empty."
-    folder = Path(output)
-    (folder / "series").mkdir(parents=True, exist_ok=True)
-    _write(folder / "onset.json", as_json(at_rest(impact.to_json())))
-    _write(folder / "findings.json", as_json(at_rest([finding.to_json() for finding in findings])))
-    _write(folder / "timeline.jsonl", "".join(as_json_line(at_rest(event.to_json())) for event in events))
-    _write(folder / "accounting.json", as_json(at_rest([account.to_json() for account in accounts])))
+    results = Results(Path(output))
+    (results.data / "series").mkdir(parents=True, exist_ok=True)
+    _write(results.impact, as_json(at_rest(impact.to_json())))
+    _write(results.findings, as_json(at_rest([finding.to_json() for finding in findings])))
+    _write(results.timeline, "".join(as_json_line(at_rest(event.to_json())) for event in events))
+    _write(results.accounting, as_json(at_rest([account.to_json() for account in accounts])))
     for name, buckets in series.items():
-        _write(folder / "series" / f"{name}.csv", series_csv(buckets))
-    return f"Written: onset.json, findings.json, timeline.jsonl, accounting.json and {len(series)} series."
+        _write(results.series(name), series_csv(buckets))
+    return f"Written: {IMPACT}, {FINDINGS}, {TIMELINE}, {ACCOUNTING} and {len(series)} series."
 
 
 def series_csv(buckets: Sequence[Bucket]) -> str:
-    """Buckets as CSV: UTC, durations in milliseconds with three decimals, an empty field where there is no value, and no name that a spreadsheet would run."""
+    """Buckets as CSV: UTC, durations in milliseconds with three decimals, an empty field where there is no value.
+
+    No name is one that a spreadsheet would run.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["start", "name", "n", "failed", "aborted", "refused", "average_ms", "p50_ms", "p95_ms", "p99_ms"])

@@ -10,8 +10,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from incident_kit.evidence import journal
 from incident_kit.evidence.incident import Incident
+from incident_kit.evidence.journal import Kind
 from incident_kit.evidence.store import open_evidence
 from incident_kit.evidence.untrusted import kind_of
 from incident_kit.model import places
@@ -50,8 +50,8 @@ def prepare_work(
     incident.evidence.check()
     if recorded and not incident.evidence.items():
         adopted = incident.evidence.adopt(open_evidence(places.recorded()).items())
-        journal.append(
-            incident.journal, "custody", f"took over the recorded incident: {', '.join(item.id for item in adopted)}"
+        incident.journal.append(
+            Kind.CUSTODY, f"took over the recorded incident: {', '.join(item.id for item in adopted)}"
         )
     folder = incident.folder / "work"
     folder.mkdir(mode=0o700, exist_ok=True)

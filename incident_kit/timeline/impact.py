@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast, get_args
 
 from incident_kit.analysis.change import change_at, sides_of
 from incident_kit.analysis.first_affected import NEARLY_ALL, onset_of
 from incident_kit.analysis.normal import Measure
 from incident_kit.analysis.onset import Moment, Onset
-from incident_kit.analysis.suspects import Side, Suspect, suspects
+from incident_kit.analysis.suspects import Kind, Role, Side, Sure, Suspect, suspects
 from incident_kit.logs.reading import Records
+from incident_kit.model.fields import Fields
 from incident_kit.model.finding import Absence, Event, Figure, Finding, Line, Verdict
 from incident_kit.model.times import Window, iso
 
@@ -87,6 +88,7 @@ class Impact:
 
     def to_json(self) -> dict[str, Any]:
         """Without what another machine would give in other digits: shares and levels have four."""
+        citations = {"began": self.began, "recovered": self.recovered, "absence": self.absence}
         return {
             "onset": _onset_json(self.onset) if self.onset else None,
             "by_limits": self.by_limits,
@@ -96,9 +98,34 @@ class Impact:
                 {**_suspect_json(suspicion.suspect), "citation": suspicion.citation.to_json()}
                 for suspicion in self.suspicions
             ],
-            "citations": [citation.to_json() for citation in (self.began, self.recovered, self.absence) if citation],
+            "citations": {name: citation.to_json() if citation else None for name, citation in citations.items()},
             "last": iso(self.last) if self.last else None,
         }
+
+    @classmethod
+    def from_json(cls, data: Any) -> Impact:
+        """Raises Unusable naming the field."""
+        fields = Fields.of(data)
+        onset, affected, citations = (
+            fields.fields_or_none("onset"),
+            fields.fields_or_none("affected"),
+            fields.fields("citations"),
+        )
+        began, recovered, absence = map(citations.fields_or_none, ("began", "recovered", "absence"))
+        citations.nothing_else()
+        impact = cls(
+            onset=_onset_from(onset) if onset else None,
+            began=Figure.from_json(began) if began else None,
+            recovered=Figure.from_json(recovered) if recovered else None,
+            affected=_affected_from(affected) if affected else None,
+            suspicions=tuple(map(_suspicion_from, fields.list_of_fields("suspects"))),
+            absence=Absence.from_json(absence) if absence else None,
+            last=fields.moment_or_none("last"),
+            by_limits=fields.flag("by_limits"),
+            too_short=fields.flag("too_short"),
+        )
+        fields.nothing_else()
+        return impact
 
 
 def impact_of(records: Records, window: Window, findings: Sequence[Finding] = ()) -> Impact:
@@ -243,6 +270,24 @@ def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value.isoformat(" ") if isinstance(value, datetime) else value for name, value in parameters.items()}
 
 
+def _affected_json(affected: Affected) -> dict[str, Any]:
+    return {
+        "n": affected.n,
+        "of": affected.of,
+        "clients": affected.clients,
+        "users": affected.users,
+        "routes": list(affected.routes),
+    }
+
+
+def _affected_from(fields: Fields) -> Affected:
+    affected = Affected(
+        fields.size("n"), fields.size("of"), fields.size("clients"), fields.size("users"), fields.texts("routes")
+    )
+    fields.nothing_else()
+    return affected
+
+
 def _onset_json(onset: Onset) -> dict[str, Any]:
     return {
         "name": onset.name,
@@ -253,16 +298,37 @@ def _onset_json(onset: Onset) -> dict[str, Any]:
         "after": round(onset.after, 4),
         "normal": onset.normal.to_json(),
         "strength": round(onset.strength, 1),
+        "affected": onset.affected,
         "routes": list(onset.routes),
     }
+
+
+def _onset_from(fields: Fields) -> Onset:
+    recovered = fields.fields_or_none("recovered")
+    onset = Onset(
+        name=None if fields.is_null("name") else fields.text("name"),
+        measure=cast(Measure, fields.one_of("measure", get_args(Measure))),
+        began=_moment_from(fields.fields("began")),
+        recovered=_moment_from(recovered) if recovered else None,
+        before=fields.any_number("before"),
+        after=fields.any_number("after"),
+        normal=fields.window("normal"),
+        strength=fields.any_number("strength"),
+        affected=fields.size("affected"),
+        routes=fields.texts("routes"),
+    )
+    fields.nothing_else()
+    return onset
 
 
 def _moment_json(moment: Moment) -> dict[str, str]:
     return {"at": iso(moment.at), "earliest": iso(moment.earliest), "latest": iso(moment.latest)}
 
 
-def _affected_json(affected: Affected) -> dict[str, int]:
-    return {"n": affected.n, "of": affected.of, "clients": affected.clients, "users": affected.users}
+def _moment_from(fields: Fields) -> Moment:
+    moment = Moment(fields.moment("at"), fields.moment("earliest"), fields.moment("latest"))
+    fields.nothing_else()
+    return moment
 
 
 def _suspect_json(suspect: Suspect) -> dict[str, Any]:
@@ -278,6 +344,22 @@ def _suspect_json(suspect: Suspect) -> dict[str, Any]:
     }
 
 
+def _suspicion_from(fields: Fields) -> Suspicion:
+    suspect = Suspect(
+        kind=cast(Kind, fields.one_of("kind", get_args(Kind))),
+        name=fields.text("name"),
+        role=cast(Role, fields.one_of("role", get_args(Role))),
+        sure=cast(Sure, fields.one_of("sure", get_args(Sure))),
+        share_of_excess=fields.any_number("share_of_excess"),
+        before=_side_from(fields.fields("before")),
+        after=_side_from(fields.fields("after")),
+        why=fields.text("why"),
+    )
+    suspicion = Suspicion(suspect, Figure.from_json(fields.fields("citation")))
+    fields.nothing_else()
+    return suspicion
+
+
 def _side_json(side: Side) -> dict[str, Any]:
     return {
         "n": side.n,
@@ -286,6 +368,18 @@ def _side_json(side: Side) -> dict[str, Any]:
         "median_ms": side.median_ms,
         "per_minute": round(side.per_minute, 4),
     }
+
+
+def _side_from(fields: Fields) -> Side:
+    side = Side(
+        n=fields.size("n"),
+        affected=fields.size("affected"),
+        failed=fields.size("failed"),
+        median_ms=None if fields.is_null("median_ms") else fields.any_number("median_ms"),
+        per_minute=fields.any_number("per_minute"),
+    )
+    fields.nothing_else()
+    return side
 
 
 def _items(records: Records) -> tuple[str, ...]:

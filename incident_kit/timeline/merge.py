@@ -15,8 +15,6 @@ from incident_kit.timeline.impact import Impact, impact_events
 
 SILENCE = timedelta(minutes=2)
 CLOCK_MATTERS_MS = 1000  # beyond the error bound; logs of several machines are seldom closer
-# Kinds of journal entries that are this tool's own bookkeeping, not part of what happened.
-BOOKKEEPING = ("custody",)
 
 
 def merge(
@@ -81,7 +79,7 @@ def journal_events(journal: Iterable[Entry]) -> list[Event]:
     return [
         Event(entry.at, "noted", f"{entry.kind}: {entry.text}", "journal", Line("journal", entry.line))
         for entry in journal
-        if entry.kind not in BOOKKEEPING
+        if not entry.is_bookkeeping
     ]
 
 

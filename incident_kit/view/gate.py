@@ -19,10 +19,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from incident_kit.evidence.run_folder import COMPARED, as_json, as_json_line
+from incident_kit.evidence.run_folder import COMPARED, NOTEBOOK, PAGE, as_json, as_json_line
 from incident_kit.model.redaction import REDACTION, Redaction
 
-PAGE, NOTEBOOK = "report.html", "notebook.ipynb"
 MOST_NAMED = 20
 ATTRIBUTE = re.compile(r"""(?P<name>[^\s=/>"'<]+)(?P<equals>\s*=\s*)(?P<value>"[^"]*"|'[^']*'|[^\s>"']+)""")
 # Attributes that hold nothing but geometry and looks: most of a chart.

@@ -19,7 +19,6 @@ import pytest
 from incident_kit.app.investigation import Investigation
 from incident_kit.app.seal import seal_work
 from incident_kit.errors import EvidenceError, ParameterError
-from incident_kit.evidence import journal
 from incident_kit.evidence.incident import Incident, create, load
 from incident_kit.evidence.verify import verify
 from incident_kit.model import places
@@ -359,10 +358,10 @@ def test_a_note_is_written_once_at_the_time_nearest_to_the_incident(incident: In
         told = investigation.note("Freebit <b>confirms</b>, token=abcdef123456", kind="communicated", at="09:58")
     assert "Noted already" in told
     assert "<b>" not in told
-    entries = [entry for entry in journal.entries(incident.journal) if entry.kind == "communicated"]
+    entries = [entry for entry in incident.journal.entries() if entry.kind == "communicated"]
     assert [entry.at for entry in entries] == [datetime(2026, 11, 23, 9, 58, tzinfo=UTC)]
     assert "Freebit &lt;b&gt;confirms&lt;/b&gt;, token=[redacted:secret]" in investigation._repr_html_()
-    assert journal.faults(incident.journal) == []
+    assert incident.journal.faults() == []
 
 
 @pytest.mark.parametrize(("text", "kind"), [(" ", "note"), ("taken over", "custody")])
@@ -378,7 +377,7 @@ def test_collecting_adds_evidence_and_tells_the_journal(
     shown = Investigation(incident.folder).collect(tmp_path / "m*.log")
     assert "1 item(s) more" in shown
     assert [Path(item.origin).name for item in incident.evidence.slices()][1:] == ["more.log"]
-    assert journal.entries(incident.journal)[-1].kind == "custody"
+    assert incident.journal.entries()[-1].kind == "custody"
     assert "no --since was given" in capsys.readouterr().out
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from incident_kit.evidence import journal
+from incident_kit.evidence.journal import Journal
 from incident_kit.evidence.store import Evidence, open_evidence
 from incident_kit.model.redaction import Redaction
 
@@ -57,7 +57,7 @@ def test_equal_values_are_recognised_in_a_run_and_its_reproduction(kit: Kit, tmp
 
 
 def test_people_in_the_journal_are_the_people_in_the_log(tmp_path: Path) -> None:
-    journal.append(tmp_path / "journal.jsonl", "note", "hanako@example.jp called twice")
+    Journal(tmp_path / "journal.jsonl").append("note", "hanako@example.jp called twice")
     store = Evidence(tmp_path / "evidence")
     redaction = store.keep_redaction()
     assert redaction == store.redaction() == store.keep_redaction()

@@ -23,7 +23,7 @@ def findings(demo_run: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def impact(demo_run: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((demo_run / "data" / "onset.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads((demo_run / "data" / "impact.json").read_text(encoding="utf-8"))
     return found
 
 

@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 from unsealed import copy_of
 
+from incident_kit.evidence.run_folder import RunFolder, as_json, as_json_line
+from incident_kit.timeline.results import read_accounting, read_findings, read_impact, read_timeline
+
 Kit = Callable[..., subprocess.CompletedProcess[str]]
 COMMAND = Path(sys.executable).parent / "incident-kit"
 ON_ONE_PROCESSOR = (
@@ -64,7 +67,7 @@ def test_honest_run_is_reproduced(kit: Kit, run: Path) -> None:
     finished = kit("reproduce", run)
     assert finished.returncode == 0, finished.stderr
     for name in (
-        "onset.json",
+        "impact.json",
         "findings.json",
         "timeline.jsonl",
         "accounting.json",
@@ -82,9 +85,15 @@ def test_honest_run_is_reproduced_on_another_machine(demo_run: Path, tmp_path: P
     for path in [run, *run.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     other = {
-        "TZ": "Asia/Kathmandu", "LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONHASHSEED": "4711",
-        "HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home" / "cache"),
-    }  # fmt: skip
+        "TZ": "Asia/Kathmandu",
+        "LANG": "C",
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONHASHSEED": "4711",
+        "HOME": str(tmp_path / "home"),
+        "XDG_CACHE_HOME": str(tmp_path / "home" / "cache"),
+    }
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("LC_", "JUPYTER", "IPYTHON", "MPL"))
     }
@@ -140,6 +149,51 @@ def test_evidence_changed_under_a_new_seal_is_named_by_its_item(kit: Kit, run: P
     finished = kit("reproduce", run)
     assert finished.returncode == 1
     assert content.parent.name in finished.stderr
+
+
+def as_made_before_formats(run: Path) -> None:
+    """The run as version 0.1.0 would have made it: no `formats`, and the impact in another file and form."""
+    data = run / "data"
+    description = json.loads((data / "run.json").read_text(encoding="utf-8"))
+    del description["formats"]
+    description["packages"]["incident-kit"] = "0.1.0"
+    (data / "run.json").write_text(json.dumps(description), encoding="utf-8")
+    impact = json.loads((data / "impact.json").read_text(encoding="utf-8"))
+    impact["citations"] = [citation for citation in impact["citations"].values() if citation]
+    (data / "onset.json").write_text(json.dumps(impact), encoding="utf-8")
+    (data / "impact.json").unlink()
+    seal_anew(run)
+
+
+def test_run_of_an_older_version_verifies_and_names_the_version_that_can_make_it_again(kit: Kit, run: Path) -> None:
+    as_made_before_formats(run)
+    assert kit("verify", run).returncode == 0
+    finished = kit("reproduce", run)
+    assert finished.returncode == 2
+    assert "made by incident_kit 0.1.0" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_run_says_the_form_of_each_of_its_results(run: Path) -> None:
+    data = run / "data"
+    formats = json.loads((data / "run.json").read_text(encoding="utf-8"))["formats"]
+    assert all(list(data.glob(pattern)) for pattern in formats)
+    assert {path for pattern in formats for path in data.glob(pattern)} >= {
+        *data.glob("series/*"),
+        data / "impact.json",
+    }
+
+
+def test_results_of_a_run_are_read_back_as_they_were_written(run: Path) -> None:
+    results = RunFolder(run)
+    for path, read in (
+        (results.findings, [finding.to_json() for finding in read_findings(results)]),
+        (results.accounting, [account.to_json() for account in read_accounting(results)]),
+        (results.impact, read_impact(results).to_json()),
+    ):
+        assert as_json(read) == path.read_text(encoding="utf-8")
+    lines = "".join(as_json_line(event.to_json()) for event in read_timeline(results))
+    assert lines == results.timeline.read_text(encoding="utf-8")
 
 
 def test_edited_notebook_runs_only_if_it_is_trusted(kit: Kit, run: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from unsealed import writable
 
 from incident_kit.errors import IncidentKitError
-from incident_kit.evidence import journal
+from incident_kit.evidence.journal import Journal
 from incident_kit.evidence.verify import verify as check
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
@@ -112,13 +112,13 @@ def test_a_run_that_was_sealed_anew_is_not_the_one_that_the_journal_noted(run: P
 
 def test_a_later_line_of_the_journal_does_not_make_another_digest_right(run: Path) -> None:
     (run / "data" / "notes.md").write_text("all was well\n")
-    journal.note_seal(run.parents[1] / "journal.jsonl", run.name, seal_anew(run))
+    Journal(run.parents[1] / "journal.jsonl").note_seal(run.name, seal_anew(run))
     assert verify(run)[0] == 1
 
 
 def test_a_journal_in_which_the_digest_was_exchanged_is_broken_there(run: Path) -> None:
     path = run.parents[1] / "journal.jsonl"
-    journal.append(path, "note", "restarted the BFF")
+    Journal(path).append("note", "restarted the BFF")
     before = sha256(run / "tagmanifest-sha256.txt")
     (run / "data" / "notes.md").write_text("all was well\n")
     path.write_text(path.read_text().replace(before, seal_anew(run)))
@@ -144,8 +144,8 @@ def test_a_run_that_the_journal_beside_it_does_not_know_is_said(run: Path, chang
 
 def test_a_line_that_a_power_cut_left_half_written_later_is_no_fault_of_the_run(run: Path) -> None:
     path = run.parents[1] / "journal.jsonl"
-    journal.append(path, "note", "restarted the BFF")
-    journal.append(path, "note", "and the cache")
+    Journal(path).append("note", "restarted the BFF")
+    Journal(path).append("note", "and the cache")
     path.write_bytes(path.read_bytes()[:-20])
     assert verify(run)[0] == 0
 
@@ -281,10 +281,10 @@ def test_evidence_of_a_sealed_run_is_checked_too(kit: Kit, run: Path) -> None:
 
 def test_what_is_noted_of_a_seal_is_what_verify_reads(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    journal.append(path, "note", f"sealed run a, sha256 of its tag manifest {'1' * 64}")
-    journal.note_seal(path, "a", "2" * 64)
-    assert journal.noted_seal(path, "a") == (2, "2" * 64)
-    assert journal.noted_seal(path, "b") is None
+    Journal(path).append("note", f"sealed run a, sha256 of its tag manifest {'1' * 64}")
+    Journal(path).note_seal("a", "2" * 64)
+    assert Journal(path).noted_seal("a") == (2, "2" * 64)
+    assert Journal(path).noted_seal("b") is None
     assert json.loads(path.read_text().split("\n")[1])["kind"] == "custody"
 
 

@@ -41,7 +41,7 @@ def test_what_is_right_is_opened(tmp_path: Path) -> None:
     item = case_items.keep_answer(tmp_path / "evidence", case_items.answer(), b'{"sent": "INFO"}\n')
     stored = open_evidence(tmp_path)
     assert len(stored.items()) == 2
-    assert [told.answer.question for told in stored.told()] == ["redis.info"]
+    assert [told.answer.question for told in stored.stored_answers()] == ["redis.info"]
     assert [item.sent() for item in stored.answers()] == [["INFO"]]
     assert stored.answers()[0].id == item.name
 

@@ -12,7 +12,8 @@ import pytest
 from unsealed import writable
 
 from incident_kit.errors import EvidenceError, VerificationFailed
-from incident_kit.evidence import bag, journal
+from incident_kit.evidence import bag
+from incident_kit.evidence.journal import Journal
 from incident_kit.evidence.store import Evidence
 from incident_kit.evidence.untrusted import sha256_of
 from incident_kit.evidence.verify import verify
@@ -35,7 +36,7 @@ def run(tmp_path: Path) -> Path:
     for content in (b"one\n", b"two\n"):
         store.add([content], **ASKED)
     for text in ("opened", "restarted", "closed"):
-        journal.append(data / "journal.jsonl", "note", text)
+        Journal(data / "journal.jsonl").append("note", text)
     (data / "report.html").write_text("<p>Report</p>\n")
     (data / "names with spaces.txt").write_text("x\n")
     bag.write(folder, {"Source-Organization": "a\nb", "External-Identifier": "demo"})

@@ -18,7 +18,7 @@ TESTS = Path(__file__).parents[1]
 PORTAL = TESTS / "portal"
 OUTPUTS = [
     "report.html",
-    "onset.json",
+    "impact.json",
     "findings.json",
     "timeline.jsonl",
     "notebook.ipynb",
@@ -155,9 +155,9 @@ def test_every_link_leads_to_a_place_in_the_page(page: Page) -> None:
 def test_every_line_that_is_cited_is_shown(demo_run: Path, page: Page) -> None:
     ids = set(page.values("id"))
     findings = json.loads((demo_run / "data" / "findings.json").read_text(encoding="utf-8"))
-    impact = json.loads((demo_run / "data" / "onset.json").read_text(encoding="utf-8"))
+    impact = json.loads((demo_run / "data" / "impact.json").read_text(encoding="utf-8"))
     citations = [citation for finding in findings for citation in finding["citations"]]
-    citations += [*impact["citations"], *(suspect["citation"] for suspect in impact["suspects"])]
+    citations += [*filter(None, impact["citations"].values()), *(suspect["citation"] for suspect in impact["suspects"])]
     assert len(citations) > 6
     for citation in citations:
         assert f"q-{citation['query']}" in ids
