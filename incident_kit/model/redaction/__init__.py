@@ -1,7 +1,7 @@
 """Secrets and personal data are taken out here, on the way from stored bytes to anything a person sees.
 
-The preserved bytes stay whole. What is replaced becomes a mark: `[redacted:email]`, so a reader knows what kind of thing
-stood there, or with an incident's key `[email:3fa9c1]`, so that equal values are recognised within that incident and
+The preserved bytes stay whole. What is replaced becomes a mark: `[redacted:email]`, so a reader knows what kind of
+thing stood there. With an incident's key it is `[email:3fa9c1]`: equal values are recognised within that incident and
 nowhere else. Three detectors say where secrets stand:
 
 - `names`: values under a secret's name, in whatever notation and depth of escaping (headers, forms, JSON, DSN parts)
@@ -10,11 +10,11 @@ nowhere else. Three detectors say where secrets stand:
 
 All of them take time linear in the text, on hostile text too.
 
-What was redacted is at rest: redacted again it stays as it is. Each round hides more of what is no mark, until a look finds
-nothing more; a text whose every round sets another secret free ends as a mark.
+What was redacted is at rest: redacted again it stays as it is. Each round hides more of what is no mark, until a look
+finds nothing more. A text whose every round sets another secret free ends as a mark.
 
-A sentence of ours, made of values that were redacted when they left the evidence, is looked through by `sentence`: there a
-name, a colon and a blank are prose (`POST /oauth/token: 2.0 s on average`), and every other notation and shape goes.
+A sentence of ours is made of values that were redacted when they left the evidence. `sentence` looks through it: there
+a name, a colon and a blank are prose (`POST /oauth/token: 2.0 s on average`). Every other notation and shape goes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ GROUPING = re.compile(r"[^0-9]")
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """How texts are redacted: with which key equal values stay recognisable (none: they do not), and whether IP addresses go too."""
+    """How texts are redacted.
+
+    `key` keeps equal values recognisable; without one they are not. `ip_addresses`: whether those go too.
+    """
 
     key: bytes = field(default=b"", repr=False)
     ip_addresses: bool = False
@@ -76,7 +79,7 @@ class Redaction:
         return self._at_rest(text, self.spans_in_sentence)
 
     def _at_rest(self, text: str, spans_of: Callable[[str], list[Span]]) -> str:
-        """The text with marks for what is found, and again until nothing is: a secret gone may set its neighbour free."""
+        """The text with marks for what is found, again and again: a secret gone may set its neighbour free."""
         for number in range(ROUNDS + LINE_ROUNDS):
             spans = spans_of(text)
             if not spans:
@@ -106,11 +109,9 @@ class Redaction:
         return self._spans(text, prose=True)
 
     def _spans(self, text: str, prose: bool) -> list[Span]:
-        found = sorted(self._found(text, prose))
-        if not found:
-            return found
+        overlapping = sorted(self._found(text, prose))
         joined: list[Span] = []
-        for span in found:
+        for span in overlapping:
             if joined and span.start < joined[-1].end:
                 joined[-1] = joined[-1]._replace(end=max(span.end, joined[-1].end))
             else:
@@ -139,7 +140,8 @@ class Redaction:
             if kind == "email"
             else value
         )
-        return f"[{kind}:{hashlib.blake2b(same.encode('utf-8', 'surrogatepass'), key=self.key, digest_size=HASH_BYTES).hexdigest()}]"
+        data = same.encode("utf-8", "surrogatepass")
+        return f"[{kind}:{hashlib.blake2b(data, key=self.key, digest_size=HASH_BYTES).hexdigest()}]"
 
     def tree(self, value: Any, secrets: Sequence[str] = ()) -> Any:
         """Nested data without the secrets in its texts, whatever stands under a secret's name, and these very values.

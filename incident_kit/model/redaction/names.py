@@ -1,4 +1,6 @@
-"""Values that stand under a secret's name: in JSON at any depth of escaping, inspected objects, forms, URLs, headers, XML, environments.
+"""Values that stand under a secret's name.
+
+They may stand in JSON at any depth of escaping, inspected objects, forms, URLs, headers, XML or environments.
 
 Names are taken apart into their words, so `whmcsApiSecret`, `WHMCS_API_SECRET` and `x-whmcs-api-secret` are one name.
 Each name with a separator behind it is looked at once, and so is each value: the time is linear in the text.
@@ -14,10 +16,12 @@ from incident_kit.model.redaction.span import Span
 
 # A name whose words, joined, end so. Long enough that nothing harmless does.
 ENDINGS = (
-    "password", "passwd", "passphrase", "passcode", "passwordhash", "passwdhash", "secret", "token", "cookie", "authorization", "assertion", "signature",
-    "apikey", "accesskey", "secretkey", "privatekey", "authkey", "oemkey", "consumerkey", "encryptionkey", "signingkey", "accountkey", "masterkey",
-    "sharedkey", "sessionid", "sessionkey", "requirepass", "masterauth", "credentials", "securitycode", "verificationcode", "resetcode", "activationcode",
-    "recoverycode", "backupcode", "authorizationcode", "codeverifier", "reservenumber", "reserveno", "cardnumber", "cardnum", "cardno",
+    "password", "passwd", "passphrase", "passcode", "passwordhash", "passwdhash", "secret", "token", "cookie",
+    "authorization", "assertion", "signature", "apikey", "accesskey", "secretkey", "privatekey", "authkey",
+    "oemkey", "consumerkey", "encryptionkey", "signingkey", "accountkey", "masterkey", "sharedkey", "sessionid",
+    "sessionkey", "requirepass", "masterauth", "credentials", "securitycode", "verificationcode", "resetcode",
+    "activationcode", "recoverycode", "backupcode", "authorizationcode", "codeverifier", "reservenumber",
+    "reserveno", "cardnumber", "cardnum", "cardno",
 )  # fmt: skip
 # A name whose last word is this. Short words are also the ends of harmless ones: `company`, `shipping`.
 LAST_WORDS = frozenset(("pass", "pwd", "pin", "otp", "totp", "sid", "jwt", "cvv", "cvc", "pan", "puk", "cookies"))
@@ -75,8 +79,9 @@ TELEPHONES = frozenset(
 )
 SIM_NUMBERS = frozenset(("iccid", "imsi", "imei", "eid", "simnumber", "simserial"))
 PERSONS = frozenset((
-    "firstname", "lastname", "fullname", "familyname", "givenname", "middlename", "firstnamekana", "lastnamekana", "kana", "namekana", "namekanji", "address1",
-    "address2", "streetaddress", "postcode", "postalcode", "zipcode", "birthday", "birthdate", "dateofbirth", "dob",
+    "firstname", "lastname", "fullname", "familyname", "givenname", "middlename", "firstnamekana", "lastnamekana",
+    "kana", "namekana", "namekanji", "address1", "address2", "streetaddress", "postcode", "postalcode", "zipcode",
+    "birthday", "birthdate", "dateofbirth", "dob",
 ))  # fmt: skip
 # Texts and numbers that a statement was run with.
 PARAMETERS = frozenset(("params", "parameters", "bindings", "replacements", "bindparams", "queryparams", "sqlparams"))
@@ -110,9 +115,11 @@ AUTH = re.compile(r"\[[^\]]{0,60}?[\"']auth\\{0,15}+[\"']", re.I)
 FEWEST_DIGITS = 7
 ELEMENT = re.compile(r"[^<]++")
 PROSE = re.compile(r"[A-Za-z]{1,20}+(?::[A-Za-z]{1,20}+){0,8}+[.!?:]{0,3}+")
-# What somebody else has already put in place of a secret, what says that there is none, and what PostgreSQL calls a session.
+# What somebody else has put in place of a secret, what says that there is none, and what PostgreSQL calls a session.
 NO_SECRET = re.compile(
-    r"[*x•.]{0,64}+|\W{0,4}+(?:redacted|filtered|masked|hidden|removed|null|undefined|none|true|false|nil|unset|not set)\W{0,4}+|\$\d{1,4}|\?|[0-9a-f]{8}\.[0-9a-f]{1,8}",
+    r"[*x•.]{0,64}+|"
+    r"\W{0,4}+(?:redacted|filtered|masked|hidden|removed|null|undefined|none|true|false|nil|unset|not set)\W{0,4}+|"
+    r"\$\d{1,4}|\?|[0-9a-f]{8}\.[0-9a-f]{1,8}",
     re.I,
 )
 
@@ -205,9 +212,10 @@ def value_of(text: str, named: re.Match[str], kind: str) -> Span | None:
 
 
 def _is_prose(text: str, named: re.Match[str], prose: bool) -> bool:
-    """Whether the colon behind the name is one of a sentence: in prose before a blank, else behind a path and before a figure.
+    """Whether the colon behind the name is one of a sentence.
 
-    What stands in quotes behind it is a value even so.
+    In prose it stands before a blank, elsewhere behind a path and before a figure. What stands in quotes behind it is a
+    value even so.
     """
     if (
         named["sep"] != ":"
@@ -259,10 +267,10 @@ def _quoted(text: str, opening: re.Match[str], kind: str) -> Span | None:
         return None
     end, at = len(text), text.find(opening["quote"], start)
     while at >= 0:
-        before = at
-        while before > start and text[before - 1] == "\\":
-            before -= 1
-        if (m := at - before) < n or m % (2 * (n + 1)) == n:
+        slashes = at
+        while slashes > start and text[slashes - 1] == "\\":
+            slashes -= 1
+        if (m := at - slashes) < n or m % (2 * (n + 1)) == n:
             end = at - min(n, m)
             break
         at = text.find(opening["quote"], at + 1)

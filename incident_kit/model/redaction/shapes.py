@@ -1,9 +1,9 @@
 """Secrets that are known by their own shape, wherever they stand: tokens, keys, credentials in addresses, e-mail.
 
-`shapes.toml` holds the shapes. One is looked for only in texts that hold one of its marks, which most texts do not: a mark
-is part of everything that the pattern matches.
+`shapes.toml` holds the shapes. One is looked for only in texts that hold one of its marks, which most texts do not. A
+mark is part of everything that the pattern matches.
 
-Where no repetition without an upper bound can be given back, and nothing that may fail stands behind one, a search takes
+No repetition without an upper bound can be given back, or nothing that may fail stands behind it. So a search takes
 time that is linear in the text. `tests/model/test_redaction.py` holds every pattern of this package to that.
 """
 

@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 
 class Span(NamedTuple):
-    """`text[start:end]` is a secret of this kind; `around` is put on both sides of its mark, so that JSON stays JSON."""
+    """`text[start:end]` is a secret of this kind.
+
+    `around` is put on both sides of its mark, so that JSON stays JSON.
+    """
 
     start: int
     end: int

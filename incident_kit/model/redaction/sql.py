@@ -1,10 +1,11 @@
-"""Statements without what they are about: for activity and slow statements of a database, whose texts hold people's data."""
+"""Statements without what they are about: what a database is doing, and slow statements, hold people's data."""
 
 from __future__ import annotations
 
 import re
 
-# Names in double quotes and $1 stay; texts, numbers and comments may hold anything. What is cut off in the middle runs to the end.
+# Names in double quotes and $1 stay; texts, numbers and comments may hold anything.
+# What is cut off in the middle runs to the end.
 SQL_PARTS = re.compile(
     r"(?P<name>\"(?:[^\"]|\"\")*\"|\$\d+|\b[A-Za-z_]\w*\b(?!'))|[eE]'(?:[^'\\]|\\.|'')*(?:'|\\?$)|(?:\b[bBxXnN])?'(?:[^']|'')*(?:'|$)|"
     r"(?P<tag>\$(?:[A-Za-z_]\w*)?\$)[\s\S]*?(?:(?P=tag)|$)|(?P<comment>--[^\n]*|/\*[\s\S]*?(?:\*/|$))|\b\d[\w.]*"
