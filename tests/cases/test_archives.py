@@ -1,4 +1,4 @@
-"""Packed logs and archives of logs: all that is in them is read, what is damaged is said, and a small file stays small."""
+"""Packed logs and archives of logs: all of them is read, what is damaged is named, and a small file stays small."""
 
 from __future__ import annotations
 
@@ -164,8 +164,9 @@ def test_each_member_of_a_zip_is_a_log_of_its_own(kit: Kit, tmp_path: Path) -> N
         archive.writestr("../../c.log", lines("three"))
         archive.writestr("locked.log", lines("secret"))
     data = (tmp_path / "logs.zip").read_bytes()
-    at = data.rindex(b"PK\x01\x02")  # the entry of the last member in the table of contents: say that it is encrypted
-    (tmp_path / "logs.zip").write_bytes(data[: at + 8] + b"\x01" + data[at + 9 :])
+    # The entry of the last member in the table of contents is made to say that it is encrypted.
+    offset = data.rindex(b"PK\x01\x02")
+    (tmp_path / "logs.zip").write_bytes(data[: offset + 8] + b"\x01" + data[offset + 9 :])
     finished = kit("parse", "logs.zip", cwd=tmp_path)
     assert finished.returncode == 3, finished.stderr
     assert read(finished) == ["one", "two", "three"]
@@ -282,9 +283,9 @@ def test_a_line_that_never_ends_is_cut_and_counted(kit: Kit, tmp_path: Path, pac
     if not pack:
         text = (tmp_path / "in.log").read_bytes()
         for line in finished.stdout.splitlines():
-            told = json.loads(line)
-            assert text[told["offset"] :].lstrip(b"\x00").startswith(b'{"level"')
-            assert text.count(b"\n", 0, told["offset"]) == told["line"] - 1
+            record = json.loads(line)
+            assert text[record["offset"] :].lstrip(b"\x00").startswith(b'{"level"')
+            assert text.count(b"\n", 0, record["offset"]) == record["line"] - 1
 
 
 @pytest.mark.slow
@@ -294,10 +295,10 @@ def test_three_gigabytes_in_three_megabytes_take_little_memory(
     tmp_path: Path, filling: bytes, command: list[str]
 ) -> None:
     packed_line("gzip", tmp_path / "in.gz", filling, 3000)
-    with open(tmp_path / "said", "wb") as said:
-        running = subprocess.Popen([COMMAND, *command, "in.gz"], cwd=tmp_path, stdout=said, stderr=said)
+    with open(tmp_path / "output", "wb") as output:
+        running = subprocess.Popen([COMMAND, *command, "in.gz"], cwd=tmp_path, stdout=output, stderr=output)
         _, status, used = os.wait4(running.pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0, (tmp_path / "said").read_text()
+    assert os.waitstatus_to_exitcode(status) == 0, (tmp_path / "output").read_text()
     assert used.ru_maxrss < 1 << 20  # KiB
 
 

@@ -39,7 +39,7 @@ def seal_anew(run: Path) -> str:
 
 @pytest.fixture(scope="session")
 def sealed(kit: Kit, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The reports with one incident of one sealed run of a stranger's small evidence. Copy them before you damage them."""
+    """The reports of one incident: one sealed run of a stranger's small evidence. Copy them before you damage them."""
     folder = tmp_path_factory.mktemp("sealed")
     case_items.keep_slice(folder / "stranger" / "evidence")
     case_items.keep_answer(folder / "stranger" / "evidence", case_items.answer(), b'{"sent": "INFO"}\n')
@@ -56,7 +56,7 @@ def run(sealed: Path, tmp_path: Path) -> Path:
 
 
 def verify(run: Path) -> tuple[int, str]:
-    """The exit code and what is said, as the command has them from the library."""
+    """The exit code and the output, as the command has them from the library."""
     try:
         return 0, check(run).compared
     except IncidentKitError as error:
@@ -83,31 +83,31 @@ def test_the_recorded_incident_is_not_shared_by_runs_of_it(demo_run: Path) -> No
 
 
 def test_verify_says_what_it_compared_with(kit: Kit, run: Path, tmp_path: Path) -> None:
-    code, said = verify_by_command(kit, run)
+    code, output = verify_by_command(kit, run)
     assert code == 0
-    assert "the incident's journal, line" in said
+    assert "the incident's journal, line" in output
     digest = sha256(run / "tagmanifest-sha256.txt")
     alone = Path(shutil.copytree(run, tmp_path / "handed over" / run.name))
-    code, said = verify_by_command(kit, alone)
+    code, output = verify_by_command(kit, alone)
     assert code == 0
-    assert "--digest" in said
-    for given in (digest, digest.upper()):
-        code, said = verify_by_command(kit, alone, "--digest", given)
+    assert "--digest" in output
+    for digest_as_written in (digest, digest.upper()):
+        code, output = verify_by_command(kit, alone, "--digest", digest_as_written)
         assert code == 0
-        assert "the digest given" in said
-    code, said = verify_by_command(kit, alone, "--digest", "0" * 64)
+        assert "the digest given" in output
+    code, output = verify_by_command(kit, alone, "--digest", "0" * 64)
     assert code == 1
-    assert f"its digest is {digest}, not the one given" in said
+    assert f"its digest is {digest}, not the one given" in output
     assert verify_by_command(kit, alone, "--digest", digest[:-1])[0] == 2
 
 
 def test_a_run_that_was_sealed_anew_is_not_the_one_that_the_journal_noted(run: Path) -> None:
-    before = sha256(run / "tagmanifest-sha256.txt")
+    sealed_sha256 = sha256(run / "tagmanifest-sha256.txt")
     (run / "data" / "notes.md").write_text("all was well\n")
     after = seal_anew(run)
-    code, said = verify(run)
+    code, output = verify(run)
     assert code == 1
-    assert f"its digest is {after}, not {before}, which the incident's journal noted" in said
+    assert f"its digest is {after}, not {sealed_sha256}, which the incident's journal noted" in output
 
 
 def test_a_later_line_of_the_journal_does_not_make_another_digest_right(run: Path) -> None:
@@ -119,12 +119,12 @@ def test_a_later_line_of_the_journal_does_not_make_another_digest_right(run: Pat
 def test_a_journal_in_which_the_digest_was_exchanged_is_broken_there(run: Path) -> None:
     path = run.parents[1] / "journal.jsonl"
     journal.append(path, "note", "restarted the BFF")
-    before = sha256(run / "tagmanifest-sha256.txt")
+    sealed_sha256 = sha256(run / "tagmanifest-sha256.txt")
     (run / "data" / "notes.md").write_text("all was well\n")
-    path.write_text(path.read_text().replace(before, seal_anew(run)))
-    code, said = verify(run)
+    path.write_text(path.read_text().replace(sealed_sha256, seal_anew(run)))
+    code, output = verify(run)
     assert code == 1
-    assert "the chain is broken here" in said
+    assert "the chain is broken here" in output
 
 
 @pytest.mark.parametrize("change", ["emptied", "gone", "deep", "a pipe"])
@@ -137,9 +137,9 @@ def test_a_run_that_the_journal_beside_it_does_not_know_is_said(run: Path, chang
         path.write_text("[" * 90_000 + "\n")
     elif change == "a pipe":
         os.mkfifo(path)
-    code, said = verify(run)
+    code, output = verify(run)
     assert code == 1
-    assert "journal" in said
+    assert "journal" in output
 
 
 def test_a_line_that_a_power_cut_left_half_written_later_is_no_fault_of_the_run(run: Path) -> None:
@@ -164,9 +164,9 @@ def test_another_kind_of_thing_in_place_of_a_file_is_named(run: Path, tmp_path: 
         (run / name).mkdir()
     else:
         (run / name).symlink_to(kept if kind == "link" else tmp_path / "nowhere")
-    code, said = verify(run)
+    code, output = verify(run)
     assert code == 1
-    assert f"{name}: a {kind.split()[0]}" in said
+    assert f"{name}: a {kind.split()[0]}" in output
 
 
 @pytest.mark.parametrize(
@@ -174,28 +174,28 @@ def test_another_kind_of_thing_in_place_of_a_file_is_named(run: Path, tmp_path: 
 )
 def test_a_folder_that_was_added_is_named(run: Path, name: str) -> None:
     (run / name).mkdir(parents=True)
-    code, said = verify(run)
+    code, output = verify(run)
     assert code == 1
-    assert ("data/a:" if name == "data/a/b/c" else name) in said
+    assert ("data/a:" if name == "data/a/b/c" else name) in output
 
 
 @pytest.mark.parametrize("name", ["annex", "data/annex", "data/evidence/0123456789", "tagmanifest-sha256.txt.sig"])
 def test_a_link_or_a_pipe_that_was_added_is_named(run: Path, name: str) -> None:
     (run / name).symlink_to("/etc")
-    code, said = verify(run)
-    assert (code, f"{name}: a link" in said) == (1, True)
+    code, output = verify(run)
+    assert (code, f"{name}: a link" in output) == (1, True)
     (run / name).unlink()
     os.mkfifo(run / name)
-    code, said = verify(run)
-    assert (code, f"{name}: a pipe" in said) == (1, True)
+    code, output = verify(run)
+    assert (code, f"{name}: a pipe" in output) == (1, True)
 
 
 def test_a_name_that_would_move_the_cursor_is_shown_as_escapes(run: Path) -> None:
     (run / "data" / "a\x1b[2Jb\nc").write_text("x")
-    code, said = verify(run)
+    code, output = verify(run)
     assert code == 1
-    assert "data/a\\x1b[2Jb\\nc: added after sealing" in said
-    assert "\x1b" not in said
+    assert "data/a\\x1b[2Jb\\nc: added after sealing" in output
+    assert "\x1b" not in output
 
 
 def test_digests_in_capitals_are_right(run: Path) -> None:
@@ -289,13 +289,17 @@ def test_what_is_noted_of_a_seal_is_what_verify_reads(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a small disk, and become another user")
-def test_a_disk_without_room_is_said_before_anything_is_copied(tmp_path: Path) -> None:
+def test_a_disk_without_room_is_named_before_anything_is_copied(tmp_path: Path) -> None:
     case_items.keep_slice(tmp_path / "stranger" / "evidence")
     content = case_items.log() * 100
     case_items.keep(tmp_path / "stranger" / "evidence", case_items.slice_of(content), content)
     (tmp_path / "small").mkdir()
     command = shutil.which("incident-kit", path=str(Path(os.sys.executable).parent))  # type: ignore[attr-defined]
-    script = f"mount -t tmpfs -o size=4m none {tmp_path}/small && {command} report high_error_rate x --evidence {tmp_path}/stranger --reports {tmp_path}/small; code=$?; find {tmp_path}/small/x/runs; exit $code"
+    script = (
+        f"mount -t tmpfs -o size=4m none {tmp_path}/small && "
+        f"{command} report high_error_rate x --evidence {tmp_path}/stranger --reports {tmp_path}/small; "
+        f"code=$?; find {tmp_path}/small/x/runs; exit $code"
+    )
     finished = subprocess.run(["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True, check=False)
     if "unshare" in finished.stderr or "mount" in finished.stderr:
         pytest.skip("no small disk can be made here")

@@ -18,26 +18,28 @@ ODD = "no\x1b[31m\x1b]0;owned\x07\x9b2J\u202egol.log"
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2066-\u2069\udc80-\udcff]")
 
 
-def assert_harmless(told: subprocess.CompletedProcess[str]) -> None:
-    assert told.stdout + told.stderr
-    assert not OBEYED.search(told.stdout), ascii(told.stdout)
-    assert not OBEYED.search(told.stderr), ascii(told.stderr)
+def assert_harmless(finished: subprocess.CompletedProcess[str]) -> None:
+    assert finished.stdout + finished.stderr
+    assert not OBEYED.search(finished.stdout), ascii(finished.stdout)
+    assert not OBEYED.search(finished.stderr), ascii(finished.stderr)
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("parse", ODD), ("parse", "-", "--to", ODD), ("redact", ODD), ("redact", "x", "-o", ODD), ("report", ODD), ("report", "high_error_rate", ODD, "-l", ODD),
-        ("report", "high_error_rate", "x", "--evidence", ODD), ("report", "high_error_rate", "-p", ODD), ("report", "high_error_rate", "-p", f"{ODD}=1"), ("triage", "-l", ODD),
-        ("triage", "--since", ODD), ("triage", "--tz", ODD), ("triage", "--env-file", ODD), ("recheck", ODD), ("recheck", "--every", ODD), ("verify", ODD), ("reproduce", ODD),
-        ("seal", ODD), ("lab", ODD), ("scenarios", "--runbook", ODD), ("doctor", "--env-file", ODD), ("doctor", "--reports", ODD), ("init", f"{ODD}/x"), (ODD,), (f"--{ODD}",), ("parse", f"--{ODD}"),
-        ("triage", "--budget", ODD),
+        ("parse", ODD), ("parse", "-", "--to", ODD), ("redact", ODD), ("redact", "x", "-o", ODD), ("report", ODD),
+        ("report", "high_error_rate", ODD, "-l", ODD), ("report", "high_error_rate", "x", "--evidence", ODD),
+        ("report", "high_error_rate", "-p", ODD), ("report", "high_error_rate", "-p", f"{ODD}=1"),
+        ("triage", "-l", ODD), ("triage", "--since", ODD), ("triage", "--tz", ODD), ("triage", "--env-file", ODD),
+        ("recheck", ODD), ("recheck", "--every", ODD), ("verify", ODD), ("reproduce", ODD), ("seal", ODD),
+        ("lab", ODD), ("scenarios", "--runbook", ODD), ("doctor", "--env-file", ODD), ("doctor", "--reports", ODD),
+        ("init", f"{ODD}/x"), (ODD,), (f"--{ODD}",), ("parse", f"--{ODD}"), ("triage", "--budget", ODD),
     ],
 )  # fmt: skip
 def test_a_name_in_a_message_is_shown(kit, tmp_path, arguments):
-    told = kit(*arguments, cwd=tmp_path)
-    assert told.returncode not in (0, 70), told.stderr
-    assert_harmless(told)
+    finished = kit(*arguments, cwd=tmp_path)
+    assert finished.returncode not in (0, 70), finished.stderr
+    assert_harmless(finished)
 
 
 def test_a_file_name_with_controls_is_shown_wherever_it_stands(kit, tmp_path):
@@ -49,26 +51,28 @@ def test_a_file_name_with_controls_is_shown_wherever_it_stands(kit, tmp_path):
         ("triage", "-l", ODD, "--json"),
         ("report", "high_error_rate", "x", "-l", ODD, "--reports", "out"),
     ):
-        told = kit(*arguments, cwd=tmp_path)
-        assert told.returncode == 0, told.stderr
-        assert_harmless(told)
+        finished = kit(*arguments, cwd=tmp_path)
+        assert finished.returncode == 0, finished.stderr
+        assert_harmless(finished)
     assert json.loads(kit("parse", ODD, cwd=tmp_path).stdout.split("\n")[0])["file"] == ODD
 
 
 def test_a_name_with_a_line_feed_makes_no_line_of_its_own(kit, tmp_path):
-    told = kit("verify", "x\nx: as it was sealed. Digest 0", cwd=tmp_path)
-    assert told.stderr.count("\n") == 1
-    assert "x\\nx: as it was sealed" in told.stderr
+    finished = kit("verify", "x\nx: as it was sealed. Digest 0", cwd=tmp_path)
+    assert finished.stderr.count("\n") == 1
+    assert "x\\nx: as it was sealed" in finished.stderr
 
 
 def test_records_are_shown_and_say_the_same(kit, tmp_path):
-    said = "a\x07b\x9bc\u202ed\u2028e\x7f\U000e0041"
-    write(tmp_path / "bff.log", [record(1, said, context=said), request(2, url="/" + said, client=said)])
-    told = kit("parse", "bff.log", cwd=tmp_path)
-    assert_harmless(told)
-    first, second = map(json.loads, told.stdout.rstrip("\n").split("\n"))
-    assert first["message"] == said
-    assert second["client"] == said
+    odd_text = "a\x07b\x9bc\u202ed\u2028e\x7f\U000e0041"
+    write(
+        tmp_path / "bff.log", [record(1, odd_text, context=odd_text), request(2, url="/" + odd_text, client=odd_text)]
+    )
+    finished = kit("parse", "bff.log", cwd=tmp_path)
+    assert_harmless(finished)
+    first, second = map(json.loads, finished.stdout.rstrip("\n").split("\n"))
+    assert first["message"] == odd_text
+    assert second["client"] == odd_text
     csv = kit("parse", "bff.log", "--to", "csv", cwd=tmp_path)
     assert_harmless(csv)
     assert "a\\x07b\\x9bc\\u202ed\\u2028e\\x7f\\U000e0041" in csv.stdout
@@ -83,10 +87,10 @@ def test_an_attacker_is_shown_by_triage_and_report(kit, tmp_path):
         ("triage", "-l", "bff.log", "--json"),
         ("report", "security_incident", "x", "-l", "bff.log", "--reports", "out"),
     ):
-        told = kit(*arguments, cwd=tmp_path)
-        assert told.returncode in (0, 3), told.stderr
-        assert_harmless(told)
-        assert "\nSealed. All" not in told.stdout + told.stderr
+        finished = kit(*arguments, cwd=tmp_path)
+        assert finished.returncode in (0, 3), finished.stderr
+        assert_harmless(finished)
+        assert "\nSealed. All" not in finished.stdout + finished.stderr
     [page] = tmp_path.glob("out/x/runs/*/data/report.html")
     assert not OBEYED.search(page.read_text(encoding="utf-8"))
 
@@ -98,10 +102,10 @@ def test_a_strangers_bag_is_shown(kit, tmp_path, demo_run):
     (run / "data" / ODD).write_text("x", encoding="utf-8")
     with open(run / "manifest-sha256.txt", "a", encoding="utf-8") as file:
         file.write(f"{'0' * 64}  data/gone{ODD}\nnot a line{ODD}\n")
-    told = kit("verify", run)
-    assert told.returncode == 1
-    assert_harmless(told)
-    assert "\\x1b[31m" in told.stderr
+    finished = kit("verify", run)
+    assert finished.returncode == 1
+    assert_harmless(finished)
+    assert "\\x1b[31m" in finished.stderr
 
 
 def on_a_terminal(*arguments: str, cwd: Path) -> str:
@@ -111,18 +115,18 @@ def on_a_terminal(*arguments: str, cwd: Path) -> str:
         [str(COMMAND), *arguments], cwd=cwd, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs
     )
     os.close(theirs)
-    seen = b""
+    output = b""
     while True:
         try:
             block = os.read(ours, 1 << 16)
         except OSError:  # the other end was closed
             break
-        seen += block
+        output += block
         if not block:
             break
     os.close(ours)
     assert process.wait() == 0
-    return seen.decode()
+    return output.decode()
 
 
 def test_redact_changes_nothing_else_in_a_pipe_and_shows_controls_on_a_terminal(kit, tmp_path):
@@ -133,6 +137,6 @@ def test_redact_changes_nothing_else_in_a_pipe_and_shows_controls_on_a_terminal(
 
 def test_on_a_terminal_the_only_commands_are_ours(tmp_path):
     (tmp_path / "empty-\x1b[2J.log").write_text("nothing to read here\n" * 3, encoding="utf-8")
-    seen = on_a_terminal("parse", "empty-\x1b[2J.log", cwd=tmp_path)
-    assert "empty-\\x1b[2J.log" in seen
-    assert set(re.findall("\x1b[^A-Za-z]*[A-Za-z]", seen)) <= {"\x1b[K", "\x1b[31m", "\x1b[0m"}
+    output = on_a_terminal("parse", "empty-\x1b[2J.log", cwd=tmp_path)
+    assert "empty-\\x1b[2J.log" in output
+    assert set(re.findall("\x1b[^A-Za-z]*[A-Za-z]", output)) <= {"\x1b[K", "\x1b[31m", "\x1b[0m"}

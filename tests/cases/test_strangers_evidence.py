@@ -1,4 +1,7 @@
-"""Evidence that somebody else may have made: compared with its hashes and its form before anything of it is read, followed or sealed."""
+"""Evidence that somebody else may have made.
+
+It is compared with its hashes and its form before anything of it is read, followed or sealed.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ def test_what_is_right_is_opened(tmp_path: Path) -> None:
     item = case_items.keep_answer(tmp_path / "evidence", case_items.answer(), b'{"sent": "INFO"}\n')
     stored = open_evidence(tmp_path)
     assert len(stored.items()) == 2
-    assert [told.answer.question for told in stored.told()] == ["redis.info"]
+    assert [answered.answer.question for answered in stored.told()] == ["redis.info"]
     assert [item.sent() for item in stored.answers()] == [["INFO"]]
     assert stored.answers()[0].id == item.name
 
@@ -126,10 +129,10 @@ def test_what_is_no_item_among_the_items_is_named(tmp_path: Path, make: Callable
 @pytest.mark.parametrize("place", ["data", "data/evidence", "evidence"])
 def test_a_folder_of_evidence_that_is_a_link_is_not_followed(tmp_path: Path, place: str) -> None:
     case_items.keep_slice(tmp_path / "elsewhere" / "evidence")
-    given = tmp_path / "given" / place
-    given.parent.mkdir(parents=True)
-    given.symlink_to(tmp_path / "elsewhere" / ("" if place == "data" else "evidence"))
-    refused(tmp_path / "given", str(given), "a link")
+    folder = tmp_path / "given" / place
+    folder.parent.mkdir(parents=True)
+    folder.symlink_to(tmp_path / "elsewhere" / ("" if place == "data" else "evidence"))
+    refused(tmp_path / "given", str(folder), "a link")
 
 
 def test_an_item_whose_folder_is_a_link_is_named(tmp_path: Path) -> None:
@@ -254,9 +257,9 @@ def test_a_detail_of_another_type_or_range_is_named(tmp_path: Path, field: str, 
 
 def test_a_field_that_is_missing_is_named(tmp_path: Path) -> None:
     for field in case_items.slice_of(b"x"):
-        told = case_items.slice_of(b"x")
-        del told[field]
-        item = case_items.keep(tmp_path / field / "evidence", told, b"x")
+        description = case_items.slice_of(b"x")
+        del description[field]
+        item = case_items.keep(tmp_path / field / "evidence", description, b"x")
         refused(tmp_path / field, item.name, f"'{field}'", "found nothing")
 
 
@@ -264,7 +267,7 @@ CLOCK = {"server": "2026-11-25T09:21:00Z", "offset_ms": 0, "error_ms": 1, "round
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("answer", "words"),
     [
         (b"[" * 50_000, "nested"),
         (b"not json", "not JSON"),
@@ -280,9 +283,9 @@ CLOCK = {"server": "2026-11-25T09:21:00Z", "offset_ms": 0, "error_ms": 1, "round
     ids=lambda value: repr(value)[-40:],
 )
 def test_an_answer_that_is_none_is_named_although_its_hashes_are_right(
-    tmp_path: Path, told: object, words: str
+    tmp_path: Path, answer: object, words: str
 ) -> None:
-    item = case_items.keep_answer(tmp_path / "evidence", told)
+    item = case_items.keep_answer(tmp_path / "evidence", answer)
     refused(tmp_path, f"{item.name}/content: ", words)
 
 
@@ -306,15 +309,19 @@ def test_a_ledger_that_is_none_is_named(tmp_path: Path, ledger: bytes) -> None:
     ],
 )
 def test_a_key_that_is_none_is_named(tmp_path: Path, content: bytes) -> None:
-    told = case_items.description(content, "redaction", "incident_kit", {"secret": True})
-    item = case_items.keep(tmp_path / "evidence", told, content)
+    description = case_items.description(content, "redaction", "incident_kit", {"secret": True})
+    item = case_items.keep(tmp_path / "evidence", description, content)
     refused(tmp_path, f"{item.name}/content: ", "'key'")
 
 
 def test_half_a_character_is_shown_as_its_escape_and_the_report_is_sealed(kit: Kit, tmp_path: Path) -> None:
     content = case_items.log()
-    told = {**case_items.slice_of(content, notes=["half \ud800"]), "origin": "/var/log/\udc9f.log", "asked": "\ud801"}
-    case_items.keep(tmp_path / "stranger" / "evidence", told, content)
+    description = {
+        **case_items.slice_of(content, notes=["half \ud800"]),
+        "origin": "/var/log/\udc9f.log",
+        "asked": "\ud801",
+    }
+    case_items.keep(tmp_path / "stranger" / "evidence", description, content)
     answer = case_items.answer(data={"memory": {"\ud802": "\ud803"}}, warnings=["\udfff"])
     case_items.keep_answer(
         tmp_path / "stranger" / "evidence", answer, b'{"sent": "GET \\ud804"}\n', warnings=["\udfff"]
