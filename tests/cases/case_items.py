@@ -1,4 +1,7 @@
-"""Evidence as a stranger hands it over, for the small inputs on which the product was once wrong: items that are right, to be damaged."""
+"""Evidence as a stranger hands it over, for the small inputs on which the product was once wrong.
+
+The items are right, to be damaged.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,14 @@ def keep_text(folder: Path, text: str, content: bytes, ledger: bytes = b"") -> P
 
 def description(content: bytes, kind: str, origin: str, details: dict[str, Any], **more: Any) -> dict[str, Any]:
     sha256 = hashlib.sha256(content).hexdigest()
-    told = {"kind": kind, "origin": origin, "asked": "as it was asked", "asked_at": ASKED_AT, "duration_ms": 3.5}
-    return {**told, "sha256": sha256, "size_bytes": len(content), "details": details, **more}
+    origin_fields = {
+        "kind": kind,
+        "origin": origin,
+        "asked": "as it was asked",
+        "asked_at": ASKED_AT,
+        "duration_ms": 3.5,
+    }
+    return {**origin_fields, "sha256": sha256, "size_bytes": len(content), "details": details, **more}
 
 
 def log() -> bytes:
@@ -56,19 +65,19 @@ def keep_slice(folder: Path, **details: Any) -> Path:
 
 def answer(**more: Any) -> dict[str, Any]:
     """The content of an answer."""
-    told = {
+    question_fields = {
         "question": "redis.info",
         "asked": "How is it?",
         "target": "REDIS_URL",
         "asked_at": ASKED_AT,
         "duration_ms": 3.5,
     }
-    return {**told, "status": "ok", "reason": "", "clock": None, "warnings": [], "data": {}, **more}
+    return {**question_fields, "status": "ok", "reason": "", "clock": None, "warnings": [], "data": {}, **more}
 
 
-def keep_answer(folder: Path, told: object, ledger: bytes = b"", **details: Any) -> Path:
+def keep_answer(folder: Path, answer: object, ledger: bytes = b"", **details: Any) -> Path:
     """An answer whose hashes are right, whatever it says."""
-    content = told if isinstance(told, bytes) else json.dumps(told).encode()
+    content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
     about = {"target": "REDIS_URL", "status": "ok", "reason": "", "warnings": [], "clock": None, **details}
     more = {"ledger_sha256": hashlib.sha256(ledger).hexdigest()} if ledger else {}
     return keep(folder, description(content, "answer", "redis.info", about, **more), content, ledger)

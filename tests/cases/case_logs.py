@@ -11,7 +11,7 @@ BEGAN_MS = 1_795_597_200_000  # 2026-11-25T09:00:00Z
 
 def record(second: float, message: str, level: int = 30, **fields: object) -> str:
     """One pino line, so many seconds after the beginning."""
-    told = {
+    fields_of_line = {
         "level": level,
         "time": BEGAN_MS + round(second * 1000),
         "pid": 80,
@@ -19,7 +19,7 @@ def record(second: float, message: str, level: int = 30, **fields: object) -> st
         **fields,
         "msg": message,
     }
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(fields_of_line, ensure_ascii=False, separators=(",", ":"))
 
 
 def request(

@@ -1,4 +1,7 @@
-"""A CSV export is opened in a spreadsheet, which runs what looks like a formula: whoever sends a request could write one."""
+"""A CSV export is opened in a spreadsheet, which runs what looks like a formula.
+
+Whoever sends a request could write one.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ from incident_kit.model.spreadsheet import defused
 
 RUN = re.compile(r"\A[\s\"]*[=+\-@\t\r＝＋－＠]")
 FORMULAS = [
-    "=cmd|' /C calc'!A0", "+1+cmd|' /C calc'!A0", "-2+3+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "\r=1", " =1", '"=1', "\n=1", "＝1+1", "＋1", "－1-x", "＠x", "'=1\n=2", "-", "+81 x", "-1-1", "=",
-    "\ufeff=1", "\u200b=1", " \t+x",
+    "=cmd|' /C calc'!A0", "+1+cmd|' /C calc'!A0", "-2+3+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "\r=1", " =1", '"=1',
+    "\n=1", "＝1+1", "＋1", "－1-x", "＠x", "'=1\n=2", "-", "+81 x", "-1-1", "=", "\ufeff=1", "\u200b=1", " \t+x",
 ]  # fmt: skip
 
 
@@ -87,8 +90,8 @@ def test_the_csv_of_records_is_defused_and_raw_is_not(kit, tmp_path):
 
 def test_the_series_of_a_run_are_defused(kit, tmp_path):
     write(tmp_path / "bff.log", incident(method="=1+1|x", url="y"))
-    told = kit("report", "high_error_rate", "x", "-l", "bff.log", "--reports", "out", cwd=tmp_path)
-    assert told.returncode in (0, 3), told.stderr
+    finished = kit("report", "high_error_rate", "x", "-l", "bff.log", "--reports", "out", cwd=tmp_path)
+    assert finished.returncode in (0, 3), finished.stderr
     series = list(tmp_path.glob("out/x/runs/*/data/series/*.csv"))
     assert series
     for path in series:

@@ -177,18 +177,18 @@ def test_one_who_waits_for_a_pipe_says_so(tmp_path: Path, command: list[str]) ->
 @pytest.mark.parametrize(
     "command", [["parse"], ["redact"], TRIAGE, REPORT], ids=["parse", "redact", "triage", "report"]
 )
-@pytest.mark.parametrize("what", ["folder", "socket", "/dev/null", "/dev/zero"])
+@pytest.mark.parametrize("kind", ["folder", "socket", "/dev/null", "/dev/zero"])
 def test_what_is_neither_file_nor_pipe_is_refused_in_plain_words(
-    kit: Kit, tmp_path: Path, command: list[str], what: str
+    kit: Kit, tmp_path: Path, command: list[str], kind: str
 ) -> None:
     (tmp_path / "folder").mkdir()
     with socket.socket(socket.AF_UNIX) as listening:
         folder = os.open(tmp_path, os.O_RDONLY)
         listening.bind(f"/proc/self/fd/{folder}/socket")  # its whole name may be too long for a socket
         os.close(folder)
-        finished = kit(*command, what, cwd=tmp_path)
+        finished = kit(*command, kind, cwd=tmp_path)
     assert finished.returncode == 2, finished.stderr
-    assert f"{what}: a {'device' if what.startswith('/dev') else what}, not a log file" in finished.stderr
+    assert f"{kind}: a {'device' if kind.startswith('/dev') else kind}, not a log file" in finished.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -34,8 +34,8 @@ def messages(finished: subprocess.CompletedProcess[str]) -> list[str]:
 def test_a_name_with_signs_of_a_pattern_is_read_itself(
     kit: Kit, tmp_path: Path, name: str, neighbour: str, packed: bool
 ) -> None:
-    for number, (file, said) in enumerate(((name, "RIGHT"), (neighbour, "WRONG"))):
-        path = write(tmp_path / file, [record(second, f"{said} {second}") for second in range(10)])
+    for number, (file, message) in enumerate(((name, "RIGHT"), (neighbour, "WRONG"))):
+        path = write(tmp_path / file, [record(second, f"{message} {second}") for second in range(10)])
         if packed and number == 0:
             path.write_bytes(gzip.compress(path.read_bytes()))
     finished = kit("parse", name, cwd=tmp_path)
@@ -44,9 +44,9 @@ def test_a_name_with_signs_of_a_pattern_is_read_itself(
 
 
 def test_a_folder_with_signs_of_a_pattern_is_read_itself(kit: Kit, tmp_path: Path) -> None:
-    for folder, said in (("logs[ab]", "RIGHT"), ("logsa", "WRONG")):
+    for folder, message in (("logs[ab]", "RIGHT"), ("logsa", "WRONG")):
         (tmp_path / folder).mkdir()
-        write(tmp_path / folder / "app.log", [record(second, said) for second in range(10)])
+        write(tmp_path / folder / "app.log", [record(second, message) for second in range(10)])
     assert set(messages(kit("parse", "logs[ab]/app.log", cwd=tmp_path))) == {"RIGHT"}
 
 

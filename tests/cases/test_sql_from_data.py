@@ -1,4 +1,7 @@
-"""Nothing that comes with evidence, a configuration or a runbook is SQL; and DuckDB can do nothing but read the evidence."""
+"""Nothing that comes with evidence, a configuration or a runbook is SQL.
+
+DuckDB can do nothing but read the evidence.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +42,15 @@ def strangers_evidence(folder: Path, form: dict[str, object]) -> Path:
     hints = {"zone": "UTC", "date_order": "", "formats": [form]}
     window = {"since": "2026-11-25T09:00:00.000Z", "until": "2026-11-25T09:05:00.000Z"}
     item = {
-        "kind": "slice", "origin": "audit.log", "asked": "the bytes of the log", "asked_at": "2026-11-25T10:00:00.000Z", "duration_ms": 1.0,
-        "sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content), "details": {"path": "/var/log/audit.log", "notes": [], "window": window, "unsaid": hints},
-    }  # fmt: skip
+        "kind": "slice",
+        "origin": "audit.log",
+        "asked": "the bytes of the log",
+        "asked_at": "2026-11-25T10:00:00.000Z",
+        "duration_ms": 1.0,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "size_bytes": len(content),
+        "details": {"path": "/var/log/audit.log", "notes": [], "window": window, "unsaid": hints},
+    }
     text = json.dumps(item).encode()
     target = folder / "evidence" / hashlib.sha256(text).hexdigest()[:10]
     target.mkdir(parents=True)
@@ -66,7 +75,8 @@ def test_a_format_that_comes_with_evidence_brings_no_sql(kit: Kit, tmp_path: Pat
 
 def test_a_format_of_a_configuration_found_upward_brings_no_sql(kit: Kit, tmp_path: Path) -> None:
     (tmp_path / "incident-kit.toml").write_text(
-        "[[formats]]\nname='a'\ntitle='a'\npattern='^(?P<ts>\\S+) (?P<message>.*)$'\n[formats.quick]\nsplit=' '\nwhen='true'\nparts={}\nfields={}\n"
+        "[[formats]]\nname='a'\ntitle='a'\npattern='^(?P<ts>\\S+) (?P<message>.*)$'\n"
+        "[formats.quick]\nsplit=' '\nwhen='true'\nparts={}\nfields={}\n"
         "[[formats.sample]]\nline='x'\nexpected={}\n"
     )
     finished = kit("parse", write(tmp_path / "in.log", [record(0, "hello")]), cwd=tmp_path)
@@ -112,22 +122,37 @@ def test_what_stands_in_a_formats_texts_is_never_sql(tmp_path: Path) -> None:
     """Quotes, comments, dollar quoting and unfinished strings in every text that a format may hold."""
     odd = "it's \"x\"; -- $$ \\' \u2028"
     form = {
-        "name": odd, "title": "t", "columns": {"ts": ["at"], "message": [odd, "text"], "level": ["lvl"], "status": ["st"], "duration_ms": ["took"], "url": ["u"]},
-        "recognised_by": [["at", odd]], "levels": {odd: "error"},
-        "request": {"has": ["status"], "aborted_message": odd, "consequence_message": odd, "columns": {"message": [odd]}},
+        "name": odd,
+        "title": "t",
+        "columns": {
+            "ts": ["at"],
+            "message": [odd, "text"],
+            "level": ["lvl"],
+            "status": ["st"],
+            "duration_ms": ["took"],
+            "url": ["u"],
+        },
+        "recognised_by": [["at", odd]],
+        "levels": {odd: "error"},
+        "request": {
+            "has": ["status"],
+            "aborted_message": odd,
+            "consequence_message": odd,
+            "columns": {"message": [odd]},
+        },
         "sample": [{"line": "x", "expected": {}}],
-    }  # fmt: skip
+    }
     line = {"at": "2026-11-25T09:00:00Z", odd: "RIGHT", "lvl": odd, "st": 500, "took": 3, "u": "/a?b=';--"}
     path = write(tmp_path / "odd'; DROP TABLE lines; --.log", [json.dumps(line)] * 3)
     odd_zone = Hints(zone="Asia/Tokyo", formats=(form,))
     dependency = Dependency("odd' --", "title", message="RIGHT'|\"")
     with read([Source("it's", path, str(path), hints=odd_zone)], dependencies=[dependency]) as records:
         rows = list(records.rows())
-        found = shown(records, [Sign("s'; --", "title", "RIGHT|'; SELECT 1 --")])
+        signs = shown(records, [Sign("s'; --", "title", "RIGHT|'; SELECT 1 --")])
     assert [(row["message"], row["level"], row["status"], row["file"]) for row in rows] == [
         ("RIGHT", "error", 500, str(path))
     ] * 3
-    assert found == []  # finished requests tell no sign
+    assert signs == []  # finished requests tell no sign
 
 
 def test_a_pattern_that_would_take_for_ever_takes_no_time(kit: Kit, tmp_path: Path) -> None:
@@ -176,28 +201,34 @@ def test_the_database_can_do_nothing_but_read_evidence(tmp_path: Path, statement
     secret_variable = pd.DataFrame({"secret": ["of this process"]})
     assert len(secret_variable) == 1
     log = write(tmp_path / "in.log", incident()[:10])
-    before = log.read_bytes()
+    preserved = log.read_bytes()
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     files = EvidenceFiles()
     address = files.add(log)
     connection = connect(files, scratch)
     try:
-        assert connection.execute(f"SELECT size FROM read_blob('{address}')").fetchall() == [(len(before),)]
+        assert connection.execute(f"SELECT size FROM read_blob('{address}')").fetchall() == [(len(preserved),)]
         assert connection.execute("SELECT size FROM read_blob('evidence://1')").fetchall() == []
         assert connection.execute("SELECT size FROM read_blob('evidence://../../etc/passwd')").fetchall() == []
         with pytest.raises((duckdb.Error, PermissionError, FileNotFoundError)):
             connection.execute(statement.format(log, folder=scratch)).fetchall()
     finally:
         connection.close()
-    assert log.read_bytes() == before
+    assert log.read_bytes() == preserved
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.log", "scratch"]
     assert not [path for path in scratch.rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize(
-    "statement", [*(each.format("/etc/hostname", folder="/tmp") for each in FORBIDDEN), "SELECT 1; DROP TABLE lines", "DELETE FROM lines", "INSERT INTO lines SELECT * FROM lines"]
-)  # fmt: skip
+    "statement",
+    [
+        *(statement.format("/etc/hostname", folder="/tmp") for statement in FORBIDDEN),
+        "SELECT 1; DROP TABLE lines",
+        "DELETE FROM lines",
+        "INSERT INTO lines SELECT * FROM lines",
+    ],
+)
 def test_a_question_of_your_own_only_reads_records(tmp_path: Path, statement: str) -> None:
     with read([Source("a", write(tmp_path / "in.log", incident()[:10]), "in.log")]) as records:
         with pytest.raises((ParameterError, duckdb.Error, PermissionError, FileNotFoundError)):
