@@ -18,8 +18,8 @@ from incident_kit import runbook
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 PICKS = 'scenario = book.scenario("SCENARIO_ID")'
-EXAMINES = "findings = runbook.examine(scenario, ground)"
-RANKS = "ranking = runbook.triage(book, ground)\nscenario, findings = ranking[0].scenario, ranking[0].findings"
+EXAMINES = "findings = runbook.examine(scenario, case)"
+RANKS = "ranking = runbook.triage(book, case)\nscenario, findings = ranking[0].scenario, ranking[0].findings"
 RANKING = ("## Which scenario is it?", "page.ranking(ranking)")
 
 

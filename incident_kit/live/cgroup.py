@@ -88,7 +88,7 @@ def _counted(by: str, command: list[str], session: Session) -> dict[str, Any]:
                 text=True,
                 timeout=session.budget.left_s(MOST_S),
                 check=False,
-            )  # noqa: S603 - fixed programs, and an id of digits and letters
+            )
     except (OSError, subprocess.TimeoutExpired, NoAnswer) as error:
         return {"count": None, "by": by, "note": f"{command[0]} did not answer: {type(error).__name__}"}
     count = told.stdout.strip()

@@ -19,6 +19,7 @@ from incident_kit.model.times import parse_iso
 from incident_kit.runbook.data import TRIAGE, Runbook
 from incident_kit.runbook.data import load as load_runbook
 from incident_kit.running.notebook import PARAMETER, defaults_of, fill_in, notebook_of, read_notebook
+from incident_kit.view import page
 
 START = "start.ipynb"
 # The cell that writes the results comes after what a person found.
@@ -155,7 +156,7 @@ def _told(cell: Cell, incident: Incident, notebooks: Sequence[Path]) -> Cell:
     text = Template(_text(cell)).safe_substitute(
         id=incident.id,
         title=incident.title,
-        notice=incident.evidence.notice(),
+        notice=page.notice(incident.evidence),
         notebooks=rows,
         opened=f"{parse_iso(incident.opened):%Y-%m-%d %H:%M} UTC",
     )

@@ -9,7 +9,6 @@ Figures are made without pyplot and with ticks of our own, which together would 
 
 from __future__ import annotations
 
-import html
 import io
 import math
 import warnings
@@ -31,9 +30,10 @@ from incident_kit.logs.rates import Bucket, by_name
 from incident_kit.model.finding import Event
 from incident_kit.model.redaction import REDACTION
 from incident_kit.model.times import Window
-from incident_kit.model.visible import visible, visible_lines
-from incident_kit.timeline.impact import duration
+from incident_kit.model.visible import visible
 from incident_kit.timeline.merge import lanes as lanes_of
+from incident_kit.view import words
+from incident_kit.view.markup import render
 
 INK, REQUESTS, BAD, SLOW, MARK, LASTING = "#1b1f24", "#4477aa", "#cc3311", "#997700", "#5b6470", "#efe6d2"
 VARIABLES = {
@@ -164,20 +164,19 @@ def small_multiples(buckets: Sequence[Bucket], window: Window, onset: Onset | No
 
 
 def as_svg(figure: Figure, description: str = "") -> str:
-    """The figure as inline SVG with a text alternative (its own words, else `description`): the same bytes for the same figure."""
+    """The figure as inline SVG, the same bytes for the same figure; its words, else `description`, are for who cannot see it."""
     buffer = io.StringIO()
-    words = getattr(figure, "words", "") or description
-    # Two charts of one notebook may not share the names of their hatches: what is drawn with those of a hidden one is not to be seen.
-    # The browser has the glyphs that this font has not.
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": words}), warnings.catch_warnings():
+    label = getattr(figure, "words", "") or description
+    # Two charts of one notebook may not share the names of their hatches.
+    # What is drawn with those of a hidden chart is not to be seen. The browser has the glyphs that this font has not.
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": label}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"(?s)Glyph .* missing from", UserWarning)
         figure.savefig(buffer, format="svg", metadata={"Date": None}, facecolor="none")
     text = buffer.getvalue()
     body = text[text.index("<svg") :]
     for colour, variable in VARIABLES.items():
         body = body.replace(f": {colour}", f": var({variable.format(colour)})")
-    label = html.escape(visible_lines(words), quote=True)
-    return body.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+    return body.replace("<svg ", str(render("labelled_svg", label=label)), 1)
 
 
 def describe(buckets: Sequence[Bucket], window: Window, onset: Onset | None = None) -> str:
@@ -193,12 +192,12 @@ def describe(buckets: Sequence[Bucket], window: Window, onset: Onset | None = No
         else ""
     )
     width = _width(buckets)
-    unit, clock = _in_words(width), "%H:%M:%S" if width % timedelta(minutes=1) else "%H:%M"
+    unit, clock = words.unit(width), "%H:%M:%S" if width % timedelta(minutes=1) else "%H:%M"
     return (
         f"Requests by {unit} from {window.since:{clock}} to {window.until:{clock}} UTC: "
         f"at most {busiest.n:,} {'a minute' if unit == 'minute' else f'in {unit}'} at {busiest.start:{clock}}; "
         f"the largest share of failed or aborted requests {worst.bad_share:.1%} at {worst.start:{clock}}; "
-        f"the longest average duration {duration(slowest.average_ms)} at {slowest.start:{clock}}.{shaded}"
+        f"the longest average duration {words.took(slowest.average_ms)} at {slowest.start:{clock}}.{shaded}"
     )
 
 
@@ -294,7 +293,7 @@ def _requests(axis: Axes, buckets: Sequence[Bucket], width: timedelta) -> None:
         )
     )
     axis.set_ylim(0, max(max(tops[0], default=0) * 1.05, 1))
-    axis.set_ylabel(f"per {_in_words(width)}")
+    axis.set_ylabel(f"per {words.unit(width)}")
     _legend(axis)
 
 
@@ -429,7 +428,7 @@ def _panels(axis: Axes, groups: Sequence[tuple[str, Sequence[Bucket]]], window: 
         axis.text(
             left + across,
             bottom + up - 0.02,
-            f"to {duration(worst_us / 1000)}",
+            f"to {words.took(worst_us / 1000)}",
             fontsize=7.5,
             ha="right",
             va="top",
@@ -440,7 +439,7 @@ def _panels(axis: Axes, groups: Sequence[tuple[str, Sequence[Bucket]]], window: 
                 axis.text(
                     left - 0.01,
                     y(10**power),
-                    duration(10**power / 1000).replace(".0", ""),
+                    words.took(10**power / 1000).replace(".0", ""),
                     fontsize=7,
                     ha="right",
                     va="center",
@@ -483,14 +482,6 @@ def _legend(axis: Axes) -> None:
         handlelength=3.2,
         columnspacing=1.2,
     )
-
-
-def _in_words(width: timedelta) -> str:
-    seconds = width.total_seconds()
-    for unit, word in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
-        if seconds >= unit:
-            return word if seconds == unit else f"{seconds / unit:g} {word}s"
-    return f"{seconds:g} s"
 
 
 def _x(at: datetime) -> float:

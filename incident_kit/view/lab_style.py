@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from incident_kit.model.markup import Html
-from incident_kit.view.report_page import TEMPLATES
+from incident_kit.view.markup import TEMPLATES, Html, already_html, render
 
 # The page's own style, in JupyterLab's colours and without what it does to tables and lists; three classes weigh more than its two.
 PLACE = ".jp-OutputArea-output.jp-RenderedHTMLCommon:not(.jp-RenderedMarkdown)"
@@ -21,9 +20,12 @@ NOTICE = ".jp-RenderedHTMLCommon .notice { border-left: .3em solid var(--jp-warn
 def style() -> Html:
     """How tables and charts look in JupyterLab: as on the page. Shown once, it holds for the whole notebook."""
     light, dark, rest = _parts((TEMPLATES / "report.css").read_text(encoding="utf-8"))
-    return Html(
-        f"<style>{PLACE} {{ {light} {rest} {THEIRS} }}\n[data-jp-theme-light='false'] {PLACE} {{ {dark} {THEIRS} }}\n{NOTICE}</style>"
-    )
+    rules = [
+        f"{PLACE} {{ {light} {rest} {THEIRS} }}",
+        f"[data-jp-theme-light='false'] {PLACE} {{ {dark} {THEIRS} }}",
+        NOTICE,
+    ]
+    return render("style", style=already_html("\n".join(rules)))
 
 
 def _parts(css: str) -> tuple[str, str, str]:

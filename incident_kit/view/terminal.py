@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from incident_kit.model.finding import Absence, Citation, Figure, Finding, Line, Verdict
+from incident_kit.model.finding import Finding, Verdict
 from incident_kit.model.times import Window, iso
 from incident_kit.model.visible import visible
 from incident_kit.runbook.ranking import Ranked
+from incident_kit.view import words
 
-MARKS = {Verdict.CONFIRMED: "●", Verdict.RULED_OUT: "○", Verdict.INCONCLUSIVE: "◐", Verdict.NOT_CHECKED: "–"}
 MOST_CITED = 3
 
 
@@ -43,21 +43,19 @@ def _ranking(ranked: Sequence[Ranked]) -> Iterator[str]:
             others = [finding for finding in others if finding.verdict is Verdict.RULED_OUT]
         if others:
             counts = Counter(finding.verdict for finding in others)
-            yield "   " + ", ".join(
-                f"{MARKS[verdict]} {counts[verdict]} {_words(verdict)}" for verdict in Verdict if counts[verdict]
-            )
+            yield f"   {words.verdict_counts(counts, signs=True)}"
 
 
 def _changes(changes: Sequence[tuple[Finding, Finding]]) -> Iterator[str]:
     """What was confirmed or is, before and after; the rest counted."""
     shown = [pair for pair in changes if Verdict.CONFIRMED in (pair[0].verdict, pair[1].verdict)]
     for before, after in shown:
-        yield f"{MARKS[before.verdict]} {_words(before.verdict)} → {MARKS[after.verdict]} {_words(after.verdict)}: {after.title}"
+        yield f"{words.verdict(before.verdict)} → {words.verdict(after.verdict)}: {after.title}"
         yield f"     before: {before.statement}"
         yield f"     after:  {after.statement}{_because(after)}{_cited(after)}"
     if len(changes) > len(shown):
         counts = Counter(after.verdict for before, after in changes if (before, after) not in shown)
-        yield f"Of the other symptoms, confirmed neither before nor after: {', '.join(f'{counts[verdict]} {_words(verdict)}' for verdict in Verdict if counts[verdict])}."
+        yield f"Of the other symptoms, confirmed neither before nor after: {words.verdict_counts(counts)}."
 
 
 def next_command(scenario: str, incident_id: str, evidence: str, window: Window, runbook: str) -> str:
@@ -84,9 +82,9 @@ def short_path(path: str) -> str:
 
 
 def _marked(finding: Finding) -> str:
-    since = f" Since {finding.first_affected:%H:%M:%S} UTC." if finding.first_affected else ""
-    until = f" Until {finding.recovered:%H:%M:%S} UTC." if finding.recovered else ""
-    return f"{MARKS[finding.verdict]} {_words(finding.verdict)}: {finding.title}. {finding.statement}{since}{until}{_because(finding)}"
+    since = f" Since {words.clock(finding.first_affected)} UTC." if finding.first_affected else ""
+    until = f" Until {words.clock(finding.recovered)} UTC." if finding.recovered else ""
+    return f"{words.verdict(finding.verdict)}: {finding.title}. {finding.statement}{since}{until}{_because(finding)}"
 
 
 def _because(finding: Finding) -> str:
@@ -94,19 +92,5 @@ def _because(finding: Finding) -> str:
 
 
 def _cited(finding: Finding) -> str:
-    places = list(dict.fromkeys(place for citation in finding.citations for place in _places(citation)))
+    places = list(dict.fromkeys(place for citation in finding.citations for place in words.cited_places(citation)))
     return f" [{', '.join(places[:MOST_CITED])}]" if places else ""
-
-
-def _places(citation: Citation) -> list[str]:
-    if isinstance(citation, Figure):
-        return [f"{line.item} line {line.line}" for line in citation.exemplars] or [
-            f"{citation.query}, {citation.n:,} records"
-        ]
-    if isinstance(citation, Line):
-        return [f"{citation.item} line {citation.line}"]
-    return [] if isinstance(citation, Absence) else [f"{citation.item} {citation.pointer}"]
-
-
-def _words(verdict: Verdict) -> str:
-    return verdict.value.replace("_", " ")

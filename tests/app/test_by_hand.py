@@ -284,7 +284,7 @@ def test_cells_to_doubt_are_named_in_the_run_and_on_its_page(incident: Incident)
     run = seal_work(edited(incident, work_on))
     told = "\n".join(run.doubts)
     assert "(`page.findings(findings[:1])`) was edited after it was run" in told
-    assert "(`page.chart(minutes, events, course, window)`) was not run" in told
+    assert "(`page.chart(minutes, events, impact, window)`) was not run" in told
     assert '(`near.lines("status >= 500", most=5)`) was run before a cell above it' in told
     assert "(`print('by hand')`) was run in another session" in told
     assert "cell(s) were run that are not in the notebook as they were" in told

@@ -139,7 +139,7 @@ def test_code_is_folded_away(demo_run: Path, text: str) -> None:
     assert len(sources) > 10
     for line in [line for source in sources for line in source.splitlines() if len(line) > 12]:
         assert line not in outside
-    assert "page.chart(minutes, events, course, window)" in text
+    assert "page.chart(minutes, events, impact, window)" in text
 
 
 def test_every_link_leads_to_a_place_in_the_page(page: Page) -> None:
