@@ -1,8 +1,9 @@
 """The charts, in one style: each is a matplotlib figure, for any notebook, that shows itself as SVG.
 
-The same thing has the same colour everywhere, and never colour alone: lines differ in dashes, bars in hatches, marks in
-shape. Colours are those of Paul Tol that colour-blind people can tell apart (https://sronpersonalpages.nl/~pault/). In the SVG
-they are CSS variables with these as fallbacks, so that a page can show the same chart light and dark.
+The same thing has the same colour everywhere, and never colour alone: lines differ in dashes, bars in hatches,
+marks in shape. Colours are those of Paul Tol, which colour-blind people can tell apart
+(https://sronpersonalpages.nl/~pault/). In the SVG they are CSS variables with these as fallbacks, so that a page can
+show the same chart light and dark.
 
 Figures are made without pyplot and with ticks of our own, which together would cost a report half a second.
 """
@@ -37,8 +38,13 @@ from incident_kit.view.markup import render
 
 INK, REQUESTS, BAD, SLOW, MARK, LASTING = "#1b1f24", "#4477aa", "#cc3311", "#997700", "#5b6470", "#efe6d2"
 VARIABLES = {
-    INK: "--ink, var(--jp-content-font-color1, {})", REQUESTS: "--requests, {}", BAD: "--bad, {}", SLOW: "--slow, {}", MARK: "--soft, {}", LASTING: "--lasting, {}",
-}  # fmt: skip
+    INK: "--ink, var(--jp-content-font-color1, {})",
+    REQUESTS: "--requests, {}",
+    BAD: "--bad, {}",
+    SLOW: "--slow, {}",
+    MARK: "--soft, {}",
+    LASTING: "--lasting, {}",
+}
 STYLE: Any = {  # matplotlib types it as a dict of six hundred literal names
     "svg.hashsalt": "incident_kit",  # without it the ids in the SVG differ from run to run
     "svg.fonttype": "none",
@@ -94,10 +100,10 @@ def timeline(buckets: Sequence[Bucket], events: Sequence[Event], window: Window,
     events = [event for event in events if window.since <= event.at < window.until]
     shown = max(len(lanes_of(events)), 1)
     figure, axes = _figure([1.2, 0.8, 1.4, 0.22 * shown + 0.15], 6.4 + 0.2 * shown, window)
-    drawn, width = _columns(buckets)
-    _requests(axes[0], drawn, width)
-    _share(axes[1], drawn, width)
-    _durations(axes[2], drawn, width)
+    columns, width = _columns(buckets)
+    _requests(axes[0], columns, width)
+    _share(axes[1], columns, width)
+    _durations(axes[2], columns, width)
     _lanes(axes[3], events, window)
     _course(axes, onset, window)
     figure.words = describe(buckets, window, onset)
@@ -108,9 +114,9 @@ def timeline(buckets: Sequence[Bucket], events: Sequence[Event], window: Window,
 def rates(buckets: Sequence[Bucket], window: Window, onset: Onset | None = None) -> Chart:
     """Requests and failures, and the failed share."""
     figure, axes = _figure([1.2, 0.8], 4, window)
-    drawn, width = _columns(buckets)
-    _requests(axes[0], drawn, width)
-    _share(axes[1], drawn, width)
+    columns, width = _columns(buckets)
+    _requests(axes[0], columns, width)
+    _share(axes[1], columns, width)
     _course(axes, onset, window)
     figure.words = describe(buckets, window, onset)
     return figure
@@ -139,7 +145,7 @@ def lanes(events: Sequence[Event], window: Window, onset: Onset | None = None) -
 
 @matplotlib.rc_context(STYLE)
 def small_multiples(buckets: Sequence[Bucket], window: Window, onset: Onset | None = None) -> Chart:
-    """For each route or outside system: the p95 of durations as a line, the failed share as bars, on common scales. The most changed first."""
+    """For each route or outside system: p95 of durations as a line, failed share as bars. The most changed first."""
     groups = {
         name: _columns(group, MOST_COLUMNS // IN_A_ROW)[0]
         for name, group in by_name(buckets).items()
@@ -156,15 +162,18 @@ def small_multiples(buckets: Sequence[Bucket], window: Window, onset: Onset | No
     axis.set_ylim(-rows, 0)
     _panels(axis, [(name or "", groups[name]) for name in names], window, onset)
     left = f"; {len(groups) - len(names)} more are not drawn" if len(groups) > len(names) else ""
+    shaded = "; shaded: from onset to recovery" if onset else ""
     figure.words = (
-        f"{len(names)} small charts from {window.since:%H:%M} to {window.until:%H:%M} UTC, the most changed first{left}. Line: p95 of durations, "
-        f"on a logarithmic scale that all share; bars: failed or aborted, the full height is all of them{'; shaded: from onset to recovery' if onset else ''}."
+        f"{len(names)} small charts from {window.since:%H:%M} to {window.until:%H:%M} UTC, "
+        f"the most changed first{left}. "
+        "Line: p95 of durations, on a logarithmic scale that all share; "
+        f"bars: failed or aborted, the full height is all of them{shaded}."
     )
     return figure
 
 
 def as_svg(figure: Figure, description: str = "") -> str:
-    """The figure as inline SVG, the same bytes for the same figure; its words, else `description`, are for who cannot see it."""
+    """The figure as inline SVG, the same bytes for the same figure, labelled with its words or `description`."""
     buffer = io.StringIO()
     label = getattr(figure, "words", "") or description
     # Two charts of one notebook may not share the names of their hatches.
@@ -186,11 +195,10 @@ def describe(buckets: Sequence[Bucket], window: Window, onset: Onset | None = No
     busiest = max(buckets, key=lambda bucket: bucket.n)
     worst = max(buckets, key=lambda bucket: bucket.bad_share)
     slowest = max(buckets, key=lambda bucket: bucket.average_ms)
-    shaded = (
-        f" Shaded: from the onset at {onset.began.at:%H:%M:%S} to {f'the recovery at {onset.recovered.at:%H:%M:%S}' if onset.recovered else 'the end'}."
-        if onset
-        else ""
-    )
+    shaded = ""
+    if onset:
+        end = f"the recovery at {words.clock(onset.recovered.at)}" if onset.recovered else "the end"
+        shaded = f" Shaded: from the onset at {words.clock(onset.began.at)} to {end}."
     width = _width(buckets)
     unit, clock = words.unit(width), "%H:%M:%S" if width % timedelta(minutes=1) else "%H:%M"
     return (
@@ -249,7 +257,8 @@ def _width(buckets: Sequence[Bucket]) -> timedelta:
 def _columns(buckets: Sequence[Bucket], most: int = MOST_COLUMNS) -> tuple[list[Bucket], timedelta]:
     """The buckets, neighbours put together where there are too many to draw, and how wide they are.
 
-    Of percentiles put together the median one is drawn, and of p95 and p99 the highest: what was bad for a minute stays to be seen.
+    Of percentiles put together the median one is drawn, and of p95 and p99 the highest.
+    So what was bad for a minute stays to be seen.
     """
     width = _width(buckets)
     if len(buckets) <= most:
@@ -268,9 +277,18 @@ def _together(start: datetime, group: Sequence[Bucket]) -> Bucket:
 
     p50 = round(median(values("p50_us"))) if values("p50_us") else None
     return Bucket(
-        start, group[0].name, sum(values("n")), sum(values("failed")), sum(values("aborted")), sum(values("refused")), sum(values("total_us")), sum(values("timed")),
-        p50, max(values("p95_us"), default=None), max(values("p99_us"), default=None),
-    )  # fmt: skip
+        start,
+        group[0].name,
+        sum(values("n")),
+        sum(values("failed")),
+        sum(values("aborted")),
+        sum(values("refused")),
+        sum(values("total_us")),
+        sum(values("timed")),
+        p50,
+        max(values("p95_us"), default=None),
+        max(values("p99_us"), default=None),
+    )
 
 
 def _requests(axis: Axes, buckets: Sequence[Bucket], width: timedelta) -> None:

@@ -1,4 +1,4 @@
-"""HTML is made here and nowhere else: from the templates, in which every value is redacted and escaped as it is put in."""
+"""HTML is made here and nowhere else: of templates, in which every value is redacted and escaped as it is put in."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def _joined(token: Token) -> Token:
 
 
 def shown(value: Any) -> Any:
-    """A value as it may be shown; only what is HTML already, or a number, stays as it is. It is escaped afterwards."""
-    # Values were redacted when they left the evidence. This catches what did not come from there, and shows controls as escapes.
+    """A value as it may be shown, to be escaped yet; only what is HTML already, or a number, stays as it is."""
+    # Values were redacted when they left the evidence. This catches what did not come from there.
     if isinstance(value, Markup | int | float):
         return value
     return visible_lines(REDACTION.sentence(str(value)))

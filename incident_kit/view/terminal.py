@@ -27,18 +27,19 @@ def change_lines(changes: Sequence[tuple[Finding, Finding]]) -> Iterator[str]:
 
 
 def _ranking(ranked: Sequence[Ranked]) -> Iterator[str]:
-    """The scenarios, the likeliest first: what is confirmed with its citations, of the first one also what is unclear; the rest counted."""
-    if not any(one.confirmed for one in ranked):
+    """The scenarios, the likeliest first: what is confirmed, of the first also what is unclear; the rest counted."""
+    if not any(place.confirmed for place in ranked):
         yield "Nothing is confirmed. What could not be decided, and what was not checked, is not thereby well:"
-    for place, one in enumerate(ranked, start=1):
-        scenario = one.scenario
-        yield f"{place}. {scenario.title} ({scenario.id}, usually {scenario.severity}): {len(one.confirmed)} of {len(one.findings)} symptoms confirmed"
-        if one.confirmed and scenario.caution:
+    for rank, place in enumerate(ranked, start=1):
+        scenario = place.scenario
+        confirmed = f"{len(place.confirmed)} of {len(place.findings)} symptoms confirmed"
+        yield f"{rank}. {scenario.title} ({scenario.id}, usually {scenario.severity}): {confirmed}"
+        if place.confirmed and scenario.caution:
             yield f"   FIRST: {scenario.caution}"
-        for finding in one.confirmed:
+        for finding in place.confirmed:
             yield f"   {_marked(finding)}{_cited(finding)}"
-        others = [finding for finding in one.findings if finding.verdict is not Verdict.CONFIRMED]
-        if place == 1:
+        others = [finding for finding in place.findings if finding.verdict is not Verdict.CONFIRMED]
+        if rank == 1:
             yield from (f"   {_marked(finding)}" for finding in others if finding.verdict is not Verdict.RULED_OUT)
             others = [finding for finding in others if finding.verdict is Verdict.RULED_OUT]
         if others:
@@ -62,12 +63,14 @@ def next_command(scenario: str, incident_id: str, evidence: str, window: Window,
     """The command that makes a report of the likeliest scenario."""
     named = ["incident-kit", "report", scenario, *([incident_id] if incident_id else [])]
     bounds = ["--since", iso(window.since), "--until", iso(window.until)]
-    given = f" --runbook {short_path(runbook)}" if runbook else ""
-    return f"{shlex.join(named)} --evidence {short_path(evidence)} {shlex.join(bounds)}{given}"
+    theirs = f" --runbook {short_path(runbook)}" if runbook else ""
+    return f"{shlex.join(named)} --evidence {short_path(evidence)} {shlex.join(bounds)}{theirs}"
 
 
 def short_path(path: str) -> str:
-    """A path as it is typed, from the working directory or from home where it lies below: where a person's home is, is nobody's matter.
+    """A path as it is typed, from the working directory or from home where it lies below.
+
+    Where a person's home is, is nobody's matter.
 
     >>> short_path(str(Path.home() / "an incident" / "evidence"))
     "~/'an incident/evidence'"

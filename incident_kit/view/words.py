@@ -1,4 +1,4 @@
-"""How anything is said to a person: verdicts, states, times, durations, counts. The page, the terminal and the charts use these."""
+"""How anything is said to a person, on the page, in the terminal and in charts: verdicts, times, durations, counts."""
 
 from __future__ import annotations
 

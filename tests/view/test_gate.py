@@ -1,4 +1,4 @@
-"""The gate before the seal: a secret that people would see is masked and named without being shown, and the run is sealed."""
+"""The gate before the seal: a secret that people would see is masked and named, never shown, and the run is sealed."""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ notebook.register()
 added = {shown.__module__.partition(".")[0] for shown in once if shown not in before}
 shown, _ = shell.display_formatter.format(Findings())
 listed, _ = shell.display_formatter.format([])
-print(added, once == formatter.type_printers, shown["text/html"].count("<table"), type(shown["text/html"]), list(listed))
+html = shown["text/html"]
+print(added, once == formatter.type_printers, html.count("<table"), type(html), list(listed))
 """
 
 

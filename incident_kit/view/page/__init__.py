@@ -1,7 +1,8 @@
 """What a notebook's cells show: pieces of HTML that stand in JupyterLab and in the report alike.
 
-Every value is redacted and escaped by `view.markup`; text from logs was redacted when it left the records. Citations are
-links to the cited lines and queries, which `cited_lines` shows at the end; the page's script opens them where they are cited.
+Every value is redacted and escaped by `view.markup`; text from logs was redacted when it left the records.
+Citations are links to the cited lines and queries, which `cited_lines` shows at the end. The page's script opens them
+where they are cited. Importing this in a kernel tells it how our objects are shown (`view.notebook`).
 """
 
 from incident_kit.view.markup import Html

@@ -1,4 +1,4 @@
-"""What a notebook's cells show of the runbook: its diagnoses, its steps with what is known for them, and the ranking."""
+"""What a notebook's cells show of the runbook: its diagnoses, its steps with what is known, and the ranking."""
 
 from __future__ import annotations
 
