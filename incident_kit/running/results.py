@@ -1,4 +1,4 @@
-"""A run's results as files: the set that a reproduction compares, so nothing in them depends on when or where it ran."""
+"""A run's results as files, which a reproduction compares: nothing in them depends on when or where it ran."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ from incident_kit.model.times import iso
 from incident_kit.timeline.impact import Impact
 
 
-def save(output: str, impact: Impact, findings: Sequence[Finding], events: Sequence[Event], accounts: Sequence[Account], series: dict[str, Sequence[Bucket]]) -> str:  # fmt: skip
+def save(
+    output: str,
+    impact: Impact,
+    findings: Sequence[Finding],
+    events: Sequence[Event],
+    accounts: Sequence[Account],
+    series: dict[str, Sequence[Bucket]],
+) -> str:
     """Write the results below the folder `output` (none if it is empty) and say so in a sentence."""
     if not output:
         return "Nothing was written: the parameter output is empty."
@@ -34,7 +41,10 @@ def save(output: str, impact: Impact, findings: Sequence[Finding], events: Seque
 
 
 def series_csv(buckets: Sequence[Bucket]) -> str:
-    """Buckets as CSV: UTC, durations in milliseconds with three decimals, an empty field where there is no value, and no name that a spreadsheet would run."""
+    """Buckets as CSV: times in UTC, durations in milliseconds with three decimals.
+
+    Where there is no value, the field is empty. No name in it is one that a spreadsheet would run.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["start", "name", "n", "failed", "aborted", "refused", "average_ms", "p50_ms", "p95_ms", "p99_ms"])

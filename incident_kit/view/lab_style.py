@@ -14,7 +14,7 @@ NOTICE = ".jp-RenderedHTMLCommon .notice { border-left: .3em solid var(--jp-warn
 
 def style() -> Html:
     """How tables and charts look in JupyterLab: as on the page. Shown once, it holds for the whole notebook."""
-    light, dark, rest = _parts((TEMPLATES / "report.css").read_text(encoding="utf-8"))
+    light, dark, rest = _rules((TEMPLATES / "report.css").read_text(encoding="utf-8"))
     theirs = (TEMPLATES / "lab.css").read_text(encoding="utf-8")
     rules = [
         f"{PLACE} {{ {light} {rest} {theirs} }}",
@@ -24,7 +24,7 @@ def style() -> Html:
     return render("style", style=already_html("\n".join(rules)))
 
 
-def _parts(css: str) -> tuple[str, str, str]:
+def _rules(css: str) -> tuple[str, str, str]:
     """The page's light colours, its dark ones, and its rules."""
     roots = re.compile(r":root \{([^}]*)\}")
     light, dark = roots.findall(css)[:2]

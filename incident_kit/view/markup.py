@@ -22,6 +22,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 LINE_BREAK = re.compile(r"\s*\n\s*")
 
 
+# Filters whose words are ours.
 OURS: tuple[Callable[..., str], ...] = (
     words.clock,
     words.day,

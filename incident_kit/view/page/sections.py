@@ -47,14 +47,14 @@ def suspects(impact: Impact) -> Html:
     return render("suspects", impact=impact, onset=impact.onset, changed=changed)
 
 
-def phases(parts: Sequence[Bucket], impact: Impact, window: Window) -> Html:
+def phases(buckets: Sequence[Bucket], impact: Impact, window: Window) -> Html:
     """All requests before, during and after: how many, how many failed, how long they took."""
     spans = _spans(impact, window)
-    overall = {bucket.start: bucket for bucket in parts if bucket.name is None}
+    overall = {bucket.start: bucket for bucket in buckets if bucket.name is None}
     measures = [
         (name, [_measured(name, overall.get(start), minutes) for start, minutes in spans.items()]) for name in MEASURES
     ]
-    return render("phases", measures=measures if parts else [], names=_phase_names(spans), onset=impact.onset)
+    return render("phases", measures=measures if buckets else [], names=_phase_names(spans), onset=impact.onset)
 
 
 def _measured(name: str, bucket: Bucket | None, minutes: float) -> str:
@@ -63,18 +63,18 @@ def _measured(name: str, bucket: Bucket | None, minutes: float) -> str:
     return MEASURES[name](bucket, minutes)
 
 
-def before_and_during(parts: Sequence[Bucket], impact: Impact, window: Window, what: str, query: str) -> Html:
+def before_and_during(buckets: Sequence[Bucket], impact: Impact, window: Window, what: str, query: str) -> Html:
     """Each route or outside system before, during and after, the most changed first."""
     spans = _spans(impact, window)
     rows = []
-    for name, group in by_name(parts).items():
+    for name, group in by_name(buckets).items():
         if name is not None:
             starts = {bucket.start: bucket for bucket in group}
             rows.append((name, [(minutes, starts.get(start)) for start, minutes in spans.items()]))
     rows.sort(key=lambda row: (-_worsening([bucket for _, bucket in row[1]]), row[0]))
     names = _phase_names(spans)
     return render(
-        "before_and_during", seen=bool(parts), rows=rows, what=what, names=names, onset=impact.onset, query=query
+        "before_and_during", seen=bool(buckets), rows=rows, what=what, names=names, onset=impact.onset, query=query
     )
 
 
