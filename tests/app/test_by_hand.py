@@ -198,7 +198,7 @@ def test_a_refresh_renews_our_cells_and_leaves_a_persons_alone(
     )
     assert cell(cells, "my =")["execution_count"] == 77
     assert sources[-1] == "print('after the seal')"
-    assert sum(source.startswith("print(results.save(") for source in sources) == 1
+    assert sum("results.save(" in source for source in sources) == 1
 
 
 def test_parameters_are_a_persons_and_stay(incident: Incident, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
