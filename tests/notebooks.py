@@ -68,6 +68,8 @@ def filled(template: dict[str, Any], values: dict[str, str]) -> dict[str, Any]:
 def text(notebook: dict[str, Any]) -> str:
     for number, cell in enumerate(notebook["cells"]):
         cell["id"] = f"cell-{number:02}"
+        if cell["cell_type"] == "code":  # as `ruff format` writes them
+            cell["source"] = cell["source"].splitlines(keepends=True)
     notebook["cells"] = [dict(sorted(cell.items())) for cell in notebook["cells"]]
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 

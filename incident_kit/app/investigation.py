@@ -15,10 +15,11 @@ from incident_kit.errors import IncidentKitError, ParameterError
 from incident_kit.evidence.incident import Incident, load
 from incident_kit.evidence.journal import Kind
 from incident_kit.evidence.store import RECORDED
-from incident_kit.model.markup import Html, escape, period, table, time
 from incident_kit.model.redaction import redact
 from incident_kit.model.times import parse_near, parse_time
 from incident_kit.running.executed import keep_executed
+from incident_kit.view import page
+from incident_kit.view.markup import Html
 
 WORK = "work"
 
@@ -48,7 +49,7 @@ class Investigation:
         incident.note("Freebit's support confirms an outage, ticket 4711", kind="communicated", at="09:58")
         """
         if self.incident is None:
-            return _not_here("noted")
+            return page.not_here("noted")
         if not text.strip():
             raise ParameterError(
                 "a note needs a text, such as incident.note('Restarted the BFF', kind='action', at='09:58')."
@@ -60,12 +61,9 @@ class Investigation:
         happened = _moment(at, self.incident) if isinstance(at, str) and at else at or None
         for entry in self.incident.journal.entries():
             if (entry.kind, entry.text) == (kind, redact(text)) and happened in (None, entry.at):
-                return Html(f"<p>Noted already, as line {entry.line} of the journal, for {time(entry.at)}.</p>")
+                return page.noted(entry, already=True)
         self.incident.journal.append(kind, text, happened)
-        entry = self.incident.journal.entries()[-1]
-        return Html(
-            f"<p>Noted as line {entry.line} of the journal, for {time(entry.at)}: {escape(entry.kind)}: {escape(entry.text)}</p>"
-        )
+        return page.noted(self.incident.journal.entries()[-1])
 
     def collect(
         self, *logs: str | Path, since: str = "", until: str = "", live: bool = False, env_file: str | Path = ""
@@ -78,12 +76,11 @@ class Investigation:
         incident.collect("/var/log/bff/combined.log", since="-15m", live=True)
         """
         if self.incident is None:
-            return _not_here("collected")
+            return page.not_here("collected")
         from incident_kit.app.collect import collect, given
         from incident_kit.config import settings as configuration
         from incident_kit.model.source import Hints
         from incident_kit.model.times import named_zone
-        from incident_kit.view import page
 
         settings = configuration.load()
         patterns = [str(log) for log in logs] or ([] if live else list(settings.logs))
@@ -98,14 +95,7 @@ class Investigation:
                 self.incident, found.logs, *bounds, live=settings if live else None, env_file=Path(env_file) if env_file else None, told=print, hints=hints,
                 hide_ip_addresses=settings.hide_ip_addresses,
             )  # fmt: skip
-        listed = "".join(
-            f"<li><code>{item.id}</code> {escape(item.origin)}, {item.size_bytes:,} bytes</li>"
-            for item in collected.items
-        )
-        window = period(collected.window.since, collected.window.until)
-        told = f"<p>{len(collected.items)} item(s) more, for {window}. Run the notebook from its top to have them in it.</p><ul>{listed}</ul>"
-        told += "".join(f"<p>{escape(remark)}</p>" for remark in (*found.notes, *found.lost))
-        return Html(told + page.answers([item for item in collected.items if item.kind == "answer"]))
+        return page.collected(collected.items, collected.window, (*found.notes, *found.lost))
 
     def seal(self) -> Html:
         """Make a sealed run of this notebook as it is saved, with its outputs and everything it read. Save it first (Ctrl+S).
@@ -113,31 +103,17 @@ class Investigation:
         Cells that were not run, run out of order or edited since they were run are named in the report.
         """
         if self.incident is None:
-            return _not_here("sealed")
+            return page.not_here("sealed")
         from incident_kit.app.seal import seal_work
 
         run = seal_work(self.incident.folder / WORK, _own_name(self.incident.folder / WORK))
-        doubted = "".join(f"<li>{escape(doubt)}</li>" for doubt in run.doubts)
-        told = (
-            f"<p>The report says of this notebook:</p><ul>{doubted}</ul>"
-            if doubted
-            else "<p>Every cell was run in order, as it stands.</p>"
-        )
-        return Html(
-            f"<p><strong>Sealed</strong>: <code>{escape(run.report)}</code><br>Digest: <code>{run.digest}</code></p>{told}"
-        )
+        return page.sealed(str(run.report), run.digest, run.doubts)
 
     def _repr_html_(self) -> str:
         if self.incident is None:
-            return _not_here("worked on")
+            return page.not_here("worked on")._repr_html_()
         lines = [entry for entry in self.incident.journal.entries() if not entry.is_bookkeeping]
-        rows = [f"<tr><td class='time'>{time(entry.at)}</td><td>{escape(entry.kind)}</td><td>{escape(entry.text)}</td><td>{escape(entry.by)}</td></tr>" for entry in lines]  # fmt: skip
-        runs = sorted(path.name for path in self.incident.runs.glob("*") if (path / "bagit.txt").is_file())
-        return (
-            f"<p><strong>Incident {escape(self.incident.id)}</strong>: {escape(self.incident.title)}<br>Sealed runs: {escape(', '.join(runs)) or 'none yet'}</p>"
-            + (table(["Time", "Kind", "What was noted", "By"], rows) if rows else "<p>Nothing is noted yet.</p>")
-            + self.incident.evidence._repr_html_()
-        )
+        return page.incident(self.incident, lines)._repr_html_()
 
 
 def _moment(text: str, incident: Incident) -> datetime:
@@ -146,12 +122,6 @@ def _moment(text: str, incident: Incident) -> datetime:
     except IncidentKitError:  # no evidence yet
         end = datetime.now(UTC)
     return parse_near(text, end)
-
-
-def _not_here(done: str) -> Html:
-    return Html(
-        f"<p>Not {done}: this notebook does not lie in an incident's work folder. <code>incident-kit lab</code> makes one.</p>"
-    )
 
 
 def _own_name(folder: Path) -> str:

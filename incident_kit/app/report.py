@@ -211,14 +211,14 @@ def write_page(incident: Incident, run: RunFolder, facts: Mapping[str, Any]) -> 
     made = f"Sealed {facts['sealed'][:19].replace('T', ' ')} UTC by {name} on {host}, incident_kit {__version__}"
     if by_hand:
         made += "; worked on by hand" + (", with doubts that stand at the end" if facts["cells_to_doubt"] else "")
-    doubted = page.worked(facts["cells_to_doubt"]) if by_hand else ""
+    doubted = page.worked(facts["cells_to_doubt"]) if by_hand else page.Html("")
     appendix = (
         doubted
         + page.answers(Evidence(run.evidence).answers())
         + page.notes(facts["notes"])
         + page.masked(facts.get("masked", ()))
     )
-    run.page.write_text(report_page.render(notebook, about, made, appendix, by_hand), encoding="utf-8")
+    run.page.write_text(report_page.report(notebook, about, made, appendix, by_hand), encoding="utf-8")
     save_charts(notebook, run)
 
 

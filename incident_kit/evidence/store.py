@@ -42,7 +42,6 @@ from incident_kit.evidence.untrusted import FILE, FOLDER, LINK, kind_of
 from incident_kit.model import places
 from incident_kit.model.answer import ServerClock, StoredAnswer
 from incident_kit.model.fields import Unusable
-from incident_kit.model.markup import Html, escape, table, time
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import Source
 from incident_kit.model.times import Window, iso, parse_iso
@@ -166,21 +165,6 @@ class Evidence:
         """Whether all of it is the recorded incident that travels with the package, wherever it lies now."""
         recorded = {path.name for path in (places.recorded() / "evidence").iterdir()}
         return bool(items := self.items()) and {item.id for item in items} <= recorded
-
-    def notice(self) -> Html:
-        """What a person must know before reading on: that this is the recorded incident. Empty for any other."""
-        text = "The recorded incident: nothing here is about your systems."
-        return Html(f"<p class='notice'><strong>{text}</strong></p>" if self.is_recorded() else "")
-
-    def _repr_html_(self) -> str:
-        rows = [
-            f"<tr><th scope='row'>{escape(item.origin)}<br><code>{item.id}</code></th><td>{escape(item.kind)}</td><td>{escape(item.asked)}</td>"
-            f"<td class='time'>{time(parse_iso(item.asked_at))}</td><td class='n'>{item.size_bytes:,}</td><td><code>{escape(item.sha256[:16])}…</code></td></tr>"
-            for item in self.items()
-        ]
-        return self.notice() + table(
-            ["Item", "Kind", "How it was asked", "Asked at", "Bytes", "SHA-256"], rows, numbers=["Bytes"]
-        )
 
     def clocks(self) -> list[tuple[Item, ServerClock]]:
         """The clocks of the servers that told theirs, each compared with this machine's while it answered."""

@@ -10,7 +10,6 @@ from typing import Any
 
 from incident_kit.logs.remarks import Remark, remarks_of
 from incident_kit.model.fields import Fields
-from incident_kit.model.markup import escape, period, table
 from incident_kit.model.times import Window, iso
 
 SILENCE_MINUTES = 5
@@ -132,39 +131,7 @@ class Account:
 
 
 class Accounting(list[Account]):
-    """What became of every line of every source; it shows itself in a notebook."""
-
-    def _repr_html_(self) -> str:
-        rows, remarks = [], []
-        for account in self:
-            counts = (
-                account.lines,
-                account.records,
-                account.continuations,
-                account.unparsed,
-                account.outside,
-                account.undated,
-                account.repeated,
-            )
-            seen = period(account.first, account.last) if account.first and account.last else "none"
-            warning = "" if account.records else "<br><strong class='warning'>not one record in the window</strong>"
-            rows.append(
-                f"<tr><th scope='row'>{escape(account.origin)}<br><code>{escape(account.item)}</code>{warning}</th><td>{escape(account.format) or 'unknown'}</td>"
-                + "".join(f"<td class='n'>{number:,}</td>" for number in counts)
-                + f"<td>{seen}</td><td>{escape(', '.join(account.zones)) or '–'}</td></tr>"
-            )
-            remarks += [f"<li>{escape(account.origin)}: {escape(remark.sentence)}</li>" for remark in account.remarks()]
-        numbers = ["Lines", "Records", "Continuations", "Unparsed", "Outside the window", "Undated", "Repeated"]
-        told = f"<ul>{''.join(remarks)}</ul>" if remarks else ""
-        return (
-            table(
-                ["File", "Format", *numbers, "Records seen", "Zone"],
-                rows,
-                "Lines = records + continuations + unparsed + outside the window.",
-                numbers,
-            )
-            + told
-        )
+    """What became of every line of every source."""
 
 
 def silences(minutes: Iterable[int]) -> tuple[Window, ...]:

@@ -45,7 +45,6 @@ from incident_kit.logs.scan import HEAD_LINES, clean_lines, line_offsets
 from incident_kit.logs.sql import quoted
 from incident_kit.logs.times import hours_twice
 from incident_kit.model.finding import Line
-from incident_kit.model.markup import escape, period
 from incident_kit.model.redaction import REDACTION
 from incident_kit.model.source import Source
 from incident_kit.model.times import Window, parse_near
@@ -334,17 +333,12 @@ class Records:
         )
         return parse_near(at, newest)
 
-    def _repr_html_(self) -> str:
+    def extent(self) -> dict[str, Any]:
+        """How many records there are (`n`), how many are errors, and when the first and the last were written."""
         [found] = self._rows(
             "SELECT count(*) AS n, count(*) FILTER (severity >= 50) AS errors, min(ts) AS first, max(ts) AS last FROM records"
         )
-        seen = f", {period(found['first'], found['last'])}" if found["first"] else ""
-        window = f"<br>Window: {period(self.window.since, self.window.until)}" if self.window else ""
-        names = ", ".join(escape(source.origin) for source in self.sources) or "no source"
-        return (
-            f"<p><strong>{found['n']:,} records</strong>, {found['errors']:,} of them errors{seen}<br>of {names}{window}<br>"
-            "<code>.frame()</code> <code>.zoom(&quot;09:53&quot;)</code> <code>.lines(&quot;status &gt;= 500&quot;)</code> <code>.sql(&quot;SELECT ...&quot;)</code></p>"
-        )
+        return found
 
     def _rows(self, statement: str, parameters: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
         import duckdb

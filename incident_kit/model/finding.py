@@ -10,7 +10,6 @@ from typing import Any
 
 from incident_kit.errors import ParameterError
 from incident_kit.model.fields import Fields
-from incident_kit.model.markup import escape, table, time
 from incident_kit.model.times import Window, iso
 
 
@@ -21,16 +20,6 @@ class Verdict(StrEnum):
     RULED_OUT = "ruled_out"
     INCONCLUSIVE = "inconclusive"
     NOT_CHECKED = "not_checked"
-
-    @property
-    def words(self) -> str:
-        """The verdict with its sign: never told by colour alone."""
-        return {
-            "confirmed": "● confirmed",
-            "ruled_out": "○ ruled out",
-            "inconclusive": "◐ inconclusive",
-            "not_checked": "– not checked",
-        }[self.value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,28 +135,6 @@ def citation_from_json(data: Any) -> Citation:
     raise fields.refused(f"a citation has one of the fields {', '.join(TOLD_BY)}")
 
 
-def citation_words(citation: Citation) -> str:
-    """A citation in words.
-
-    >>> citation_words(Line("0123456789", 5117))
-    'line 5,117 of 0123456789'
-    """
-    if isinstance(citation, Figure):
-        such = (
-            f", such as line {citation.exemplars[0].line:,} of {citation.exemplars[0].item}"
-            if citation.exemplars
-            else ""
-        )
-        return f"{citation.n:,} records by {citation.query}{such}"
-    if isinstance(citation, Absence):
-        return f"none among {citation.examined:,} records by {citation.query}"
-    return (
-        f"{citation.item} at {citation.pointer}"
-        if isinstance(citation, Pointer)
-        else f"line {citation.line:,} of {citation.item}"
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Symptom:
     """A symptom of the runbook: decided by the check of that name with these parameters.
@@ -242,12 +209,9 @@ class Finding:
         except ValueError as error:
             raise fields.refused(error) from None
 
-    def _repr_html_(self) -> str:
-        return Findings([self])._repr_html_()
-
 
 class Findings(list[Finding]):
-    """Findings in the runbook's order, and after them what a person found; they show themselves in a notebook."""
+    """Findings in the runbook's order, and after them what a person found; a notebook shows them as a table."""
 
     def keep(
         self, statement: str, cited: Iterable[Citation] = (), verdict: str = Verdict.CONFIRMED, reason: str = ""
@@ -271,22 +235,6 @@ class Findings(list[Finding]):
             finding for finding in self if (finding.symptom, finding.statement) != (FOUND_BY_HAND, statement)
         ] + [kept]
         return kept
-
-    def _repr_html_(self) -> str:
-        rows = [
-            f"<tr class='{finding.verdict}'><th scope='row'>{escape(finding.title)}</th><td class='verdict'>{finding.verdict.words}</td><td>"
-            + "<br>".join(
-                [escape(finding.statement)]
-                + [f"<em>Because {escape(finding.reason)}.</em>" for _ in finding.reason[:1]]
-                + [
-                    f"<small class='cite'>[{escape('; '.join(map(citation_words, finding.citations)))}]</small>"
-                    for _ in finding.citations[:1]
-                ]
-            )
-            + "</td></tr>"
-            for finding in self
-        ]
-        return table(["Symptom", "Verdict", "What was found"], rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,17 +271,6 @@ class Event:
         fields.nothing_else()
         return event
 
-    def _repr_html_(self) -> str:
-        return Timeline([self])._repr_html_()
-
 
 class Timeline(list[Event]):
-    """Events in order, which show themselves in a notebook."""
-
-    def _repr_html_(self) -> str:
-        rows = [
-            f"<tr><td class='time'>{time(event.at)}</td><td>{escape(event.meaning)}</td><td>{escape(event.lane)}</td>"
-            f"<td>{escape(event.message)} <small class='cite'>[{escape(citation_words(event.citation))}]</small></td></tr>"
-            for event in self
-        ]
-        return table(["Time", "Is when", "Lane", "What"], rows)
+    """Events in order, which a notebook shows as a table."""

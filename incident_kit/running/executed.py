@@ -1,8 +1,8 @@
-"""What a kernel ran, cell by cell, kept beside the notebook: so a seal can say which cells were not run as they now stand.
+"""What a kernel ran, cell by cell, kept beside the notebook: a seal says which cells were not run as they now stand.
 
-A notebook file does not tell whether a cell was edited after it was run, or what was run and taken out again. So a work
-folder keeps, for every kernel that opened the incident, the SHA-256 of the text of each cell it ran by its number, in
-`.executed/<start>-<process>.json`. The text itself is not kept.
+A notebook file does not tell whether a cell was edited after it was run, or what was run and taken out again.
+So a work folder keeps, for every kernel that opened the incident, the SHA-256 of the text of each cell by its number,
+in `.executed/<start>-<process>.json`. The text itself is not kept.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LONGEST_SHOWN = 60
 
 
 def keep_executed(folder: Path) -> None:
-    """From now on keep what this kernel runs, and what it has run so far, in the work folder. Outside of a kernel: nothing."""
+    """From now on keep what this kernel runs, and what it has run so far. Outside of a kernel: nothing."""
     ipython: Any = sys.modules.get("IPython")  # a kernel has it loaded
     shell = ipython.get_ipython() if ipython else None
     if shell is None or not hasattr(shell, "kernel"):
@@ -69,14 +69,14 @@ def digest(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class KernelSession:
-    """What one kernel ran: the digest of each cell's text by its number, and when it last ran one (seconds since the epoch)."""
+    """What one kernel ran: the digest of each cell's text by its number, and when it ran the last (in Unix time)."""
 
     ran: Mapping[int, str]
     ended: float
 
 
 def session_of(notebook: Any, folder: Path) -> KernelSession:
-    """The session of a kernel in which most cells of the notebook, as they stand, were last run; an empty one if there is none."""
+    """The session of a kernel in which most cells of the notebook, as they stand, were last run; else an empty one."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     sessions = []
     for path in sorted((folder / FOLDER).glob("*.json")):
@@ -84,7 +84,8 @@ def session_of(notebook: Any, folder: Path) -> KernelSession:
             ran = {int(number): str(text) for number, text in Fields(read_json(path)).data.items()}
         except ValueError as error:
             raise EvidenceError(
-                f"{path}: not what a kernel kept ({error}). Move the file away; the report says then that it was not kept."
+                f"{path}: not what a kernel kept ({error}). "
+                "Move the file away; the report says then that it was not kept."
             ) from None
         sessions.append(KernelSession(ran, path.stat().st_mtime))
 
@@ -96,37 +97,38 @@ def session_of(notebook: Any, folder: Path) -> KernelSession:
 
 
 def doubts(notebook: Any, ran: Mapping[int, str]) -> list[str]:
-    """What a reader has to know of a notebook worked on by hand, given what ran: cells not run, out of order, or not as they now stand."""
+    """What a reader has to know of a notebook worked on by hand: cells not run, out of order, or edited since."""
     cells = [
         (number, cell)
         for number, cell in enumerate(notebook.cells, start=1)
         if cell.cell_type == "code" and cell.source.strip()
     ]
-    found, before = [], 0
+    doubted, last_run = [], 0
     for number, cell in cells:
         count = cell.get("execution_count")
         name = f"cell {number} (`{_beginning(cell.source)}`)"
         if NOT_EXPECTED & set(cell.metadata.get("tags", [])):
             continue
         if count is None:
-            found.append(f"{name} was not run")
+            doubted.append(f"{name} was not run")
             continue
-        if count < before:
-            found.append(f"{name} was run before a cell above it")
+        if count < last_run:
+            doubted.append(f"{name} was run before a cell above it")
         if count in ran and ran[count] != digest(cell.source):
-            found.append(f"{name} was edited after it was run")
+            doubted.append(f"{name} was edited after it was run")
         elif ran and count not in ran:
-            found.append(f"{name} was run in another session of the kernel")
-        before = max(before, count)
+            doubted.append(f"{name} was run in another session of the kernel")
+        last_run = max(last_run, count)
     if not ran:
-        found.append("what the kernel ran was not kept, so cells may have been edited after they were run")
+        doubted.append("what the kernel ran was not kept, so cells may have been edited after they were run")
     standing = {digest(cell.source) for _, cell in cells}
     gone = sorted(number for number, text in ran.items() if text not in standing and text != digest(""))
     if gone:
-        found.append(
-            f"{len(gone)} cell(s) were run that are not in the notebook as they were: {', '.join(f'[{number}]' for number in gone)}"
+        doubted.append(
+            f"{len(gone)} cell(s) were run that are not in the notebook as they were: "
+            + ", ".join(f"[{number}]" for number in gone)
         )
-    return found
+    return doubted
 
 
 def _beginning(source: str) -> str:

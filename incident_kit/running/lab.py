@@ -9,7 +9,7 @@ from pathlib import Path
 
 from incident_kit.running.work import START
 
-# JupyterLab's own configuration: it asks nobody whether they want news, and notes in the notebook when each cell was run.
+# JupyterLab's own configuration: it asks nobody whether they want news, and notes when each cell was run.
 CONFIGURATION = Path(__file__).parent / "jupyter"
 CONFIGURATION_VARIABLE = "JUPYTER_CONFIG_PATH"
 
@@ -17,12 +17,16 @@ CONFIGURATION_VARIABLE = "JUPYTER_CONFIG_PATH"
 def lab_command(folder: Path, options: Sequence[str] = ()) -> list[str]:
     """The command that serves the folder and opens its start page; `options` are further ones of JupyterLab."""
     return [
-        sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={folder}",
-        f"--LabApp.default_url=/lab/tree/{START}", "--ServerApp.kernel_spec_manager_class=incident_kit.running.kernels.OurKernels",
+        *(sys.executable, "-m", "jupyterlab"),
+        *("--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={folder}"),
+        "--ServerApp.kernel_spec_manager_class=incident_kit.running.kernels.OurKernels",
+        f"--LabApp.default_url=/lab/tree/{START}",
         # No news, no look for newer versions, no catalogue of extensions: an incident's machine may have no network.
-        "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate", "--LabApp.extension_manager=readonly",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
+        "--LabApp.extension_manager=readonly",
         *options,
-    ]  # fmt: skip
+    ]
 
 
 def lab_environment(environment: Mapping[str, str]) -> dict[str, str]:

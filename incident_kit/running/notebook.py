@@ -23,13 +23,22 @@ from incident_kit.running.executed import COLLECT
 
 PARAMETER = re.compile(r"(?P<name>\w+): (?P<kind>str|int|float|bool) = (?P<default>.+?)  # (?P<help>.+)")
 # Imported without binding a name, so a notebook still has to say what it uses.
-# In a thread of its own: the first cells read logs, which DuckDB does beside it, and do not draw yet. Packages come before their
-# modules: a thread that imports a module first waits for its package, while another that imports the package waits for the module.
-# A collector that looks at everything again after each few hundred new objects is a tenth of these seconds; little of it is garbage.
+# In a thread of its own: the first cells read logs, which DuckDB does beside it, and do not draw yet.
+# Packages come before their modules: a thread that imports a module first waits for its package,
+# while another that imports the package waits for the module.
+PRELOADED = (
+    "duckdb",
+    "incident_kit.logs",
+    "incident_kit.runbook",
+    "incident_kit.view.page",
+    "incident_kit.running.results",
+    "incident_kit.view.charts",
+)
+# A collector that looks at everything again after each few hundred new objects takes a tenth of the time.
+# Little of it is garbage.
 PRELOAD = (
     "__import__('gc').set_threshold(50_000); "
-    "__import__('threading').Thread(target=lambda: [__import__(name) for name in "
-    "('duckdb', 'incident_kit.logs', 'incident_kit.runbook', 'incident_kit.view.page', 'incident_kit.running.results', 'incident_kit.view.charts')]).start()"
+    f"__import__('threading').Thread(target=lambda: [__import__(name) for name in {PRELOADED!r}]).start()"
 )
 MOST_NOTEBOOK_BYTES = 256 << 20
 LONGEST_SOCKET_FOLDER = 75  # bytes; a socket's whole name may have 103 on some systems, and ours adds some twenty
@@ -46,7 +55,7 @@ class Parameter:
 
 
 def read_notebook(path: Path) -> Any:
-    """A notebook from its file, as nbformat reads it. Raises EvidenceError for what is none: a stranger may have made it."""
+    """A notebook from its file, which a stranger may have made. Raises EvidenceError for what nbformat cannot read."""
     import nbformat
 
     try:
@@ -69,21 +78,22 @@ def read_notebook(path: Path) -> Any:
         RecursionError,
         nbformat.ValidationError,
     ) as error:  # nbformat has no one way to say that it is none
-        told = str(error) if isinstance(error, Unusable) else f"{type(error).__name__}, says nbformat"
+        fault = str(error) if isinstance(error, Unusable) else f"{type(error).__name__}, says nbformat"
         raise EvidenceError(
-            f"{path}: not a notebook ({told}). Take it from where it was made, or make the run again."
+            f"{path}: not a notebook ({fault}). Take it from where it was made, or make the run again."
         ) from None
     return notebook
 
 
 def notebook_of(book: Runbook, scenario_id: str) -> Path:
-    """The notebook of a scenario, or of the triage: the runbook folder's own in `notebooks/` if it has one, else ours."""
+    """The notebook of a scenario, or of the triage: the runbook folder's own if it has one, else ours."""
     name = book.notebook(scenario_id)
     for path in (book.folder / "notebooks" / name, places.notebooks() / name):
         if path.is_file():
             return path
     raise RunbookError(
-        f"{name}: no such notebook in {book.folder / 'notebooks'} or {places.notebooks()}. Make one from _template.ipynb for {scenario_id}."
+        f"{name}: no such notebook in {book.folder / 'notebooks'} or {places.notebooks()}. "
+        f"Make one from _template.ipynb for {scenario_id}."
     )
 
 
@@ -92,18 +102,18 @@ def parameters_of(path: Path) -> list[Parameter]:
     # Read as the JSON it is: nbformat would take a third of a second, in which the kernel could be booting.
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         if "parameters" in cell["metadata"].get("tags", []):
-            found = (PARAMETER.fullmatch(line) for line in "".join(cell["source"]).split("\n"))
-            return [Parameter(match["name"], match["kind"], match["help"]) for match in found if match]
+            matches = (PARAMETER.fullmatch(line) for line in "".join(cell["source"]).split("\n"))
+            return [Parameter(match["name"], match["kind"], match["help"]) for match in matches if match]
     return []
 
 
 def defaults_of(source: str) -> dict[str, Any]:
     """The values in a parameters cell; without those that are expressions, which only running it would tell."""
-    found = {}
+    values = {}
     for match in filter(None, map(PARAMETER.fullmatch, source.split("\n"))):
         with suppress(ValueError, SyntaxError):
-            found[match["name"]] = ast.literal_eval(match["default"])
-    return found
+            values[match["name"]] = ast.literal_eval(match["default"])
+    return values
 
 
 def fill_in(source: str, values: Mapping[str, Any]) -> str:
@@ -119,14 +129,14 @@ def fill_in(source: str, values: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def check_parameters(path: Path, given: Mapping[str, Any]) -> None:
+def check_parameters(path: Path, values: Mapping[str, Any]) -> None:
     """Raise ParameterError for a parameter the notebook does not have, or whose value has another type."""
-    known = {parameter.name: parameter for parameter in parameters_of(path)}
-    for name, value in given.items():
-        if name not in known:
-            listed = "; ".join(f"{parameter.name} ({parameter.kind}): {parameter.help}" for parameter in known.values())
+    parameters = {parameter.name: parameter for parameter in parameters_of(path)}
+    for name, value in values.items():
+        if name not in parameters:
+            listed = "; ".join(f"{own.name} ({own.kind}): {own.help}" for own in parameters.values())
             raise ParameterError(f"unknown parameter {name!r}. Known: {listed}.")
-        kind = known[name].kind
+        kind = parameters[name].kind
         if not isinstance(value, KINDS[kind]) or (isinstance(value, bool) and kind != "bool"):
             raise ParameterError(
                 f"the parameter {name} must be of type {kind}; found {value!r}, a {type(value).__name__}."
@@ -144,7 +154,7 @@ def cells_digest(notebook: Any) -> str:
 
 
 def execute(path: Path, output: Path, parameters: Mapping[str, Any], folder: Path, kernel: Any) -> str:
-    """Run the notebook in `folder` on a booting kernel, save it executed, and return the error that stopped it (empty if none did)."""
+    """Run the notebook in `folder` on a booting kernel and save it; the error that stopped it, or an empty text."""
     check_parameters(path, parameters)
     # These imports take most of a second, in which the kernel boots; the page is needed right after it.
     import papermill
@@ -154,10 +164,16 @@ def execute(path: Path, output: Path, parameters: Mapping[str, Any], folder: Pat
 
     try:
         papermill.execute_notebook(
-            path, output, parameters=dict(parameters), cwd=folder, kernel_name="python3", km=kernel, progress_bar=False,
+            path,
+            output,
+            parameters=dict(parameters),
+            cwd=folder,
+            kernel_name="python3",
+            km=kernel,
+            progress_bar=False,
             request_save_on_cell_execute=False,  # it is saved once, at the end or at the error, not twice a cell
             skip_cells_with_tag=COLLECT,
-        )  # fmt: skip
+        )
     except papermill.PapermillExecutionError as error:
         return f"{error.ename}: {error.evalue}"
     return ""
@@ -167,15 +183,16 @@ def execute(path: Path, output: Path, parameters: Mapping[str, Any], folder: Pat
 def booting_kernel(folder: Path) -> Iterator[Any]:
     """A kernel that is still booting, and importing what every notebook imports; ended at the end.
 
-    It listens on sockets in a private folder instead of ports, and is killed in the end, because one orderly shutdown in
-    nine takes seconds and there is nothing in it to keep. What it put aside, such as working copies of logs, lies in a
+    It listens on sockets in a private folder instead of ports. It is killed in the end: one orderly shutdown in nine
+    takes seconds, and there is nothing in it to keep. What it put aside, such as working copies of logs, lies in a
     folder that goes with it.
     """
     from jupyter_client.manager import KernelManager
 
     from incident_kit.running.kernels import OurKernels
 
-    short = None if len(os.fsencode(tempfile.gettempdir())) <= LONGEST_SOCKET_FOLDER else "/tmp"  # noqa: S108  # only for a private folder in it
+    too_long = len(os.fsencode(tempfile.gettempdir())) > LONGEST_SOCKET_FOLDER
+    short = "/tmp" if too_long else None  # noqa: S108  # only for a private folder in it
     with (
         tempfile.TemporaryDirectory(prefix="ik-", dir=short) as sockets,
         tempfile.TemporaryDirectory(prefix="incident-kit-") as scratch,
@@ -194,6 +211,6 @@ def booting_kernel(folder: Path) -> Iterator[Any]:
         finally:
             local: Any = kernel.provisioner  # the base class knows no process
             local.process.kill()
-            local.process.wait()  # before shutdown_kernel, which would look once, find it dying, and sleep a tenth of a second
+            local.process.wait()  # else shutdown_kernel would look once, find it dying, and sleep a tenth of a second
             kernel.shutdown_kernel(now=True)
             kernel.cleanup_resources()

@@ -1,4 +1,4 @@
-"""Notebooks to work on by hand: copies in an incident's work folder, with a start page, and renewed without touching what is a person's."""
+"""Notebooks to work on by hand: copies in an incident's work folder, renewed without touching what is a person's."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from incident_kit.model.times import parse_iso
 from incident_kit.runbook.contents import TRIAGE, Runbook
 from incident_kit.runbook.data import load as load_runbook
 from incident_kit.running.notebook import PARAMETER, defaults_of, fill_in, notebook_of, read_notebook
+from incident_kit.view import page
 
 START = "start.ipynb"
 # The cell that writes the results comes after what a person found.
@@ -26,17 +27,26 @@ WRITES_RESULTS = "results.save("
 OURS = "incident_kit"  # in a notebook's metadata: the cells that are ours, and the SHA-256 of each as it was written
 Cell = dict[str, Any]
 STYLED: Cell = {
-    "cell_type": "code", "id": "lab-style", "metadata": {}, "execution_count": None, "outputs": [],
+    "cell_type": "code",
+    "id": "lab-style",
+    "metadata": {},
+    "execution_count": None,
+    "outputs": [],
     "source": "from incident_kit.view import lab_style\n\nlab_style.style()  # tables and charts look as in the report",
-}  # fmt: skip
+}
 # As the kernel tells it: else JupyterLab takes the notebook for changed as soon as it is opened.
 METADATA: dict[str, Any] = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {
-        "codemirror_mode": {"name": "ipython", "version": 3}, "file_extension": ".py", "mimetype": "text/x-python", "name": "python",
-        "nbconvert_exporter": "python", "pygments_lexer": "ipython3", "version": platform.python_version(),
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+        "version": platform.python_version(),
     },
-}  # fmt: skip
+}
 
 
 def prepare_work(
@@ -44,8 +54,9 @@ def prepare_work(
 ) -> Path:
     """A start page and a copy of each notebook in the incident's work folder, with its parameters filled in.
 
-    `recorded` gives the incident the recorded evidence if it has none. Copies that are there already are renewed: our cells
-    become those of this version, a person's stay. A copy in which one of our cells was edited is left as it is, and `told` so.
+    `recorded` gives the incident the recorded evidence if it has none. Copies that are there already are renewed:
+    our cells become those of this version, a person's stay.
+    A copy in which one of our cells was edited is left as it is, and `told` so.
     """
     incident.evidence.check()
     if recorded and not incident.evidence.items():
@@ -68,7 +79,7 @@ def prepare_work(
         writes = next((number for number, cell in enumerate(ours) if WRITES_RESULTS in _text(cell)), len(ours))
         _renew(folder / source.name, ours[:writes], ours[writes:], (section, [seals]), told)
     title, *rest = _cells(places.notebooks() / "_start.ipynb")
-    _renew(folder / START, [_told(title, incident, sources), STYLED, *rest], [], ([], []), told)
+    _renew(folder / START, [_about(title, incident, sources), STYLED, *rest], [], ([], []), told)
     return folder
 
 
@@ -98,11 +109,11 @@ def _renew(
     was: dict[str, Any] | None = json.loads(target.read_text(encoding="utf-8")) if kind_of(target) else None
     metadata = METADATA
     if was:
-        parts = _parts(was, len(after))
-        if parts is None:
+        kept = _theirs(was, len(after))
+        if kept is None:
             told(f"{target}: left as it is, because cells of ours were changed in it. Rename it to get a new copy.")
             return
-        theirs, metadata = parts, was["metadata"]
+        theirs, metadata = kept, was["metadata"]
         before, after = _kept(before, was["cells"]), _kept(after, was["cells"])
     metadata = {**metadata, OURS: {"ours": [[cell["id"], _digest(cell)] for cell in (*before, *after)]}}
     notebook = {
@@ -115,8 +126,11 @@ def _renew(
         target.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _parts(notebook: dict[str, Any], last: int) -> tuple[list[Cell], list[Cell]] | None:
-    """A person's cells before and after our `last` ones; None where our cells are not as we wrote them, all together and in order."""
+def _theirs(notebook: dict[str, Any], last: int) -> tuple[list[Cell], list[Cell]] | None:
+    """A person's cells before and after our `last` ones.
+
+    None where our cells are not as we wrote them, all together and in order.
+    """
     ours: list[list[str]] = notebook["metadata"].get(OURS, {}).get("ours", [])
     cells: list[Cell] = notebook["cells"]
     ids = {name for name, _ in ours}
@@ -149,13 +163,13 @@ def _is_parameters(cell: Cell) -> bool:
     return "parameters" in cell["metadata"].get("tags", [])
 
 
-def _told(cell: Cell, incident: Incident, notebooks: Sequence[Path]) -> Cell:
+def _about(cell: Cell, incident: Incident, notebooks: Sequence[Path]) -> Cell:
     """The first cell of the start page, about this incident."""
     rows = "\n".join(f"| [{_paragraph(path, 0).lstrip('# ')}]({path.name}) | {_question(path)} |" for path in notebooks)
     text = Template(_text(cell)).safe_substitute(
         id=incident.id,
         title=incident.title,
-        notice=incident.evidence.notice(),
+        notice=page.notice(incident.evidence),
         notebooks=rows,
         opened=f"{parse_iso(incident.opened):%Y-%m-%d %H:%M} UTC",
     )

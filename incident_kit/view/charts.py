@@ -1,15 +1,15 @@
 """The charts, in one style: each is a matplotlib figure, for any notebook, that shows itself as SVG.
 
-The same thing has the same colour everywhere, and never colour alone: lines differ in dashes, bars in hatches, marks in
-shape. Colours are those of Paul Tol that colour-blind people can tell apart (https://sronpersonalpages.nl/~pault/). In the SVG
-they are CSS variables with these as fallbacks, so that a page can show the same chart light and dark.
+The same thing has the same colour everywhere, and never colour alone: lines differ in dashes, bars in hatches,
+marks in shape. Colours are those of Paul Tol, which colour-blind people can tell apart
+(https://sronpersonalpages.nl/~pault/). In the SVG they are CSS variables with these as fallbacks, so that a page can
+show the same chart light and dark.
 
 Figures are made without pyplot and with ticks of our own, which together would cost a report half a second.
 """
 
 from __future__ import annotations
 
-import html
 import io
 import math
 import warnings
@@ -31,14 +31,20 @@ from incident_kit.logs.rates import Bucket, by_name
 from incident_kit.model.finding import Event
 from incident_kit.model.redaction import REDACTION
 from incident_kit.model.times import Window
-from incident_kit.model.visible import visible, visible_lines
-from incident_kit.timeline.impact import duration
+from incident_kit.model.visible import visible
 from incident_kit.timeline.merge import lanes as lanes_of
+from incident_kit.view import words
+from incident_kit.view.markup import render
 
 INK, REQUESTS, BAD, SLOW, MARK, LASTING = "#1b1f24", "#4477aa", "#cc3311", "#997700", "#5b6470", "#efe6d2"
 VARIABLES = {
-    INK: "--ink, var(--jp-content-font-color1, {})", REQUESTS: "--requests, {}", BAD: "--bad, {}", SLOW: "--slow, {}", MARK: "--soft, {}", LASTING: "--lasting, {}",
-}  # fmt: skip
+    INK: "--ink, var(--jp-content-font-color1, {})",
+    REQUESTS: "--requests, {}",
+    BAD: "--bad, {}",
+    SLOW: "--slow, {}",
+    MARK: "--soft, {}",
+    LASTING: "--lasting, {}",
+}
 STYLE: Any = {  # matplotlib types it as a dict of six hundred literal names
     "svg.hashsalt": "incident_kit",  # without it the ids in the SVG differ from run to run
     "svg.fonttype": "none",
@@ -94,10 +100,10 @@ def timeline(buckets: Sequence[Bucket], events: Sequence[Event], window: Window,
     events = [event for event in events if window.since <= event.at < window.until]
     shown = max(len(lanes_of(events)), 1)
     figure, axes = _figure([1.2, 0.8, 1.4, 0.22 * shown + 0.15], 6.4 + 0.2 * shown, window)
-    drawn, width = _columns(buckets)
-    _requests(axes[0], drawn, width)
-    _share(axes[1], drawn, width)
-    _durations(axes[2], drawn, width)
+    columns, width = _columns(buckets)
+    _requests(axes[0], columns, width)
+    _share(axes[1], columns, width)
+    _durations(axes[2], columns, width)
     _lanes(axes[3], events, window)
     _course(axes, onset, window)
     figure.words = describe(buckets, window, onset)
@@ -108,9 +114,9 @@ def timeline(buckets: Sequence[Bucket], events: Sequence[Event], window: Window,
 def rates(buckets: Sequence[Bucket], window: Window, onset: Onset | None = None) -> Chart:
     """Requests and failures, and the failed share."""
     figure, axes = _figure([1.2, 0.8], 4, window)
-    drawn, width = _columns(buckets)
-    _requests(axes[0], drawn, width)
-    _share(axes[1], drawn, width)
+    columns, width = _columns(buckets)
+    _requests(axes[0], columns, width)
+    _share(axes[1], columns, width)
     _course(axes, onset, window)
     figure.words = describe(buckets, window, onset)
     return figure
@@ -139,7 +145,7 @@ def lanes(events: Sequence[Event], window: Window, onset: Onset | None = None) -
 
 @matplotlib.rc_context(STYLE)
 def small_multiples(buckets: Sequence[Bucket], window: Window, onset: Onset | None = None) -> Chart:
-    """For each route or outside system: the p95 of durations as a line, the failed share as bars, on common scales. The most changed first."""
+    """For each route or outside system: p95 of durations as a line, failed share as bars. The most changed first."""
     groups = {
         name: _columns(group, MOST_COLUMNS // IN_A_ROW)[0]
         for name, group in by_name(buckets).items()
@@ -156,28 +162,30 @@ def small_multiples(buckets: Sequence[Bucket], window: Window, onset: Onset | No
     axis.set_ylim(-rows, 0)
     _panels(axis, [(name or "", groups[name]) for name in names], window, onset)
     left = f"; {len(groups) - len(names)} more are not drawn" if len(groups) > len(names) else ""
+    shaded = "; shaded: from onset to recovery" if onset else ""
     figure.words = (
-        f"{len(names)} small charts from {window.since:%H:%M} to {window.until:%H:%M} UTC, the most changed first{left}. Line: p95 of durations, "
-        f"on a logarithmic scale that all share; bars: failed or aborted, the full height is all of them{'; shaded: from onset to recovery' if onset else ''}."
+        f"{len(names)} small charts from {window.since:%H:%M} to {window.until:%H:%M} UTC, "
+        f"the most changed first{left}. "
+        "Line: p95 of durations, on a logarithmic scale that all share; "
+        f"bars: failed or aborted, the full height is all of them{shaded}."
     )
     return figure
 
 
 def as_svg(figure: Figure, description: str = "") -> str:
-    """The figure as inline SVG with a text alternative (its own words, else `description`): the same bytes for the same figure."""
+    """The figure as inline SVG, the same bytes for the same figure, labelled with its words or `description`."""
     buffer = io.StringIO()
-    words = getattr(figure, "words", "") or description
-    # Two charts of one notebook may not share the names of their hatches: what is drawn with those of a hidden one is not to be seen.
-    # The browser has the glyphs that this font has not.
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": words}), warnings.catch_warnings():
+    label = getattr(figure, "words", "") or description
+    # Two charts of one notebook may not share the names of their hatches.
+    # What is drawn with those of a hidden chart is not to be seen. The browser has the glyphs that this font has not.
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": label}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"(?s)Glyph .* missing from", UserWarning)
         figure.savefig(buffer, format="svg", metadata={"Date": None}, facecolor="none")
     text = buffer.getvalue()
     body = text[text.index("<svg") :]
     for colour, variable in VARIABLES.items():
         body = body.replace(f": {colour}", f": var({variable.format(colour)})")
-    label = html.escape(visible_lines(words), quote=True)
-    return body.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+    return body.replace("<svg ", str(render("labelled_svg", label=label)), 1)
 
 
 def describe(buckets: Sequence[Bucket], window: Window, onset: Onset | None = None) -> str:
@@ -187,18 +195,17 @@ def describe(buckets: Sequence[Bucket], window: Window, onset: Onset | None = No
     busiest = max(buckets, key=lambda bucket: bucket.n)
     worst = max(buckets, key=lambda bucket: bucket.bad_share)
     slowest = max(buckets, key=lambda bucket: bucket.average_ms)
-    shaded = (
-        f" Shaded: from the onset at {onset.began.at:%H:%M:%S} to {f'the recovery at {onset.recovered.at:%H:%M:%S}' if onset.recovered else 'the end'}."
-        if onset
-        else ""
-    )
+    shaded = ""
+    if onset:
+        end = f"the recovery at {words.clock(onset.recovered.at)}" if onset.recovered else "the end"
+        shaded = f" Shaded: from the onset at {words.clock(onset.began.at)} to {end}."
     width = _width(buckets)
-    unit, clock = _in_words(width), "%H:%M:%S" if width % timedelta(minutes=1) else "%H:%M"
+    unit, clock = words.unit(width), "%H:%M:%S" if width % timedelta(minutes=1) else "%H:%M"
     return (
         f"Requests by {unit} from {window.since:{clock}} to {window.until:{clock}} UTC: "
         f"at most {busiest.n:,} {'a minute' if unit == 'minute' else f'in {unit}'} at {busiest.start:{clock}}; "
         f"the largest share of failed or aborted requests {worst.bad_share:.1%} at {worst.start:{clock}}; "
-        f"the longest average duration {duration(slowest.average_ms)} at {slowest.start:{clock}}.{shaded}"
+        f"the longest average duration {words.took(slowest.average_ms)} at {slowest.start:{clock}}.{shaded}"
     )
 
 
@@ -250,7 +257,8 @@ def _width(buckets: Sequence[Bucket]) -> timedelta:
 def _columns(buckets: Sequence[Bucket], most: int = MOST_COLUMNS) -> tuple[list[Bucket], timedelta]:
     """The buckets, neighbours put together where there are too many to draw, and how wide they are.
 
-    Of percentiles put together the median one is drawn, and of p95 and p99 the highest: what was bad for a minute stays to be seen.
+    Of percentiles put together the median one is drawn, and of p95 and p99 the highest.
+    So what was bad for a minute stays to be seen.
     """
     width = _width(buckets)
     if len(buckets) <= most:
@@ -269,9 +277,18 @@ def _together(start: datetime, group: Sequence[Bucket]) -> Bucket:
 
     p50 = round(median(values("p50_us"))) if values("p50_us") else None
     return Bucket(
-        start, group[0].name, sum(values("n")), sum(values("failed")), sum(values("aborted")), sum(values("refused")), sum(values("total_us")), sum(values("timed")),
-        p50, max(values("p95_us"), default=None), max(values("p99_us"), default=None),
-    )  # fmt: skip
+        start,
+        group[0].name,
+        sum(values("n")),
+        sum(values("failed")),
+        sum(values("aborted")),
+        sum(values("refused")),
+        sum(values("total_us")),
+        sum(values("timed")),
+        p50,
+        max(values("p95_us"), default=None),
+        max(values("p99_us"), default=None),
+    )
 
 
 def _requests(axis: Axes, buckets: Sequence[Bucket], width: timedelta) -> None:
@@ -294,7 +311,7 @@ def _requests(axis: Axes, buckets: Sequence[Bucket], width: timedelta) -> None:
         )
     )
     axis.set_ylim(0, max(max(tops[0], default=0) * 1.05, 1))
-    axis.set_ylabel(f"per {_in_words(width)}")
+    axis.set_ylabel(f"per {words.unit(width)}")
     _legend(axis)
 
 
@@ -429,7 +446,7 @@ def _panels(axis: Axes, groups: Sequence[tuple[str, Sequence[Bucket]]], window: 
         axis.text(
             left + across,
             bottom + up - 0.02,
-            f"to {duration(worst_us / 1000)}",
+            f"to {words.took(worst_us / 1000)}",
             fontsize=7.5,
             ha="right",
             va="top",
@@ -440,7 +457,7 @@ def _panels(axis: Axes, groups: Sequence[tuple[str, Sequence[Bucket]]], window: 
                 axis.text(
                     left - 0.01,
                     y(10**power),
-                    duration(10**power / 1000).replace(".0", ""),
+                    words.took(10**power / 1000).replace(".0", ""),
                     fontsize=7,
                     ha="right",
                     va="center",
@@ -483,14 +500,6 @@ def _legend(axis: Axes) -> None:
         handlelength=3.2,
         columnspacing=1.2,
     )
-
-
-def _in_words(width: timedelta) -> str:
-    seconds = width.total_seconds()
-    for unit, word in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
-        if seconds >= unit:
-            return word if seconds == unit else f"{seconds / unit:g} {word}s"
-    return f"{seconds:g} s"
 
 
 def _x(at: datetime) -> float:

@@ -1,9 +1,9 @@
-"""The gate before the seal: what people will see is looked through for secrets once more, and what is found is masked and named.
+"""The gate before the seal: what people will see is looked through once more, and a secret found is masked and named.
 
-Everything was redacted where it left the evidence. This finds what came another way: a cell that printed something, a
-sentence typed by hand, a chart's label, a part of the page that forgot to. Marks of earlier redactions are no finding. The
-files keep their form: JSON stays JSON, a page a page, and the same files are masked to the same bytes, so that a run made
-again can be compared.
+Everything was redacted where it left the evidence. This finds what came another way: a cell that printed something,
+a sentence typed by hand, a chart's label, a part of the page that forgot to.
+Marks of earlier redactions are no finding. The files keep their form: JSON stays JSON, a page a page.
+The same files are masked to the same bytes, so that a run made again can be compared.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from typing import Any, NamedTuple
 
 from incident_kit.evidence.run_folder import COMPARED, NOTEBOOK, PAGE, as_json, as_json_line
 from incident_kit.model.redaction import REDACTION, Redaction
+from incident_kit.view.words import count
 
 MOST_NAMED = 20
 ATTRIBUTE = re.compile(r"""(?P<name>[^\s=/>"'<]+)(?P<equals>\s*=\s*)(?P<value>"[^"]*"|'[^']*'|[^\s>"']+)""")
 # Attributes that hold nothing but geometry and looks: most of a chart.
-DRAWN = frozenset(
+GEOMETRY = frozenset(
     (
         "d",
         "style",
@@ -45,7 +46,7 @@ DRAWN = frozenset(
 
 
 class Masked(NamedTuple):
-    """Something that was masked: in which file, at which place a person can find, and what it looked like. Never the thing itself."""
+    """Something that was masked: in which file, at which place, and what it looked like. Never the thing itself."""
 
     file: str
     place: str
@@ -59,7 +60,7 @@ Look = Callable[[str, str], str]
 def mask(data: Path, redaction: Redaction, by_hand: bool = False) -> list[Masked]:
     """Mask what looks like a secret in everything of a run that people will see, and return what was masked.
 
-    A notebook worked on `by_hand` may say anything, so that its texts are taken for a stranger's, not for sentences of ours.
+    A notebook worked on `by_hand` may say anything: its texts are taken for a stranger's, not for sentences of ours.
     """
     seen, page = Seen(redaction, by_hand), ""
     for path in shown_files(data):
@@ -82,13 +83,13 @@ def shown_files(data: Path) -> list[Path]:
 def in_words(masked: Sequence[Masked]) -> list[str]:
     """What was masked, a short line for each file and kind.
 
-    >>> in_words([Masked("findings.json", "at /0/statement", "email"), Masked("findings.json", "at /1/statement", "email")])
+    >>> in_words([Masked("findings.json", f"at /{number}/statement", "email") for number in (0, 1)])
     ['findings.json: 2 places that looked like: email (at /0/statement, ...)']
     """
-    counts = Counter((one.file, one.kind) for one in masked)
-    first = {(one.file, one.kind): one.place for one in reversed(masked)}
+    counts = Counter((secret.file, secret.kind) for secret in masked)
+    first = {(secret.file, secret.kind): secret.place for secret in reversed(masked)}
     lines = [
-        f"{file}: {n} place{'s' if n > 1 else ''} that looked like: {kind} ({first[file, kind]}{', ...' if n > 1 else ''})"
+        f"{file}: {count(n, 'place')} that looked like: {kind} ({first[file, kind]}{', ...' if n > 1 else ''})"
         for (file, kind), n in counts.items()
     ]
     return lines[:MOST_NAMED] + [f"... and in {len(lines) - MOST_NAMED} further ways"] * (len(lines) > MOST_NAMED)
@@ -235,11 +236,11 @@ def _lines(content: Any, place: str, look: Look) -> Any:
 
 def _html(text: str, place: str, look: Look) -> str:
     """HTML or SVG with its texts and attributes looked at."""
-    return Pieces(text, place, look).shown()
+    return LookedAt(text, place, look).shown()
 
 
-class Pieces(HTMLParser):
-    """The texts and the attributes of a page or a drawing, each with its line, and put together again as they may be shown."""
+class LookedAt(HTMLParser):
+    """The texts and attributes of a page or a drawing, each with its line, put together again as they may be shown."""
 
     def __init__(self, text: str, place: str, look: Look) -> None:
         super().__init__(convert_charrefs=True)
@@ -252,21 +253,24 @@ class Pieces(HTMLParser):
 
     def shown(self) -> str:
         """The whole as it may be shown."""
-        parts, done = [], 0
+        texts, done = [], 0
         for start, end, shown in self._edits:
-            parts += [self._text[done:start], shown]
+            texts += [self._text[done:start], shown]
             done = len(self._text) if end is None else end
-        return "".join([*parts, self._text[done:]])
+        return "".join([*texts, self._text[done:]])
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         start, line = self._begin()
         self._inside = tag
         places = f"{self._place}line {line}, {{}} of <{tag}>"
         raw = self.get_starttag_text() or ""
-        changed = {
-            name: shown for name, value in attributes
-            if value and name not in DRAWN and not value.startswith("data:") and (shown := self._look(places.format(name), value)) != value
-        }  # fmt: skip
+        texts = {
+            name: value
+            for name, value in attributes
+            if value and name not in GEOMETRY and not value.startswith("data:")
+        }
+        looked_at = {name: self._look(places.format(name), value) for name, value in texts.items()}
+        changed = {name: shown for name, shown in looked_at.items() if shown != texts[name]}
         if changed:
             self._edits.append((start, start + len(raw), _with_attributes(raw, tag, changed)))
 

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from incident_kit.model.finding import Absence, Citation, Figure, Finding, Line, Verdict
+from incident_kit.model.finding import Finding, Verdict
 from incident_kit.model.times import Window, iso
 from incident_kit.model.visible import visible
 from incident_kit.runbook.ranking import Ranked
+from incident_kit.view import words
 
-MARKS = {Verdict.CONFIRMED: "●", Verdict.RULED_OUT: "○", Verdict.INCONCLUSIVE: "◐", Verdict.NOT_CHECKED: "–"}
 MOST_CITED = 3
 
 
@@ -27,49 +27,50 @@ def change_lines(changes: Sequence[tuple[Finding, Finding]]) -> Iterator[str]:
 
 
 def _ranking(ranked: Sequence[Ranked]) -> Iterator[str]:
-    """The scenarios, the likeliest first: what is confirmed with its citations, of the first one also what is unclear; the rest counted."""
-    if not any(one.confirmed for one in ranked):
+    """The scenarios, the likeliest first: what is confirmed, of the first also what is unclear; the rest counted."""
+    if not any(place.confirmed for place in ranked):
         yield "Nothing is confirmed. What could not be decided, and what was not checked, is not thereby well:"
-    for place, one in enumerate(ranked, start=1):
-        scenario = one.scenario
-        yield f"{place}. {scenario.title} ({scenario.id}, usually {scenario.severity}): {len(one.confirmed)} of {len(one.findings)} symptoms confirmed"
-        if one.confirmed and scenario.caution:
+    for rank, place in enumerate(ranked, start=1):
+        scenario = place.scenario
+        confirmed = f"{len(place.confirmed)} of {len(place.findings)} symptoms confirmed"
+        yield f"{rank}. {scenario.title} ({scenario.id}, usually {scenario.severity}): {confirmed}"
+        if place.confirmed and scenario.caution:
             yield f"   FIRST: {scenario.caution}"
-        for finding in one.confirmed:
+        for finding in place.confirmed:
             yield f"   {_marked(finding)}{_cited(finding)}"
-        others = [finding for finding in one.findings if finding.verdict is not Verdict.CONFIRMED]
-        if place == 1:
+        others = [finding for finding in place.findings if finding.verdict is not Verdict.CONFIRMED]
+        if rank == 1:
             yield from (f"   {_marked(finding)}" for finding in others if finding.verdict is not Verdict.RULED_OUT)
             others = [finding for finding in others if finding.verdict is Verdict.RULED_OUT]
         if others:
             counts = Counter(finding.verdict for finding in others)
-            yield "   " + ", ".join(
-                f"{MARKS[verdict]} {counts[verdict]} {_words(verdict)}" for verdict in Verdict if counts[verdict]
-            )
+            yield f"   {words.verdict_counts(counts, signs=True)}"
 
 
 def _changes(changes: Sequence[tuple[Finding, Finding]]) -> Iterator[str]:
     """What was confirmed or is, before and after; the rest counted."""
     shown = [pair for pair in changes if Verdict.CONFIRMED in (pair[0].verdict, pair[1].verdict)]
     for before, after in shown:
-        yield f"{MARKS[before.verdict]} {_words(before.verdict)} → {MARKS[after.verdict]} {_words(after.verdict)}: {after.title}"
+        yield f"{words.verdict(before.verdict)} → {words.verdict(after.verdict)}: {after.title}"
         yield f"     before: {before.statement}"
         yield f"     after:  {after.statement}{_because(after)}{_cited(after)}"
     if len(changes) > len(shown):
         counts = Counter(after.verdict for before, after in changes if (before, after) not in shown)
-        yield f"Of the other symptoms, confirmed neither before nor after: {', '.join(f'{counts[verdict]} {_words(verdict)}' for verdict in Verdict if counts[verdict])}."
+        yield f"Of the other symptoms, confirmed neither before nor after: {words.verdict_counts(counts)}."
 
 
 def next_command(scenario: str, incident_id: str, evidence: str, window: Window, runbook: str) -> str:
     """The command that makes a report of the likeliest scenario."""
     named = ["incident-kit", "report", scenario, *([incident_id] if incident_id else [])]
     bounds = ["--since", iso(window.since), "--until", iso(window.until)]
-    given = f" --runbook {short_path(runbook)}" if runbook else ""
-    return f"{shlex.join(named)} --evidence {short_path(evidence)} {shlex.join(bounds)}{given}"
+    theirs = f" --runbook {short_path(runbook)}" if runbook else ""
+    return f"{shlex.join(named)} --evidence {short_path(evidence)} {shlex.join(bounds)}{theirs}"
 
 
 def short_path(path: str) -> str:
-    """A path as it is typed, from the working directory or from home where it lies below: where a person's home is, is nobody's matter.
+    """A path as it is typed, from the working directory or from home where it lies below.
+
+    Where a person's home is, is nobody's matter.
 
     >>> short_path(str(Path.home() / "an incident" / "evidence"))
     "~/'an incident/evidence'"
@@ -84,9 +85,9 @@ def short_path(path: str) -> str:
 
 
 def _marked(finding: Finding) -> str:
-    since = f" Since {finding.first_affected:%H:%M:%S} UTC." if finding.first_affected else ""
-    until = f" Until {finding.recovered:%H:%M:%S} UTC." if finding.recovered else ""
-    return f"{MARKS[finding.verdict]} {_words(finding.verdict)}: {finding.title}. {finding.statement}{since}{until}{_because(finding)}"
+    since = f" Since {words.clock(finding.first_affected)} UTC." if finding.first_affected else ""
+    until = f" Until {words.clock(finding.recovered)} UTC." if finding.recovered else ""
+    return f"{words.verdict(finding.verdict)}: {finding.title}. {finding.statement}{since}{until}{_because(finding)}"
 
 
 def _because(finding: Finding) -> str:
@@ -94,19 +95,5 @@ def _because(finding: Finding) -> str:
 
 
 def _cited(finding: Finding) -> str:
-    places = list(dict.fromkeys(place for citation in finding.citations for place in _places(citation)))
+    places = list(dict.fromkeys(place for citation in finding.citations for place in words.cited_places(citation)))
     return f" [{', '.join(places[:MOST_CITED])}]" if places else ""
-
-
-def _places(citation: Citation) -> list[str]:
-    if isinstance(citation, Figure):
-        return [f"{line.item} line {line.line}" for line in citation.exemplars] or [
-            f"{citation.query}, {citation.n:,} records"
-        ]
-    if isinstance(citation, Line):
-        return [f"{citation.item} line {citation.line}"]
-    return [] if isinstance(citation, Absence) else [f"{citation.item} {citation.pointer}"]
-
-
-def _words(verdict: Verdict) -> str:
-    return verdict.value.replace("_", " ")

@@ -17,6 +17,7 @@ from incident_kit.model import places
 from incident_kit.model.finding import Line
 from incident_kit.model.source import Source
 from incident_kit.model.times import Window
+from incident_kit.view.notebook import as_html
 from tests.runbook.pino_lines import request
 
 NINE = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -78,11 +79,11 @@ def test_lines_behind_a_point_are_those_of_the_evidence(few: Records) -> None:
 
 
 def test_lines_say_how_many_more_there_are_and_show_no_secret(few: Records) -> None:
-    assert "The first 2 of 6 records" in few.lines(most=2)._repr_html_()
-    shown = few.lines("url LIKE '%login%'")._repr_html_()
+    assert "The first 2 of 6 records" in as_html(few.lines(most=2))
+    shown = as_html(few.lines("url LIKE '%login%'"))
     assert "/api/login?token=[redacted:secret]" in shown
     assert "hunter22" not in shown
-    assert "No record" in few.lines("status = 404")._repr_html_()
+    assert "No record" in as_html(few.lines("status = 404"))
 
 
 def test_sql_of_ones_own_has_parameters_and_aware_times(few: Records) -> None:
@@ -139,6 +140,6 @@ def test_large_logs_answer_the_same(recorded: Records, monkeypatch: pytest.Monke
 
 
 def test_records_say_what_they_are(few: Records) -> None:
-    shown = few._repr_html_()
+    shown = as_html(few)
     assert "<strong>6 records</strong>, 1 of them errors" in shown
     assert "few.log" in shown

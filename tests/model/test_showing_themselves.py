@@ -13,6 +13,7 @@ from incident_kit.logs.accounting import Account, Accounting
 from incident_kit.logs.raw import RawLines
 from incident_kit.model import places
 from incident_kit.model.finding import Event, Findings, Line, Timeline
+from incident_kit.view.notebook import as_html, notice
 
 NASTY = "<script>alert(1)</script> redis://:hunter2@cache:6379"
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -76,7 +77,7 @@ def accounting() -> Accounting:
     ids=["findings", "finding", "timeline", "event", "accounting", "lines", "evidence"],
 )
 def test_it_shows_no_secret_and_no_foreign_markup(shown: Any, tmp_path: Any) -> None:
-    html = shown(tmp_path)._repr_html_()
+    html = as_html(shown(tmp_path))
     assert "&lt;script&gt;" in html
     assert "[redacted:credentials]" in html
     assert "<script" not in html
@@ -107,9 +108,9 @@ def test_a_finding_kept_again_is_kept_once() -> None:
 
 def test_recorded_evidence_says_so_and_other_evidence_does_not(tmp_path: Any) -> None:
     recorded = open_evidence(places.recorded())
-    assert "recorded incident" in recorded.notice()
+    assert "recorded incident" in notice(recorded)
     copied = Evidence(tmp_path / "copied")
     copied.adopt(recorded.items())
-    assert copied.notice() == recorded.notice()
-    assert evidence(tmp_path).notice() == ""
-    assert Evidence(tmp_path / "empty").notice() == ""
+    assert notice(copied) == notice(recorded)
+    assert notice(evidence(tmp_path)) == ""
+    assert notice(Evidence(tmp_path / "empty")) == ""

@@ -1,4 +1,4 @@
-"""The report as a browser shows and prints it: on a phone, by keyboard, on paper, and without asking anyone anything."""
+"""The report as a browser shows and prints it: on a phone, by keyboard, on paper, asking nobody anything."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def phone(browser: Browser, address: str) -> Iterator[Page]:
 def cut_off(page: Page) -> list[str]:
     """The texts of cells that reach beyond the page's edge."""
     script = """() => [...document.querySelectorAll('th, td, caption, figure svg, pre')]
-        .filter(part => part.getClientRects().length && part.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+        .filter(part => part.getClientRects().length)
+        .filter(part => part.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
         .map(part => part.textContent.slice(0, 40))"""
     found: list[str] = page.evaluate(script)
     return found

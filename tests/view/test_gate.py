@@ -1,4 +1,4 @@
-"""The gate before the seal: a secret that people would see is masked and named without being shown, and the run is sealed."""
+"""The gate before the seal: a secret that people would see is masked and named, never shown, and the run is sealed."""
 
 from __future__ import annotations
 
@@ -48,11 +48,8 @@ def test_a_notebook_that_prints_secrets_is_masked_and_sealed(tmp_path, demo_run)
         }
     )
     (partial / "data" / "notebook.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
-    run = seal(
-        incident,
-        partial,
-        {"scenario": "high_error_rate", "notebook": "high_error_rate.ipynb", "parameters": {}, "error": ""},
-    )
+    facts = {"scenario": "high_error_rate", "notebook": "high_error_rate.ipynb", "parameters": {}, "error": ""}
+    run = seal(incident, partial, facts)
     verify(run.folder)
     assert run.lost
     number = len(notebook["cells"])

@@ -1,9 +1,12 @@
 """What a notebook's cells show: pieces of HTML that stand in JupyterLab and in the report alike.
 
-Every value goes through `pieces.escape`; text from logs was redacted when it left the records. Citations are links to the
-cited lines and queries, which `cited_lines` shows at the end; the page's script opens them where they are cited.
+Every value is redacted and escaped by `view.markup`; text from logs was redacted when it left the records.
+Citations are links to the cited lines and queries, which `cited_lines` shows at the end. The page's script opens them
+where they are cited. Importing this in a kernel tells it how our objects are shown (`view.notebook`).
 """
 
+from incident_kit.view.markup import Html
+from incident_kit.view.notebook import notice, register
 from incident_kit.view.page.citations import cited_lines, queries
 from incident_kit.view.page.figures import chart, drawings, small_multiples
 from incident_kit.view.page.head import head
@@ -18,7 +21,7 @@ from incident_kit.view.page.sections import (
     timeline,
 )
 from incident_kit.view.page.stored_answers import answers, masked, notes, worked
-from incident_kit.view.page.words import Html
+from incident_kit.view.page.worked_on import collected, incident, not_here, noted, sealed
 
 __all__ = [
     "Html",
@@ -27,20 +30,28 @@ __all__ = [
     "before_and_during",
     "chart",
     "cited_lines",
+    "collected",
     "diagnoses",
     "drawings",
     "findings",
     "footprint",
     "head",
     "how_to_verify",
+    "incident",
     "masked",
+    "not_here",
+    "noted",
     "notes",
+    "notice",
     "phases",
     "queries",
     "ranking",
+    "sealed",
     "small_multiples",
     "steps",
     "suspects",
     "timeline",
     "worked",
 ]
+
+register()

@@ -10,8 +10,7 @@ from incident_kit.logs.rates import Bucket
 from incident_kit.model.finding import Event
 from incident_kit.model.times import Window
 from incident_kit.timeline.impact import Impact
-from incident_kit.view.page.citations import note
-from incident_kit.view.page.words import Html, escape
+from incident_kit.view.markup import Html, already_html, render
 
 if TYPE_CHECKING:
     from incident_kit.view.charts import Chart
@@ -24,9 +23,7 @@ def chart(minutes: Sequence[Bucket], events: Sequence[Event], impact: Impact, wi
     overall = [bucket for bucket in minutes if bucket.name is None]
     if not overall:
         lanes = _figure(charts.lanes(events, window), "accounting") if events else ""
-        return Html(
-            f"<p>No finished request is in the evidence, so there is no rate, no failure and no duration to draw.</p>{lanes}"
-        )
+        return render("no_chart", lanes=lanes)
     return _figure(charts.timeline(overall, events, window, impact.onset), "requests_by_bucket")
 
 
@@ -46,7 +43,4 @@ def drawings(shown: str) -> list[str]:
 
 
 def _figure(chart: Chart, query: str) -> Html:
-    drawing = chart._repr_html_()
-    return Html(
-        f"<figure><div class='scroll' tabindex='0' role='group' aria-label='chart'>{drawing}</div><figcaption>{escape(chart.words)}{note(query)}</figcaption></figure>"
-    )
+    return render("figure", drawing=already_html(chart._repr_html_()), words=chart.words, query=query)

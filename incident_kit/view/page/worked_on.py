@@ -1,0 +1,40 @@
+"""What a person sees who works on an incident in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from incident_kit.evidence.incident import Incident
+from incident_kit.evidence.item import Item
+from incident_kit.evidence.journal import Entry
+from incident_kit.model.times import Window
+from incident_kit.view.markup import Html, render
+from incident_kit.view.notebook import as_html
+from incident_kit.view.page.stored_answers import answers
+
+
+def incident(worked: Incident, noted: Sequence[Entry]) -> Html:
+    """An incident with what people noted, its sealed runs and its evidence."""
+    runs = sorted(path.name for path in worked.runs.glob("*") if (path / "bagit.txt").is_file())
+    return render("incident", incident=worked, runs=runs, noted=noted, evidence=as_html(worked.evidence))
+
+
+def noted(entry: Entry, already: bool = False) -> Html:
+    """That something stands in the journal, from now on or already."""
+    return render("noted", entry=entry, already=already)
+
+
+def collected(items: Sequence[Item], window: Window, remarks: Sequence[str]) -> Html:
+    """What was collected, and what live systems answered."""
+    asked = answers([item for item in items if item.kind == "answer"])
+    return render("collected", items=items, window=window, remarks=remarks, answers=asked)
+
+
+def sealed(report: str, digest: str, doubts: Sequence[str]) -> Html:
+    """Where the sealed run lies, and what its report says of the notebook."""
+    return render("sealed", report=report, digest=digest, doubts=doubts)
+
+
+def not_here(done: str) -> Html:
+    """Why nothing was done: the notebook lies in no work folder."""
+    return render("not_here", done=done)
