@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from incident_kit.app.report import OUR_PARAMETERS
+from incident_kit.app.run import OUR_PARAMETERS
 from incident_kit.errors import EvidenceError, NotReproduced
 from incident_kit.evidence.run_folder import COMPARED
 from incident_kit.evidence.store import Evidence, open_evidence

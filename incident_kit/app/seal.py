@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from incident_kit.app.report import OUR_PARAMETERS, Run, begin, seal, snapshot
+from incident_kit.app import run
+from incident_kit.app.console import exit_code
+from incident_kit.app.report import show_run
+from incident_kit.app.run import OUR_PARAMETERS, Run, begin, snapshot
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident, load
 from incident_kit.evidence.item import Item
@@ -23,6 +26,11 @@ from incident_kit.running.notebook import cells_digest, defaults_of, read_notebo
 from incident_kit.timeline.merge import BOOKKEEPING
 
 FINDINGS = "findings.json"
+
+
+def seal(folder: Path) -> int:
+    """Seal a notebook of a work folder and say what it found; returns the exit code."""
+    return exit_code(show_run(seal_work(folder)))
 
 
 def seal_work(folder: Path, name: str = "") -> Run:
@@ -70,7 +78,7 @@ def seal_work(folder: Path, name: str = "") -> Run:
         "started": iso(datetime.now(UTC)), "error": "",
         "cells_to_doubt": [*doubts(notebook, session.ran), *_later([item for item in items if item not in read and not item.secret], incident, written)],
     }  # fmt: skip
-    return seal(incident, partial, facts)
+    return run.seal(incident, partial, facts)
 
 
 def _results_in(folder: Path) -> list[Path]:
