@@ -198,7 +198,7 @@ def test_a_refresh_renews_our_cells_and_leaves_a_persons_alone(
     )
     assert cell(cells, "my =")["execution_count"] == 77
     assert sources[-1] == "print('after the seal')"
-    assert sum(source.startswith("print(results.save(") for source in sources) == 1
+    assert sum("results.save(" in source for source in sources) == 1
 
 
 def test_parameters_are_a_persons_and_stay(incident: Incident, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_cells_to_doubt_are_named_in_the_run_and_on_its_page(incident: Incident)
     run = seal_work(edited(incident, work_on))
     told = "\n".join(run.doubts)
     assert "(`page.findings(findings[:1])`) was edited after it was run" in told
-    assert "(`page.chart(minutes, events, course, window)`) was not run" in told
+    assert "(`page.chart(minutes, events, impact, window)`) was not run" in told
     assert '(`near.lines("status >= 500", most=5)`) was run before a cell above it' in told
     assert "(`print('by hand')`) was run in another session" in told
     assert "cell(s) were run that are not in the notebook as they were" in told
