@@ -1,4 +1,4 @@
-"""Writes the notebooks of our scenarios anew, as `incident-kit scenario` does for a team's: `python tests/notebooks.py`."""
+"""Writes the notebooks of our scenarios anew: `python tests/notebooks.py`. For a team's: `incident-kit scenario check`."""
 
 from __future__ import annotations
 

@@ -198,9 +198,12 @@ def preserve_archive(evidence: Evidence, path: Path, origin: str) -> Item:
     """Store a tar or zip as it is: where whole logs are kept, and its members are logs."""
     with open(path, "rb", opener=untouched) as file:
         return evidence.add(
-            iter(lambda: file.read(BLOCK_BYTES), b""), kind=ARCHIVE, origin=origin, asked="the archive as it is, whose members were read as logs",
+            iter(lambda: file.read(BLOCK_BYTES), b""),
+            kind=ARCHIVE,
+            origin=origin,
+            asked="the archive as it is, whose members were read as logs",
             asked_at=iso(datetime.now(UTC)),
-        )  # fmt: skip
+        )
 
 
 def _times_of(
@@ -287,21 +290,34 @@ def preserve(
                 f"the file grew by {status.st_size - span.size} bytes while it was read: these belong to a later question"
             )
         details = {
-            **named(log, archive_sha256), "size_bytes": span.size, "inode": status.st_ino if log.path == log.named else None,
+            **named(log, archive_sha256),
+            "size_bytes": span.size,
+            "inode": status.st_ino if log.path == log.named else None,
             "modified_at": iso(datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC)),
-            "before_bytes": span.start, "after_bytes": span.size - span.start - incoming.size_bytes, "whole": all_of_it,
-            "packing": file.packing, "window": window.to_json(), "margin_s": margin.total_seconds(),
-            "lateness_ms": lateness / timedelta(milliseconds=1), "notes": notes, "unsaid": hints.to_json(),
-        }  # fmt: skip
+            "before_bytes": span.start,
+            "after_bytes": span.size - span.start - incoming.size_bytes,
+            "whole": all_of_it,
+            "packing": file.packing,
+            "window": window.to_json(),
+            "margin_s": margin.total_seconds(),
+            "lateness_ms": lateness / timedelta(milliseconds=1),
+            "notes": notes,
+            "unsaid": hints.to_json(),
+        }
         if log.missing:
             details["missing"] = log.missing
         if damage := "; ".join(filter(None, (log.missing, damage))):
             details["damage"] = damage
     try:
         return evidence.keep(
-            incoming, kind="slice", origin=log.origin, asked="the bytes of the log in the window, read without changing the file",
-            asked_at=iso(asked_at), duration_ms=(time.monotonic() - begun) * 1000, details=details,
-        )  # fmt: skip
+            incoming,
+            kind="slice",
+            origin=log.origin,
+            asked="the bytes of the log in the window, read without changing the file",
+            asked_at=iso(asked_at),
+            duration_ms=(time.monotonic() - begun) * 1000,
+            details=details,
+        )
     finally:
         incoming.discard()
 

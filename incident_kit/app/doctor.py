@@ -1,4 +1,4 @@
-"""Is everything ready for an incident? Looks at the configuration, the folders, the logs and the systems, in seconds, and stores nothing."""
+"""`incident-kit doctor`: is everything ready for an incident? Looks, in seconds, and stores nothing."""
 
 from __future__ import annotations
 

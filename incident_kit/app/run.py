@@ -95,7 +95,15 @@ class Run:
         return found
 
 
-def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequence[Item], window: Window, given: Mapping[str, Any] | None = None, notes: Sequence[str] = ()) -> Run:  # fmt: skip
+def make_run(
+    incident: Incident,
+    book: Runbook,
+    scenario_id: str,
+    items: Sequence[Item],
+    window: Window,
+    given: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
+) -> Run:
     """Execute the scenario's notebook on the items and seal the result below the incident's `runs/`.
 
     `given` are further parameters of the notebook; `notes` say what could not be collected. Raises ParameterError, RunbookError, EvidenceError.
@@ -118,9 +126,15 @@ def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequenc
         cells = cells_digest(read_notebook(source))  # while the kernel boots
         error = execute(source, data / "notebook.ipynb", parameters, data, kernel)
     facts = {
-        "scenario": scenario_id, "notebook": source.name, "notebook_cells_sha256": cells,
-        "parameters": parameters, "window": window.to_json(), "started": iso(started), "error": error, "notes": list(notes),
-    }  # fmt: skip
+        "scenario": scenario_id,
+        "notebook": source.name,
+        "notebook_cells_sha256": cells,
+        "parameters": parameters,
+        "window": window.to_json(),
+        "started": iso(started),
+        "error": error,
+        "notes": list(notes),
+    }
     return seal(incident, partial, facts)
 
 
@@ -161,10 +175,17 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     shorten_paths(data / "notebook.ipynb")
     sealed_at, by = iso(datetime.now(UTC)), journal.who()
     described = {
-        **facts, "error": redaction.sentence(facts.get("error", "")), "notes": redaction.tree(list(facts.get("notes", ()))),
-        "incident": incident.id, "sealed": sealed_at, "by": by, "python": sys.version.split()[0], "platform": sys.platform,
-        "packages": {name: metadata.version(name) for name in PACKAGES}, "items": [item.id for item in evidence.items()],
-    }  # fmt: skip
+        **facts,
+        "error": redaction.sentence(facts.get("error", "")),
+        "notes": redaction.tree(list(facts.get("notes", ()))),
+        "incident": incident.id,
+        "sealed": sealed_at,
+        "by": by,
+        "python": sys.version.split()[0],
+        "platform": sys.platform,
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "items": [item.id for item in evidence.items()],
+    }
     write_page(incident, data, described)
     if found := gate.mask(data, redaction, by_hand):
         described["masked"] = gate.in_words(found)
@@ -173,10 +194,15 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     (data / "run.json").write_text(
         json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
     )
-    digest = bag.write(partial, {
-        "Bag-Software-Agent": f"incident_kit {__version__}", "Bagging-Date": sealed_at[:10], "External-Identifier": partial.name.removesuffix(".partial"),
-        "External-Description": visible(redaction.sentence(f"Incident {incident.id}: {incident.title}")),
-    })  # fmt: skip
+    digest = bag.write(
+        partial,
+        {
+            "Bag-Software-Agent": f"incident_kit {__version__}",
+            "Bagging-Date": sealed_at[:10],
+            "External-Identifier": partial.name.removesuffix(".partial"),
+            "External-Description": visible(redaction.sentence(f"Incident {incident.id}: {incident.title}")),
+        },
+    )
     folder = partial.with_name(partial.name.removesuffix(".partial"))
     # Noted before it has its name: whoever stops us in between leaves a run that the journal knows, still called partial.
     journal.note_seal(incident.journal, folder.name, digest)

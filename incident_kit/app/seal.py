@@ -73,11 +73,19 @@ def seal_work(folder: Path, name: str = "") -> Run:
         shutil.copy2(result, target)
     window = evidence.window(given.get("since", ""), given.get("until", ""))
     facts = {
-        "scenario": path.stem, "notebook": path.name, "notebook_cells_sha256": cells_digest(notebook), "by_hand": True,
-        "parameters": {**given, **OUR_PARAMETERS, "since": iso(window.since), "until": iso(window.until)}, "window": window.to_json(),
-        "started": iso(datetime.now(UTC)), "error": "",
-        "cells_to_doubt": [*doubts(notebook, session.ran), *_later([item for item in items if item not in read and not item.secret], incident, written)],
-    }  # fmt: skip
+        "scenario": path.stem,
+        "notebook": path.name,
+        "notebook_cells_sha256": cells_digest(notebook),
+        "by_hand": True,
+        "parameters": {**given, **OUR_PARAMETERS, "since": iso(window.since), "until": iso(window.until)},
+        "window": window.to_json(),
+        "started": iso(datetime.now(UTC)),
+        "error": "",
+        "cells_to_doubt": [
+            *doubts(notebook, session.ran),
+            *_later([item for item in items if item not in read and not item.secret], incident, written),
+        ],
+    }
     return run.seal(incident, partial, facts)
 
 

@@ -15,7 +15,6 @@ from incident_kit.logs.inputs import given as log_files_of
 from incident_kit.logs.prepare import check_sources
 from incident_kit.model.times import Window, iso
 
-
 EXAMPLE = "Example: incident-kit triage -l combined.log --since -30m --live"
 
 

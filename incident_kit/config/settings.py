@@ -69,14 +69,14 @@ TEMPLATE = """\
 
 logs = ["/var/log/bff/*.log"]                  # files and patterns
 health_url = "http://localhost:4000/health"    # "" if there is none to ask
-process = "node.*bff"                          # what the BFF's command line looks like on this machine, as for pgrep -f; "" if it runs elsewhere
+process = "node.*bff"                          # the BFF's command line here, as for pgrep -f; "" if it runs elsewhere
 env_file = ""                                  # the BFF's environment file; flags are shown by value, secrets never
 log_zone = "UTC"                               # of times in logs that name no zone, such as "Asia/Tokyo"
 date_order = ""                                # mdy, dmy or ymd, where a log's own dates do not tell
 zone = "UTC"                                   # of times that you type without one
 reports = "reports"                            # the folder of the incidents
-runbook = ""                                   # a folder of your own runbook data: thresholds, log patterns, routes of features, documents
-hide_ip_addresses = false                      # whether IP addresses are redacted too, in incidents that begin from now on
+runbook = ""                                   # a folder of your own runbook data: thresholds, patterns, routes, documents
+hide_ip_addresses = false                      # whether IP addresses are redacted too, in new incidents
 
 # NAMES of environment variables, never an address or a secret itself.
 [targets]
@@ -106,7 +106,7 @@ salesforce_key_file = "SF_PRIVATE_KEY_PATH"
 
 
 def write(path: Path) -> None:
-    """Write a new configuration with all its defaults. Raises ConfigurationError where there is one, or it cannot be written."""
+    """Write a new configuration with all its defaults. Raises ConfigurationError where that cannot be done."""
     try:
         with open(path, "x", encoding="utf-8") as file:
             file.write(TEMPLATE)
@@ -117,7 +117,10 @@ def write(path: Path) -> None:
 
 
 def find() -> Path | None:
-    """The configuration file: the one INCIDENT_KIT_CONFIG names, else the first found upward from here. Raises ConfigurationError."""
+    """The configuration file: the one INCIDENT_KIT_CONFIG names, else the first found upward from here.
+
+    Raises ConfigurationError.
+    """
     if named := os.environ.get(VARIABLE):
         if not Path(named).is_file():
             raise ConfigurationError(f"{named}: no such file. {VARIABLE} names it; correct the variable or unset it.")
