@@ -1,4 +1,7 @@
-"""The commands: one command, one library call. Imports stand inside, so that --help answers at once."""
+"""The commands and their arguments: each command is one call into `app`, which says the rest and returns the exit code.
+
+Imports stand inside, so that --help answers at once.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,26 @@ import io
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
-from incident_kit.errors import IncidentKitError, InputError, LogFileError
-from incident_kit.model.visible import as_it_is, visible, visible_json, visible_stream
-
-DONE, INCOMPLETE, INTERRUPTED = 0, 3, 130
+from incident_kit.app.console import DONE, INTERRUPTED, say
+from incident_kit.config.request import BUDGET_S, EVIDENCE_LIMIT_BYTES, Typed, resolve
+from incident_kit.errors import IncidentKitError
+from incident_kit.model.source import UNPACKED_LIMIT_BYTES
+from incident_kit.model.visible import visible_stream
 
 app = typer.Typer(
-    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="Evidence, timelines and sealed, reproducible reports for production incidents.",
-)  # fmt: skip
+)
+scenario_app = typer.Typer(rich_markup_mode=None, help="A scenario of your own: begun from one of ours, and checked.")
+app.add_typer(scenario_app, name="scenario")
 
 Reports = Annotated[
     Path | None,
@@ -72,17 +78,14 @@ Zone = Annotated[
 
 
 @app.command()
-def demo(reports: Reports = None) -> None:
+def demo(reports: Reports = None) -> int:
     """A recorded incident, end to end: prints the path of report.html. No server, no network.
 
     Example: incident-kit demo
     """
-    from incident_kit.evidence.incident import load_or_create
-    from incident_kit.evidence.store import open_evidence
-    from incident_kit.model import places
+    from incident_kit.app.demo import demo
 
-    incident = load_or_create(_reports(reports), "demo", "Freebit slows down, then fails")
-    _make_run(incident, "high_error_rate", open_evidence(places.recorded()), "")
+    return demo(resolve(Typed(reports=reports)))
 
 
 @app.command()
@@ -93,10 +96,9 @@ def init(
 
     Example: incident-kit init
     """
-    from incident_kit.config import settings as configuration
+    from incident_kit.app.init import init
 
-    configuration.write(path)
-    print(f"{visible(path)}: written. Edit it, then try it with: incident-kit doctor")
+    init(path)
 
 
 @app.command()
@@ -104,27 +106,14 @@ def doctor(
     env_file: Annotated[Path | None, typer.Option("--env-file", help="The BFF's environment file.")] = None,
     reports: Reports = None,
     runbook: RunbookFolder = "",
-) -> None:
+) -> int:
     """Is everything ready for an incident? Asks each system, reads what is named, stores nothing; five seconds.
 
     Example: incident-kit doctor --env-file /srv/bff/.env
     """
-    import os
+    from incident_kit.app.doctor import doctor
 
-    from incident_kit.app.doctor import look
-    from incident_kit.config import settings as configuration
-
-    settings = configuration.load()
-    ready = look(
-        settings,
-        _reports(reports),
-        runbook or settings.runbook,
-        os.environ,
-        env_file,
-        lambda one: print(visible(one.sentence()), flush=True),
-    )
-    if not ready:
-        raise typer.Exit(INCOMPLETE)
+    return doctor(resolve(Typed(env_file=env_file, reports=reports, runbook=runbook)))
 
 
 @app.command()
@@ -133,12 +122,35 @@ def scenarios(runbook: RunbookFolder = "") -> None:
 
     Example: incident-kit scenarios
     """
-    from incident_kit.runbook.data import load
+    from incident_kit.app.scenarios import scenarios
 
-    for scenario in load(runbook).scenarios:
-        print(visible(f"{scenario.id}  {scenario.number}. {scenario.title}  (usually {scenario.severity})"))
-        for symptom in scenario.symptoms:
-            print(visible(f"    {symptom.id}: {symptom.title}"))
+    scenarios(runbook)
+
+
+@scenario_app.command("new")
+def scenario_new(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The runbook folder; a new one gets a copy of ours.")],
+    scenario_id: Annotated[str, typer.Argument(metavar="ID", help="Of the new scenario, such as carrier_down.")],
+    copied: Annotated[str, typer.Option("--from", help="The scenario to begin from.")] = "high_error_rate",
+) -> None:
+    """A scenario of your own: its file to edit, copied from another, and its notebook.
+
+    Example: incident-kit scenario new runbook carrier_down
+    """
+    from incident_kit.app.scenario import new
+
+    new(folder, scenario_id, copied)
+
+
+@scenario_app.command("check")
+def scenario_check(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The runbook folder.")]) -> int:
+    """Mistakes in a runbook, by file, line and field; writes the notebooks that are missing, names those that differ.
+
+    Example: incident-kit scenario check runbook
+    """
+    from incident_kit.app.scenario import check
+
+    return check(folder)
 
 
 @app.command()
@@ -151,104 +163,43 @@ def report(
     evidence: EvidenceFolder = None,
     live: Live = False,
     env_file: EnvFile = None,
-    budget: BudgetS = 20,
+    budget: BudgetS = BUDGET_S,
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE, a further parameter of the notebook.")
     ] = None,
     preserve: Preserve = "",
-    max_evidence: MaxEvidence = 2 << 30,
+    max_evidence: MaxEvidence = EVIDENCE_LIMIT_BYTES,
     reports: Reports = None,
     runbook: RunbookFolder = "",
     tz: Zone = "",
     log_tz: LogZone = "",
     date_order: DateOrder = "",
-    max_unpacked: MaxUnpacked = 16 << 30,
-) -> None:
+    max_unpacked: MaxUnpacked = UNPACKED_LIMIT_BYTES,
+) -> int:
     """A sealed report on one scenario, from logs, live systems, or evidence collected before.
 
     Example: incident-kit report high_error_rate -l /var/log/bff/combined.log --since -30m --live --env-file /srv/bff/.env
     """
-    from contextlib import ExitStack
-    from dataclasses import replace
+    from incident_kit.app.report import report
 
-    from incident_kit.app.collect import check_logs, collect
-    from incident_kit.config import settings as configuration
-    from incident_kit.evidence.incident import load_or_create
-    from incident_kit.evidence.store import open_evidence
-    from incident_kit.logs.inputs import Given
-    from incident_kit.logs.inputs import given as as_given
-    from incident_kit.logs.prepare import check_sources
-    from incident_kit.runbook.data import load
-
-    settings = configuration.load()
-    runbook = runbook or settings.runbook
-    book = load(runbook)
-    title, whole = book.title(scenario), _whole(preserve, book.preserves_whole(scenario))
-    given = _parameters(scenario, runbook, parameter or [])
-    bounds = _bounds(since, until, tz)
-    logs = log or ([] if evidence else settings.log_files())
-    if bool(logs or live) == bool(evidence):
-        raise InputError(
-            "give either log files (-l LOG, repeatable), --live or both, or --evidence DIR. "
-            "Example: incident-kit report high_error_rate -l combined.log --since -30m --live"
-            + (
-                f" Without -l the configured logs are taken, and none is there: {', '.join(settings.logs) or '(none configured)'}."
-                if not evidence
-                else ""
-            )
-        )
-    if logs and not log:
-        _say(f"Logs, as configured: {', '.join(map(str, logs))}")
-    _check_live(live, env_file)
-    if evidence:
-        store = open_evidence(evidence)  # a damaged item is named before an incident is made
-        check_sources(store.sources())
-        incident = load_or_create(_reports(reports), incident_id or None, title)
-        _make_run(incident, scenario, store, runbook, bounds, given)
-        return
-    hints = _hints(log_tz, date_order, max_unpacked)
-    unusable = []
-    with ExitStack() as stack:
-        found = Given()
-        try:
-            found = stack.enter_context(as_given(logs, hints, _say))
-            if found.logs:
-                check_logs(
-                    found.logs, *bounds, hints
-                )  # before an incident's folder is made for logs that cannot be used
-        except LogFileError as error:
-            if log or not live:
-                raise
-            unusable, found.logs = (
-                [f"the configured logs could not be preserved: {error}"],
-                [],
-            )  # nobody named them, and the systems can be asked all the same
-        _say_all(found)
-        incident = replace(load_or_create(_reports(reports), incident_id or None, title), limit_bytes=max_evidence)
-        collected = collect(
-            incident,
-            found.logs,
-            *bounds,
-            live=settings if live else None,
-            env_file=env_file,
-            budget_s=budget,
-            told=_say,
-            hints=hints,
-            whole=whole,
-            hide_ip_addresses=settings.hide_ip_addresses,
-        )
-    window = (collected.window.since, collected.window.until)
-    _make_run(
-        incident,
-        scenario,
-        incident.evidence,
-        runbook,
-        window,
-        given,
-        [item.id for item in collected.items],
-        [*unusable, *found.lost, *collected.lost],
-        INTERRUPTED if collected.interrupted else INCOMPLETE,
+    typed = Typed(
+        logs=tuple(log or ()),
+        since=since,
+        until=until,
+        evidence=evidence,
+        live=live,
+        env_file=env_file,
+        budget_s=budget,
+        preserve=preserve,
+        max_evidence_bytes=max_evidence,
+        reports=reports,
+        runbook=runbook,
+        zone=tz,
+        log_zone=log_tz,
+        date_order=date_order,
+        max_unpacked_bytes=max_unpacked,
     )
+    return report(resolve(typed), scenario, incident_id, parameter or ())
 
 
 @app.command()
@@ -260,84 +211,41 @@ def triage(
     evidence: EvidenceFolder = None,
     live: Live = False,
     env_file: EnvFile = None,
-    budget: BudgetS = 20,
+    budget: BudgetS = BUDGET_S,
     preserve: Preserve = "",
     as_json: Annotated[bool, typer.Option("--json", help="The ranking as JSON.")] = False,
-    max_evidence: MaxEvidence = 2 << 30,
+    max_evidence: MaxEvidence = EVIDENCE_LIMIT_BYTES,
     reports: Reports = None,
     runbook: RunbookFolder = "",
     tz: Zone = "",
     log_tz: LogZone = "",
     date_order: DateOrder = "",
-    max_unpacked: MaxUnpacked = 16 << 30,
-) -> None:
+    max_unpacked: MaxUnpacked = UNPACKED_LIMIT_BYTES,
+) -> int:
     """What is it? All symptoms of all scenarios, ranked, in about a second; without sources, from the configured logs.
 
     Example: incident-kit triage -l /var/log/bff/combined.log --since -30m --live --env-file /srv/bff/.env
     """
-    from contextlib import ExitStack
-    from dataclasses import replace
+    from incident_kit.app.triage import triage
 
-    from incident_kit.app.collect import check_logs
-    from incident_kit.app.triage import collect_and_rank, rank_evidence
-    from incident_kit.config import settings as configuration
-    from incident_kit.evidence.incident import load_or_create
-    from incident_kit.evidence.store import open_evidence
-    from incident_kit.logs.inputs import Given
-    from incident_kit.logs.inputs import given as as_given
-    from incident_kit.logs.prepare import check_sources
-    from incident_kit.model.times import iso
-    from incident_kit.runbook.data import load
-
-    settings = configuration.load()
-    runbook = runbook or settings.runbook
-    book, bounds, hints, whole = (
-        load(runbook),
-        _bounds(since, until, tz),
-        _hints(log_tz, date_order, max_unpacked),
-        _whole(preserve, False),
+    typed = Typed(
+        logs=tuple(log or ()),
+        since=since,
+        until=until,
+        evidence=evidence,
+        live=live,
+        env_file=env_file,
+        budget_s=budget,
+        preserve=preserve,
+        max_evidence_bytes=max_evidence,
+        reports=reports,
+        runbook=runbook,
+        zone=tz,
+        log_zone=log_tz,
+        date_order=date_order,
+        max_unpacked_bytes=max_unpacked,
     )
-    if evidence and (log or live):
-        raise InputError("give either log files (-l LOG) and --live, or --evidence DIR.")
-    _check_live(live, env_file)
-    if evidence:
-        stored = open_evidence(evidence)
-        check_sources(stored.sources())
-        ranking = rank_evidence(book, stored, stored.window(*(iso(bound) if bound else "" for bound in bounds)))
-        _show(ranking, as_json, incident_id, str(evidence), runbook)
-        if ranking.incomplete:
-            raise typer.Exit(INCOMPLETE)
-        return
-    logs = log or (settings.log_files() if live else _configured_logs(settings))
-    if not log:
-        _say(
-            f"Logs, as configured: {', '.join(map(str, logs))}"
-            if logs
-            else f"No log, as configured: {', '.join(settings.logs)} names none here."
-        )
-    unusable = []
-    with ExitStack() as stack:
-        found = Given()
-        try:
-            found = stack.enter_context(as_given(logs, hints, _say))
-            if found.logs:
-                check_logs(found.logs, *bounds, hints)
-        except LogFileError as error:
-            if log or not live:
-                raise
-            unusable, found.logs = [f"the configured logs could not be preserved: {error}"], []  # as in `report`
-        _say_all(found)
-        incident = replace(
-            load_or_create(_reports(reports), incident_id or None, book.title("triage")), limit_bytes=max_evidence
-        )
-        ranking = collect_and_rank(
-            incident, book, found.logs, *bounds, live=settings if live else None, env_file=env_file, budget_s=budget, hints=hints, whole=whole,
-            hide_ip_addresses=settings.hide_ip_addresses, unusable=unusable, say=_say,
-            first=lambda ranked: None if as_json else _print_ranking("From the logs alone:", ranked),
-        )  # fmt: skip
-    _show(ranking, as_json, incident.id, str(incident.folder), runbook)
-    if ranking.incomplete or found.lost:
-        raise typer.Exit(INTERRUPTED if ranking.interrupted else INCOMPLETE)
+    return triage(resolve(typed), incident_id, as_json)
 
 
 @app.command()
@@ -348,37 +256,14 @@ def recheck(
     as_json: Annotated[bool, typer.Option("--json", help="Before and after as JSON.")] = False,
     reports: Reports = None,
     runbook: RunbookFolder = "",
-) -> None:
+) -> int:
     """The same symptoms again, from the same logs and systems: before, and after.
 
     Example: incident-kit recheck 20261123-a1b2 --every 5m --for 1h
     """
-    import time
+    from incident_kit.app.recheck import recheck
 
-    from incident_kit.app.triage import recheck as ask_again
-    from incident_kit.config import settings as configuration
-    from incident_kit.evidence.incident import load, newest
-    from incident_kit.model.times import parse_duration
-    from incident_kit.runbook.data import load as load_runbook
-
-    settings = configuration.load()
-    base = _reports(reports)
-    incident, book = (
-        load(base / incident_id) if incident_id else newest(base),
-        load_runbook(runbook or settings.runbook),
-    )
-    apart_s, ends = (
-        parse_duration(every).total_seconds() if every else 0.0,
-        time.monotonic() + parse_duration(within).total_seconds(),
-    )
-    while True:
-        changes, ranking = ask_again(incident, book, settings, _say)
-        _show_changes(changes, as_json)
-        if not apart_s or ranking.interrupted or time.monotonic() + apart_s > ends:
-            break
-        time.sleep(apart_s)
-    if ranking.lost:
-        raise typer.Exit(INTERRUPTED if ranking.interrupted else INCOMPLETE)
+    return recheck(resolve(Typed(reports=reports, runbook=runbook)), incident_id, every, within, as_json)
 
 
 @app.command()
@@ -389,14 +274,14 @@ def seal(
             metavar="DIR", help="A work folder with a notebook worked on by hand, such as reports/<id>/work."
         ),
     ],
-) -> None:
+) -> int:
     """A sealed run of a notebook worked on by hand.
 
     Example: incident-kit seal reports/20261123-a1b2/work
     """
-    from incident_kit.app.seal import seal_work
+    from incident_kit.app.seal import seal
 
-    _sealed(seal_work(folder))
+    return seal(folder)
 
 
 @app.command()
@@ -413,16 +298,9 @@ def verify(
 
     Example: incident-kit verify reports/demo/runs/20261123T094846Z_high_error_rate
     """
-    from incident_kit.evidence.verify import verify as check
+    from incident_kit.app.verify import verify
 
-    found = check(folder, digest)
-    print(visible(f"{folder}: as it was sealed. Digest {found.digest}"))
-    if found.compared:
-        _say(f"That is the digest noted at sealing, by {found.compared}.")
-    else:
-        _say(
-            "No journal lies beside it that noted the digest at sealing: compare it with the one you were told, or give that with --digest."
-        )
+    verify(folder, digest)
 
 
 @app.command()
@@ -436,10 +314,11 @@ def reproduce(
 
     Example: incident-kit reproduce reports/demo/runs/20261123T094846Z_high_error_rate
     """
-    from incident_kit.app.reproduce import reproduce as again
+    from incident_kit.app.console import show
+    from incident_kit.app.reproduce import reproduce
 
-    names = again(folder, trust_notebook)
-    print(visible(f"{folder}: reproduced, {len(names)} files are equal: {', '.join(names)}"))
+    names = reproduce(folder, trust_notebook)
+    show(f"{folder}: reproduced, {len(names)} files are equal: {', '.join(names)}")
 
 
 @app.command()
@@ -458,7 +337,7 @@ def parse(
     tz: Zone = "",
     log_tz: LogZone = "",
     date_order: DateOrder = "",
-    max_unpacked: MaxUnpacked = 16 << 30,
+    max_unpacked: MaxUnpacked = UNPACKED_LIMIT_BYTES,
     raw: Annotated[
         bool,
         typer.Option(
@@ -466,7 +345,7 @@ def parse(
             help="CSV for programs: cells that a spreadsheet would run, and control characters, stay as they are.",
         ),
     ] = False,
-) -> None:
+) -> int:
     """The records of log files in canonical columns on stdout, redacted; what became of every line on stderr.
 
     CSV is for people: a cell that a spreadsheet would take for a formula gets an apostrophe before it (=1+1 becomes '=1+1),
@@ -474,34 +353,18 @@ def parse(
 
     Example: incident-kit parse combined.log error.log.1.gz --to csv > records.csv
     """
-    from incident_kit.config import settings as configuration
-    from incident_kit.logs.export import FORMS, export
-    from incident_kit.logs.inputs import given as as_given
-    from incident_kit.logs.inputs import readable
-    from incident_kit.model.redaction import Redaction
-    from incident_kit.runbook.data import load
+    from incident_kit.app.parse import parse
 
-    if to not in FORMS:
-        raise InputError(f"--to takes {', '.join(FORMS)}, not {to!r}.")
-    if to == "parquet" and sys.stdout.isatty():
-        raise InputError("Parquet is no text for a terminal: write it to a file, with > records.parquet.")
-    hints = _hints(log_tz, date_order, max_unpacked)
-    with as_given(files, hints, _say) as found:
-        readable_logs = readable(found, hints)
-        _say_all(found)
-        with as_it_is(sys.stdout):  # the export has its own escapes
-            accounts = export(
-                readable_logs, sys.stdout, to, _bounds(since, until, tz), load(runbook).dependencies, hints,
-                lambda count: _control(f"\r{count:,} records"), Redaction(ip_addresses=configuration.load().hide_ip_addresses), raw,
-        )  # fmt: skip
-    _control("\r\033[K")
-    for account in accounts:
-        red = account.has_warning
-        _control("\033[31m" * red)
-        _say(account.sentence())
-        _control("\033[0m" * red)
-    if found.lost or any(account.has_warning for account in accounts):
-        raise typer.Exit(INCOMPLETE)
+    typed = Typed(
+        since=since,
+        until=until,
+        runbook=runbook,
+        zone=tz,
+        log_zone=log_tz,
+        date_order=date_order,
+        max_unpacked_bytes=max_unpacked,
+    )
+    return parse(resolve(typed), files, to, raw)
 
 
 @app.command()
@@ -519,25 +382,17 @@ def redact(
     ip_addresses: Annotated[
         bool, typer.Option("--ip-addresses", help="IP addresses too [hide_ip_addresses of the configuration].")
     ] = False,
-    max_unpacked: MaxUnpacked = 16 << 30,
-) -> None:
+    max_unpacked: MaxUnpacked = UNPACKED_LIMIT_BYTES,
+) -> int:
     """A text without its secrets and personal data, unpacked and as it streams by: a log to hand on, or a pipe.
 
     In a file or a pipe everything else stays as it is, byte for byte; on a terminal control characters are shown as escapes.
 
     Example: incident-kit redact combined.log.1.gz -o combined.log.redacted
     """
-    from incident_kit.config import settings as configuration
-    from incident_kit.logs.redacting import redact_file
-    from incident_kit.model.redaction import Redaction
-    from incident_kit.model.visible import visible
+    from incident_kit.app.redact import redact
 
-    damage = redact_file(
-        file, output, Redaction(ip_addresses=ip_addresses or configuration.load().hide_ip_addresses), max_unpacked, _say
-    )
-    if damage:
-        _say(f"{visible(file)}: {damage}. What came before was written.")
-        raise typer.Exit(INCOMPLETE)
+    return redact(resolve(Typed(max_unpacked_bytes=max_unpacked)), file, output, ip_addresses)
 
 
 @app.command()
@@ -556,183 +411,9 @@ def lab(
 
     Example: incident-kit lab 20261123-a1b2
     """
-    import os
+    from incident_kit.app.lab import lab
 
-    from incident_kit.config import settings as configuration
-    from incident_kit.evidence.incident import load_or_create
-    from incident_kit.running.lab import lab_command, lab_environment
-    from incident_kit.running.work import prepare_work
-
-    settings, base = configuration.load(), _reports(reports)
-    if incident_id and not (base / incident_id).is_dir():
-        raise InputError(
-            f"{base / incident_id}: no such incident. Make one with `incident-kit report`, or leave the id away for the recorded one."
-        )
-    incident = load_or_create(base, incident_id or "demo", "Freebit slows down, then fails")
-    folder = prepare_work(incident, recorded=not incident_id, runbook=runbook or settings.runbook, told=_say)
-    if prepare:
-        print(visible(folder))
-        return
-    _say(f"Notebooks: {folder}")
-    # The folder may lie where a kernel would not find the configuration.
-    environment = {**os.environ, **({configuration.VARIABLE: str(settings.file.resolve())} if settings.file else {})}
-    os.execve(sys.executable, lab_command(folder, arguments or []), lab_environment(environment))
-
-
-def _make_run(incident: Any, scenario: str, store: Any, runbook: str, bounds: tuple[datetime | None, datetime | None] = (None, None), given: dict[str, Any] | None = None, only: list[str] | None = None, lost: Sequence[str] = (), code_if_lost: int = INCOMPLETE) -> None:  # fmt: skip
-    from incident_kit.app.report import make_run
-    from incident_kit.model.times import iso
-    from incident_kit.runbook.data import load
-
-    window = store.window(*(iso(bound) if bound else "" for bound in bounds))
-    _say(f"Window: {window}")
-    items = [item for item in store.items() if only is None or item.id in only or item.secret]
-    run = make_run(incident, load(runbook), scenario, items, window, given, lost)
-    _sealed(run, code_if_lost)
-    if lost:
-        raise typer.Exit(code_if_lost)
-
-
-def _show(ranking: Any, as_json: bool, incident_id: str, evidence: str, runbook: str) -> None:
-    """The ranking, and what to type next; what there is to know of the logs on stderr."""
-    from incident_kit.runbook.contents import TRIAGE
-    from incident_kit.view.terminal import next_command
-
-    for remark in ranking.remarks:
-        _say(remark)
-    if as_json:
-        _print_json([one.to_json() for one in ranking.ranked])
-        return
-    _print_ranking(f"Window: {ranking.window}", ranking)
-    scenario = ranking.first.scenario.id if ranking.first.confirmed else TRIAGE
-    print()
-    print(visible(f"Next: {next_command(scenario, incident_id, evidence, ranking.window, runbook)}"))
-
-
-def _print_ranking(heading: str, ranking: Any) -> None:
-    from incident_kit.view.terminal import ranking_lines
-
-    print("\n".join([heading, *ranking_lines(ranking.ranked)]), flush=True)
-
-
-def _show_changes(changes: Any, as_json: bool) -> None:
-    from incident_kit.view.terminal import change_lines
-
-    if as_json:
-        _print_json(
-            [{"id": before.symptom, "before": before.to_json(), "after": after.to_json()} for before, after in changes]
-        )
-        return
-    print("\n".join([f"Again at {datetime.now(UTC):%H:%M:%S} UTC:", *change_lines(changes)]), flush=True)
-
-
-def _print_json(data: Any) -> None:
-    import json
-
-    print(visible_json(json.dumps(data, indent=1, ensure_ascii=False)))
-
-
-def _configured_logs(settings: Any) -> list[Path]:
-    """The logs of the configuration that are there. Raises InputError without any."""
-    found: list[Path] = settings.log_files()
-    if not found:
-        raise InputError(
-            f"no log: {', '.join(settings.logs)} names none here. Give them with -l LOG, ask --live, or name them in incident-kit.toml."
-        )
-    return found
-
-
-def _whole(preserve: str, otherwise: bool) -> bool:
-    if preserve not in ("", "window", "whole"):
-        raise InputError(f"--preserve takes window or whole, not {preserve!r}.")
-    return preserve == "whole" if preserve else otherwise
-
-
-def _check_live(live: bool, env_file: Path | None) -> None:
-    if env_file and not live:
-        raise InputError("--env-file is read only when live systems are asked: add --live.")
-
-
-def _sealed(run: Any, code_if_lost: int = INCOMPLETE) -> None:
-    for line in run.headlines():
-        _say(line)
-    for remark in run.remarks:
-        _say(remark)
-    for doubt in run.doubts:
-        _say(f"To doubt: {doubt}")
-    for line in run.masked:
-        _say(f"Masked before the seal: {line}")
-    _say(f"Digest: {run.digest}")
-    print(visible(run.report))
-    if run.error:
-        _say(f"The notebook stopped: {run.error}. What it had done by then is sealed.")
-    if run.error or run.lost:
-        raise typer.Exit(code_if_lost)
-
-
-def _parameters(scenario: str, runbook: str, given: list[str]) -> dict[str, Any]:
-    from incident_kit.runbook.data import load
-    from incident_kit.running.notebook import check_parameters, notebook_of
-
-    pairs = [text.partition("=") for text in given]
-    for name, equals, _ in pairs:
-        if not equals:
-            raise InputError(f"-p takes NAME=VALUE, not {name!r}.")
-    parameters = {name: value for name, _, value in pairs}
-    if parameters:
-        check_parameters(notebook_of(load(runbook), scenario), parameters)
-    return parameters
-
-
-def _reports(given: Path | None) -> Path:
-    from incident_kit.config import settings as configuration
-    from incident_kit.evidence.incident import reports_folder
-
-    return reports_folder(given, configuration.load().reports)
-
-
-def _bounds(since: str, until: str, zone: str) -> tuple[datetime | None, datetime | None]:
-    from incident_kit.config import settings as configuration
-    from incident_kit.model.times import Window, named_zone, parse_time
-
-    now, people = datetime.now(UTC), named_zone(zone or configuration.load().zone)
-    start = parse_time(since, now, people) if since else None
-    end = parse_time(until, now, people) if until else None
-    if start and end:
-        Window(start, end)  # refuses swapped ends
-    return start, end
-
-
-def _hints(zone: str, date_order: str, max_unpacked: int) -> Any:
-    """What logs leave unsaid: as given, else as configured."""
-    from incident_kit.config import settings as configuration
-    from incident_kit.logs.times import DATE_ORDERS
-    from incident_kit.model.source import Hints
-    from incident_kit.model.times import named_zone
-
-    settings = configuration.load()
-    if date_order and date_order not in DATE_ORDERS:
-        raise InputError(f"--date-order takes {', '.join(DATE_ORDERS)}, not {date_order!r}.")
-    named_zone(zone or settings.log_zone)
-    return Hints(zone or settings.log_zone, date_order or settings.date_order, settings.formats, max_unpacked)
-
-
-def _say_all(found: Any) -> None:
-    """What there is to know of the logs that were given, before they are read."""
-    for line in (*found.notes, *found.lost):
-        _say(line)
-
-
-def _say(text: str) -> None:
-    """A line for the person; line ends within it are a stranger's."""
-    print(visible(text), file=sys.stderr, flush=True)
-
-
-def _control(sequence: str) -> None:
-    """A command of ours to the terminal, if there is one: the only way past `VisibleStream`."""
-    if sys.stderr.isatty():
-        with as_it_is(sys.stderr):
-            print(sequence, end="", file=sys.stderr, flush=True)
+    lab(resolve(Typed(reports=reports, runbook=runbook)), incident_id, prepare, arguments or ())
 
 
 def main() -> None:
@@ -751,17 +432,17 @@ def main() -> None:
     except IncidentKitError as error:
         first, *others = error.lines
         for line in (f"incident-kit: {first}", *others):
-            _say(line)
+            say(line)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except TyperException as error:
-        _say(f"incident-kit: {error.format_message()} Every command has --help.")
+        say(f"incident-kit: {error.format_message()} Every command has --help.")
         sys.exit(error.exit_code)
     except Exception as error:  # the last line of defence: a person at 3 a.m. gets a sentence, we get the traceback
         with tempfile.NamedTemporaryFile("w", prefix="incident-kit-", suffix=".txt", delete=False) as file:
             traceback.print_exc(file=file)
-        _say(
+        say(
             f"incident-kit: our own fault: {type(error).__name__}. Nothing was changed; the details are in {file.name}."
         )
         sys.exit(IncidentKitError.exit_code)

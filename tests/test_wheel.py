@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -124,3 +126,29 @@ def test_demo_makes_a_run_that_verifies_and_reproduces(installed: Run, tmp_path:
     # Installed or from the checkout: the same results.
     for name in ("findings.json", "timeline.jsonl", "accounting.json"):
         assert (run / "data" / name).read_bytes() == (demo_run / "data" / name).read_bytes()
+
+
+def test_every_import_of_the_package_is_declared() -> None:
+    """What is only there because another package brings it may be gone tomorrow."""
+    declared = {
+        re.split(r"[\s<>=!~;\[]", requirement, maxsplit=1)[0].lower()
+        for requirement in importlib.metadata.requires("incident-kit") or ()
+    }
+    providers = importlib.metadata.packages_distributions()
+    imported = {
+        name.split(".")[0]
+        for path in (ROOT / "incident_kit").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    others = imported & providers.keys() - sys.stdlib_module_names - {"incident_kit"}
+    undeclared = {
+        name for name in others if not {package.lower().replace("_", "-") for package in providers[name]} & declared
+    }
+    assert undeclared == set()

@@ -1,9 +1,9 @@
 """Collecting: what a system says is asked once and stored; everything else reads what was stored.
 
-`collect` does all of it: live systems (by `asking`), then logs. Logs are preserved as slices: the bytes from `since - margin` to `until + margin`, in whole records. Where the records
-of a slice turn out to be later than half the margin, the margin is doubled and the slice is cut again. An archive is
-kept whole and as it is, so that its SHA-256 can be compared with the original's; of a tar or zip each member is a log, and its
-item holds the SHA-256 of the archive.
+`collect` does all of it: live systems, then logs. Logs are preserved as slices: the bytes from `since - margin` to
+`until + margin`, in whole records. Where the records of a slice turn out to be later than half the margin, the margin is
+doubled and the slice is cut again. An archive is kept whole and as it is, so that its SHA-256 can be compared with the
+original's. Of a tar or zip each member is a log, and its item holds the SHA-256 of the archive.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+from incident_kit.config.request import Request, Sources
 from incident_kit.config.settings import Configuration
 from incident_kit.errors import EvidenceError, LogFileError
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.item import ARCHIVE, Item
 from incident_kit.evidence.journal import Kind
 from incident_kit.evidence.store import Evidence, Incoming
-from incident_kit.live.ask import BUDGET_S, LiveAnswers, ask_live
+from incident_kit.live.ask import LiveAnswers, ask_live
 from incident_kit.logs.archives import untouched
 from incident_kit.logs.inputs import LogFile, UnusableLog
-from incident_kit.logs.inputs import given as given  # for notebooks, which ask this room only
 from incident_kit.logs.reading import read as records_of
 from incident_kit.logs.slices import MARGIN, NO_HINTS, ByteRange, OpenLog, open_log
 from incident_kit.model.source import Hints, Source
@@ -37,50 +37,73 @@ DEFAULT_SPAN = timedelta(hours=2)
 BLOCK_BYTES = 1 << 20
 
 
+Say = Callable[[str], None]
+Times = dict[LogFile, tuple[datetime, datetime] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class LogPlan:
+    """What of which logs is to be preserved, and what was seen of them.
+
+    `times` are those of the first and the last dated record of each log that can be read. `empty` names the empty ones,
+    `lost` those that may not be read, `notes` what else a person should know.
+    """
+
+    logs: tuple[LogFile, ...]
+    times: Times
+    window: Window
+    hints: Hints
+    whole: bool
+    empty: tuple[str, ...]
+    notes: tuple[str, ...]
+    lost: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What was collected: the window it was for, the items, what a person should know about it, what could not be kept, whether Ctrl-C ended it, and which logs were empty."""
+    """What was collected: the items, and the window they are for.
+
+    `notes` are what a person should know about it, `lost` what could not be kept, `empty` the logs without a line;
+    `interrupted` says whether Ctrl-C ended the asking.
+    """
 
     window: Window
     items: tuple[Item, ...]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     interrupted: bool = False
     empty: tuple[str, ...] = ()
 
 
-def collect(
-    incident: Incident, logs: Sequence[LogFile | Path], since: datetime | None = None, until: datetime | None = None, *,
-    live: Configuration | None = None, env_file: Path | None = None, budget_s: float = BUDGET_S, told: Callable[[str], None] = lambda line: None,
-    hints: Hints = NO_HINTS, hide_ip_addresses: bool = False, whole: bool = False,
-) -> Collected:  # fmt: skip
-    """Ask the live systems, if `live` says where they are, and preserve the window of each log; the journal says who did so.
+def collect(incident: Incident, request: Request, logs: LogPlan | None, say: Say) -> Collected:
+    """Ask the live systems, if the request says so, and preserve the planned logs; the journal says who did so.
 
-    The systems come first: what one says now is gone in a minute, a log is not. `told` gets a line for every answer and
-    remark as it comes. `whole` keeps all of each log, not only its window. Ctrl-C ends the asking and keeps what has come; the logs are
-    preserved all the same. Where systems were asked, a log for which there is no room does not end it. Raises what
-    `collect_logs` raises.
+    The systems come first: what one says now is gone in a minute, a log is not. `say` gets a line for every answer and
+    remark as it comes. Ctrl-C ends the asking and keeps what has come; the logs are preserved all the same. Where
+    systems were asked, a log for which there is no room does not end it. Raises what `plan_logs` raises.
     """
-    evidence, lost = incident.evidence, list[str]()
+    evidence, lost, sources = incident.evidence, list[str](), request.sources
     try:
-        evidence.keep_redaction(hide_ip_addresses)
+        evidence.keep_redaction(request.configuration.hide_ip_addresses)
     except EvidenceError as error:
         lost.append(f"no key could be stored, so equal values are not recognisable where they are redacted: {error}")
-    asked = (
-        ask_live(evidence, live, env_file, budget_s, lambda answer: told(answer.sentence())) if live else LiveAnswers()
-    )
-    if live:
+    asked = LiveAnswers()
+    if sources.live:
+        asked = ask_live(
+            evidence, request.configuration, sources.env_file, sources.budget_s, lambda answer: say(answer.sentence())
+        )
         stored = ", ".join(f"{item.origin} as item {item.id}" for item in asked.items)
         incident.journal.append(
             Kind.CUSTODY, f"asked the live systems, and stored what they answered: {stored or 'nothing'}"
         )
     lost += asked.notes
-    logs_kept = None
+    preserved = None
     if logs:
         try:
-            logs_kept = collect_logs(evidence, logs, since, until, hints, whole)
+            # The logs went on while the systems were asked, and the window goes on to their newest record.
+            preserved = preserve_logs(evidence, plan_logs(logs.logs, request) if sources.live else logs)
         except EvidenceError as error:
-            if not live:
+            if not sources.live:
                 raise
             lost.append(f"the logs could not be preserved: {error}")
         except KeyboardInterrupt:
@@ -88,89 +111,102 @@ def collect(
                 raise
             asked.interrupted = True
             lost.append("the logs were not preserved: Ctrl-C was pressed before that was done")
-    if logs_kept is None:
-        begun = min((answer.asked_at for answer in asked.answers), default=datetime.now(UTC) - timedelta(seconds=1))
-        logs_kept = Collected(Window(since or begun, until or datetime.now(UTC)), (), ())
-    for item in logs_kept.items:
+    if preserved is None:
+        preserved = Collected(_window_of_asking(asked, request), ())
+    for item in preserved.items:
         incident.journal.append(
             Kind.CUSTODY,
             f"preserved item {item.id}: {item.size_bytes} bytes of {item.origin}, sha256 {item.sha256}",
         )
-    for log in logs_kept.empty:
+    for log in preserved.empty:
         incident.journal.append(Kind.CUSTODY, f"nothing to preserve: {log}")
-    lost += logs_kept.lost
-    for line in (
-        *logs_kept.notes,
-        *(f"{item.origin}: {remark}" for item in logs_kept.items for remark in item.details.get("notes", ())),
-        *lost,
-    ):
-        told(line)
+    lost += preserved.lost
+    remarks = [f"{item.origin}: {remark}" for item in preserved.items for remark in item.details.get("notes", ())]
+    for line in (*preserved.notes, *remarks, *lost):
+        say(line)
     return Collected(
-        logs_kept.window, (*asked.items, *logs_kept.items), logs_kept.notes, tuple(lost), asked.interrupted
+        preserved.window, (*asked.items, *preserved.items), preserved.notes, tuple(lost), asked.interrupted
     )
 
 
-def collect_logs(
-    evidence: Evidence, logs: Sequence[LogFile | Path], since: datetime | None = None, until: datetime | None = None, hints: Hints = NO_HINTS, whole: bool = False
-) -> Collected:  # fmt: skip
-    """Preserve the window of each log, or the `whole` of it. Without `since`: the last two hours before the newest dated record.
+def _window_of_asking(asked: LiveAnswers, request: Request) -> Window:
+    now = datetime.now(UTC)
+    begun = min((answer.asked_at for answer in asked.answers), default=now - timedelta(seconds=1))
+    return Window(request.since or begun, request.until or now)
 
-    `unsaid` is kept with every slice, so that it is read later as it was read now.
 
-    A log that is empty, or that we have no right to read, does not hold up the others. Raises LogFileError before anything is
-    stored if one of the files cannot be used in another way or none is left, ParameterError for a window that ends before it begins.
+def plan_logs(logs: Sequence[LogFile | Path], request: Request) -> LogPlan:
+    """Look at logs, and say what of them would be preserved; stores nothing.
+
+    Without `since`: the last two hours before the newest dated record. A log that is empty, or that we have no right to
+    read, does not hold up the others. Raises LogFileError if one of the files cannot be used in another way or none is
+    left, ParameterError for a window that ends before it begins.
     """
-    unusable = UnusableLog()
-    known, old = _times_of(logs, None if whole else since, hints, unusable)
-    window, notes = choose_window(known, since, until)
+    unusable, whole = UnusableLog(), bool(request.sources.whole)
+    files = [LogFile.of(log) if isinstance(log, Path) else log for log in logs]
+    times, old = _times_of(files, None if whole else request.since, request.hints, unusable)
+    window, notes = choose_window(times, request.since, request.until)
     notes += [
         f"{log.origin}: not opened, it was last written at {iso(written)}, before the window"
         for log, written in old.items()
     ]
-    items, archives, lost = list[Item](), dict[Path, str](), unusable.lost
-    for log, times in known.items():
-        if times and not whole and (times[1] < window.since - MARGIN or times[0] > window.until + MARGIN):
-            notes.append(
-                f"{log.origin}: not preserved, its records ({iso(times[0])} to {iso(times[1])}) lie outside the window"
-            )
+    return LogPlan(
+        tuple(files), times, window, request.hints, whole, tuple(unusable.notes), tuple(notes), tuple(unusable.lost)
+    )
+
+
+def preserve_logs(evidence: Evidence, plan: LogPlan) -> Collected:
+    """Preserve the window of each planned log, or the whole of it.
+
+    The hints are kept with every slice, so that it is read later as it was read now.
+    """
+    items, archives, notes, lost = list[Item](), dict[Path, str](), list(plan.notes), list(plan.lost)
+    window = plan.window
+    for log, times in plan.times.items():
+        if times and not plan.whole and (times[1] < window.since - MARGIN or times[0] > window.until + MARGIN):
+            extent = f"{iso(times[0])} to {iso(times[1])}"
+            notes.append(f"{log.origin}: not preserved, its records ({extent}) lie outside the window")
             continue
         if log.archive and log.archive not in archives:
             with open(log.archive, "rb", opener=untouched) as file:
                 archives[log.archive] = hashlib.file_digest(file, "sha256").hexdigest()
-            if whole:
-                items.append(
-                    preserve_archive(evidence, log.archive, log.origin.removesuffix(f"!{visible(log.member)}"))
-                )
-        items.append(preserve(evidence, log, window, hints, whole, archives[log.archive] if log.archive else ""))
+            if plan.whole:
+                origin = log.origin.removesuffix(f"!{visible(log.member)}")
+                items.append(preserve_archive(evidence, log.archive, origin))
+        archive_sha256 = archives[log.archive] if log.archive else ""
+        items.append(preserve(evidence, log, window, plan.hints, plan.whole, archive_sha256))
         if damage := items[-1].details.get("damage"):
             lost.append(f"{log.origin}: {damage}")
-    return Collected(window, tuple(items), (*unusable.notes, *notes), tuple(lost), empty=tuple(unusable.notes))
+    return Collected(window, tuple(items), (*plan.empty, *notes), tuple(lost), empty=plan.empty)
+
+
+def collect_logs(
+    evidence: Evidence,
+    logs: Sequence[LogFile | Path],
+    since: datetime | None = None,
+    until: datetime | None = None,
+    hints: Hints = NO_HINTS,
+    whole: bool = False,
+) -> Collected:
+    """Preserve logs without a request: for tools that make recordings. Raises what `plan_logs` raises."""
+    request = Request(Configuration(), Path(), "", hints, since, until, Sources(whole=whole))
+    return preserve_logs(evidence, plan_logs(logs, request))
 
 
 def preserve_archive(evidence: Evidence, path: Path, origin: str) -> Item:
     """Store a tar or zip as it is: where whole logs are kept, and its members are logs."""
     with open(path, "rb", opener=untouched) as file:
         return evidence.add(
-            iter(lambda: file.read(BLOCK_BYTES), b""), kind=ARCHIVE, origin=origin, asked="the archive as it is, whose members were read as logs",
+            iter(lambda: file.read(BLOCK_BYTES), b""),
+            kind=ARCHIVE,
+            origin=origin,
+            asked="the archive as it is, whose members were read as logs",
             asked_at=iso(datetime.now(UTC)),
-        )  # fmt: skip
-
-
-def check_logs(
-    logs: Sequence[LogFile | Path],
-    since: datetime | None = None,
-    until: datetime | None = None,
-    hints: Hints = NO_HINTS,
-) -> None:
-    """Raise what `collect_logs` would raise for these files and this window, and store nothing."""
-    choose_window(_times_of(logs, since, hints, UnusableLog())[0], since, until)
-
-
-Times = dict[LogFile, tuple[datetime, datetime] | None]
+        )
 
 
 def _times_of(
-    logs: Sequence[LogFile | Path], since: datetime | None, hints: Hints, unusable: UnusableLog
+    logs: Sequence[LogFile], since: datetime | None, hints: Hints, unusable: UnusableLog
 ) -> tuple[Times, dict[LogFile, datetime]]:
     """Times of the first and last dated record of each log, and when the others were last written. `unusable` gets those without either.
 
@@ -178,7 +214,7 @@ def _times_of(
     """
     known: Times = {}
     old: dict[LogFile, datetime] = {}
-    for log in dict.fromkeys(LogFile.of(log) if isinstance(log, Path) else log for log in logs):
+    for log in dict.fromkeys(logs):
         written = written_at(log.path)
         if since and written and written < since - MARGIN and len(logs) > 1:
             old[log] = written
@@ -253,21 +289,34 @@ def preserve(
                 f"the file grew by {status.st_size - span.size} bytes while it was read: these belong to a later question"
             )
         details = {
-            **named(log, archive_sha256), "size_bytes": span.size, "inode": status.st_ino if log.path == log.named else None,
+            **named(log, archive_sha256),
+            "size_bytes": span.size,
+            "inode": status.st_ino if log.path == log.named else None,
             "modified_at": iso(datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC)),
-            "before_bytes": span.start, "after_bytes": span.size - span.start - incoming.size_bytes, "whole": all_of_it,
-            "packing": file.packing, "window": window.to_json(), "margin_s": margin.total_seconds(),
-            "lateness_ms": lateness / timedelta(milliseconds=1), "notes": notes, "unsaid": hints.to_json(),
-        }  # fmt: skip
+            "before_bytes": span.start,
+            "after_bytes": span.size - span.start - incoming.size_bytes,
+            "whole": all_of_it,
+            "packing": file.packing,
+            "window": window.to_json(),
+            "margin_s": margin.total_seconds(),
+            "lateness_ms": lateness / timedelta(milliseconds=1),
+            "notes": notes,
+            "unsaid": hints.to_json(),
+        }
         if log.missing:
             details["missing"] = log.missing
         if damage := "; ".join(filter(None, (log.missing, damage))):
             details["damage"] = damage
     try:
         return evidence.keep(
-            incoming, kind="slice", origin=log.origin, asked="the bytes of the log in the window, read without changing the file",
-            asked_at=iso(asked_at), duration_ms=(time.monotonic() - begun) * 1000, details=details,
-        )  # fmt: skip
+            incoming,
+            kind="slice",
+            origin=log.origin,
+            asked="the bytes of the log in the window, read without changing the file",
+            asked_at=iso(asked_at),
+            duration_ms=(time.monotonic() - begun) * 1000,
+            details=details,
+        )
     finally:
         incoming.discard()
 

@@ -1,4 +1,4 @@
-"""Is everything ready for an incident? Looks at the configuration, the folders, the logs and the systems, in seconds, and stores nothing."""
+"""`incident-kit doctor`: is everything ready for an incident? Looks, in seconds, and stores nothing."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from incident_kit.app.collect import check_logs
-from incident_kit.config.settings import Configuration
+from incident_kit.app.collect import plan_logs
+from incident_kit.app.console import exit_code, show
+from incident_kit.config.request import Request
 from incident_kit.errors import IncidentKitError, RunbookError
 from incident_kit.evidence.store import FREE_DISK_FLOOR_BYTES
 from incident_kit.live.ask import ask
 from incident_kit.live.systems import systems
 from incident_kit.model.answer import Answer, Status
-from incident_kit.model.source import Hints
 from incident_kit.model.visible import visible
 from incident_kit.runbook.data import load
 
@@ -39,34 +39,36 @@ class Look:
         return f"{self.state:>10}  {visible(self.what)}: {visible(self.why)}"
 
 
-def look(configuration: Configuration, reports: Path, runbook: str, environment: Mapping[str, str], env_file: Path | None, told: Callable[[Look], None]) -> bool:  # fmt: skip
-    """Look at everything, tell each as it is known, and return whether all that is named is ready."""
+def doctor(request: Request) -> int:
+    """Show each thing as it is known; returns the exit code."""
+    ready = look(request, os.environ, lambda looked: show(looked.sentence()))
+    return exit_code(incomplete=not ready)
+
+
+def look(request: Request, environment: Mapping[str, str], heard: Callable[[Look], None]) -> bool:
+    """Look at everything, hand on each thing as it is known, and return whether all that is named is ready."""
     looks: list[Look] = []
 
-    def tell(one: Look) -> None:
-        looks.append(one)
-        told(one)
+    def add(looked: Look) -> None:
+        looks.append(looked)
+        heard(looked)
 
-    tell(
-        Look(
-            "configuration",
-            "ready",
-            str(configuration.file) if configuration.file else "no incident-kit.toml is found; the defaults apply",
-        )
-    )
-    tell(_folder(reports))
-    tell(_runbook(runbook))
-    for one in _logs(configuration):
-        tell(one)
+    configuration = request.configuration
+    file = str(configuration.file) if configuration.file else "no incident-kit.toml is found; the defaults apply"
+    add(Look("configuration", "ready", file))
+    add(_folder(request.reports))
+    add(_runbook(request.runbook))
+    for looked in _logs(request):
+        add(looked)
     answers: dict[str, list[Answer]] = {}
     ask(
-        systems(configuration, environment, env_file),
+        systems(configuration, environment, request.sources.env_file),
         BUDGET_S,
         lambda answer: answers.setdefault(answer.system, []).append(answer),
     )
-    for system, given in answers.items():
-        tell(_system(system, given))
-    return not any(one.bad for one in looks)
+    for system, answers_of_system in answers.items():
+        add(_system(system, answers_of_system))
+    return not any(looked.bad for looked in looks)
 
 
 def _folder(reports: Path) -> Look:
@@ -91,8 +93,9 @@ def _runbook(folder: str) -> Look:
     return Look("runbook", "ready", f"{len(book.scenarios)} scenario(s)")
 
 
-def _logs(configuration: Configuration) -> Iterator[Look]:
+def _logs(request: Request) -> Iterator[Look]:
     """The configured logs, looked for and opened as triage does it; what is not ready goes by its own name."""
+    configuration = request.configuration
     log_files = configuration.log_files()
     folders = sorted({path for pattern in configuration.logs for path in glob.glob(pattern) if os.path.isdir(path)})
     for folder in folders:
@@ -124,7 +127,7 @@ def _logs(configuration: Configuration) -> Iterator[Look]:
     ]  # an empty one may have been rotated a moment ago, and is no mistake
     try:
         if written:
-            check_logs(written, hints=Hints(configuration.log_zone, configuration.date_order, configuration.formats))
+            plan_logs(written, request)
     except IncidentKitError as error:
         yield Look("log files", "not ready", str(error))
     else:

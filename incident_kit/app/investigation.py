@@ -16,7 +16,7 @@ from incident_kit.evidence.incident import Incident, load
 from incident_kit.evidence.journal import Kind
 from incident_kit.evidence.store import RECORDED
 from incident_kit.model.redaction import redact
-from incident_kit.model.times import parse_near, parse_time
+from incident_kit.model.times import parse_near
 from incident_kit.running.executed import keep_executed
 from incident_kit.view import page
 from incident_kit.view.markup import Html
@@ -77,25 +77,19 @@ class Investigation:
         """
         if self.incident is None:
             return page.not_here("collected")
-        from incident_kit.app.collect import collect, given
-        from incident_kit.config import settings as configuration
-        from incident_kit.model.source import Hints
-        from incident_kit.model.times import named_zone
+        from incident_kit.app.collect import collect, plan_logs
+        from incident_kit.config.request import Typed, resolve
+        from incident_kit.logs.inputs import given as log_files_of
 
-        settings = configuration.load()
-        patterns = [str(log) for log in logs] or ([] if live else list(settings.logs))
-        paths = [
-            Path(name) for pattern in patterns for name in sorted(glob(pattern)) or [pattern]
-        ]  # what is not there is named by `collect`
-        zone = named_zone(settings.zone)
-        bounds = [parse_time(text, datetime.now(UTC), zone) if text else None for text in (since, until)]
-        hints = Hints(settings.log_zone, settings.date_order, settings.formats)
-        with given(paths, hints, print) as found:
-            collected = collect(
-                self.incident, found.logs, *bounds, live=settings if live else None, env_file=Path(env_file) if env_file else None, told=print, hints=hints,
-                hide_ip_addresses=settings.hide_ip_addresses,
-            )  # fmt: skip
-        return page.collected(collected.items, collected.window, (*found.notes, *found.lost))
+        typed = Typed(since=since, until=until, live=live, env_file=Path(env_file) if env_file else None)
+        request = resolve(typed)
+        patterns = [str(log) for log in logs] or ([] if live else list(request.configuration.logs))
+        # What is not there is named when it is looked at.
+        paths = [Path(name) for pattern in patterns for name in sorted(glob(pattern)) or [pattern]]
+        with log_files_of(paths, request.hints, print) as files:
+            plan = plan_logs(files.logs, request) if files.logs else None
+            collected = collect(self.incident, request, plan, print)
+        return page.collected(collected.items, collected.window, (*files.notes, *files.lost))
 
     def seal(self) -> Html:
         """Make a sealed run of this notebook as it is saved, with its outputs and everything it read. Save it first (Ctrl+S).

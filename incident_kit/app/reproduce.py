@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from incident_kit import __version__
-from incident_kit.app.report import OUR_PARAMETERS
+from incident_kit.app.run import OUR_PARAMETERS
 from incident_kit.errors import EvidenceError, NotReproduced
 from incident_kit.evidence.run_folder import (
     FORMATS,

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from incident_kit.app.report import OUR_PARAMETERS, Run, begin, seal, snapshot
+from incident_kit.app.console import exit_code
+from incident_kit.app.report import show_run
+from incident_kit.app.run import OUR_PARAMETERS, Run, begin, snapshot
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident, load
 from incident_kit.evidence.item import Item
@@ -21,6 +23,11 @@ from incident_kit.runbook.data import load as load_runbook
 from incident_kit.running.executed import doubts, session_of
 from incident_kit.running.notebook import cells_digest, defaults_of, read_notebook
 from incident_kit.timeline.results import check_result
+
+
+def seal(folder: Path) -> int:
+    """Seal a notebook of a work folder and say what it found; returns the exit code."""
+    return exit_code(show_run(seal_work(folder)))
 
 
 def seal_work(folder: Path, name: str = "") -> Run:
@@ -63,12 +70,20 @@ def seal_work(folder: Path, name: str = "") -> Run:
         shutil.copy2(result, target)
     window = evidence.window(given.get("since", ""), given.get("until", ""))
     facts = {
-        "scenario": path.stem, "notebook": path.name, "notebook_cells_sha256": cells_digest(notebook), "by_hand": True,
-        "parameters": {**given, **OUR_PARAMETERS, "since": iso(window.since), "until": iso(window.until)}, "window": window.to_json(),
-        "started": iso(datetime.now(UTC)), "error": "",
-        "cells_to_doubt": [*doubts(notebook, session.ran), *_later([item for item in items if item not in read and not item.secret], incident, written)],
-    }  # fmt: skip
-    return seal(incident, partial, facts)
+        "scenario": path.stem,
+        "notebook": path.name,
+        "notebook_cells_sha256": cells_digest(notebook),
+        "by_hand": True,
+        "parameters": {**given, **OUR_PARAMETERS, "since": iso(window.since), "until": iso(window.until)},
+        "window": window.to_json(),
+        "started": iso(datetime.now(UTC)),
+        "error": "",
+        "cells_to_doubt": [
+            *doubts(notebook, session.ran),
+            *_later([item for item in items if item not in read and not item.secret], incident, written),
+        ],
+    }
+    return runs.seal(incident, partial, facts)
 
 
 def _results_in(folder: Path) -> list[Path]:

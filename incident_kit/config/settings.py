@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from glob import glob
 from pathlib import Path
 from typing import Any
 
+from incident_kit.config.toml import ConfigurationTable, read
 from incident_kit.errors import ConfigurationError, ParameterError
 from incident_kit.model.times import named_zone
 
 FILE, VARIABLE = "incident-kit.toml", "INCIDENT_KIT_CONFIG"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+HEALTH_ADDRESS = re.compile(r"(?:https?://[^\s@]+)?")
+PATHS = ("reports", "runbook", "env_file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +69,14 @@ TEMPLATE = """\
 
 logs = ["/var/log/bff/*.log"]                  # files and patterns
 health_url = "http://localhost:4000/health"    # "" if there is none to ask
-process = "node.*bff"                          # what the BFF's command line looks like on this machine, as for pgrep -f; "" if it runs elsewhere
+process = "node.*bff"                          # the BFF's command line here, as for pgrep -f; "" if it runs elsewhere
 env_file = ""                                  # the BFF's environment file; flags are shown by value, secrets never
 log_zone = "UTC"                               # of times in logs that name no zone, such as "Asia/Tokyo"
 date_order = ""                                # mdy, dmy or ymd, where a log's own dates do not tell
 zone = "UTC"                                   # of times that you type without one
 reports = "reports"                            # the folder of the incidents
-runbook = ""                                   # a folder of your own runbook data: thresholds, log patterns, routes of features, documents
-hide_ip_addresses = false                      # whether IP addresses are redacted too, in incidents that begin from now on
+runbook = ""                                   # a folder of your own runbook data: thresholds, patterns, routes, documents
+hide_ip_addresses = false                      # whether IP addresses are redacted too, in new incidents
 
 # NAMES of environment variables, never an address or a secret itself.
 [targets]
@@ -104,7 +106,7 @@ salesforce_key_file = "SF_PRIVATE_KEY_PATH"
 
 
 def write(path: Path) -> None:
-    """Write a new configuration with all its defaults. Raises ConfigurationError where there is one, or it cannot be written."""
+    """Write a new configuration with all its defaults. Raises ConfigurationError where that cannot be done."""
     try:
         with open(path, "x", encoding="utf-8") as file:
             file.write(TEMPLATE)
@@ -115,7 +117,10 @@ def write(path: Path) -> None:
 
 
 def find() -> Path | None:
-    """The configuration file: the one INCIDENT_KIT_CONFIG names, else the first found upward from here. Raises ConfigurationError."""
+    """The configuration file: the one INCIDENT_KIT_CONFIG names, else the first found upward from here.
+
+    Raises ConfigurationError.
+    """
     if named := os.environ.get(VARIABLE):
         if not Path(named).is_file():
             raise ConfigurationError(f"{named}: no such file. {VARIABLE} names it; correct the variable or unset it.")
@@ -125,119 +130,112 @@ def find() -> Path | None:
 
 
 def load(path: Path | None = None) -> Configuration:
-    """The configuration of this file, else of the one found, else the defaults. Raises ConfigurationError naming file and field."""
+    """The configuration of this file, else of the one found, else the defaults. Raises ConfigurationError.
+
+    The error names the file, the line and the field.
+    """
     path = path or find()
     if path is None:
         return Configuration()
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"{path}: not readable as TOML: {error}. Mend that line, or write a new file with `incident-kit init`."
-        ) from None
-    return Configuration(path, **{name: _placed(path, name, value) for name, value in _checked(path, data).items()})
+    table = read(
+        path,
+        ConfigurationTable,
+        "Name a file that is there, or write a new one with `incident-kit init`.",
+        "Mend that, or write a new file with `incident-kit init`.",
+    )
+    return Configuration(path, **_checked(table))
 
 
-def _placed(path: Path, name: str, value: Any) -> Any:
-    """Paths in the file are meant from the folder it lies in."""
-    if name == "logs":
-        return tuple(str(path.parent / one) for one in value)
-    return str(path.parent / value) if name in ("reports", "runbook", "env_file") and value else value
-
-
-def _checked(path: Path, data: Mapping[str, Any]) -> dict[str, Any]:
-    known = {one.name: one.default for one in fields(Configuration) if one.name != "file"}
-    _refuse_unknown(path, data, known, "")
-    given: dict[str, Any] = {}
-    for name, value in data.items():
+def _checked(table: ConfigurationTable) -> dict[str, Any]:
+    """The settings that the file gives; paths in it are meant from the folder it lies in."""
+    known = [setting.name for setting in fields(Configuration) if setting.name != "file"]
+    _refuse_unknown(table, known)
+    taken: dict[str, Any] = {}
+    for name in table.data:
         if name == "formats":
-            given[name] = _formats(path, value)
+            taken[name] = _formats(table)
         elif name == "logs":
-            given[name] = tuple(_texts(path, name, value))
+            taken[name] = tuple(str(table.path.parent / pattern) for pattern in _patterns(table))
         elif name == "targets":
-            given[name] = _targets(path, value)
+            taken[name] = _targets(_inner(table, name))
         elif name == "contacts":
-            given[name] = _table(path, name, value)
+            contacts = _inner(table, name)
+            taken[name] = {contact: _text(contacts, contact) for contact in contacts.data}
         elif name == "hide_ip_addresses":
-            given[name] = _truth(path, name, value)
+            taken[name] = table.flag(name)
         else:
-            given[name] = _text(path, name, value)
-    _check_values(path, given)
-    return given
+            taken[name] = _text(table, name)
+    _check_values(table, taken)
+    placed = {name: str(table.path.parent / taken[name]) for name in PATHS if taken.get(name)}
+    return taken | placed
 
 
-def _formats(path: Path, value: Any) -> tuple[Mapping[str, Any], ...]:
+def _formats(table: ConfigurationTable) -> tuple[Mapping[str, Any], ...]:
     """A team's own log formats, each held to its own samples."""
     from incident_kit.logs.samples import check  # here, because most commands read no log
 
-    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-        raise ConfigurationError(f"{path}: formats: write each as a table of its own, [[formats]].")
+    formats = table.data["formats"]
+    if not isinstance(formats, list) or not all(isinstance(form, dict) for form in formats):
+        raise ConfigurationError(f"{table.spot('formats')}: write each as a table of its own, [[formats]].")
     try:
-        check(value, f"{path}: formats")
+        check(formats, table.spot("formats"))
     except ParameterError as error:
         raise ConfigurationError(str(error)) from None
-    return tuple(value)
+    return tuple(formats)
 
 
-def _check_values(path: Path, given: Mapping[str, Any]) -> None:
+def _check_values(table: ConfigurationTable, taken: Mapping[str, Any]) -> None:
     for name in ("zone", "log_zone"):
         try:
-            named_zone(given.get(name, "UTC"))
+            named_zone(taken.get(name, "UTC"))
         except ParameterError as error:
-            raise ConfigurationError(f"{path}: {name}: {error}") from None
+            raise ConfigurationError(f"{table.spot(name)}: {error}") from None
     try:
-        re.compile(given.get("process", ""))
+        re.compile(taken.get("process", ""))
     except re.error as error:
-        raise ConfigurationError(f"{path}: process: not a regular expression: {error}.") from None
-    if not re.fullmatch(r"(?:https?://[^\s@]+)?", given.get("health_url", "")):
+        raise ConfigurationError(f"{table.spot('process')}: not a regular expression: {error}.") from None
+    if not HEALTH_ADDRESS.fullmatch(taken.get("health_url", "")):
         raise ConfigurationError(
-            f"{path}: health_url: write an http:// or https:// address without a password, such as http://localhost:4000/health, or nothing."
+            f"{table.spot('health_url')}: write an http:// or https:// address without a password, "
+            "such as http://localhost:4000/health, or nothing."
         )
 
 
-def _targets(path: Path, value: Any) -> Targets:
-    table = _table(path, "targets", value)
-    _refuse_unknown(path, table, {one.name: one.default for one in fields(Targets)}, "targets.")
-    for name, variable in table.items():
+def _targets(table: ConfigurationTable) -> Targets:
+    _refuse_unknown(table, [target.name for target in fields(Targets)])
+    names = {target: _text(table, target) for target in table.data}
+    for target, variable in names.items():
         if not NAME.fullmatch(variable):
             # The value is not repeated: it may be an address with its password.
             raise ConfigurationError(
-                f"{path}: targets.{name}: write the NAME of an environment variable here, such as {name.upper()}_URL, never the address or secret itself."
+                f"{table.spot(target)}: write the NAME of an environment variable here, such as {target.upper()}_URL, "
+                "never the address or secret itself."
             )
-    return Targets(**table)
+    return Targets(**names)
 
 
-def _refuse_unknown(path: Path, data: Mapping[str, Any], known: Mapping[str, Any], before: str) -> None:
-    for name in data:
+def _refuse_unknown(table: ConfigurationTable, known: Sequence[str]) -> None:
+    for name in table.data:
         if name not in known:
-            raise ConfigurationError(
-                f"{path}: {before}{name}: no such field. Known: {', '.join(f'{before}{one}' for one in known)}."
-            )
+            names = ", ".join(map(table.where, known))
+            raise ConfigurationError(f"{table.spot(name)}: no such field. Known: {names}.")
 
 
-def _text(path: Path, name: str, value: Any) -> str:
+def _inner(table: ConfigurationTable, name: str) -> ConfigurationTable:
+    if not isinstance(table.data[name], dict):
+        raise table.fail(name, f"a table, [{name}], with a line for each entry")
+    return table.table(name)
+
+
+def _text(table: ConfigurationTable, name: str) -> str:
+    value = table.data[name]
     if not isinstance(value, str):
-        raise ConfigurationError(
-            f'{path}: {name}: must be a text in quotes, such as {name} = "..."; found {type(value).__name__}.'
-        )
+        raise table.fail(name, f'a text in quotes, such as {name} = "..."')
     return value
 
 
-def _truth(path: Path, name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigurationError(f"{path}: {name}: must be true or false; found {type(value).__name__}.")
+def _patterns(table: ConfigurationTable) -> list[str]:
+    value = table.data["logs"]
+    if not isinstance(value, list) or not all(isinstance(pattern, str) for pattern in value):
+        raise table.fail("logs", 'a list of texts, such as logs = ["/var/log/bff/*.log"]')
     return value
-
-
-def _texts(path: Path, name: str, value: Any) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise ConfigurationError(f'{path}: {name}: must be a list of texts, such as {name} = ["/var/log/bff/*.log"].')
-    return value
-
-
-def _table(path: Path, name: str, value: Any) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise ConfigurationError(f"{path}: {name}: must be a table, [{name}], with a line for each entry.")
-    return {key: _text(path, f"{name}.{key}", text) for key, text in value.items()}

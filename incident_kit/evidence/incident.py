@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 import tomllib
@@ -23,7 +22,6 @@ from incident_kit.model.visible import visible
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ID_FORM = "letters, digits, dot, dash and underscore, 64 at most"
 MOST_DESCRIPTION_BYTES = 1 << 20
-REPORTS_VARIABLE = "INCIDENT_KIT_REPORTS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +49,6 @@ class Incident:
     @property
     def evidence(self) -> Evidence:
         return Evidence(self.folder / "evidence", self.limit_bytes)
-
-
-def reports_folder(given: Path | None = None, configured: str = "reports") -> Path:
-    """Where incidents live: as given, or INCIDENT_KIT_REPORTS, or as configured."""
-    return given or Path(os.environ.get(REPORTS_VARIABLE) or configured)
 
 
 def new_id() -> str:

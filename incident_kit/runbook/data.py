@@ -52,7 +52,7 @@ def load(folder: str | Path = "") -> Runbook:
             f"{base}: no runbook (there is no folder {base / 'scenarios'}). Copy ours and edit it, "
             "or leave --runbook away."
         )
-    files = {name: read(base / name, OURS / name) for name in DATA_FILES}
+    files = {name: read(base / name, Table, f"Copy it from {OURS / name}.") for name in DATA_FILES}
     dependencies = tuple(map(_dependency, files["dependencies.toml"].tables("dependency")))
     documents = tuple(map(_document, files["documents.toml"].tables("document")))
     features = tuple(map(_feature, files["features.toml"].tables("feature")))
@@ -67,7 +67,8 @@ def load(folder: str | Path = "") -> Runbook:
     )
     paths = sorted((base / "scenarios").glob("*.toml"))
     scenarios = sorted(
-        (_scenario(read(path, OURS / "scenarios"), names) for path in paths), key=lambda scenario: scenario.number
+        (_scenario(read(path, Table, f"Copy it from {OURS / 'scenarios'}."), names) for path in paths),
+        key=lambda scenario: scenario.number,
     )
     return Runbook(base, tuple(scenarios), dependencies, signs, features, documents, severities, load_rules(base))
 

@@ -166,7 +166,7 @@ def test_without_l_the_configured_logs_are_taken(kit: Kit, tmp_path: Path) -> No
     (tmp_path / "incident-kit.toml").write_text(QUIET + 'logs = ["logs/*.log"]\n')
     finished = kit("report", "high_error_rate", cwd=tmp_path)
     assert finished.returncode == 2
-    assert "none is there" in finished.stderr
+    assert "names none here" in finished.stderr
     (tmp_path / "logs").mkdir()
     shutil.copy(LOG, tmp_path / "logs" / "combined.log")
     finished = kit("report", "high_error_rate", cwd=tmp_path)

@@ -62,24 +62,27 @@ def test_paths_are_meant_from_the_folder_of_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("zone = Asia/Tokyo", "not readable as TOML"),
-        ('zone = "Asia/Tokio"', "zone: not a time zone: 'Asia/Tokio'"),
-        ("zone = 9", "zone: must be a text in quotes"),
+        ("zone = Asia/Tokyo", "not readable as TOML: Invalid value (at line 1"),
+        ("x = " + "[" * 5000, "not readable as TOML: it is nested too deep"),
+        ("[[formats]]\nname = 'audit'", "line 1: formats"),
+        ("\n[targets]\nwhmcs_secret = 12345678", "line 3: targets.whmcs_secret must be a text in quotes"),
+        ('zone = "Asia/Tokio"', "line 1: zone: not a time zone: 'Asia/Tokio'"),
+        ("zone = 9", "line 1: zone must be a text in quotes"),
         ('zones = "UTC"', "zones: no such field. Known: logs, health_url"),
-        ('logs = "/var/log/bff.log"', "logs: must be a list of texts"),
+        ('logs = "/var/log/bff.log"', "line 1: logs must be a list of texts"),
         ('process = "node.*("', "process: not a regular expression"),
         ('health_url = "localhost:4000"', "health_url: write an http:// or https:// address"),
         (
             f'health_url = "http://me:{SECRET}@localhost"',
             "health_url: write an http:// or https:// address without a password",
         ),
-        ('[targets]\ncache = "REDIS_URL"', "targets.cache: no such field"),
+        ('[targets]\ncache = "REDIS_URL"', "line 2: targets.cache: no such field"),
         (
             f'[targets]\nredis = "redis://:{SECRET}@cache:6379"',
             "targets.redis: write the NAME of an environment variable here",
         ),
-        ("targets = 1", "targets: must be a table"),
-        ("[contacts]\non_call = 1", "contacts.on_call: must be a text in quotes"),
+        ("targets = 1", "line 1: targets must be a table"),
+        ("[contacts]\non_call = 1", "line 2: contacts.on_call must be a text in quotes"),
     ],
 )
 def test_what_is_wrong_is_named_by_file_and_field_and_no_secret_is_repeated(
@@ -90,6 +93,13 @@ def test_what_is_wrong_is_named_by_file_and_field_and_no_secret_is_repeated(
     assert str(tmp_path / "incident-kit.toml") in str(raised.value)
     assert words in str(raised.value)
     assert SECRET not in str(raised.value)
+
+
+def test_bytes_that_are_no_text_are_named_with_their_line(tmp_path: Path) -> None:
+    path = tmp_path / "incident-kit.toml"
+    path.write_bytes(b'zone = "UTC"\nprocess = "caf\xe9"\n')
+    with pytest.raises(ConfigurationError, match=r"incident-kit.toml: .*line 2 is not UTF-8 \(byte 0xe9\)"):
+        configuration.load(path)
 
 
 def test_doctor_says_what_is_ready_and_what_to_do(kit: Kit, tmp_path: Path) -> None:
@@ -110,4 +120,4 @@ def test_a_wrong_configuration_stops_a_command_with_its_place(kit: Kit, tmp_path
     (tmp_path / "incident-kit.toml").write_text("zone = 9\n")
     finished = kit("doctor", cwd=tmp_path)
     assert finished.returncode == 2
-    assert "incident-kit.toml: zone: must be a text in quotes" in finished.stderr
+    assert "incident-kit.toml, line 1: zone must be a text in quotes" in finished.stderr

@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import notebooks
 from incident_kit.runbook.data import OURS
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
@@ -56,7 +55,8 @@ def test_a_seventh_scenario_is_data(kit: Kit, tmp_path: Path) -> None:
     (book / "documents.toml").write_text(
         documents.replace(where, f"{where}https://wiki.example/external"), encoding="utf-8"
     )
-    notebooks.main(str(book))
+    checked = kit("scenario", "check", book, cwd=tmp_path)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
     assert [path.name for path in (book / "notebooks").iterdir()] == ["carrier_down.ipynb"]
     listed = kit("scenarios", "--runbook", book, cwd=tmp_path)
     assert "carrier_down  7. The mobile carrier is down" in listed.stdout

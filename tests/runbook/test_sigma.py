@@ -10,7 +10,7 @@ import pytest
 from synthetic import BOOK, case_of, healthy, request_line, time_at
 
 from incident_kit import logs, runbook
-from incident_kit.app.report import snapshot
+from incident_kit.app.run import snapshot
 from incident_kit.app.triage import rank_evidence
 from incident_kit.errors import RunbookError
 from incident_kit.evidence.incident import create

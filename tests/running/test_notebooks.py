@@ -10,21 +10,22 @@ from pathlib import Path
 import pytest
 import truth
 
-import notebooks
 from incident_kit import runbook
+from incident_kit.model import places
+from incident_kit.running.template import notebooks_of
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
-WRITTEN = notebooks.written(runbook.load())
+WRITTEN = notebooks_of(runbook.load())
 
 
 @pytest.mark.parametrize("name", sorted(WRITTEN))
 def test_the_notebook_is_what_the_template_and_the_runbook_make_of_it(name: str) -> None:
     """If not: python tests/notebooks.py."""
-    assert (notebooks.NOTEBOOKS / name).read_text(encoding="utf-8") == WRITTEN[name]
+    assert (places.notebooks() / name).read_text(encoding="utf-8") == WRITTEN[name]
 
 
 def test_there_is_no_other_notebook() -> None:
-    assert {path.name for path in notebooks.NOTEBOOKS.glob("*.ipynb") if not path.name.startswith("_")} == set(WRITTEN)
+    assert {path.name for path in places.notebooks().glob("*.ipynb") if not path.name.startswith("_")} == set(WRITTEN)
 
 
 @pytest.mark.slow

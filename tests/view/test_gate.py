@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from unsealed import writable
 
-from incident_kit.app.report import begin, seal
+from incident_kit.app.run import begin, seal
 from incident_kit.evidence.incident import create
 from incident_kit.evidence.store import Evidence
 from incident_kit.evidence.verify import verify
