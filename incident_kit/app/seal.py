@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from incident_kit.app import run as runs
 from incident_kit.app.console import exit_code
 from incident_kit.app.report import show_run
 from incident_kit.app.run import OUR_PARAMETERS, Run, begin, snapshot

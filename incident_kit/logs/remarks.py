@@ -21,14 +21,12 @@ A stray line without a time among dated ones, such as a warning of Node in a log
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any, Protocol
 
-from incident_kit.model.times import iso
-
-if TYPE_CHECKING:
-    from incident_kit.logs.accounting import Account
+from incident_kit.model.times import Window, iso
 
 MOST_SILENCES = 3
 LONGEST_EXAMPLE = 80  # characters of a line
@@ -46,12 +44,49 @@ class Remark:
         return {"kind": self.kind, "sentence": self.sentence, "is_warning": self.is_warning}
 
 
-def remarks_of(account: Account) -> tuple[Remark, ...]:
+class Counted(Protocol):
+    """What is known of a file's lines: `logs.accounting.Account`, which has its remarks from here."""
+
+    @property
+    def records(self) -> int: ...
+
+    @property
+    def damage(self) -> str: ...
+
+    @property
+    def undated(self) -> int: ...
+
+    @property
+    def undated_reason(self) -> str: ...
+
+    @property
+    def silences(self) -> tuple[Window, ...]: ...
+
+    @property
+    def repeated(self) -> int: ...
+
+    @property
+    def hours_twice(self) -> tuple[datetime, ...]: ...
+
+    @property
+    def cleaned(self) -> Mapping[str, int]: ...
+
+    @property
+    def unparsed(self) -> int: ...
+
+    @property
+    def unparsed_examples(self) -> tuple[tuple[int, str], ...]: ...
+
+    @property
+    def unfinished(self) -> bool: ...
+
+
+def remarks_of(account: Counted) -> tuple[Remark, ...]:
     """All remarks about the file of this account, warnings first."""
     return tuple(sorted(_remarks(account), key=lambda remark: not remark.is_warning))
 
 
-def _remarks(account: Account) -> Iterator[Remark]:
+def _remarks(account: Counted) -> Iterator[Remark]:
     if not account.records:
         yield Remark("no_record", "not one record was read in the window", is_warning=True)
     if account.damage:
