@@ -123,7 +123,7 @@ def on_a_terminal(*arguments: str, cwd: Path) -> str:
         if not block:
             break
     os.close(ours)
-    assert process.wait() == 0
+    assert process.wait() in (0, 3)  # 3: not one record, which is said in red
     return seen.decode()
 
 

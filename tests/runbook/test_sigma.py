@@ -14,6 +14,7 @@ from incident_kit.app.run import snapshot
 from incident_kit.app.triage import rank_evidence
 from incident_kit.errors import RunbookError
 from incident_kit.evidence.incident import create
+from incident_kit.evidence.run_folder import RunFolder
 from incident_kit.evidence.store import open_evidence
 from incident_kit.logs import reading
 from incident_kit.model.finding import Figure, Finding, Verdict
@@ -251,6 +252,6 @@ def test_a_wrong_rule_is_named_with_its_line(tmp_path: Path, rule: str, place: s
 def test_a_run_keeps_the_rules_it_used(tmp_path: Path) -> None:
     of = book(tmp_path, BACKUPS)
     (tmp_path / "data").mkdir()
-    snapshot(create(tmp_path / "reports", "INC-1", "Backups asked for"), of, tmp_path / "data")
+    snapshot(create(tmp_path / "reports", "INC-1", "Backups asked for"), of, RunFolder(tmp_path))
     again = runbook.load(tmp_path / "data" / "runbook")
     assert again.sigma_rules == of.sigma_rules != ()
