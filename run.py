@@ -156,7 +156,8 @@ def find_pip() -> list[str]:
         venv.create(helper, with_pip=True, symlinks=True)
         return [str(helper / "bin" / "python"), "-m", "pip"]
     raise SetupFailed(
-        "this Python has neither pip nor ensurepip. Install one (Debian: apt install python3-venv), or put uv on the PATH."
+        "this Python has neither pip nor ensurepip. "
+        "Install one (Debian: apt install python3-venv), or put uv on the PATH."
     )
 
 

@@ -178,7 +178,7 @@ def report(
 ) -> int:
     """A sealed report on one scenario, from logs, live systems, or evidence collected before.
 
-    Example: incident-kit report high_error_rate -l /var/log/bff/combined.log --since -30m --live --env-file /srv/bff/.env
+    Example: incident-kit report high_error_rate -l /var/log/bff/combined.log --since -30m --live --env-file .env
     """
     from incident_kit.app.report import report
 
@@ -224,7 +224,7 @@ def triage(
 ) -> int:
     """What is it? All symptoms of all scenarios, ranked, in about a second; without sources, from the configured logs.
 
-    Example: incident-kit triage -l /var/log/bff/combined.log --since -30m --live --env-file /srv/bff/.env
+    Example: incident-kit triage -l /var/log/bff/combined.log --since -30m --live --env-file .env
     """
     from incident_kit.app.triage import triage
 
@@ -294,7 +294,9 @@ def verify(
         ),
     ] = "",
 ) -> None:
-    """Whether a sealed run is as it was sealed; names every fault (exit code 1). Its digest is compared with the incident's journal too.
+    """Whether a sealed run is as it was sealed; names every fault (exit code 1).
+
+    Its digest is compared with the incident's journal too.
 
     Example: incident-kit verify reports/demo/runs/20261123T094846Z_high_error_rate
     """
@@ -348,8 +350,8 @@ def parse(
 ) -> int:
     """The records of log files in canonical columns on stdout, redacted; what became of every line on stderr.
 
-    CSV is for people: a cell that a spreadsheet would take for a formula gets an apostrophe before it (=1+1 becomes '=1+1),
-    and control characters are shown as escapes. In JSON lines they are JSON's own escapes.
+    CSV is for people: a cell that a spreadsheet would take for a formula gets an apostrophe before it
+    (=1+1 becomes '=1+1), and control characters are shown as escapes. In JSON lines they are JSON's own escapes.
 
     Example: incident-kit parse combined.log error.log.1.gz --to csv > records.csv
     """
@@ -386,7 +388,8 @@ def redact(
 ) -> int:
     """A text without its secrets and personal data, unpacked and as it streams by: a log to hand on, or a pipe.
 
-    In a file or a pipe everything else stays as it is, byte for byte; on a terminal control characters are shown as escapes.
+    In a file or a pipe everything else stays as it is, byte for byte. On a terminal control characters are shown
+    as escapes.
 
     Example: incident-kit redact combined.log.1.gz -o combined.log.redacted
     """
@@ -419,9 +422,10 @@ def lab(
 def main() -> None:
     """Run a command; whatever goes wrong reaches the person as a sentence and an exit code, never as a traceback."""
     gc.set_threshold(50_000)  # a command lives for seconds; what it imports is no garbage
-    # Checks of formats that notebooks never use: 0.8 s for the first, which compiles a grammar at import, and 0.1 s for the others.
+    # Checks of formats that notebooks never use: 0.8 s for the first, which compiles a grammar, 0.1 s for the others.
     for check in ("rfc3987_syntax", "isoduration", "rfc3986_validator"):
-        sys.modules.setdefault(check, None)  # type: ignore[arg-type]  # None makes its import fail, which jsonschema handles
+        # None makes its import fail, which jsonschema handles.
+        sys.modules.setdefault(check, None)  # type: ignore[arg-type]
     # What programs read is UTF-8, whatever the terminal's language; what a terminal would obey is shown, on both.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout = visible_stream(sys.stdout, "utf-8")

@@ -1,7 +1,7 @@
 """Collecting: what a system says is asked once and stored; everything else reads what was stored.
 
 `collect` does all of it: live systems, then logs. Logs are preserved as slices: the bytes from `since - margin` to
-`until + margin`, in whole records. Where the records of a slice turn out to be later than half the margin, the margin is
+`until + margin`, in whole records. Where records of a slice are later than half the margin, the margin is
 doubled and the slice is cut again. An archive is kept whole and as it is, so that its SHA-256 can be compared with the
 original's. Of a tar or zip each member is a log, and its item holds the SHA-256 of the archive.
 """
@@ -208,7 +208,9 @@ def preserve_archive(evidence: Evidence, path: Path, origin: str) -> Item:
 def _times_of(
     logs: Sequence[LogFile], since: datetime | None, hints: Hints, unusable: UnusableLog
 ) -> tuple[Times, dict[LogFile, datetime]]:
-    """Times of the first and last dated record of each log, and when the others were last written. `unusable` gets those without either.
+    """Times of the first and last dated record of each log, and when the others were last written.
+
+    `unusable` gets the logs without either.
 
     Of several logs those that were last written before the window need not be opened: of a rotated set, most.
     """
@@ -242,7 +244,8 @@ def choose_window(known: Times, since: datetime | None, until: datetime | None) 
     if not dated and not (since and until):
         names = ", ".join(log.origin for log in known)
         raise LogFileError(
-            f"{names}: no dated record in a format that is known here. If these are the right files, give --since and --until to preserve them all the same."
+            f"{names}: no dated record in a format that is known here. "
+            "If these are the right files, give --since and --until to preserve them all the same."
         )
     notes = []
     if until is None:
@@ -251,7 +254,8 @@ def choose_window(known: Times, since: datetime | None, until: datetime | None) 
         oldest = min((oldest for oldest, _ in dated), default=until - DEFAULT_SPAN)
         since = max(until - DEFAULT_SPAN, min(oldest, until - timedelta(milliseconds=1)))
         notes.append(
-            f"no --since was given: the window is {iso(since)} to {iso(until)}, at most the two hours before the newest dated record"
+            f"no --since was given: the window is {iso(since)} to {iso(until)}, "
+            "at most the two hours before the newest dated record"
         )
     return Window(since, until), notes
 
@@ -264,7 +268,7 @@ def preserve(
     whole: bool = False,
     archive_sha256: str = "",
 ) -> Item:
-    """Store the slice of one log for the window, or the `whole` of it. Of a member of an archive the slice is of the member."""
+    """Store the slice of one log, or of a member of an archive, for the window; or the `whole` of it."""
     asked_at, begun = datetime.now(UTC), time.monotonic()
     with open_log(log.path, hints, log.origin) as file:
         margin = MARGIN
@@ -286,7 +290,8 @@ def preserve(
             )
         if status.st_size > span.size:
             notes.append(
-                f"the file grew by {status.st_size - span.size} bytes while it was read: these belong to a later question"
+                f"the file grew by {status.st_size - span.size} bytes while it was read: "
+                "these belong to a later question"
             )
         details = {
             **named(log, archive_sha256),
@@ -322,7 +327,7 @@ def preserve(
 
 
 def named(log: LogFile, archive_sha256: str) -> dict[str, str]:
-    r"""Which file a log is, or which member of it: shown as text (`path`), and its name's very bytes as a file URI (`uri`).
+    r"""Which file a log is, or which member of it: as text (`path`), and its name's bytes as a file URI (`uri`).
 
     >>> named(LogFile.of(Path(os.fsdecode(b"/logs/caf\xe9.log"))), "")
     {'path': '/logs/caf\\xe9.log', 'uri': 'file:///logs/caf%E9.log'}
@@ -360,7 +365,10 @@ def file_blocks(file: OpenLog, span: ByteRange) -> Iterator[bytes]:
 
 
 def lateness_of(incoming: Incoming, written: datetime | None, hints: Hints) -> tuple[timedelta, str]:
-    """How far records of a received slice, of a log last written then, stand behind newer ones before them; and what of it cannot be read."""
+    """How far records of a received slice stand behind newer ones before them; and what of it cannot be read.
+
+    `written` is when the log was last written.
+    """
     if not incoming.size_bytes:
         return timedelta(0), ""
     with records_of(

@@ -80,7 +80,8 @@ def _folder(reports: Path) -> Look:
         return Look(
             "reports",
             "not ready",
-            f"only {free >> 20:,} MiB are free where {reports} lies; {FREE_DISK_FLOOR_BYTES >> 20:,} MiB are kept free always",
+            f"only {free >> 20:,} MiB are free where {reports} lies; "
+            f"{FREE_DISK_FLOOR_BYTES >> 20:,} MiB are kept free always",
         )
     return Look("reports", "ready", f"{reports}, {free >> 20:,} MiB free")
 

@@ -1,7 +1,7 @@
 """An incident as a person works on it from a notebook: what they note, what more they collect, and the seal.
 
-Made for the work folder that `incident-kit lab` fills. Where a notebook runs without anybody at it (a run, a reproduction),
-the same cells do nothing: what they once wrote is in the journal and the evidence already.
+Made for the work folder that `incident-kit lab` fills. Where a notebook runs without anybody at it (a run, a
+reproduction), the same cells do nothing: what they once wrote is in the journal and the evidence already.
 """
 
 from __future__ import annotations
@@ -41,10 +41,13 @@ class Investigation:
             keep_executed(base / WORK)
 
     def note(self, text: str, kind: str = "note", at: str | datetime = "") -> Html:
-        """Add a line to the journal, once however often the cell is run; it stands on the timeline when the notebook is run again.
+        """Add a line to the journal, once however often the cell is run.
 
-        `kind` is note, action, decision, complaint, deploy, escalated or communicated. `at` is when it happened, in UTC: "09:58"
-        (the nearest to the incident), ISO 8601 or a datetime; without it, now. Lines are never changed or removed.
+        It stands on the timeline when the notebook is run again.
+
+        `kind` is note, action, decision, complaint, deploy, escalated or communicated. `at` is when it happened, in
+        UTC: "09:58" (the nearest to the incident), ISO 8601 or a datetime; without it, now. Lines are
+        never changed or removed.
 
         incident.note("Freebit's support confirms an outage, ticket 4711", kind="communicated", at="09:58")
         """
@@ -68,10 +71,12 @@ class Investigation:
     def collect(
         self, *logs: str | Path, since: str = "", until: str = "", live: bool = False, env_file: str | Path = ""
     ) -> Html:
-        """Preserve the window of more logs (patterns such as /var/log/bff/*.log too; none: as configured), and with `live` ask the systems.
+        """Preserve the window of more logs, and with `live` ask the systems.
 
-        Nothing of a system is changed. Keep such a cell tagged `collect`: then only a person runs it. Times are as on the command
-        line: "-30m", "14:05" or ISO 8601, in the configured zone. Afterwards run the notebook from its top.
+        Logs may be patterns such as /var/log/bff/*.log; without any, those that are configured are taken.
+
+        Nothing of a system is changed. Keep such a cell tagged `collect`: then only a person runs it. Times are as on
+        the command line: "-30m", "14:05" or ISO 8601, in the configured zone. Afterwards run the notebook from its top.
 
         incident.collect("/var/log/bff/combined.log", since="-15m", live=True)
         """
@@ -92,7 +97,7 @@ class Investigation:
         return page.collected(collected.items, collected.window, (*files.notes, *files.lost))
 
     def seal(self) -> Html:
-        """Make a sealed run of this notebook as it is saved, with its outputs and everything it read. Save it first (Ctrl+S).
+        """Make a sealed run of this notebook as it is saved, with all that it read. Save it first (Ctrl+S).
 
         Cells that were not run, run out of order or edited since they were run are named in the report.
         """

@@ -1,6 +1,7 @@
 """A run: one executed notebook, sealed with everything it read and made.
 
-While it is made it is called `<utc>_<scenario>.partial`; the seal is its last act, so a folder without that ending is whole.
+While it is made it is called `<utc>_<scenario>.partial`. The seal is its last act: a folder without that ending is
+whole.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ PACKAGES = ("duckdb", "matplotlib", "papermill", "ipykernel", "nbformat", "mistu
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A sealed run: its folder, the digest that stands for all of it, and the error that stopped its notebook, if one did."""
+    """A sealed run: its folder, the digest that stands for all of it, and what stopped its notebook, if anything."""
 
     folder: Path
     digest: str
@@ -109,10 +110,19 @@ class Run:
         return read_accounting(run) if run.accounting.exists() else []
 
 
-def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequence[Item], window: Window, given: Mapping[str, Any] | None = None, notes: Sequence[str] = ()) -> Run:  # fmt: skip
+def make_run(
+    incident: Incident,
+    book: Runbook,
+    scenario_id: str,
+    items: Sequence[Item],
+    window: Window,
+    given: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
+) -> Run:
     """Execute the scenario's notebook on the items and seal the result below the incident's `runs/`.
 
-    `given` are further parameters of the notebook; `notes` say what could not be collected. Raises ParameterError, RunbookError, EvidenceError.
+    `given` are further parameters of the notebook; `notes` say what could not be collected. Raises ParameterError,
+    RunbookError and EvidenceError.
     """
     source = notebook_of(book, scenario_id)
     parameters = {**OUR_PARAMETERS, "since": iso(window.since), "until": iso(window.until), **(given or {})}
@@ -132,9 +142,15 @@ def make_run(incident: Incident, book: Runbook, scenario_id: str, items: Sequenc
         cells = cells_digest(read_notebook(source))  # while the kernel boots
         error = execute(source, run.notebook, parameters, run.data, kernel)
     facts = {
-        "scenario": scenario_id, "notebook": source.name, "notebook_cells_sha256": cells,
-        "parameters": parameters, "window": window.to_json(), "started": iso(started), "error": error, "notes": list(notes),
-    }  # fmt: skip
+        "scenario": scenario_id,
+        "notebook": source.name,
+        "notebook_cells_sha256": cells,
+        "parameters": parameters,
+        "window": window.to_json(),
+        "started": iso(started),
+        "error": error,
+        "notes": list(notes),
+    }
     return seal(incident, partial, facts)
 
 
@@ -151,13 +167,14 @@ def begin(incident: Incident, scenario_id: str) -> Path:
 
 
 def snapshot(incident: Incident, book: Runbook, run: RunFolder) -> None:
-    """Copy what the run depends on besides its evidence: the incident's description, its journal, the runbook's data."""
+    """Copy what the run needs besides its evidence: the incident's description, its journal, the runbook's data."""
     sources = ((incident.description, run.incident), (incident.journal.path, run.journal))
     try:
         copy_files([(path, copy) for path, copy in sources if kind_of(path)])
     except Unusable as error:
         raise EvidenceError(
-            f"{incident.folder}: its description or its journal cannot be kept with the run: {error}. The last sealed run holds a good copy."
+            f"{incident.folder}: its description or its journal cannot be kept with the run: {error}. "
+            "The last sealed run holds a good copy."
         ) from None
     for name in book.files():
         target = run.runbook / name
@@ -166,7 +183,10 @@ def snapshot(incident: Incident, book: Runbook, run: RunFolder) -> None:
 
 
 def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
-    """Write the page and run.json, make the folder a bag, and give it its final name. What looks like a secret in sight is masked, and named."""
+    """Write the page and run.json, make the folder a bag, and give it its final name.
+
+    What looks like a secret in sight is masked, and named.
+    """
     from incident_kit.view import gate  # only now: what it imports would delay the kernel
 
     run = RunFolder(partial)
@@ -175,10 +195,18 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     shorten_paths(run.notebook)
     sealed_at, by = iso(datetime.now(UTC)), who()
     described = {
-        **facts, "error": redaction.sentence(facts.get("error", "")), "notes": redaction.tree(list(facts.get("notes", ()))),
-        "incident": incident.id, "sealed": sealed_at, "by": by, "python": sys.version.split()[0], "platform": sys.platform,
-        "formats": dict(FORMATS), "packages": {"incident-kit": __version__, **{name: metadata.version(name) for name in PACKAGES}}, "items": [item.id for item in evidence.items()],
-    }  # fmt: skip
+        **facts,
+        "error": redaction.sentence(facts.get("error", "")),
+        "notes": redaction.tree(list(facts.get("notes", ()))),
+        "incident": incident.id,
+        "sealed": sealed_at,
+        "by": by,
+        "python": sys.version.split()[0],
+        "platform": sys.platform,
+        "formats": dict(FORMATS),
+        "packages": {"incident-kit": __version__, **{name: metadata.version(name) for name in PACKAGES}},
+        "items": [item.id for item in evidence.items()],
+    }
     write_page(incident, run, described)
     if found := gate.mask(run.data, redaction, by_hand):
         described["masked"] = gate.in_words(found)
@@ -187,12 +215,17 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
     run.description.write_text(
         json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
     )
-    digest = bag.write(partial, {
-        "Bag-Software-Agent": f"incident_kit {__version__}", "Bagging-Date": sealed_at[:10], "External-Identifier": partial.name.removesuffix(".partial"),
-        "External-Description": visible(redaction.sentence(f"Incident {incident.id}: {incident.title}")),
-    })  # fmt: skip
+    digest = bag.write(
+        partial,
+        {
+            "Bag-Software-Agent": f"incident_kit {__version__}",
+            "Bagging-Date": sealed_at[:10],
+            "External-Identifier": partial.name.removesuffix(".partial"),
+            "External-Description": visible(redaction.sentence(f"Incident {incident.id}: {incident.title}")),
+        },
+    )
     folder = partial.with_name(partial.name.removesuffix(".partial"))
-    # Noted before it has its name: whoever stops us in between leaves a run that the journal knows, still called partial.
+    # Noted first: whoever stops us in between leaves a run that the journal knows, still called partial.
     incident.journal.note_seal(folder.name, digest)
     partial.rename(folder)
     os.chmod(folder, FOLDER_READ_ONLY)

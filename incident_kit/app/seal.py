@@ -44,7 +44,8 @@ def seal_work(folder: Path, name: str = "") -> Run:
         )
     if not (folder.parent / "incident.toml").is_file():
         raise EvidenceError(
-            f"{folder}: not a work folder of an incident. Give one such as reports/<id>/work, made by `incident-kit lab`."
+            f"{folder}: not a work folder of an incident. "
+            "Give one such as reports/<id>/work, made by `incident-kit lab`."
         )
     incident = load(folder.parent)
     path, results = _worked_on(folder, name)
@@ -88,7 +89,10 @@ def seal_work(folder: Path, name: str = "") -> Run:
 
 
 def _results_in(folder: Path) -> list[Path]:
-    """The results of a notebook that was run, looked at before they are sealed: a work folder may be a stranger's. Raises EvidenceError."""
+    """The results of a notebook that was run, looked at before they are sealed: a work folder may be a stranger's.
+
+    Raises EvidenceError.
+    """
     found = Results(folder).compared()
     for path in found:
         try:
@@ -130,7 +134,8 @@ def _worked_on(folder: Path, name: str) -> tuple[Path, Path]:
     ]
     if not notebooks:
         raise EvidenceError(
-            f"{folder / name}: {'it' if name else 'no notebook in it'} has not been run to its end. Run All, save, and seal again."
+            f"{folder / name}: {'it' if name else 'no notebook in it'} has not been run to its end. "
+            "Run All, save, and seal again."
         )
     path = max(notebooks, key=lambda path: Results(folder / path.stem).findings.stat().st_mtime)
     return path, folder / path.stem

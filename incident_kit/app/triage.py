@@ -1,4 +1,4 @@
-"""`incident-kit triage`: what is it? Collects evidence and ranks all scenarios by it, without a notebook and its kernel.
+"""`incident-kit triage`: what is it? Collects evidence and ranks all scenarios by it, without a kernel.
 
 Logs come first, because they are there at once; live systems are asked then, and all of it is ranked again.
 """

@@ -75,7 +75,7 @@ log_zone = "UTC"                               # of times in logs that name no z
 date_order = ""                                # mdy, dmy or ymd, where a log's own dates do not tell
 zone = "UTC"                                   # of times that you type without one
 reports = "reports"                            # the folder of the incidents
-runbook = ""                                   # a folder of your own runbook data: thresholds, patterns, routes, documents
+runbook = ""                                   # a folder of your own runbook: thresholds, patterns, routes
 hide_ip_addresses = false                      # whether IP addresses are redacted too, in new incidents
 
 # NAMES of environment variables, never an address or a secret itself.

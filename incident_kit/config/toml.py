@@ -114,7 +114,7 @@ AnyTable = TypeVar("AnyTable", bound=Table)
 
 
 def read(path: Path, kind: type[AnyTable], if_missing: str, if_broken: str = "") -> AnyTable:
-    """The table that a file is. `if_missing` and `if_broken` say what to do then. Raises the `error` of that kind of table."""
+    """The table that a file is. `if_missing` and `if_broken` say what to do then. Raises the table's own error."""
     try:
         text = path.read_bytes().decode("utf-8")
         return kind(path, "", tomllib.loads(text))

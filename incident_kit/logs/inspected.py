@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 
 TOKEN = re.compile(
-    r"\s*(?:(?P<quoted>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`\\]|\\.)*`)|(?P<mark>[{}\[\]:,+])|(?P<word>[^\s{}\[\]:,'\"`+][^{}\[\],\n:]*|[+-]?\d[^\s,}\]]*))",
+    r"\s*(?:(?P<quoted>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`\\]|\\.)*`)|(?P<mark>[{}\[\]:,+])"
+    r"|(?P<word>[^\s{}\[\]:,'\"`+][^{}\[\],\n:]*|[+-]?\d[^\s,}\]]*))",
     re.S,
 )
 NAMED = re.compile(
@@ -26,7 +27,8 @@ ESCAPED = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.S)
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 FIELD = re.compile(r" {4}(?P<name>[\w.@-]+):(?: (?P<value>.*))?$")
 INSIDE = re.compile(
-    r'\s*"(?P<name>type|message|name|code|statusCode|method|url|id)":\s*(?P<value>"(?:[^"\\]|\\.)*"|[\d.]+|null|true|false),?\s*$'
+    r'\s*"(?P<name>type|message|name|code|statusCode|method|url|id)":\s*'
+    r'(?P<value>"(?:[^"\\]|\\.)*"|[\d.]+|null|true|false),?\s*$'
 )
 DEEPEST = 40
 

@@ -336,7 +336,8 @@ class Records:
     def extent(self) -> dict[str, Any]:
         """How many records there are (`n`), how many are errors, and when the first and the last were written."""
         [found] = self._rows(
-            "SELECT count(*) AS n, count(*) FILTER (severity >= 50) AS errors, min(ts) AS first, max(ts) AS last FROM records"
+            "SELECT count(*) AS n, count(*) FILTER (severity >= 50) AS errors, min(ts) AS first, max(ts) AS last "
+            "FROM records"
         )
         return found
 

@@ -183,7 +183,9 @@ def _locale(value: object, zones: Zones) -> datetime | None:
     year, month, day = (parts[order.index(letter)] for letter in "ymd")
     hour = int(match[4]) % 12 + 12 * (match[7] == "PM") if match[7] else int(match[4])
     try:
-        return _placed(datetime(year, month, day, hour, int(match[5]), int(match[6])), zones)  # noqa: DTZ001  # _placed gives it its zone
+        # _placed gives it its zone.
+        naive = datetime(year, month, day, hour, int(match[5]), int(match[6]))  # noqa: DTZ001
+        return _placed(naive, zones)
     except ValueError:
         return None
 
@@ -226,7 +228,8 @@ def _yearless(value: object, zones: Zones) -> datetime | None:
         return None
     for year in (zones.written.year + 1, zones.written.year, zones.written.year - 1):
         try:
-            naive = datetime.strptime(f"{year} {match[1]}", "%Y %b %d %H:%M:%S")  # noqa: DTZ007  # _placed gives it its zone
+            # _placed gives it its zone.
+            naive = datetime.strptime(f"{year} {match[1]}", "%Y %b %d %H:%M:%S")  # noqa: DTZ007
         except ValueError:  # 29 February
             continue
         moment = _placed(naive.replace(microsecond=int((match[2] or "0")[:6].ljust(6, "0"))), zones)

@@ -216,7 +216,9 @@ class Findings(list[Finding]):
     def keep(
         self, statement: str, cited: Iterable[Citation] = (), verdict: str = Verdict.CONFIRMED, reason: str = ""
     ) -> Finding:
-        """Keep a finding of your own among those that are saved and sealed; keeping the same statement again replaces it.
+        """Keep a finding of your own among those that are saved and sealed.
+
+        Keeping the same statement again replaces it.
 
         What is `confirmed` rests on lines; `inconclusive` and `not_checked` need a reason instead.
         Raises ParameterError.

@@ -1,6 +1,7 @@
 """Patterns from outside (a team's formats, a runbook that came with a run), matched in linear time whatever they are.
 
-They are RE2's, as in the SQL that asks logs: no lookaround, no references back (https://github.com/google/re2/wiki/Syntax).
+They are RE2's, as in the SQL that asks logs: no lookaround, no references back
+(https://github.com/google/re2/wiki/Syntax).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Numbers of people: telephones, SIM cards, payment cards; and, where asked for, addresses on the internet.
 
 Epoch times, order numbers, sizes and hashes are long numbers too, so each kind has to have its own form. An ICCID
-begins as ITU-T E.118 says, an IMSI with the codes of Japan. A card begins with a known issuer's digits (IIN) and ends in the
-right check digit (ISO/IEC 7812-1). Telephone numbers without a plus are those of Japan.
+begins as ITU-T E.118 says, an IMSI with the codes of Japan. A card begins with a known issuer's digits (IIN) and
+ends in the right check digit (ISO/IEC 7812-1). Telephone numbers without a plus are those of Japan.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ import re
 # Names in double quotes and $1 stay; texts, numbers and comments may hold anything.
 # What is cut off in the middle runs to the end.
 SQL_PARTS = re.compile(
-    r"(?P<name>\"(?:[^\"]|\"\")*\"|\$\d+|\b[A-Za-z_]\w*\b(?!'))|[eE]'(?:[^'\\]|\\.|'')*(?:'|\\?$)|(?:\b[bBxXnN])?'(?:[^']|'')*(?:'|$)|"
+    r"(?P<name>\"(?:[^\"]|\"\")*\"|\$\d+|\b[A-Za-z_]\w*\b(?!'))"
+    r"|[eE]'(?:[^'\\]|\\.|'')*(?:'|\\?$)|(?:\b[bBxXnN])?'(?:[^']|'')*(?:'|$)|"
     r"(?P<tag>\$(?:[A-Za-z_]\w*)?\$)[\s\S]*?(?:(?P=tag)|$)|(?P<comment>--[^\n]*|/\*[\s\S]*?(?:\*/|$))|\b\d[\w.]*"
 )
 
