@@ -17,8 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from incident_kit.config.request import Request, Sources
-from incident_kit.config.settings import Configuration
+from incident_kit.config.request import Request
 from incident_kit.errors import EvidenceError, LogFileError
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.item import ARCHIVE, Item
@@ -178,19 +177,6 @@ def preserve_logs(evidence: Evidence, plan: LogPlan) -> Collected:
         if damage := items[-1].details.get("damage"):
             lost.append(f"{log.origin}: {damage}")
     return Collected(window, tuple(items), (*plan.empty, *notes), tuple(lost), empty=plan.empty)
-
-
-def collect_logs(
-    evidence: Evidence,
-    logs: Sequence[LogFile | Path],
-    since: datetime | None = None,
-    until: datetime | None = None,
-    hints: Hints = NO_HINTS,
-    whole: bool = False,
-) -> Collected:
-    """Preserve logs without a request: for tools that make recordings. Raises what `plan_logs` raises."""
-    request = Request(Configuration(), Path(), "", hints, since, until, Sources(whole=whole))
-    return preserve_logs(evidence, plan_logs(logs, request))
 
 
 def preserve_archive(evidence: Evidence, path: Path, origin: str) -> Item:

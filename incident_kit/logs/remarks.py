@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from incident_kit.model.times import Window, iso
 
@@ -39,9 +39,6 @@ class Remark:
     kind: str
     sentence: str
     is_warning: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        return {"kind": self.kind, "sentence": self.sentence, "is_warning": self.is_warning}
 
 
 class Counted(Protocol):

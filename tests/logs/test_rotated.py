@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from collecting import collect_logs
 
-from incident_kit.app.collect import collect_logs
 from incident_kit.evidence.store import Evidence
 from incident_kit.logs import slices
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from collecting import collect_logs
 
 from incident_kit.app import collect
-from incident_kit.app.collect import collect_logs
 from incident_kit.errors import LogFileError
 from incident_kit.evidence.store import Evidence
 from incident_kit.logs.reading import read

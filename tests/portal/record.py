@@ -38,9 +38,9 @@ import faults
 import machine
 import servers
 from build import HERE, Build, built
+from collecting import collect_logs
 from traffic import Request, Traffic, invent_customers
 
-from incident_kit.app.collect import collect_logs
 from incident_kit.config.settings import Configuration
 from incident_kit.evidence.store import Evidence
 from incident_kit.live.ask import ask_live
