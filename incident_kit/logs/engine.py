@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from fsspec import AbstractFileSystem
 
@@ -102,6 +102,7 @@ class EvidenceFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is not 
     def __init__(self) -> None:
         super().__init__()
         self._files: list[EvidenceFile] = []
+        self._numbers: dict[EvidenceFile, int] = {}
         self._adding = threading.Lock()
 
     def add(self, path: Path, text_bytes: int | None = None) -> str:
@@ -117,10 +118,10 @@ class EvidenceFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is not 
             path, (status.st_dev, status.st_ino), status.st_size if text_bytes is None else text_bytes, packed
         )
         with self._adding:
-            earlier = next((number for number, other in enumerate(self._files) if other == file), None)
-            if earlier is None:
+            number = self._numbers.setdefault(file, len(self._files))
+            if number == len(self._files):
                 self._files.append(file)
-            return f"{PREFIX}{len(self._files) - 1 if earlier is None else earlier}"
+        return f"{PREFIX}{number}"
 
     def _file(self, address: str) -> EvidenceFile:
         number = address.removeprefix(PREFIX)
@@ -157,12 +158,11 @@ class ReadOnlyBytes:
     def __init__(self, file: EvidenceFile) -> None:
         self._descriptor = -1
         self._descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        status = os.fstat(self._descriptor)
-        if (status.st_dev, status.st_ino) != file.identity:
+        try:
+            check_identity(file, os.fstat(self._descriptor))
+        except LogFileError:
             self.close()
-            raise LogFileError(
-                f"{file.path}: another file has taken its place while it was read. Run the command again."
-            )
+            raise
         self._size = file.size_bytes
         self._at = 0
 
@@ -173,7 +173,7 @@ class ReadOnlyBytes:
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = place(offset, whence, self._at, self._size)
         return self._at
 
     def tell(self) -> int:
@@ -197,7 +197,10 @@ class ReadOnlyBytes:
 
 
 class UnpackedText:
-    """The text of a packed file, read from its beginning on; going back unpacks it again."""
+    """The text of a packed file, read from its beginning on; going back unpacks it again.
+
+    Raises LogFileError where another file has taken its place.
+    """
 
     def __init__(self, file: EvidenceFile) -> None:
         self._file = file
@@ -205,7 +208,8 @@ class UnpackedText:
         self._begin()
 
     def _begin(self) -> None:
-        self._blocks: Iterator[bytes] = iter(TextReader(self._file.path, self._file.size_bytes).blocks())
+        check_identity(self._file, self._file.path.stat())
+        self._blocks: Iterator[bytes] = TextReader(self._file.path, self._file.size_bytes).blocks()
         self._rest, self._at = memoryview(b""), 0
 
     def read(self, count: int = -1) -> bytes:
@@ -223,7 +227,7 @@ class UnpackedText:
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        target = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._file.size_bytes}[whence]
+        target = place(offset, whence, self._at, self._file.size_bytes)
         if target < self._at:
             self._begin()
         while self._at < target and self.read(min(target - self._at, 1 << 20)):
@@ -238,6 +242,15 @@ class UnpackedText:
 
     def close(self) -> None:
         self.closed = True
-        close = getattr(self._blocks, "close", None)
-        if close:
-            cast("Any", close)()
+        self._blocks = iter(())  # which lets go of the file
+
+
+def check_identity(file: EvidenceFile, status: os.stat_result) -> None:
+    """Raise LogFileError where this is another file than the one that became known."""
+    if (status.st_dev, status.st_ino) != file.identity:
+        raise LogFileError(f"{file.path}: another file has taken its place while it was read. Run the command again.")
+
+
+def place(offset: int, whence: int, at: int, size: int) -> int:
+    """Where a seek leads to."""
+    return offset + {os.SEEK_SET: 0, os.SEEK_CUR: at, os.SEEK_END: size}[whence]

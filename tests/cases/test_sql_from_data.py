@@ -5,6 +5,7 @@ DuckDB can do nothing but read the evidence.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import subprocess
@@ -246,12 +247,16 @@ def test_a_condition_of_your_own_is_no_second_statement(tmp_path: Path, where: s
         assert len(records.frame()) == 10
 
 
-def test_a_file_that_another_took_the_place_of_is_not_read_under_its_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+def test_a_file_that_another_took_the_place_of_is_not_read_under_its_name(tmp_path: Path, packed: bool) -> None:
     """Between looking at a log and asking it, somebody renames another file over it."""
-    log = write(tmp_path / "in.log", incident()[:10])
+    log, other = write(tmp_path / "in.log", incident()[:10]), write(tmp_path / "other.log", [record(0, "WRONG")])
+    size_bytes = log.stat().st_size
+    for path in (log, other) if packed else ():
+        path.write_bytes(gzip.compress(path.read_bytes()))
     files = EvidenceFiles()
-    address = files.add(log)
-    write(tmp_path / "other.log", [record(0, "WRONG")]).replace(log)
+    address = files.add(log, size_bytes if packed else None)
+    other.replace(log)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     connection = connect(files, scratch)
