@@ -212,6 +212,8 @@ def meaning_of_connecting(message: str) -> Meaning | None:
         re.sub(r'^.*?(?:server at "[^"]*"|server on socket "[^"]*")', "", of_one_host)
         for of_one_host in message.split("- host: ")
     ]
+    # Names of databases and roles are a stranger's words: what stands between quotes is not looked at.
+    texts = [re.sub(r'".*"', '""', text) for text in texts]
     for pattern, meaning in POSTGRES_CONNECTING:
         if any(re.search(pattern, text) for text in texts):
             return meaning

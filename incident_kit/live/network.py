@@ -59,6 +59,19 @@ def reachable(address: str, port: int, within_s: float) -> bool:
         return False
 
 
+def speaks_tls(host: str, port: int, within_s: float) -> bool:
+    """Whether a handshake of TLS goes well there, whoever it is: then an address without TLS is the wrong one."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent in it
+    try:
+        with socket.create_connection((host, port), timeout=within_s) as connection:
+            connection.settimeout(within_s)
+            with context.wrap_socket(connection):
+                return True
+    except (OSError, ValueError):
+        return False
+
+
 def failed(error: BaseException, host: str, port: int) -> NoAnswer:
     """A failure of the network, after which nothing more can be asked there. Looks through the causes of the error."""
     words, fault = meaning(error, shown_place(host, port), host)

@@ -16,6 +16,7 @@ from incident_kit.live.failures import postgres_failure
 from incident_kit.live.network import CONNECT_S
 from incident_kit.live.postgres_statements import ROLLBACK, beginning
 from incident_kit.live.session import NoAnswer, Session
+from incident_kit.model.answer import Fault
 
 NAME = "incident_kit"
 MOST_ADDRESSES = 2
@@ -67,7 +68,13 @@ class PostgresConnection:
                     raise network.never_connected(where, CONNECT_S) from error
                 raise postgres_failure(error, where, True) from error
             except psycopg.Error as error:
-                raise postgres_failure(error, where, True) from error
+                failure = postgres_failure(error, where, True)
+                if failure.fault is Fault.SYSTEM and not error.sqlstate and self._wants_tls(numeric_hosts, ports):
+                    raise unusable(
+                        f"{where} speaks TLS from the first byte, which PostgreSQL does not where the address "
+                        "leaves it to the server: is it the right port?"
+                    ) from error
+                raise failure from error
         self._stack.callback(connection.close)
         self._stack.enter_context(self._session.budget.holding(connection.fileno()))
         self._connection = connection
@@ -77,6 +84,12 @@ class PostgresConnection:
                 "the address leads to PgBouncer's own console (the database pgbouncer), "
                 "not to a database of PostgreSQL; name the portal's database"
             )
+
+    def _wants_tls(self, numeric_hosts: list[str], ports: list[str]) -> bool:
+        """Whether TLS is spoken from the first byte where the connection was ended."""
+        places = [(host, int(port)) for host, port in zip(numeric_hosts, ports, strict=True) if host]
+        with self._session.sending("(connect with TLS, and send nothing)"):
+            return any(network.speaks_tls(host, port, self._session.budget.left_s(CONNECT_S)) for host, port in places)
 
     def _resolved(self) -> tuple[list[str], list[str], list[str]]:
         """The hosts of the address, the numeric addresses of each, and its port. Raises NoAnswer.

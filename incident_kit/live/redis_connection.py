@@ -6,6 +6,8 @@ KEYS and MONITOR, which burden the server, are not used.
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -53,6 +55,7 @@ class RecordedConnection(AbstractConnection):
         self._session, self._stack = session, stack
         self._sent: LedgerEntry | None = None
         self.accepted = False  # whether the other side took the connection
+        self.has_answered = False
 
     def _connect(self) -> Any:
         connection = super()._connect()  # type: ignore[safe-super]  # that of the driver's own class
@@ -70,8 +73,13 @@ class RecordedConnection(AbstractConnection):
         try:
             response = super().read_response(*arguments, **options)
             outcome = "ok"
+            self.has_answered = True
+        except (ValueError, RecursionError) as error:  # what the driver says of bytes that are no reply
+            outcome = "no reply of Redis"
+            raise redis.InvalidResponse(outcome) from error
         except redis.RedisError as error:
             outcome = f"{error.status_code or type(error).__name__} {error}"
+            self.has_answered = self.has_answered or isinstance(error, redis.ResponseError)
             raise
         finally:
             if self._sent:
@@ -121,6 +129,7 @@ class RedisConnection:
             "password": address.password or None,
         }
         if address.socket:
+            refuse_what_is_no_socket(address.socket)
             # The driver leaves out a host, which a socket has not.
             connection: RecordedConnection = RecordedOnSocket(path=address.socket, **options)  # type: ignore[abstract]
         else:
@@ -186,4 +195,30 @@ class RedisConnection:
                 raise unusable(f"{where} does not speak Redis's protocol: is it the right port?") from error
             # For this the driver raises an error of its own, without the socket's.
             cause = ConnectionResetError() if "closed by server" in str(error) else error
+            if self._wants_tls(cause):
+                raise unusable(f"{where} speaks TLS, and the address asks for none: write rediss:// in it") from error
             raise network.failed(cause, self.address.socket or self.address.host, self.address.port) from error
+
+    def _wants_tls(self, error: BaseException) -> bool:
+        """Whether the connection was ended without a word because TLS is spoken there."""
+        connection, address = self._connection, self.address
+        if address.tls or address.socket or connection is None or connection.has_answered or not connection.accepted:
+            return False
+        if not any(isinstance(cause, ConnectionError) for cause in network.causes(error)):
+            return False
+        entry = self._session.note(f"(connect to {address.shown} with TLS, and send nothing)")
+        is_tls = network.speaks_tls(address.host, address.port, self._session.budget.left_s(CONNECT_S))
+        entry.done("ok" if is_tls else "no TLS")
+        return is_tls
+
+
+def refuse_what_is_no_socket(path: str) -> None:
+    """Raise NoAnswer where something else than a socket lies there. What is missing is found when connecting."""
+    try:
+        mode = os.stat(path).st_mode
+    except ValueError:
+        raise unusable("the path in the address is none") from None
+    except OSError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise unusable("the path in the address leads to something that is no socket")

@@ -31,6 +31,8 @@ def systems(configuration: Configuration, environment: Mapping[str, str], env_fi
     targets = configuration.targets
     path = env_file or (Path(configuration.env_file) if configuration.env_file else None)
     values = {**_values_of_file(path), **environment}
+    unreadable = frozenset(name for name, value in values.items() if not is_text(value))
+    values = {name: value for name, value in values.items() if name not in unreadable}
 
     def redis(session: Session) -> Iterator[Answer]:
         from incident_kit.live import redis as diagnostic
@@ -77,12 +79,12 @@ def systems(configuration: Configuration, environment: Mapping[str, str], env_fi
     )
     unset = [name for name in salesforce_names if not values.get(name)]
     return [
-        _with_target(System("redis", targets.redis, 15, redis), values),
-        _with_target(System("postgres", targets.postgres, 15, postgres), values),
+        _with_target(System("redis", targets.redis, 15, redis), values, unreadable),
+        _with_target(System("postgres", targets.postgres, 15, postgres), values, unreadable),
         System("health", "health_url", 10, health)
         if configuration.health_url
         else _not_asked("health", "health_url", "the BFF's health", "the configuration names no health check"),
-        _with_target(System("whmcs", targets.whmcs, 15, whmcs), values),
+        _with_target(System("whmcs", targets.whmcs, 15, whmcs), values, unreadable),
         System("salesforce", targets.salesforce, 15, salesforce)
         if not unset
         else _not_asked(
@@ -105,10 +107,22 @@ def systems(configuration: Configuration, environment: Mapping[str, str], env_fi
     ]
 
 
-def _with_target(system: System, values: Mapping[str, str]) -> System:
-    """The system, or where its target has no value, the same with the answer that it was not asked."""
+def is_text(value: str) -> bool:
+    """Whether a value can be sent and shown: a byte that is no UTF-8 stands in it as a lone surrogate."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _with_target(system: System, values: Mapping[str, str], unreadable: frozenset[str]) -> System:
+    """The system, or where its target has no usable value, the same with the answer that it was not asked."""
     if values.get(system.target):
         return system
+    if system.target in unreadable:
+        reason = f"{system.target} holds bytes that are no UTF-8; write the address in plain characters"
+        return _not_asked(system.name, system.target, system.name, reason)
     reason = f"{system.target} is set neither in this environment nor in an env file named with --env-file"
     return _not_asked(system.name, system.target, system.name, reason)
 

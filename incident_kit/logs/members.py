@@ -74,7 +74,14 @@ def tar_members(path: Path, limit_bytes: int) -> Generator[Member]:
     reader = TextReader(path, limit_bytes)
     stream = _Blocks(reader)
     name, is_sparse = "", False
-    while len(head := stream.take(BLOCK)) == BLOCK and head.strip(b"\x00"):
+    ended = False  # by a block of zeros, behind which another tar may stand
+    while head := stream.take(BLOCK):
+        if len(head) == BLOCK and not head.strip(b"\x00"):
+            ended = True
+            continue
+        ended = False
+        if len(head) < BLOCK:
+            break
         try:
             info = tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
         except tarfile.HeaderError as error:
@@ -105,9 +112,12 @@ def tar_members(path: Path, limit_bytes: int) -> Generator[Member]:
             member.blocks = _of_tar(stream, left, member)
         if not info.isdir():
             yield member
-        stream.skip(left[0] + (padding if info.isreg() else 0))
+        if not stream.skip(left[0] + (padding if info.isreg() else 0)):
+            break
     if reader.damage:
         raise Damage(reader.damage)
+    if not ended:
+        raise Damage("the tar is cut short: it ends without the zeros that end a tar, and more members may be missing")
 
 
 def _of_tar(stream: _Blocks, left: list[int], member: Member) -> Iterator[bytes]:
@@ -141,9 +151,11 @@ class _Blocks:
             count -= len(taken[-1])
         return b"".join(taken)
 
-    def skip(self, count: int) -> None:
+    def skip(self, count: int) -> bool:
+        """Leave out so many bytes; whether they were all there."""
         while count and (skipped := len(self.take(min(count, BLOCK_BYTES)))):
             count -= skipped
+        return not count
 
 
 def zip_members(path: Path) -> Generator[Member]:

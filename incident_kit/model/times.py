@@ -91,9 +91,15 @@ def parse_near(text: str, end: datetime) -> datetime:
     return parse_time(text, end if RELATIVE.fullmatch(text) else end + timedelta(hours=12), UTC)
 
 
+# What zoneinfo finds beside the zones, and what means another one on every machine.
+OF_THIS_MACHINE = ("localtime", "posixrules", "Factory")
+
+
 def named_zone(name: str) -> tzinfo:
     """The time zone of this name, such as Asia/Tokyo. Raises ParameterError."""
     try:
+        if name in OF_THIS_MACHINE:
+            raise ValueError(name)
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ParameterError(f"not a time zone: {name!r}. Write a name such as UTC or Asia/Tokyo.") from None

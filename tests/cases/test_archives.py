@@ -181,6 +181,31 @@ def test_a_tar_cut_short_is_read_as_far_as_it_goes(kit: Kit, tmp_path: Path) -> 
     assert "the archive ends within it" in finished.stderr
 
 
+@pytest.mark.parametrize("command", [("parse",), ("report", "high_error_rate", "x", "--reports", "out", "-l")])
+@pytest.mark.parametrize("missing", ["padding", "end", "next header"])
+def test_a_tar_cut_between_its_members_is_said_to_be_cut(
+    kit: Kit, tmp_path: Path, missing: str, command: tuple[str, ...]
+) -> None:
+    content = lines("whole")
+    data = tar([("a.log", content), ("b.log", lines("gone"))])
+    member = 512 + -(-len(content) // 512) * 512
+    kept = {"padding": 512 + len(content) + 1, "end": member, "next header": member + 100}[missing]
+    assert len(content) % 512 > 1 or len(content) % 512 == 0
+    (tmp_path / "logs.tar").write_bytes(data[:kept])
+    finished = kit(*command, "logs.tar", cwd=tmp_path)
+    assert finished.returncode == 3, finished.stderr
+    assert "the tar is cut short" in finished.stderr
+    if command == ("parse",):
+        assert read(finished) == ["whole"]
+
+
+def test_two_tars_one_behind_the_other_are_both_read(kit: Kit, tmp_path: Path) -> None:
+    (tmp_path / "logs.tar").write_bytes(tar([("a.log", lines("one"))]) + tar([("b.log", lines("two"))]))
+    finished = kit("parse", "logs.tar", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert read(finished) == ["one", "two"]
+
+
 def test_an_item_of_a_member_says_which_archive_it_is_from(kit: Kit, tmp_path: Path) -> None:
     (tmp_path / "logs.tar.gz").write_bytes(
         gzip.compress(tar([("app/a.log", lines("one", 200)), ("app/b.log", lines("two", 200))]))

@@ -6,13 +6,19 @@ What is their fault is kept apart from what is only ours.
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import socket
+import ssl
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import servers
+import wire
 from case_logs import incident, record, request, write
 
 Kit = Callable[..., subprocess.CompletedProcess[str]]
@@ -47,6 +53,11 @@ def verdicts(
         {"REDIS_URL": "redis-sentinel://:nobodys@127.0.0.1:26379/portal"},
         {"REDIS_URL": "rediss://:nobodys@no-such-host.invalid"},
         {"WHMCS_API_URL": "billing.example"},
+        {"REDIS_URL": os.fsdecode(b"redis://127.0.0.1:9\xff")},
+        {"DATABASE_URL": os.fsdecode(b"postgresql://127.0.0.1\xff/shop")},
+        {"REDIS_URL": "unix:///etc/hostname"},
+        {"REDIS_URL": "unix:///tmp"},
+        {"REDIS_URL": "unix:///%00x"},
     ],
 )
 def test_what_keeps_us_from_asking_confirms_nothing_and_rules_nothing_out(
@@ -54,6 +65,7 @@ def test_what_keeps_us_from_asking_confirms_nothing_and_rules_nothing_out(
 ) -> None:
     verdict_of, printed = verdicts(kit, tmp_path, environment)
     assert "confirmed" not in verdict_of.values()
+    assert "our own fault" not in printed
     symptom = {
         "DATABASE_URL": PRISMA_ERRORS,
         "REDIS_URL": REDIS_ERRORS,
@@ -203,3 +215,50 @@ def test_an_answer_without_rows_is_shown_as_one_of_its_moment(kit: Kit, tmp_path
     assert "which tells of that moment only" in line
     page = (tmp_path / finished.stdout.strip()).read_text(encoding="utf-8")
     assert "which tells of that moment only" in page
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl to make a certificate with")
+@pytest.mark.parametrize(
+    ("name", "address", "symptom"),
+    [
+        ("REDIS_URL", "redis://127.0.0.1:{}", REDIS_ERRORS),
+        ("DATABASE_URL", "postgresql://bff:nobodys@127.0.0.1:{}/shop", PRISMA_ERRORS),
+    ],
+)
+def test_a_port_that_wants_tls_from_the_first_byte_is_our_address_and_not_its_fault(
+    kit: Kit, tmp_path: Path, name: str, address: str, symptom: str
+) -> None:
+    with tls_server(tmp_path) as port:
+        verdict_of, printed = verdicts(kit, tmp_path, {name: address.format(port)})
+    assert "confirmed" not in verdict_of.values()
+    assert verdict_of[symptom] in ("inconclusive", "not_checked")
+    assert "TLS" in printed
+
+
+@pytest.mark.parametrize("reply", [b"*1\r\n" * 20_000, b":abc\r\n", b"$99x\r\n", b"*x\r\n"])
+def test_what_is_no_reply_of_redis_is_said_to_be_none(kit: Kit, tmp_path: Path, reply: bytes) -> None:
+    with wire.serving(
+        lambda connection: (connection.recv(999), connection.sendall(reply), connection.recv(999))
+    ) as port:
+        verdict_of, printed = verdicts(kit, tmp_path, {"REDIS_URL": f"redis://127.0.0.1:{port}"})
+    assert "our own fault" not in printed
+    assert verdict_of[REDIS_ERRORS] != "confirmed"
+
+
+@contextmanager
+def tls_server(folder: Path) -> Iterator[int]:
+    """The port of a server that ends what does not begin with a handshake of TLS."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    files = ["-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *files], check=True, capture_output=True
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    def handshake(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as encrypted:
+            encrypted.recv(1)
+
+    with wire.serving(handshake) as port:
+        yield port

@@ -108,6 +108,7 @@ def test_a_format_of_a_configuration_found_upward_brings_no_sql(kit: Kit, tmp_pa
         ("pattern", "x" * 5000),
         ("pattern", 7),
         ("name", ["audit"]),
+        ("name", "pino"),
         ("rank", "high"),
         ("sample", ["x"]),
         ("sample", []),

@@ -17,7 +17,7 @@ import wire
 from one_system import ask_one
 
 from incident_kit.live import environment, network, process, redis, salesforce
-from incident_kit.live.failures import postgres_failure
+from incident_kit.live.failures import meaning_of_connecting, postgres_failure
 from incident_kit.live.session import Budget, NoAnswer, Session
 from incident_kit.model.answer import Fault, Status
 
@@ -189,3 +189,20 @@ def test_what_is_missing_on_this_machine_is_no_fault_of_the_portal(tmp_path: Pat
     assert address.answers["salesforce"].fault is OURS
     budget = Budget(0.0)
     assert Session("one", "TARGET", budget).answer("a", "?", lambda: pytest.fail("was asked")).fault is OURS
+
+
+@pytest.mark.parametrize(
+    ("said", "whose"),
+    [
+        ('database "too many clients already" does not exist', Fault.OURS),
+        ('database "a" too many clients already" does not exist', Fault.OURS),
+        ('password authentication failed for user "too many clients already"', Fault.CREDENTIALS),
+        ('role "the database system is starting up" does not exist', Fault.CREDENTIALS),
+        ("sorry, too many clients already", Fault.SYSTEM),
+    ],
+)
+def test_the_name_of_a_database_or_a_role_is_no_word_of_postgres(said: str, whose: Fault) -> None:
+    where = 'connection failed: connection to server at "127.0.0.1", port 5432 failed: FATAL:  '
+    meaning = meaning_of_connecting(where + said)
+    assert meaning is not None
+    assert meaning.fault is whose

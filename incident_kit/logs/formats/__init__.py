@@ -256,6 +256,8 @@ def _check_own(data: Mapping[str, Any], fail: Callable[[str], ParameterError]) -
         raise fail(f"spread must be one of {', '.join(filter(None, OWN_SPREADS))}")
     if not all(isinstance(sample, Mapping) for sample in data.get("sample", [])):
         raise fail("sample must be a list of tables")
+    if data.get("name") in {ours.name for ours in all_formats()}:
+        raise fail(f"the name {data['name']} is that of a format of ours: a reader could not tell them apart")
     if len(data.get("pattern", "")) > LONGEST_PATTERN:
         raise fail(f"the pattern is longer than {LONGEST_PATTERN} characters")
 
