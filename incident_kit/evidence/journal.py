@@ -1,9 +1,11 @@
 """The journal: what people and this tool did, append-only, each line chained to the one before by its hash.
 
 A line is a JSON object: `n` from 1, `kind`, `text`, `at` (when it happened), `written` (when it was written down),
-`by`, and `previous`: the SHA-256 of the line before it (64 zeros for the first). Changing or dropping a line breaks
-the chain at the next one; `faults` names the line. The seal of a run is noted with its digest, so that a run that was
-sealed anew is told from the one that was sealed.
+`by`, where the kind has further fields `data`, and `previous`: the SHA-256 of the line before it (64 zeros for the
+first). Changing or dropping a line breaks the chain at the next one; `faults` names the line. The seal of a run is
+noted with its digest, so that a run that was sealed anew is told from the one that was sealed.
+
+What the kinds mean for the incident, and which of their fields say so, is `incident.state`'s matter.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ import os
 import re
 import socket
 import stat
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from incident_kit.errors import EvidenceError, ParameterError
 from incident_kit.evidence.untrusted import FILE, kind_of, read_plain
@@ -43,15 +47,41 @@ class Kind(StrEnum):
     DEPLOY = "deploy"
     ESCALATED = "escalated"
     COMMUNICATED = "communicated"
+    OBSERVATION = "observation"
+    # The incident's life.
+    OPENED = "opened"
+    ALERT = "alert"
+    MILESTONE = "milestone"
+    SEVERITY = "severity"
+    STATUS = "status"
+    IMPACT = "impact"
+    STEP = "step"
+    STRUCK = "struck"
+    CLOSED = "closed"
+    REOPENED = "reopened"
     # What was collected, taken over and sealed. This tool writes it; it is no part of what happened.
     CUSTODY = "custody"
+
+
+# What a person notes in words. The other kinds have fields, and commands of their own.
+NOTED = (
+    Kind.NOTE,
+    Kind.ACTION,
+    Kind.DECISION,
+    Kind.COMPLAINT,
+    Kind.DEPLOY,
+    Kind.ESCALATED,
+    Kind.COMMUNICATED,
+    Kind.OBSERVATION,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the journal; `line` counts from 1.
 
-    `kind` is a text, for other versions may write kinds that this one does not know.
+    `kind` is a text, for other versions may write kinds that this one does not know. `data` are the fields that the
+    kind has besides, as JSON gives them.
     """
 
     line: int
@@ -60,6 +90,7 @@ class Entry:
     at: datetime
     written: datetime
     by: str
+    data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_bookkeeping(self) -> bool:
@@ -81,34 +112,48 @@ class Journal:
         self.path = path
         self.redaction = redaction
 
-    def append(self, kind: str, text: str, at: datetime | None = None) -> None:
-        """Add an entry; `at` is when it happened, without it now.
+    def append(
+        self,
+        kind: str,
+        text: str,
+        at: datetime | None = None,
+        *,
+        by: str = "",
+        data: Mapping[str, Any] | None = None,
+        permitted: Callable[[Sequence[Entry]], None] = lambda entries: None,
+    ) -> Entry:
+        """Add an entry and return it; `at` is when it happened, without it now; `by` is who says so.
 
+        `permitted` gets the entries that are there while nobody else can write, and raises what forbids this one.
         Raises ParameterError for an unknown kind, EvidenceError where no journal can be written.
         """
         if kind not in list(Kind):
             raise ParameterError(f"not a kind of entry: {kind!r}. Use one of {', '.join(Kind)}.")
-        now = datetime.now(UTC)
         if (there := kind_of(self.path)) not in ("", FILE):
             raise EvidenceError(f"{self.path}: {there}, not a journal. Nothing was noted; {REMEDY}.")
         with open(self.path, "a+b", opener=_opener) as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # two people may write at once; the chain needs one order
             file.seek(0)
             lines = _lines(file.read())
+            permitted(self._readable(lines)[0])
+            now = datetime.now(UTC)
             entry = {
                 "n": len(lines) + 1,
                 "kind": str(kind),
                 "text": text,
                 "at": iso(at or now),
                 "written": iso(now),
-                "by": who(),
+                "by": by or who(),
                 "previous": digest(lines[-1]) if lines else BEGINNING,
+                **({"data": dict(data)} if data else {}),
             }
+            raw = json.dumps(entry, ensure_ascii=False, sort_keys=True).encode()
             if lines and not lines[-1].endswith(b"\n"):
                 file.write(b"\n")  # a line cut short stays a line of its own, for `faults` to name
-            file.write(json.dumps(entry, ensure_ascii=False, sort_keys=True).encode() + b"\n")
+            file.write(raw + b"\n")
             file.flush()
             os.fsync(file.fileno())
+        return self._entry(len(lines) + 1, raw)
 
     def note_seal(self, run: str, tag_manifest_sha256: str) -> None:
         """Note the digest of a run that is being sealed."""
@@ -131,17 +176,26 @@ class Journal:
 
     def entries(self) -> list[Entry]:
         """All entries in order; none if there is no journal. Raises EvidenceError naming the first damaged line."""
-        if not kind_of(self.path):
-            return []
-        entries = []
-        for number, raw in enumerate(_lines(self._read()), start=1):
+        entries, faults = self.readable()
+        if faults:
+            raise EvidenceError(f"{faults[0]}. {REMEDY.capitalize()}.")
+        return entries
+
+    def readable(self) -> tuple[list[Entry], list[str]]:
+        """The entries that can be read, and what is wrong with each other line: for whoever must go on meanwhile.
+
+        Raises EvidenceError where the file itself cannot be read.
+        """
+        return self._readable(_lines(self._read())) if kind_of(self.path) else ([], [])
+
+    def _readable(self, lines: Iterable[bytes]) -> tuple[list[Entry], list[str]]:
+        entries, faults = [], []
+        for number, raw in enumerate(lines, start=1):
             try:
                 entries.append(self._entry(number, raw))
             except Unusable as error:
-                raise EvidenceError(
-                    f"{self.path}, line {number}: not a journal entry ({error}). {REMEDY.capitalize()}."
-                ) from None
-        return entries
+                faults.append(f"{self.path}, line {number}: not a journal entry ({error})")
+        return entries, faults
 
     def faults(self) -> list[str]:
         """What is wrong with the chain, each fault naming its line; empty if nothing is."""
@@ -172,6 +226,7 @@ class Journal:
             at=fields.moment("at"),
             written=fields.moment("written"),
             by=fields.text("by"),
+            data=self.redaction.tree(fields.fields("data").data) if "data" in fields.data else {},
         )
 
     def _read(self) -> bytes:
