@@ -5,7 +5,8 @@ A line is a JSON object: `n` from 1, `kind`, `text`, `at` (when it happened), `w
 first). Changing or dropping a line breaks the chain at the next one; `faults` names the line. The seal of a run is
 noted with its digest, so that a run that was sealed anew is told from the one that was sealed.
 
-What the kinds mean for the incident, and which of their fields say so, is `incident.state`'s matter.
+What the kinds mean for the incident, and which of their fields say so, is `incident.state`'s matter. `text` says all of
+it in words too.
 """
 
 from __future__ import annotations
@@ -98,11 +99,29 @@ class Entry:
         return self.kind == Kind.CUSTODY
 
 
+def standing(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries that no other one struck out, without those that do the striking."""
+    entries = list(entries)
+    struck = struck_lines(entries)
+    return [entry for entry in entries if entry.line not in struck and entry.kind != Kind.STRUCK]
+
+
+def struck_lines(entries: Iterable[Entry]) -> dict[int, Entry]:
+    """The lines that were struck out, each with the entry that did it."""
+    struck: dict[int, Entry] = {}
+    for entry in entries:
+        line = entry.data.get("line") if entry.kind == Kind.STRUCK else None
+        if isinstance(line, int):
+            struck.setdefault(line, entry)
+    return struck
+
+
 class Journal:
     """The journal in one file. There need not be one yet: the first entry makes it.
 
     append        add an entry
     entries       all entries, redacted
+    readable      those that can be read, where some cannot
     faults        where the chain is broken
     note_seal     note the digest of a run that is sealed
     noted_seal    the digest that was noted for a run

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from incident_kit.errors import ParameterError
-from incident_kit.evidence.journal import NOTED, Entry, Journal, Kind, who
+from incident_kit.evidence.journal import NOTED, Entry, Journal, Kind, struck_lines, who
 from incident_kit.incident.state import (
     ESCALATION_LEVELS,
     LEVELS,
@@ -25,7 +25,6 @@ from incident_kit.incident.state import (
     State,
     Status,
     state_of,
-    struck_lines,
 )
 from incident_kit.model.times import iso
 
@@ -95,7 +94,7 @@ def milestone(journal: Journal, name: str, at: datetime | None = None, *, text: 
     """Note a milestone. One that is noted again is corrected by the later entry. Raises ParameterError."""
     if name not in list(Milestone):
         raise ParameterError(f"not a milestone: {name!r}. Use one of {', '.join(Milestone)}.")
-    written = _write(journal, Kind.MILESTONE, text, at, by, {"milestone": name})
+    written = _write(journal, Kind.MILESTONE, _said(name, text), at, by, {"milestone": name})
     return Written(written.entry, (*written.warnings, *_out_of_order(journal, written.entry)))
 
 
@@ -103,14 +102,15 @@ def set_severity(journal: Journal, level: str, why: str = "", at: datetime | Non
     """Set the severity, from `at` on. Raises ParameterError."""
     if level.upper() not in LEVELS:
         raise ParameterError(f"not a severity: {level!r}. Use one of {', '.join(LEVELS)}.")
-    return _write(journal, Kind.SEVERITY, why, at, by, {"level": level.upper()})
+    level = level.upper()
+    return _write(journal, Kind.SEVERITY, _said(level, why), at, by, {"level": level, "why": why})
 
 
 def set_status(journal: Journal, status: str, why: str = "", at: datetime | None = None, *, by: str = "") -> Written:
     """Set where the work stands. Raises ParameterError."""
     if status not in list(Status):
         raise ParameterError(f"not a status: {status!r}. Use one of {', '.join(Status)}.")
-    return _write(journal, Kind.STATUS, why, at, by, {"status": status})
+    return _write(journal, Kind.STATUS, _said(status, why), at, by, {"status": status})
 
 
 def set_impact(journal: Journal, text: str, at: datetime | None = None, *, by: str = "") -> Written:
@@ -135,7 +135,8 @@ def mark_step(
     if outcome not in list(Outcome):
         raise ParameterError(f"a step is done or skipped, not {outcome!r}.")
     fields = {"scenario": scenario, "step": number, "outcome": outcome, **(data or {})}
-    return _write(journal, Kind.STEP, result, at, by, fields, _undone_is_there(fields))
+    text = _said(f"step {number} of {scenario} {outcome}", result)
+    return _write(journal, Kind.STEP, text, at, by, fields, _undone_is_there(fields))
 
 
 def strike(journal: Journal, line: int, why: str, *, by: str = "") -> Written:
@@ -154,7 +155,7 @@ def strike(journal: Journal, line: int, why: str, *, by: str = "") -> Written:
         if earlier := struck_lines(entries).get(line):
             raise ParameterError(f"line {line} was struck out before, by {earlier.by} on line {earlier.line}.")
 
-    return _write(journal, Kind.STRUCK, why, None, by, {"line": line}, permitted)
+    return _write(journal, Kind.STRUCK, f"line {line} does not count: {why}", None, by, {"line": line}, permitted)
 
 
 def close(journal: Journal, text: str = "", at: datetime | None = None, *, by: str = "") -> Written:
@@ -164,7 +165,7 @@ def close(journal: Journal, text: str = "", at: datetime | None = None, *, by: s
         if state.closed:
             raise ParameterError(f"closed before, on line {state.closed.line} of the journal by {state.closed.by}.")
 
-    written = _write(journal, Kind.CLOSED, text, at, by, {}, permitted)
+    written = _write(journal, Kind.CLOSED, _said("closed", text), at, by, {}, permitted)
     state = state_of(journal.readable()[0])
     missing = [] if state.moment(Milestone.RESOLVED) else ["no milestone says when it was resolved"]
     missing += [
@@ -182,12 +183,25 @@ def reopen(journal: Journal, text: str = "", at: datetime | None = None, *, by: 
         if state.is_open:
             raise ParameterError("this incident is open. Add to it with incident-kit note.")
 
-    return _write(journal, Kind.REOPENED, text, at, by, {}, permitted)
+    return _write(journal, Kind.REOPENED, _said("opened again", text), at, by, {}, permitted)
 
 
 def alert(journal: Journal, text: str, at: datetime | None, data: Mapping[str, Any], *, by: str = "") -> Written:
-    """Note that an alert was received; `data` as `state.Alert` has it."""
-    return _write(journal, Kind.ALERT, text, at, by, data)
+    """Note an alert as it was received; `data` as `state.Alert` has it. One that is over is a note.
+
+    A time in the future is taken for now: clocks of other systems are theirs.
+    """
+    happened = at if at and at <= datetime.now(UTC) else None
+    return _write(journal, Kind.ALERT if data["firing"] else Kind.NOTE, text, happened, by, data)
+
+
+def _said(what: str, why: str) -> str:
+    """The text of an entry whose fields say it too.
+
+    >>> _said("P2", "payments fail"), _said("closed", "")
+    ('P2: payments fail', 'closed')
+    """
+    return f"{what}: {why}" if why.strip() else what
 
 
 Permitted = Callable[[State, Sequence[Entry]], None]
@@ -213,8 +227,8 @@ def _write(
         permitted(state, entries)
         if state.closed and kind not in (Kind.CLOSED, Kind.REOPENED, Kind.STRUCK):
             warnings.append(
-                f"the incident was closed at {iso(state.closed.at)} (line {state.closed.line}): this is marked as late. "
-                "If it goes on, open it again with incident-kit reopen."
+                f"the incident was closed at {iso(state.closed.at)} (line {state.closed.line}), so this is marked as "
+                "late. If it goes on, open it again with incident-kit reopen."
             )
 
     entry = journal.append(kind, text, at, by=author(by), data=data, permitted=look)

@@ -1,17 +1,18 @@
 """The state of an incident: a fold over its journal. The same entries give the same state, whoever asks and when.
 
 An entry that a later one struck out counts for nothing, and is kept to be shown. Of milestones the last word counts,
-severities make a history. What another version or a stranger wrote in other fields is named in `faults` and passed over.
+severities make a history. What another version or a stranger wrote in other fields is named in `faults` and passed
+over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from incident_kit.evidence.journal import Entry, Kind
+from incident_kit.evidence.journal import Entry, Kind, standing, struck_lines
 from incident_kit.model.fields import Fields, Unusable
 
 
@@ -184,24 +185,6 @@ class State:
         return tuple(update for update in self.updates if update.audience is audience)
 
 
-def standing(entries: Iterable[Entry]) -> list[Entry]:
-    """The entries that no other one struck out, without those that do the striking."""
-    entries = list(entries)
-    struck = struck_lines(entries)
-    return [entry for entry in entries if entry.line not in struck and entry.kind != Kind.STRUCK]
-
-
-def struck_lines(entries: Iterable[Entry]) -> dict[int, Entry]:
-    """The lines that were struck out, each with the entry that did it."""
-    struck: dict[int, Entry] = {}
-    for entry in entries:
-        if entry.kind == Kind.STRUCK:
-            line = entry.data.get("line")
-            if isinstance(line, int):
-                struck.setdefault(line, entry)
-    return struck
-
-
 def state_of(entries: Sequence[Entry]) -> State:
     """The state that these entries make."""
     fold = _Fold()
@@ -259,7 +242,7 @@ class _Fold:
                     self.status = STATUS_AFTER[milestone], entry
             case Kind.SEVERITY:
                 level = fields.one_of("level", LEVELS)
-                self.severities.append(SeverityChange(level, entry.at, entry.text, entry))
+                self.severities.append(SeverityChange(level, entry.at, fields.text("why", ""), entry))
             case Kind.STATUS:
                 self.status = Status(fields.one_of("status", list(Status))), entry
             case Kind.IMPACT:
@@ -301,6 +284,8 @@ class _Fold:
 
     def _noted(self, entry: Entry, fields: Fields) -> None:
         self.notes.append(entry)
+        if "fingerprints" in fields.data:
+            self.alerts.append(_alert(entry, fields))  # one that is over is a note
         if entry.kind == Kind.ESCALATED:
             self.escalations.append(Escalation(fields.one_of("level", ("", *ESCALATION_LEVELS), ""), entry))
         if entry.kind == Kind.COMMUNICATED and "audience" in fields.data:

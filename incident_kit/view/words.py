@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from incident_kit.logs.reading import QUERIES
 from incident_kit.model.answer import Fault, Status
@@ -144,6 +144,22 @@ def unit(width: timedelta) -> str:
 def clock(at: datetime, form: str = CLOCK) -> str:
     """A time of day in UTC, without saying so: what stands around it does."""
     return at.strftime(form)
+
+
+def moment(at: datetime, zone: tzinfo, *, with_day: bool = False) -> str:
+    """A moment in the people's zone, and in UTC behind it where that differs.
+
+    >>> moment(datetime(2026, 11, 23, 12, 53, 17, tzinfo=UTC), ZoneInfo("Asia/Tokyo"))
+    '21:53:17 JST (12:53:17 UTC)'
+    >>> moment(datetime(2026, 11, 23, 12, 53, 17, tzinfo=UTC), UTC, with_day=True)
+    '2026-11-23 12:53:17 UTC'
+    """
+    local, universal = at.astimezone(zone), at.astimezone(UTC)
+    theirs = f"{local:{DAY} {CLOCK}}" if with_day else f"{local:{CLOCK}}"
+    if local.utcoffset() == timedelta(0):
+        return f"{theirs} UTC"
+    other_day = f"{universal:{DAY}} " if universal.date() != local.date() and with_day else ""
+    return f"{theirs} {local:%Z} ({other_day}{universal:{CLOCK}} UTC)"
 
 
 def precise_clock(at: datetime) -> str:
