@@ -163,7 +163,7 @@ def test_untouched_copies_stay_as_they_are_with_their_outputs(incident: Incident
     path = incident.folder / "work" / NAME
     before = path.read_bytes(), path.stat().st_mtime_ns
     told: list[str] = []
-    prepare_work(incident, told=told.append)
+    prepare_work(incident, say=told.append)
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
     assert told == []
 
@@ -184,7 +184,7 @@ def test_a_refresh_renews_our_cells_and_leaves_a_persons_alone(
     )
     monkeypatch.setattr(places, "notebooks", lambda: newer)
     told: list[str] = []
-    prepare_work(incident, told=told.append)
+    prepare_work(incident, say=told.append)
     assert told == []
     cells = cells_of(path)
     assert cell(cells, "page.head(  # a newer version")["outputs"] == []
@@ -207,14 +207,14 @@ def test_parameters_are_a_persons_and_stay(incident: Incident, monkeypatch: pyte
 
     path = edited(incident, narrower) / NAME
     told: list[str] = []
-    prepare_work(incident, told=told.append)
+    prepare_work(incident, say=told.append)
     newer = shutil.copytree(places.notebooks(), tmp_path / "newer")
     text = (newer / NAME).read_text(encoding="utf-8")
     (newer / NAME).write_text(
         text.replace("evidence: str", "more: int = 3  # a new one\\nevidence: str"), encoding="utf-8"
     )
     monkeypatch.setattr(places, "notebooks", lambda: newer)
-    prepare_work(incident, told=told.append)
+    prepare_work(incident, say=told.append)
     assert told == []
     parameters = cell(cells_of(path), "more: int")["source"]
     assert 'since: str = "2026-11-23T09:52:00Z"' in parameters
@@ -238,7 +238,7 @@ def test_a_copy_whose_own_cells_were_changed_is_left_as_it_is(
     path = edited(incident, change) / NAME
     before = path.read_bytes()
     told: list[str] = []
-    prepare_work(incident, told=told.append)
+    prepare_work(incident, say=told.append)
     assert path.read_bytes() == before
     assert len(told) == 1
     assert "left as it is" in told[0]
@@ -359,7 +359,7 @@ def test_a_note_is_written_once_at_the_time_nearest_to_the_incident(incident: In
     assert "Noted already" in told
     assert "<b>" not in told
     entries = [entry for entry in incident.journal.entries() if entry.kind == "communicated"]
-    assert [entry.at for entry in entries] == [datetime(2026, 11, 23, 9, 58, tzinfo=UTC)]
+    assert [entry.happened for entry in entries] == [datetime(2026, 11, 23, 9, 58, tzinfo=UTC)]
     assert "Freebit &lt;b&gt;confirms&lt;/b&gt;, token=[redacted:secret]" in investigation._repr_html_()
     assert incident.journal.faults() == []
 

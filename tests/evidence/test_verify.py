@@ -14,18 +14,18 @@ from unsealed import writable
 from incident_kit.errors import EvidenceError, VerificationFailed
 from incident_kit.evidence import bag
 from incident_kit.evidence.journal import Journal
-from incident_kit.evidence.store import Evidence
+from incident_kit.evidence.store import Evidence, Provenance
 from incident_kit.evidence.untrusted import sha256_of
 from incident_kit.evidence.verify import verify
 
 CUT = {"path": "/var/log/app.log", "window": {"since": "2026-11-23T06:00:00.000Z", "until": "2026-11-23T07:00:00.000Z"}}
-ASKED = {
-    "kind": "slice",
-    "origin": "app.log",
-    "asked": "the bytes",
-    "asked_at": "2026-11-23T07:00:00.000Z",
-    "details": CUT,
-}
+ASKED = Provenance(
+    kind="slice",
+    origin="app.log",
+    asked="the bytes",
+    asked_at="2026-11-23T07:00:00.000Z",
+    details=CUT,
+)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def run(tmp_path: Path) -> Path:
     data = folder / "data"
     store = Evidence(data / "evidence")
     for content in (b"one\n", b"two\n"):
-        store.add([content], **ASKED)
+        store.add([content], ASKED)
     for text in ("opened", "restarted", "closed"):
         Journal(data / "journal.jsonl").append("note", text)
     (data / "report.html").write_text("<p>Report</p>\n")

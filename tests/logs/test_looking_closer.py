@@ -17,7 +17,7 @@ from incident_kit.model import places
 from incident_kit.model.finding import Line
 from incident_kit.model.source import Source
 from incident_kit.model.times import Window
-from incident_kit.view.notebook import as_html
+from incident_kit.view.display import as_html
 from tests.runbook.pino_lines import request
 
 NINE = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
