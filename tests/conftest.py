@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A shell without job control starts what it puts behind it with SIGINT ignored, and children inherit that: the tests of Ctrl-C
-# would prove nothing then.
+# A shell without job control starts what it puts behind it with SIGINT ignored, and children inherit that:
+# the tests of Ctrl-C would prove nothing then.
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Properties are tried on the same inputs every time, so that a run says something about the change; --all tries new ones."""
+    """Properties are tried on the same inputs every time, so that a run tests the change; --all tries new ones."""
     settings.register_profile("the same every time", derandomize=True, database=None)
     if not config.getoption("--all"):
         settings.load_profile("the same every time")

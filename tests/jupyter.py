@@ -1,4 +1,7 @@
-"""JupyterLab as `incident-kit lab` starts it: a real server on a free port, ended by its own process id; and a browser on it."""
+"""JupyterLab as `incident-kit lab` starts it, and what a person does in it with a browser.
+
+It is a real server on a free port, ended by its own process id.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ START_TIMEOUT_S = 60
 
 @dataclass
 class Lab:
-    """A running JupyterLab: its process, its address with a slash at the end, its token, and the folder it was started in."""
+    """A running JupyterLab.
+
+    Its process, its address with a slash at the end, its token, and the folder it was started in.
+    """
 
     process: subprocess.Popen[bytes]
     address: str
@@ -127,7 +133,10 @@ class Screen:
         self.last_cell.locator(".jp-InputPrompt").filter(has_text=re.compile(r"\[\d+\]:")).wait_for(state="attached")
 
     def cell(self, source: str) -> Locator:
-        """The code cell with this text in it, which stays the one when its text is changed, or cells come and go above it."""
+        """The code cell with this text in it.
+
+        It stays the one when its text is changed, or cells come and go above it.
+        """
         mark = f"cell-{uuid4().hex}"
         self.notebook.locator(".jp-CodeCell").filter(has_text=source).first.evaluate(
             "(element, mark) => element.classList.add(mark)", mark

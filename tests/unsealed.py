@@ -1,4 +1,7 @@
-"""Sealed runs that can be damaged: what is sealed has no write bits, which an owner without them minds and root does not."""
+"""Sealed runs that can be damaged.
+
+What is sealed has no write bits, which its owner minds and root does not.
+"""
 
 from __future__ import annotations
 

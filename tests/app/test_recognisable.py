@@ -21,7 +21,8 @@ MARK = re.compile(r"\[email:[0-9a-f]{6}\]")
 def log_of_errors(path: Path) -> Path:
     """Three errors, the first and the last about the same person."""
     lines = [
-        {"level": 50, "time": int((START + timedelta(minutes=number)).timestamp() * 1000), "pid": 7, "hostname": "vm", "context": f"Part{number}",
+        {"level": 50, "time": int((START + timedelta(minutes=number)).timestamp() * 1000), "pid": 7, "hostname": "vm",
+         "context": f"Part{number}",
          "err": {"type": "MailError", "message": f"no account for {mail}"}, "msg": f"no account for {mail}"}
         for number, mail in enumerate(("hanako@example.jp", "taro@example.jp", "HANAKO@example.jp"))
     ]  # fmt: skip

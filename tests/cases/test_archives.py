@@ -1,4 +1,4 @@
-"""Packed logs and archives of logs: all that is in them is read, what is damaged is said, and a small file stays small."""
+"""Packed logs and archives of logs: all in them is read, what is damaged is said, and a small file stays small."""
 
 from __future__ import annotations
 

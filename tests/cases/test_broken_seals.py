@@ -39,7 +39,7 @@ def seal_anew(run: Path) -> str:
 
 @pytest.fixture(scope="session")
 def sealed(kit: Kit, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The reports with one incident of one sealed run of a stranger's small evidence. Copy them before you damage them."""
+    """The reports with one sealed run of a stranger's small evidence. Copy them before you damage them."""
     folder = tmp_path_factory.mktemp("sealed")
     case_items.keep_slice(folder / "stranger" / "evidence")
     case_items.keep_answer(folder / "stranger" / "evidence", case_items.answer(), b'{"sent": "INFO"}\n')
@@ -295,7 +295,11 @@ def test_a_disk_without_room_is_said_before_anything_is_copied(tmp_path: Path) -
     case_items.keep(tmp_path / "stranger" / "evidence", case_items.slice_of(content), content)
     (tmp_path / "small").mkdir()
     command = shutil.which("incident-kit", path=str(Path(os.sys.executable).parent))  # type: ignore[attr-defined]
-    script = f"mount -t tmpfs -o size=4m none {tmp_path}/small && {command} report high_error_rate x --evidence {tmp_path}/stranger --reports {tmp_path}/small; code=$?; find {tmp_path}/small/x/runs; exit $code"
+    script = (
+        f"mount -t tmpfs -o size=4m none {tmp_path}/small"
+        f" && {command} report high_error_rate x --evidence {tmp_path}/stranger --reports {tmp_path}/small"
+        f"; code=$?; find {tmp_path}/small/x/runs; exit $code"
+    )
     finished = subprocess.run(["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True, check=False)
     if "unshare" in finished.stderr or "mount" in finished.stderr:
         pytest.skip("no small disk can be made here")

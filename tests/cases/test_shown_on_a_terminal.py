@@ -29,10 +29,14 @@ def assert_harmless(told: subprocess.CompletedProcess[str]) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("parse", ODD), ("parse", "-", "--to", ODD), ("redact", ODD), ("redact", "x", "-o", ODD), ("report", ODD), ("report", "high_error_rate", ODD, "-l", ODD),
-        ("report", "high_error_rate", "x", "--evidence", ODD), ("report", "high_error_rate", "-p", ODD), ("report", "high_error_rate", "-p", f"{ODD}=1"), ("triage", "-l", ODD),
-        ("triage", "--since", ODD), ("triage", "--tz", ODD), ("triage", "--env-file", ODD), ("recheck", ODD), ("recheck", "--every", ODD), ("verify", ODD), ("reproduce", ODD),
-        ("seal", ODD), ("lab", ODD), ("scenarios", "--runbook", ODD), ("doctor", "--env-file", ODD), ("doctor", "--reports", ODD), ("init", f"{ODD}/x"), (ODD,), (f"--{ODD}",), ("parse", f"--{ODD}"),
+        ("parse", ODD), ("parse", "-", "--to", ODD), ("redact", ODD), ("redact", "x", "-o", ODD), ("report", ODD),
+        ("report", "high_error_rate", ODD, "-l", ODD),
+        ("report", "high_error_rate", "x", "--evidence", ODD), ("report", "high_error_rate", "-p", ODD),
+        ("report", "high_error_rate", "-p", f"{ODD}=1"), ("triage", "-l", ODD),
+        ("triage", "--since", ODD), ("triage", "--tz", ODD), ("triage", "--env-file", ODD), ("recheck", ODD),
+        ("recheck", "--every", ODD), ("verify", ODD), ("reproduce", ODD),
+        ("seal", ODD), ("lab", ODD), ("scenarios", "--runbook", ODD), ("doctor", "--env-file", ODD),
+        ("doctor", "--reports", ODD), ("init", f"{ODD}/x"), (ODD,), (f"--{ODD}",), ("parse", f"--{ODD}"),
         ("triage", "--budget", ODD),
     ],
 )  # fmt: skip

@@ -1,4 +1,7 @@
-"""Evidence that somebody else may have made: compared with its hashes and its form before anything of it is read, followed or sealed."""
+"""Evidence that somebody else may have made.
+
+It is compared with its hashes and its form before anything of it is read, followed or sealed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`report --live`, as a person uses it: when all is well, when everything is broken at once, when the disk is full, and when they press Ctrl-C."""
+"""`report --live`, as a person uses it.
+
+When all is well, when everything is broken at once, when the disk is full, and when they press Ctrl-C.
+"""
 
 from __future__ import annotations
 
@@ -63,8 +66,10 @@ def test_everything_broken_at_once_is_a_sealed_report_that_names_it_all(kit: Kit
             f'health_url = "http://127.0.0.1:{sick}/health"\nprocess = "no-such-process-anywhere-8"\n'
         )
         environment = {
-            "REDIS_URL": f"redis://:{PASSWORD}@127.0.0.1:{frozen.port}", "DATABASE_URL": f"postgresql://app:{PASSWORD}@127.0.0.1:{silent}/portal",
-            "WHMCS_API_URL": "https://no-such-host.invalid/includes/api.php", "WHMCS_API_IDENTIFIER": "nobody", "WHMCS_API_SECRET": PASSWORD,
+            "REDIS_URL": f"redis://:{PASSWORD}@127.0.0.1:{frozen.port}",
+            "DATABASE_URL": f"postgresql://app:{PASSWORD}@127.0.0.1:{silent}/portal",
+            "WHMCS_API_URL": "https://no-such-host.invalid/includes/api.php", "WHMCS_API_IDENTIFIER": "nobody",
+            "WHMCS_API_SECRET": PASSWORD,
         }  # fmt: skip
         begun = time.monotonic()
         finished = kit(
@@ -85,7 +90,8 @@ def test_everything_broken_at_once_is_a_sealed_report_that_names_it_all(kit: Kit
     report = tmp_path / finished.stdout.strip()
     page = report.read_text(encoding="utf-8")
     for words in (
-        "it is frozen", "was not ready after 3 s", "the BFF says: cache is down", "the name no-such-host.invalid does not resolve",
+        "it is frozen", "was not ready after 3 s", "the BFF says: cache is down",
+        "the name no-such-host.invalid does not resolve",
         "none.env cannot be read", "no process on this machine",
     ):  # fmt: skip
         assert words in finished.stderr
@@ -128,7 +134,14 @@ def test_ctrl_c_in_a_triage_ranks_by_what_had_come(tmp_path: Path) -> None:
     (tmp_path / "incident-kit.toml").write_text(QUIET)
     with servers.redis() as server, wire.serving(wire.silent) as silent:
         environment = {**os.environ, **NOTHING, "REDIS_URL": server.url, "WHMCS_API_URL": f"http://127.0.0.1:{silent}/"}
-        with subprocess.Popen([str(COMMAND), "triage", "--live", "-l", str(LOG)], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:  # fmt: skip
+        with subprocess.Popen(
+            [str(COMMAND), "triage", "--live", "-l", str(LOG)],
+            cwd=tmp_path,
+            env=environment,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as child:
             assert child.stderr is not None
             assert child.stdout is not None
             told = []
@@ -198,9 +211,12 @@ def test_a_full_disk_is_named_and_the_report_is_sealed(kit: Kit, tmp_path: Path)
     script = tmp_path.parent / f"{tmp_path.name}.sh"
     with servers.redis() as server:
         script.write_text(
-            f"mount -t tmpfs -o size=256m none {tmp_path} && cd {tmp_path} && printf '{QUIET.encode('unicode_escape').decode()}' > incident-kit.toml\n"
+            f"mount -t tmpfs -o size=256m none {tmp_path} && cd {tmp_path}"
+            f" && printf '{QUIET.encode('unicode_escape').decode()}' > incident-kit.toml\n"
             f"{COMMAND} report high_error_rate --live -l {LOG} > out.txt 2> err.txt; code=$?\n"
-            f"cat err.txt >&2; {COMMAND} verify $(dirname $(dirname $(cat out.txt))) || exit 70; grep -c 'What could not be collected' $(cat out.txt) || exit 71; exit $code\n"
+            f"cat err.txt >&2; {COMMAND} verify $(dirname $(dirname $(cat out.txt))) || exit 70\n"
+            "grep -c 'What could not be collected' $(cat out.txt) || exit 71\n"
+            "exit $code\n"
         )
         finished = subprocess.run(
             [*mount[:-1], str(script)],

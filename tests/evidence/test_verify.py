@@ -210,8 +210,15 @@ def test_all_accidents_are_named_at_once(run):
     journal_file = data / "journal.jsonl"
     journal_file.write_bytes(journal_file.read_bytes().replace(b"opened", b"OPENED"))
     found = faults(run)
-    for name in (f"{damaged.name}/content", f"{damaged.name}/item.json", "data/report.html: missing", "data/extra.txt: added",
-                 "bag-info.txt: changed", "data/journal.jsonl: changed", "data/journal.jsonl, line 2"):  # fmt: skip
+    for name in (
+        f"{damaged.name}/content",
+        f"{damaged.name}/item.json",
+        "data/report.html: missing",
+        "data/extra.txt: added",
+        "bag-info.txt: changed",
+        "data/journal.jsonl: changed",
+        "data/journal.jsonl, line 2",
+    ):
         assert any(name in fault for fault in found), name
     assert len(found) == len(set(found))
 
