@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -22,9 +20,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page
 
-COMMAND = Path(sys.executable).parent / "incident-kit"
+from tests.command import COMMAND
+
 START_TIMEOUT_S = 60
 
 
@@ -85,19 +84,6 @@ def _wait_for(described: Path, process: subprocess.Popen[bytes], log: Path) -> d
         else:
             return facts
     pytest.fail(f"JupyterLab did not start:\n{log.read_text(encoding='utf-8', errors='replace')}")
-
-
-@contextmanager
-def browser() -> Iterator[Browser]:
-    """Chromium; the test is skipped where there is none."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no chromium on PATH")
-    with sync_playwright() as playwright:
-        # Its sandbox refuses to start as root; it opens nothing but our own server.
-        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 class Screen:
