@@ -28,9 +28,9 @@ from incident_kit.model import places
 from incident_kit.runbook.data import OURS
 from incident_kit.running.work import prepare_work
 from tests.cli.small_logs import write_log
+from tests.command import Kit
 
 NAME = "high_error_rate.ipynb"
-Kit = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from incident_kit.evidence.journal import Journal
 from incident_kit.evidence.store import Evidence, open_evidence
 from incident_kit.model.redaction import Redaction
+from tests.command import Kit
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 MARK = re.compile(r"\[email:[0-9a-f]{6}\]")
 

@@ -13,16 +13,15 @@ import subprocess
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import repeat
 from pathlib import Path
 
 import pytest
 import zstandard
 from case_logs import record, write
-from conftest import COMMAND
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
+from tests.command import COMMAND, Kit
 
 
 def lines(word: str, count: int = 20) -> bytes:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from case_logs import incident, record, request, write
-from conftest import COMMAND
 
 from incident_kit.model.visible import visible
+from tests.command import COMMAND
 
 ODD = "no\x1b[31m\x1b]0;owned\x07\x9b2J\u202egol.log"
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2066-\u2069\udc80-\udcff]")

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,8 @@ import pytest
 
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.store import open_evidence
+from tests.command import Kit
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
 PRIVATE = "account of this machine: invented-4711"
 
 

@@ -6,18 +6,15 @@ import csv
 import io
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import COMMAND
 from small_logs import BEARER, EMAIL, START, request_line, write_log
 
 from incident_kit.evidence.store import open_evidence
 from incident_kit.logs.columns import COLUMNS
-
-Kit = Callable[..., subprocess.CompletedProcess[str]]
+from tests.command import COMMAND, Kit
 
 
 def test_scenarios_lists_scenario_and_symptoms(kit: Kit) -> None:

@@ -14,15 +14,14 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from conftest import COMMAND
 from hypothesis import given
 from hypothesis import strategies as st
 from small_logs import BEARER, EMAIL, write_log
 
 from incident_kit.logs import redacting
 from incident_kit.model.redaction import Redaction, redact
+from tests.command import COMMAND, Kit
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
 KEY = "-----BEGIN PRIVATE " + "KEY-----\n" + "MIIinventedinventedinvented\n" * 20 + "-----END PRIVATE " + "KEY-----\n"
 
 

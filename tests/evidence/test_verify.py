@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_slice import ASKED
 from unsealed import writable
 
 from incident_kit.errors import EvidenceError, VerificationFailed
@@ -17,15 +18,6 @@ from incident_kit.evidence.journal import Journal
 from incident_kit.evidence.store import Evidence
 from incident_kit.evidence.untrusted import sha256_of
 from incident_kit.evidence.verify import verify
-
-CUT = {"path": "/var/log/app.log", "window": {"since": "2026-11-23T06:00:00.000Z", "until": "2026-11-23T07:00:00.000Z"}}
-ASKED = {
-    "kind": "slice",
-    "origin": "app.log",
-    "asked": "the bytes",
-    "asked_at": "2026-11-23T07:00:00.000Z",
-    "details": CUT,
-}
 
 
 @pytest.fixture
