@@ -1,4 +1,7 @@
-"""Notebooks worked on by hand: copies that are renewed without touching a person's cells, and seals that tell how they were worked on."""
+"""Notebooks worked on by hand.
+
+Their copies are renewed without touching a person's cells, and their seals tell how they were worked on.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,9 @@ from incident_kit.model import places
 from incident_kit.runbook.data import OURS
 from incident_kit.running.work import prepare_work
 from tests.cli.small_logs import write_log
+from tests.command import Kit
 
 NAME = "high_error_rate.ipynb"
-Kit = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +131,7 @@ def test_a_team_has_its_own_notebooks_in_the_work_folder(tmp_path: Path) -> None
 
 
 def test_no_two_drawings_of_a_notebook_share_a_name(run_once: Path) -> None:
-    """A browser takes a hatch or a clip from the first drawing that has one of that name, and draws nothing where that one is hidden."""
+    """A browser takes a hatch or a clip from the first drawing with that name, and nothing if that one is hidden."""
     cells = [each for each in cells_of(run_once / "work" / NAME) if each["cell_type"] == "code"]
     shown = [
         "".join(output["data"].get("text/html", "")) for each in cells for output in each["outputs"] if "data" in output

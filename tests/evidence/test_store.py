@@ -12,19 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small_slice import ASKED, CUT
 
 from incident_kit.errors import EvidenceError
-from incident_kit.evidence.store import Evidence, Provenance, open_evidence
-
-CUT = {"path": "/var/log/app.log", "window": {"since": "2026-11-23T06:00:00.000Z", "until": "2026-11-23T07:00:00.000Z"}}
-ASKED = Provenance(
-    kind="slice",
-    origin="app.log",
-    asked="the bytes",
-    asked_at="2026-11-23T07:00:00.000Z",
-    details=CUT,
-)
-
+from incident_kit.evidence.store import Evidence, open_evidence
 
 # Counts how often an item.json is opened, to be written or read.
 MANY = """
