@@ -146,7 +146,7 @@ def _write(
     for warning in written.warnings:
         say(warning)
     entry = written.entry
-    happened = words.moment(entry.at, request.zone, with_day=True)
+    happened = words.moment(entry.happened, request.zone, with_day=True)
     show(f"{incident.id}, line {entry.line}, {happened}: {entry.kind}: {entry.text}")
     if became:
         say(f"{incident.id} ({incident.title}) is {became}.")

@@ -22,6 +22,7 @@ from incident_kit.config.request import Request
 from incident_kit.errors import InputError
 from incident_kit.evidence.incident import Incident, create, new_id
 from incident_kit.evidence.item import ALERT, Item
+from incident_kit.evidence.store import Provenance
 from incident_kit.incident import entries
 from incident_kit.incident.alerts import MOST_BYTES, Notification, describe, hashed, recognise
 from incident_kit.incident.entries import RECURRENCE
@@ -79,7 +80,7 @@ def _open_by_alert(
     title, source, at, by = typed
     name = "standard input" if str(alert) == "-" else visible(alert.name)
     title = title or (redact(notification.title) if notification else "") or f"Alert {name}"
-    noticed = at or _not_later_than_now(notification.at if notification else None)
+    noticed = at or _not_later_than_now(notification.happened if notification else None)
     incident = _declare(request, title, source, noticed, by)
     item = _keep(incident, received, alert, notification.system if notification else "")
     if notification is None:
@@ -87,7 +88,9 @@ def _open_by_alert(
         entries.note(incident.journal, f"an alert was received and could not be read ({size}): item {item.id}", by=by)
         say(f"{name}: not read as an alert ({size}). All of it is kept as item {item.id}; read it yourself.")
     else:
-        entries.alert(incident.journal, describe(notification), notification.at, notification.to_data(item.id), by=by)
+        entries.alert(
+            incident.journal, describe(notification), notification.happened, notification.to_data(item.id), by=by
+        )
         if earlier := _closed_lately(request, notification):
             text = f"the same alert as in {earlier.id}, which was closed lately: {earlier.title}"
             entries.note(incident.journal, text, by=by)
@@ -108,7 +111,7 @@ def _join(incident: Incident, notification: Notification, received: bytes, alert
     else:
         item = _keep(incident, received, alert, notification.system)
         written = entries.alert(
-            incident.journal, describe(notification), notification.at, notification.to_data(item.id), by=by
+            incident.journal, describe(notification), notification.happened, notification.to_data(item.id), by=by
         )
         for warning in written.warnings:
             say(warning)
@@ -129,7 +132,7 @@ def _closed_lately(request: Request, notification: Notification) -> Incident | N
         (
             incident
             for incident, kept in _knowing(request, notification)
-            if kept.closed and now - kept.closed.at <= RECURRENCE
+            if kept.closed and now - kept.closed.happened <= RECURRENCE
         ),
         None,
     )
@@ -148,11 +151,13 @@ def _keep(incident: Incident, received: bytes, alert: Path, system: str) -> Item
     blocks = (received[start : start + BLOCK_BYTES] for start in range(0, len(received), BLOCK_BYTES))
     return incident.evidence.add(
         blocks,
-        kind=ALERT,
-        origin=visible(str(alert)) if str(alert) != "-" else "standard input",
-        asked="received from an alerting system",
-        asked_at=iso(datetime.now(UTC)),
-        details={"system": system},
+        Provenance(
+            kind=ALERT,
+            origin=visible(str(alert)) if str(alert) != "-" else "standard input",
+            asked="received from an alerting system",
+            asked_at=iso(datetime.now(UTC)),
+            details={"system": system},
+        ),
     )
 
 

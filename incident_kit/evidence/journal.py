@@ -88,7 +88,7 @@ class Entry:
     line: int
     kind: str
     text: str
-    at: datetime
+    happened: datetime
     written: datetime
     by: str
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -135,13 +135,13 @@ class Journal:
         self,
         kind: str,
         text: str,
-        at: datetime | None = None,
+        happened: datetime | None = None,
         *,
         by: str = "",
         data: Mapping[str, Any] | None = None,
         permitted: Callable[[Sequence[Entry]], None] = lambda entries: None,
     ) -> Entry:
-        """Add an entry and return it; `at` is when it happened, without it now; `by` is who says so.
+        """Add an entry and return it; `happened` is when, without it now; `by` is who says so.
 
         `permitted` gets the entries that are there while nobody else can write, and raises what forbids this one.
         Raises ParameterError for an unknown kind, EvidenceError where no journal can be written.
@@ -160,7 +160,7 @@ class Journal:
                 "n": len(lines) + 1,
                 "kind": str(kind),
                 "text": text,
-                "at": iso(at or now),
+                "at": iso(happened or now),
                 "written": iso(now),
                 "by": by or who(),
                 "previous": digest(lines[-1]) if lines else BEGINNING,
@@ -242,7 +242,7 @@ class Journal:
             line=number,
             kind=fields.text("kind"),
             text=self.redaction.text(fields.text("text")),
-            at=fields.moment("at"),
+            happened=fields.moment("at"),
             written=fields.moment("written"),
             by=fields.text("by"),
             data=self.redaction.tree(fields.fields("data").data) if "data" in fields.data else {},

@@ -58,10 +58,10 @@ SOURCES = ("alert", "customer", "internal")
 
 @dataclass(frozen=True, slots=True)
 class SeverityChange:
-    """The severity `level` holds from `at` on; `why` is what the person said."""
+    """The severity `level` holds from `since` on; `why` is what the person said."""
 
     level: str
-    at: datetime
+    since: datetime
     why: str
     entry: Entry
 
@@ -159,7 +159,7 @@ class State:
 
     def severity_at(self, moment: datetime) -> SeverityChange | None:
         """The severity that held at that moment."""
-        return next((change for change in reversed(self.severities) if change.at <= moment), None)
+        return next((change for change in reversed(self.severities) if change.since <= moment), None)
 
     @property
     def worst_severity(self) -> str:
@@ -169,12 +169,12 @@ class State:
     def moment(self, milestone: Milestone) -> datetime | None:
         """When the milestone was, if it was noted."""
         entry = self.milestones.get(milestone)
-        return entry.at if entry else None
+        return entry.happened if entry else None
 
     @property
     def detected(self) -> datetime | None:
         """When it was noticed: the milestone, else when it was opened. Clocks run from here."""
-        return self.moment(Milestone.DETECTED) or (self.opened.at if self.opened else None)
+        return self.moment(Milestone.DETECTED) or (self.opened.happened if self.opened else None)
 
     def noted(self, *kinds: Kind) -> tuple[Entry, ...]:
         """The notes of these kinds."""
@@ -242,7 +242,7 @@ class _Fold:
                     self.status = STATUS_AFTER[milestone], entry
             case Kind.SEVERITY:
                 level = fields.one_of("level", LEVELS)
-                self.severities.append(SeverityChange(level, entry.at, fields.text("why", ""), entry))
+                self.severities.append(SeverityChange(level, entry.happened, fields.text("why", ""), entry))
             case Kind.STATUS:
                 self.status = Status(fields.one_of("status", list(Status))), entry
             case Kind.IMPACT:
@@ -260,7 +260,7 @@ class _Fold:
 
     def state(self, struck: dict[int, Entry]) -> State:
         # What was said later about an earlier time stands where that time was.
-        severities = sorted(self.severities, key=lambda change: (change.at, change.entry.line))
+        severities = sorted(self.severities, key=lambda change: (change.since, change.entry.line))
         return State(
             opened=self.opened,
             source=self.source,
