@@ -269,7 +269,8 @@ def _out_of_order(journal: Journal, entry: Entry) -> list[str]:
         if other is not name and first.happened > second.happened:
             warnings.append(
                 f"line {entry.line} says {name} at {iso(entry.happened)}, "
-                f"line {noted.line} says {other} at {iso(noted.happened)}: the order is odd. Correct one by noting it again, or strike it out."
+                f"line {noted.line} says {other} at {iso(noted.happened)}: the order is odd. "
+                "Correct one by noting it again, or strike it out."
             )
     return warnings
 
