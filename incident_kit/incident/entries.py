@@ -91,6 +91,13 @@ def open_incident(
     return _write(journal, Kind.OPENED, title, happened, by, {"source": source} if source else {}, permitted)
 
 
+def check_opening(source: str, happened: datetime | None) -> None:
+    """Refuse what no incident is opened with, before a folder is made for it. Raises ParameterError."""
+    if source not in ("", *SOURCES):
+        raise ParameterError(f"not a source: {source!r}. Use one of {', '.join(SOURCES)}.")
+    _refuse_future(happened)
+
+
 def milestone(
     journal: Journal, name: str, happened: datetime | None = None, *, text: str = "", by: str = ""
 ) -> Written:
