@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,8 +15,8 @@ from incident_kit.errors import InputError, ParameterError
 from incident_kit.evidence.journal import Kind
 from incident_kit.incident import entries
 from incident_kit.incident.facts import Facts
-from incident_kit.incident.state import Audience, State, Status, state_of
-from incident_kit.incident.updates import Update, update_of, why_left_out, why_not_to_customers
+from incident_kit.incident.state import Audience, Status, state_of
+from incident_kit.incident.updates import Update, for_customers, update_of, why_not_to_customers
 from incident_kit.model.redaction import REDACTION
 from incident_kit.model.times import iso, parse_coming
 from incident_kit.model.visible import visible
@@ -67,7 +67,11 @@ def update(request: Request, incident_id: str, typed: Typed) -> int:
     if audience is Audience.CUSTOMER:
         if why_not := why_not_to_customers(made, state, typed.approved_by):
             raise ParameterError(f"{incident.id}: no message to customers: {why_not}.")
-        made = _for_customers(made, state, book, language)
+        made, left_out = for_customers(made, state, language.id, book.messages.words)
+        if left_out:
+            say(f"The impact as a person noted it, {left_out}. Note it in customers' words (incident-kit set impact).")
+        elif not made.hits and not made.affected and not made.impact_noted and not made.security:
+            say("No evidence says what customers notice. Note it in their words: incident-kit set impact")
     text = _sent_text(typed.text, made, book) if typed.text else message(made, language, target, request.zone)
     show_lines(text.removesuffix("\n"))
     if typed.sent:
@@ -99,20 +103,6 @@ def _checked(book: Runbook, typed: Typed) -> tuple[Audience, Language, Target]:
     if typed.text and not typed.sent:
         raise InputError("--text is the text as it was sent, to be noted: add --sent.")
     return Audience(typed.audience), book.messages.languages[typed.language], TARGETS[typed.target]
-
-
-def _for_customers(made: Update, state: State, book: Runbook, language: Language) -> Update:
-    """The update without what a person noted that customers are not told; that is said."""
-    if not made.impact_noted or not state.impact:
-        return made
-    line = f"The impact as it was noted (line {state.impact.line} of the journal) is left out"
-    if made.security:
-        say(f"{line}: it is a matter of security.")
-    elif why := why_left_out(made.impact_noted, language.id, book.messages.words):
-        say(f"{line}: {why}. Note it in customers' words, or edit the text and note it with --sent --text FILE.")
-    else:
-        return made
-    return replace(made, impact_noted="")
 
 
 def _sent_text(source: str, made: Update, book: Runbook) -> str:

@@ -6,7 +6,7 @@ Nothing here is text for people. `view.messages` makes that, by the templates of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -26,8 +26,6 @@ from incident_kit.timeline.impact import Affected, Impact
 TOLD_TO_CUSTOMERS = ("P1", "P2")
 MOST_ACTIONS, MOST_STATEMENTS = 5, 3
 MINUTE = timedelta(minutes=1)
-# What people write when they decide something or call somebody, and what the incident is called.
-SPEAKING_OF_SECURITY = (Kind.DECISION, Kind.ESCALATED, Kind.OBSERVATION)
 REDACTED = "[redacted:"
 
 
@@ -212,6 +210,16 @@ def why_left_out(text: str, language: str, words: InternalWords) -> str:
     return ""
 
 
+def for_customers(update: Update, state: State, language: str, words: InternalWords) -> tuple[Update, str]:
+    """The update without what a person wrote of the impact, where customers are not told that; and why not."""
+    if not state.impact or not update.impact_noted:
+        return update, ""
+    why = "it is a matter of security" if update.security else why_left_out(update.impact_noted, language, words)
+    if not why:
+        return update, ""
+    return replace(update, impact_noted=""), f"line {state.impact.line} of the journal is left out: {why}"
+
+
 def is_japanese(text: str) -> bool:
     """Whether any of it is written in kana or kanji."""
     return bool(compiled(r"[\p{Hiragana}\p{Katakana}\p{Han}]").search(text))
@@ -231,9 +239,7 @@ def security_of(state: State, facts: Facts, words: InternalWords, title: str = "
     entries: list[Entry] = [
         *([state.opened] if state.opened else []),
         *(change.entry for change in state.severities),
-        *([state.impact] if state.impact else []),
-        *([state.status_entry] if state.status_entry else []),
-        *state.noted(*SPEAKING_OF_SECURITY),
+        *(escalation.entry for escalation in state.escalations),
     ]
     reasons += [
         f"line {entry.line} of the journal says {visible(named[0])!r}"

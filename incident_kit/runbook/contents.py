@@ -59,10 +59,14 @@ class Language:
 
 @dataclass(frozen=True, slots=True)
 class InternalWords:
-    """What customers are not told, and what makes an incident a matter of security: patterns over normalised text."""
+    """What customers are not told, and what makes an incident a matter of security: patterns over normalised text.
+
+    A sentence in which `not_security` fits says that it is none.
+    """
 
     internal: tuple[str, ...]
     security: tuple[str, ...]
+    not_security: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

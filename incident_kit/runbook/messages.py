@@ -11,7 +11,7 @@ from typing import Any
 from incident_kit.config.toml import Table, read
 from incident_kit.errors import RunbookError
 from incident_kit.logs.columns import Dependency
-from incident_kit.model.patterns import compiled
+from incident_kit.model.patterns import PatternError, compiled
 from incident_kit.runbook.contents import NOTICED, InternalWords, Language, Messages
 
 FOLDER, WORDS = "messages", "words.toml"
@@ -41,6 +41,7 @@ SHAPE: Shape = {
 }
 PLAIN = ("service", "apology", "apology_afterwards", "support", "stop")
 PUT_IN = re.compile(r"\{(\w*)\}")
+SENTENCE = re.compile(r"[.;!?。！？\n]+")
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 
 
@@ -78,8 +79,9 @@ def internal_words_in(text: str, words: InternalWords) -> list[str]:
 
 
 def security_words_in(text: str, words: InternalWords) -> list[str]:
-    """What in a text speaks of a matter of security."""
-    return _matches(text, words.security)
+    """What in a text speaks of a matter of security; a sentence that says that it is none does not."""
+    sentences = [sentence for sentence in SENTENCE.split(text) if not _matches(sentence, words.not_security)]
+    return list(dict.fromkeys(match for sentence in sentences for match in _matches(sentence, words.security)))
 
 
 def _matches(text: str, patterns: Iterable[str]) -> list[str]:
@@ -92,20 +94,31 @@ def _matches(text: str, patterns: Iterable[str]) -> list[str]:
 
 
 def _internal_words(table: Table, dependencies: Sequence[Dependency]) -> InternalWords:
-    table.only("words", "anywhere", "patterns", "security", "security_anywhere")
+    table.only("words", "anywhere", "patterns", "security", "security_anywhere", "security_unless")
     named = [name for dependency in dependencies for name in (dependency.name, dependency.title)]
-    for number, pattern in enumerate(table.texts("patterns")):
-        Table(table.path, table.place, {"patterns": pattern}).pattern("patterns")
-        if compiled(pattern).search(""):
-            raise table.fail("patterns", f"a list of patterns that something has to match (number {number + 1} is not)")
     return InternalWords(
         (
             *_as_words((*table.texts("words"), *named)),
             *_anywhere(table.texts("anywhere")),
-            *table.texts("patterns"),
+            *_patterns(table, "patterns"),
         ),
         (*_as_words(table.texts("security")), *_anywhere(table.texts("security_anywhere"))),
+        _patterns(table, "security_unless"),
     )
+
+
+def _patterns(table: Table, field: str) -> tuple[str, ...]:
+    """A list of patterns, none of which fits nothing: it would fit everything."""
+    for number, pattern in enumerate(table.texts(field), start=1):
+        try:
+            everywhere = compiled(pattern).search("")
+        except PatternError as error:
+            raise table.fail(
+                field, f"a list of regular expressions of RE2; number {number} is none ({error})"
+            ) from None
+        if everywhere:
+            raise table.fail(field, f"a list of regular expressions; number {number} fits every text")
+    return table.texts(field)
 
 
 def _as_words(words: Sequence[str]) -> list[str]:

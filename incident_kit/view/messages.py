@@ -17,7 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from incident_kit.errors import RunbookError
 from incident_kit.incident.state import Audience, Status
-from incident_kit.incident.updates import Hit, How, Update
+from incident_kit.incident.updates import How, Update
 from incident_kit.model.redaction import REDACTION
 from incident_kit.model.visible import visible
 from incident_kit.runbook.contents import Language
@@ -158,7 +158,7 @@ class _Phrases:
             "update": update,
             "words": self.words,
             "affected": update.affected,
-            "impacts": [self.noticed(hit) for hit in update.hits],
+            "impacts": self.impacts(),
             "features": self.features,
             "features_hit": ", ".join(hit.feature.name for hit in update.hits),
             "routes": self.routes,
@@ -172,23 +172,25 @@ class _Phrases:
 
     def features(self) -> str:
         """The features that are hit, as customers call them; the whole service where none is known."""
-        titles = [hit.feature.customers[self.language.id].title for hit in self.update.hits if self._has_words(hit)]
-        service = self.words["service"]
-        if len(titles) > MOST_FEATURES or len(titles) < len(self.update.hits):
+        named = [hit.feature.customers.get(self.language.id) for hit in self.update.hits]
+        titles = [customers.title for customers in named if customers]
+        service: str = self.words["service"]
+        if len(titles) > MOST_FEATURES or len(titles) < len(named):
             return filled(self.words["feature"]["several"], service=service)
-        return self._listed(titles) if titles else str(service)
+        return self._listed(titles) if titles else service
 
-    def noticed(self, hit: Hit) -> str:
-        """What customers notice of a feature, in a sentence."""
-        how = hit.how if hit.how is not How.UNKNOWN else How.FAILS
-        customers = hit.feature.customers.get(self.language.id)
-        if customers and how in customers.noticed:
-            return customers.noticed[how]
-        title = (
-            customers.title if customers else filled(self.words["feature"]["several"], service=self.words["service"])
-        )
-        sentence = filled(self.words["feature"][how], title=title)
-        return sentence[:1].upper() + sentence[1:]
+    def impacts(self) -> list[str]:
+        """What customers notice, in sentences: of some features their own, of all others one for what they share."""
+        own: list[str] = []
+        general: dict[How, list[str]] = {}
+        for hit in self.update.hits:
+            customers = hit.feature.customers.get(self.language.id)
+            if customers and hit.how in customers.noticed:
+                own.append(customers.noticed[hit.how])
+            elif customers and hit.how is not How.UNKNOWN:
+                general.setdefault(hit.how, []).append(customers.title)
+        shared = [filled(self.words["feature"][how], title=self._listed(titles)) for how, titles in general.items()]
+        return [sentence[:1].upper() + sentence[1:] for sentence in (*shared, *own)]
 
     def routes(self, everything: str, several: str) -> str:
         """The routes that suffer: `everything` where all do; `several` has {n} and {such} for many."""
@@ -203,9 +205,9 @@ class _Phrases:
         if self.customers:
             day = self._day(local)
             return filled(self.words["time"]["moment"], day=day, clock=self._clock(local))
-        return self._beside(
-            f"{time.astimezone(UTC):{ISO_MINUTE}} UTC", f"{local:{ISO_MINUTE}} {zone_name(local)}", local
-        )
+        utc = time.astimezone(UTC)
+        theirs = f"{local:{_form(local, utc)}} {zone_name(local)}"
+        return self._beside(f"{utc:{ISO_MINUTE}} UTC", theirs, local)
 
     def clock(self, time: datetime) -> str:
         """A time of day, in the same zones."""
@@ -218,8 +220,9 @@ class _Phrases:
         """From when until when; the day stands there once if it is one."""
         first, last = self._local(since), self._local(until)
         if not self.customers:
-            utc = (since.astimezone(UTC), until.astimezone(UTC))
-            return self._beside(f"{self._range(*utc)} UTC", f"{self._range(first, last)} {zone_name(last)}", last)
+            utc = since.astimezone(UTC), until.astimezone(UTC)
+            theirs = self._range(first, last, _form(first, utc[0]))
+            return self._beside(f"{self._range(*utc, ISO_MINUTE)} UTC", f"{theirs} {zone_name(last)}", last)
         ends = self.moment(since), self.moment(until)
         if first.date() == last.date():
             phrase = self.words["time"]["moment"]
@@ -251,11 +254,10 @@ class _Phrases:
         """UTC with the people's zone behind it; once where they are the same."""
         return filled(self.words["time"]["beside"], utc=utc, theirs=theirs) if local.utcoffset() else utc
 
-    def _range(self, first: datetime, last: datetime) -> str:
-        form = CLOCK if first.date() == last.date() else ISO_MINUTE
+    def _range(self, first: datetime, last: datetime, form: str) -> str:
         # On the night that clocks are put back, the letters tell the two hours apart.
         name = f" {zone_name(first)}" if first.utcoffset() != last.utcoffset() else ""
-        return filled(self.words["time"]["range"], since=f"{first:{ISO_MINUTE}}{name}", until=f"{last:{form}}")
+        return filled(self.words["time"]["range"], since=f"{first:{form}}{name}", until=f"{last:{_form(last, first)}}")
 
     def _day(self, local: datetime) -> str:
         phrases = self.words["time"]
@@ -264,14 +266,16 @@ class _Phrases:
     def _clock(self, local: datetime) -> str:
         return filled(self.words["time"]["clock"], clock=f"{local:{CLOCK}}", zone=zone_name(local))
 
-    def _has_words(self, hit: Hit) -> bool:
-        return self.language.id in hit.feature.customers
-
     def _listed(self, entries: Sequence[str]) -> str:
         phrases = self.words["list"]
         *others, last = [filled(phrases["each"], entry=entry) for entry in entries]
         last_word: str = phrases["last"]
         return last_word.join(filter(None, (phrases["between"].join(others), last)))
+
+
+def _form(local: datetime, beside: datetime) -> str:
+    """How a time is written beside another: without its day, if it is the same."""
+    return CLOCK if local.date() == beside.date() else ISO_MINUTE
 
 
 def zone_name(local: datetime) -> str:
