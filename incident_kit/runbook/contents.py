@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from incident_kit.errors import RunbookError
 from incident_kit.logs.columns import Dependency
@@ -15,16 +17,65 @@ from incident_kit.model.finding import Symptom
 from incident_kit.runbook.sigma_rules import Rule, rule_files
 
 DATA_FILES = ("dependencies.toml", "documents.toml", "features.toml", "severity.toml", "signs.toml")
+# What customers may notice of a feature.
+NOTICED = ("fails", "slow", "slow_or_fails", "delayed")
 # In the place of a scenario: all of them, ranked.
 TRIAGE = "triage"
 
 
 @dataclass(frozen=True, slots=True)
+class CustomersWords:
+    """What customers call a feature in one language, and what they notice: `noticed` has a sentence by `NOTICED`."""
+
+    title: str
+    noticed: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Feature:
-    """Something customers do with the portal, and the pattern of its routes."""
+    """Something customers do with the portal, and the pattern of its routes.
+
+    `customers` has the words for customers by language. `delayed_by` are symptoms after which it is only late.
+    """
 
     name: str
     routes: str
+    customers: Mapping[str, CustomersWords] = field(default_factory=dict)
+    delayed_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """The words and the templates of messages in one language.
+
+    `words` is as its words.toml; `templates` has the text of each template by its name, `folder` holds them.
+    """
+
+    id: str
+    folder: Path
+    words: Mapping[str, Any]
+    templates: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class InternalWords:
+    """What customers are not told, and what makes an incident a matter of security: patterns over normalised text.
+
+    A sentence in which `not_security` fits says that it is none.
+    """
+
+    internal: tuple[str, ...]
+    security: tuple[str, ...]
+    not_security: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """The data of messages to people; `files` are those it was read from."""
+
+    languages: Mapping[str, Language]
+    words: InternalWords
+    files: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +162,7 @@ class Runbook:
     documents: tuple[Document, ...]
     severities: tuple[Severity, ...]
     sigma_rules: tuple[Rule, ...]
+    messages: Messages
 
     def scenario(self, scenario_id: str) -> Scenario:
         """The scenario of this id. Raises RunbookError that lists the known ones."""
@@ -149,4 +201,5 @@ class Runbook:
             *map(Path, DATA_FILES),
             *scenarios,
             *(path.relative_to(self.folder) for path in rule_files(self.folder)),
+            *(path.relative_to(self.folder) for path in self.messages.files if path.is_relative_to(self.folder)),
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,14 +19,18 @@ from incident_kit.runbook import checks
 from incident_kit.runbook.advice import FACTS
 from incident_kit.runbook.contents import (
     DATA_FILES,
+    NOTICED,
+    CustomersWords,
     Diagnosis,
     Document,
     Feature,
+    Messages,
     Runbook,
     Scenario,
     Severity,
     Step,
 )
+from incident_kit.runbook.messages import INTERNAL_WORDS, internal_words_in, load_messages
 from incident_kit.runbook.sigma_rules import load_rules
 
 OURS = Path(__file__).parent
@@ -55,7 +60,8 @@ def load(folder: str | Path = "") -> Runbook:
     files = {name: read(base / name, Table, f"Copy it from {OURS / name}.") for name in DATA_FILES}
     dependencies = tuple(map(_dependency, files["dependencies.toml"].tables("dependency")))
     documents = tuple(map(_document, files["documents.toml"].tables("document")))
-    features = tuple(map(_feature, files["features.toml"].tables("feature")))
+    messages = load_messages(base, OURS, dependencies)
+    features = tuple(_feature(table, messages) for table in files["features.toml"].tables("feature"))
     signs = tuple(map(_sign, files["signs.toml"].tables("sign")))
     levels = files["severity.toml"]
     severities = tuple(_severity(level, Table(levels.path, level, data)) for level, data in levels.data.items())
@@ -70,7 +76,10 @@ def load(folder: str | Path = "") -> Runbook:
         (_scenario(read(path, Table, f"Copy it from {OURS / 'scenarios'}."), names) for path in paths),
         key=lambda scenario: scenario.number,
     )
-    return Runbook(base, tuple(scenarios), dependencies, signs, features, documents, severities, load_rules(base))
+    _check_delays(files["features.toml"], scenarios)
+    return Runbook(
+        base, tuple(scenarios), dependencies, signs, features, documents, severities, load_rules(base), messages
+    )
 
 
 def _dependency(table: Table) -> Dependency:
@@ -85,9 +94,29 @@ def _document(table: Table) -> Document:
     return Document(table.text("id"), table.text("title"), table.text("address", ""))
 
 
-def _feature(table: Table) -> Feature:
-    table.only("name", "routes")
-    return Feature(table.text("name"), table.pattern("routes"))
+def _feature(table: Table, messages: Messages) -> Feature:
+    table.only("name", "routes", "customers", "delayed_by")
+    customers = table.table("customers")
+    customers.only(*messages.languages)
+    words = {language: _customers_words(customers.table(language), messages) for language in customers.data}
+    return Feature(table.text("name"), table.pattern("routes"), words, table.texts("delayed_by"))
+
+
+def _customers_words(table: Table, messages: Messages) -> CustomersWords:
+    table.only("title", *NOTICED)
+    for field in table.data:
+        if named := internal_words_in(table.text(field), messages.words):
+            expected = f"words that customers know, without {', '.join(named)} (see {INTERNAL_WORDS})"
+            raise table.fail(field, expected)
+    return CustomersWords(table.text("title"), {how: table.text(how) for how in NOTICED if how in table.data})
+
+
+def _check_delays(table: Table, scenarios: Sequence[Scenario]) -> None:
+    """A symptom that no scenario has would never delay anything."""
+    symptoms = {symptom.id for scenario in scenarios for symptom in scenario.symptoms}
+    for feature in table.tables("feature"):
+        if unknown := [symptom for symptom in feature.texts("delayed_by") if symptom not in symptoms]:
+            raise feature.fail("delayed_by", f"a list of symptoms that scenarios have, which {unknown[0]} is not")
 
 
 def _sign(table: Table) -> Sign:
