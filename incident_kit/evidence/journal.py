@@ -98,6 +98,24 @@ class Entry:
         return self.kind == Kind.CUSTODY
 
 
+def standing(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries that no other one struck out, without those that do the striking."""
+    entries = list(entries)
+    struck = struck_lines(entries)
+    return [entry for entry in entries if entry.line not in struck and entry.kind != Kind.STRUCK]
+
+
+def struck_lines(entries: Iterable[Entry]) -> dict[int, Entry]:
+    """The lines that were struck out, each with the entry that did it."""
+    struck: dict[int, Entry] = {}
+    for entry in entries:
+        if entry.kind == Kind.STRUCK:
+            line = entry.data.get("line")
+            if isinstance(line, int):
+                struck.setdefault(line, entry)
+    return struck
+
+
 class Journal:
     """The journal in one file. There need not be one yet: the first entry makes it.
 

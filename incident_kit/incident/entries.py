@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from incident_kit.errors import ParameterError
-from incident_kit.evidence.journal import NOTED, Entry, Journal, Kind, who
+from incident_kit.evidence.journal import NOTED, Entry, Journal, Kind, struck_lines, who
 from incident_kit.incident.state import (
     ESCALATION_LEVELS,
     LEVELS,
@@ -25,7 +25,6 @@ from incident_kit.incident.state import (
     State,
     Status,
     state_of,
-    struck_lines,
 )
 from incident_kit.model.times import iso
 

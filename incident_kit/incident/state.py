@@ -6,12 +6,12 @@ severities make a history. What another version or a stranger wrote in other fie
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from incident_kit.evidence.journal import Entry, Kind
+from incident_kit.evidence.journal import Entry, Kind, standing, struck_lines
 from incident_kit.model.fields import Fields, Unusable
 
 
@@ -182,24 +182,6 @@ class State:
     def sent(self, audience: Audience) -> tuple[SentUpdate, ...]:
         """The updates that went out to this audience."""
         return tuple(update for update in self.updates if update.audience is audience)
-
-
-def standing(entries: Iterable[Entry]) -> list[Entry]:
-    """The entries that no other one struck out, without those that do the striking."""
-    entries = list(entries)
-    struck = struck_lines(entries)
-    return [entry for entry in entries if entry.line not in struck and entry.kind != Kind.STRUCK]
-
-
-def struck_lines(entries: Iterable[Entry]) -> dict[int, Entry]:
-    """The lines that were struck out, each with the entry that did it."""
-    struck: dict[int, Entry] = {}
-    for entry in entries:
-        if entry.kind == Kind.STRUCK:
-            line = entry.data.get("line")
-            if isinstance(line, int):
-                struck.setdefault(line, entry)
-    return struck
 
 
 def state_of(entries: Sequence[Entry]) -> State:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from incident_kit.errors import RunbookError
@@ -21,10 +22,14 @@ TRIAGE = "triage"
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """Something customers do with the portal, and the pattern of its routes."""
+    """Something customers do with the portal, and the pattern of its routes.
+
+    Where a `major` one does not work, the incident is more severe.
+    """
 
     name: str
     routes: str
+    major: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,57 @@ class Severity:
 
 
 @dataclass(frozen=True, slots=True)
+class Failing:
+    """At least `share` of requests fail or are aborted for as long as `lasting`.
+
+    They are those of any feature that is `major`, or all of customers; of all, those that do not come count too. Fewer
+    than `at_least` in that time are too few to say it by.
+    """
+
+    of_features: bool
+    share: float
+    lasting: timedelta
+    at_least: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """One of these symptoms is confirmed; each is named SCENARIO.SYMPTOM."""
+
+    symptoms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suspected:
+    """A person suspects this scenario: by choosing it, working by its steps, or noting `words` (a pattern).
+
+    What also fits `unless` is no suspicion.
+    """
+
+    scenario: str
+    words: str
+    unless: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """The portal cannot be reached from outside."""
+
+
+Condition = Failing | Confirmed | Suspected | Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityRule:
+    """What makes an incident this severe; `title` says it in a phrase that follows an `if`."""
+
+    id: str
+    level: str
+    title: str
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A document that the team keeps elsewhere; `address` is empty until the team says where."""
 
@@ -99,7 +155,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Runbook:
-    """All of it, from one folder."""
+    """All of it, from one folder.
+
+    `probes` is the pattern of routes that no customer asks for; empty where there are none. `severity_rules` say what
+    is how severe; `rules_are_ours` where the folder has none of its own.
+    """
 
     folder: Path
     scenarios: tuple[Scenario, ...]
@@ -109,6 +169,9 @@ class Runbook:
     documents: tuple[Document, ...]
     severities: tuple[Severity, ...]
     sigma_rules: tuple[Rule, ...]
+    probes: str = ""
+    severity_rules: tuple[SeverityRule, ...] = ()
+    rules_are_ours: bool = False
 
     def scenario(self, scenario_id: str) -> Scenario:
         """The scenario of this id. Raises RunbookError that lists the known ones."""

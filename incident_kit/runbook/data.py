@@ -24,12 +24,16 @@ from incident_kit.runbook.contents import (
     Runbook,
     Scenario,
     Severity,
+    SeverityRule,
     Step,
 )
+from incident_kit.runbook.severity_rules import fitting, rules_of
 from incident_kit.runbook.sigma_rules import load_rules
 
 OURS = Path(__file__).parent
 PRESERVE = ("window", "whole")
+# The tables of severity.toml that are no levels.
+RULE = "rule"
 # Parameters of checks that name signs.
 SIGN_PARAMETERS = ("signs", "named", "errors", "failing", "hits", "keepalive", "misses")
 
@@ -56,9 +60,12 @@ def load(folder: str | Path = "") -> Runbook:
     dependencies = tuple(map(_dependency, files["dependencies.toml"].tables("dependency")))
     documents = tuple(map(_document, files["documents.toml"].tables("document")))
     features = tuple(map(_feature, files["features.toml"].tables("feature")))
+    probes = _probes(files["features.toml"].table("probes"))
     signs = tuple(map(_sign, files["signs.toml"].tables("sign")))
     levels = files["severity.toml"]
-    severities = tuple(_severity(level, Table(levels.path, level, data)) for level, data in levels.data.items())
+    severities = tuple(
+        _severity(level, Table(levels.path, level, data)) for level, data in levels.data.items() if level != RULE
+    )
     names = _Names(
         tuple(severity.id for severity in severities),
         tuple(sign.name for sign in signs),
@@ -70,7 +77,29 @@ def load(folder: str | Path = "") -> Runbook:
         (_scenario(read(path, Table, f"Copy it from {OURS / 'scenarios'}."), names) for path in paths),
         key=lambda scenario: scenario.number,
     )
-    return Runbook(base, tuple(scenarios), dependencies, signs, features, documents, severities, load_rules(base))
+    has_rules = RULE in levels.data
+    if has_rules:
+        severity_rules = rules_of(levels, names.severities, scenarios, features)
+    else:
+        severity_rules = fitting(_our_severity_rules(), scenarios, features)
+    return Runbook(
+        base,
+        tuple(scenarios),
+        dependencies,
+        signs,
+        features,
+        documents,
+        severities,
+        load_rules(base),
+        probes,
+        severity_rules,
+        rules_are_ours=not has_rules,
+    )
+
+
+def _our_severity_rules() -> tuple[SeverityRule, ...]:
+    """Our rules of severity, for a runbook made before there were any."""
+    return load().severity_rules
 
 
 def _dependency(table: Table) -> Dependency:
@@ -86,8 +115,13 @@ def _document(table: Table) -> Document:
 
 
 def _feature(table: Table) -> Feature:
-    table.only("name", "routes")
-    return Feature(table.text("name"), table.pattern("routes"))
+    table.only("name", "routes", "major")
+    return Feature(table.text("name"), table.pattern("routes"), table.flag("major"))
+
+
+def _probes(table: Table) -> str:
+    table.only("routes")
+    return table.pattern("routes", "")
 
 
 def _sign(table: Table) -> Sign:
