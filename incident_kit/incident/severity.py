@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from incident_kit.incident.state import State, state_of
 from incident_kit.model.severity import Assessment, LevelSet, Severity
+from incident_kit.model.times import iso
 from incident_kit.runbook.case import Case
 from incident_kit.runbook.contents import Runbook, Scenario
 from incident_kit.runbook.severity import assess, facts_of
@@ -12,6 +15,21 @@ from incident_kit.runbook.severity import assess, facts_of
 def severity_of(book: Runbook, case: Case, chosen: Scenario | None = None) -> Severity:
     """The severity by all that the evidence holds. `chosen` is the scenario that a person chose to report on."""
     return held(assess(book.severity_rules, facts_of(book, case, chosen)), state_of(case.journal))
+
+
+def severity_json(book: Runbook, severity: Severity) -> dict[str, Any]:
+    """The severity as triage prints it for programs: its codec's fields, and by when somebody has to respond."""
+    levels = {level.id: level for level in book.severities}
+    level = levels.get(severity.level)
+    return {
+        **severity.to_json(),
+        "title": level.title if level else None,
+        "respond_within": level.respond_within if level else None,
+        "history": [
+            {"level": change.level, "at": iso(change.at), "by": change.by or None, "why": change.why}
+            for change in severity.history
+        ],
+    }
 
 
 def held(by_facts: Assessment, state: State) -> Severity:

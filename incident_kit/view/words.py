@@ -146,6 +146,14 @@ def clock(at: datetime, form: str = CLOCK) -> str:
     return at.strftime(form)
 
 
+def moment(at: datetime) -> str:
+    """
+    >>> moment(datetime(2026, 11, 23, 9, 53))
+    '2026-11-23 09:53:00 UTC'
+    """
+    return f"{day(at)} {clock(at)} UTC"
+
+
 def precise_clock(at: datetime) -> str:
     """
     >>> precise_clock(datetime(2026, 11, 23, 9, 53, 0, 7000))
