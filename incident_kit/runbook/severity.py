@@ -293,11 +293,11 @@ def _confirmed(rule: SeverityRule, confirmed: Confirmed, facts: SeverityFacts) -
     findings = [facts.findings[name] for name in confirmed.symptoms if name in facts.findings]
     confirmations = [finding for finding in findings if finding.verdict is Verdict.CONFIRMED]
     if confirmations:
-        others = "; ".join(finding.title for finding in confirmations[1:])
-        sentence = f"{confirmations[0].title}: {confirmations[0].statement}{f' Also: {others}.' if others else ''}"
         citations: tuple[Citation, ...] = tuple(citation for finding in confirmations for citation in finding.citations)
         since = min((finding.first_affected for finding in confirmations if finding.first_affected), default=None)
         titles = "; ".join(finding.title for finding in confirmations)
+        # Of several the findings themselves say more; a single one stands for itself.
+        sentence = f"{titles}: {confirmations[0].statement}" if len(confirmations) == 1 else f"{titles}."
         return Outcome(RuleMet(rule.id, rule.level, sentence, citations, since), f"this is over: {titles}")
     return Outcome(
         unknown=tuple(
