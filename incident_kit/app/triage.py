@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 
 from incident_kit import logs as log_files
 from incident_kit.app.collect import LogPlan, Say, collect
 from incident_kit.app.console import exit_code, say, show, show_json, show_lines
-from incident_kit.app.sources import check_choice, open_incident, planned_logs, stored_evidence, stored_window
+from incident_kit.app.sources import check_choice, incident_for, planned_logs, stored_evidence, stored_window
 from incident_kit.config.request import Request
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident
@@ -70,19 +71,19 @@ def triage(request: Request, incident_id: str, as_json: bool) -> int:
     check_choice(request)
     if evidence := stored_evidence(request):
         ranking = rank_evidence(book, evidence, stored_window(request, evidence))
-        _show(ranking, as_json, incident_id, str(request.sources.evidence), request.runbook, book)
+        _show(ranking, as_json, incident_id, str(request.sources.evidence), request, book)
         return exit_code(ranking.incomplete)
     with planned_logs(request, say) as planned:
-        incident = open_incident(request, incident_id, book.title(TRIAGE))
+        incident = incident_for(request, incident_id, book.title(TRIAGE), say)
         ranking = collect_and_rank(
             incident,
             book,
             request,
             planned.logs,
             say,
-            lambda by_logs: None if as_json else _show_ranking("From the logs alone:", by_logs, book),
+            lambda by_logs: None if as_json else _show_ranking("From the logs alone:", by_logs, book, request.zone),
         )
-    _show(ranking, as_json, incident.id, str(incident.folder), request.runbook, book)
+    _show(ranking, as_json, incident.id, str(incident.folder), request, book)
     return exit_code(bool(ranking.incomplete or planned.lost), ranking.interrupted)
 
 
@@ -160,18 +161,18 @@ def _answers_of(evidence: Evidence, items: Sequence[Item]) -> list[StoredAnswer]
     return [stored for stored in evidence.stored_answers() if stored.item in ids]
 
 
-def _show(ranking: Ranking, as_json: bool, incident_id: str, evidence: str, runbook: str, book: Runbook) -> None:
+def _show(ranking: Ranking, as_json: bool, incident_id: str, evidence: str, request: Request, book: Runbook) -> None:
     """The ranking, and what to type next; what there is to know of the logs on stderr."""
     for remark in ranking.remarks:
         say(remark)
     if as_json:
         show_json([ranked.to_json() for ranked in ranking.ranked])
         return
-    _show_ranking(f"Window: {ranking.window}", ranking, book)
+    _show_ranking(f"Window: {ranking.window}", ranking, book, request.zone)
     scenario_id = ranking.first.scenario.id if ranking.first.confirmed else TRIAGE
     show("")
-    show(f"Next: {next_command(scenario_id, incident_id, evidence, ranking.window, runbook)}")
+    show(f"Next: {next_command(scenario_id, incident_id, evidence, ranking.window, request.runbook)}")
 
 
-def _show_ranking(heading: str, ranking: Ranking, book: Runbook) -> None:
-    show_lines(heading, *severity_lines(book, ranking.severity), *ranking_lines(ranking.ranked))
+def _show_ranking(heading: str, ranking: Ranking, book: Runbook, zone: tzinfo) -> None:
+    show_lines(heading, *severity_lines(book, ranking.severity, zone), *ranking_lines(ranking.ranked))

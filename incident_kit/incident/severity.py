@@ -26,7 +26,7 @@ def severity_json(book: Runbook, severity: Severity) -> dict[str, Any]:
         "title": level.title if level else None,
         "respond_within": level.respond_within if level else None,
         "history": [
-            {"level": change.level, "at": iso(change.at), "by": change.by or None, "why": change.why}
+            {"level": change.level, "since": iso(change.since), "by": change.by or None, "why": change.why}
             for change in severity.history
         ],
     }
@@ -35,6 +35,7 @@ def severity_json(book: Runbook, severity: Severity) -> dict[str, Any]:
 def held(by_facts: Assessment, state: State) -> Severity:
     """The assessment, and beside it what the journal says that people have set."""
     by_people = (
-        LevelSet(change.level, change.at, change.entry.by, change.why, change.entry.line) for change in state.severities
+        LevelSet(change.level, change.since, change.entry.by, change.why, change.entry.line)
+        for change in state.severities
     )
     return Severity(by_facts, tuple(by_people))

@@ -1,7 +1,8 @@
 """The state of an incident: a fold over its journal. The same entries give the same state, whoever asks and when.
 
 An entry that a later one struck out counts for nothing, and is kept to be shown. Of milestones the last word counts,
-severities make a history. What another version or a stranger wrote in other fields is named in `faults` and passed over.
+severities make a history. What another version or a stranger wrote in other fields is named in `faults` and passed
+over.
 """
 
 from __future__ import annotations
@@ -57,10 +58,10 @@ SOURCES = ("alert", "customer", "internal")
 
 @dataclass(frozen=True, slots=True)
 class SeverityChange:
-    """The severity `level` holds from `at` on; `why` is what the person said."""
+    """The severity `level` holds from `since` on; `why` is what the person said."""
 
     level: str
-    at: datetime
+    since: datetime
     why: str
     entry: Entry
 
@@ -158,7 +159,7 @@ class State:
 
     def severity_at(self, moment: datetime) -> SeverityChange | None:
         """The severity that held at that moment."""
-        return next((change for change in reversed(self.severities) if change.at <= moment), None)
+        return next((change for change in reversed(self.severities) if change.since <= moment), None)
 
     @property
     def worst_severity(self) -> str:
@@ -168,12 +169,12 @@ class State:
     def moment(self, milestone: Milestone) -> datetime | None:
         """When the milestone was, if it was noted."""
         entry = self.milestones.get(milestone)
-        return entry.at if entry else None
+        return entry.happened if entry else None
 
     @property
     def detected(self) -> datetime | None:
         """When it was noticed: the milestone, else when it was opened. Clocks run from here."""
-        return self.moment(Milestone.DETECTED) or (self.opened.at if self.opened else None)
+        return self.moment(Milestone.DETECTED) or (self.opened.happened if self.opened else None)
 
     def noted(self, *kinds: Kind) -> tuple[Entry, ...]:
         """The notes of these kinds."""
@@ -241,7 +242,7 @@ class _Fold:
                     self.status = STATUS_AFTER[milestone], entry
             case Kind.SEVERITY:
                 level = fields.one_of("level", LEVELS)
-                self.severities.append(SeverityChange(level, entry.at, entry.text, entry))
+                self.severities.append(SeverityChange(level, entry.happened, fields.text("why", ""), entry))
             case Kind.STATUS:
                 self.status = Status(fields.one_of("status", list(Status))), entry
             case Kind.IMPACT:
@@ -259,7 +260,7 @@ class _Fold:
 
     def state(self, struck: dict[int, Entry]) -> State:
         # What was said later about an earlier time stands where that time was.
-        severities = sorted(self.severities, key=lambda change: (change.at, change.entry.line))
+        severities = sorted(self.severities, key=lambda change: (change.since, change.entry.line))
         return State(
             opened=self.opened,
             source=self.source,
@@ -283,6 +284,8 @@ class _Fold:
 
     def _noted(self, entry: Entry, fields: Fields) -> None:
         self.notes.append(entry)
+        if "fingerprints" in fields.data:
+            self.alerts.append(_alert(entry, fields))  # one that is over is a note
         if entry.kind == Kind.ESCALATED:
             self.escalations.append(Escalation(fields.one_of("level", ("", *ESCALATION_LEVELS), ""), entry))
         if entry.kind == Kind.COMMUNICATED and "audience" in fields.data:

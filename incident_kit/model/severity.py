@@ -139,23 +139,23 @@ class Assessment:
 
 @dataclass(frozen=True, slots=True)
 class LevelSet:
-    """A level that a person set, from `at` on, with what they said; `line` is that of the journal."""
+    """A level that a person set, from `since` on, with what they said; `line` is that of the journal."""
 
     level: str
-    at: datetime
+    since: datetime
     by: str
     why: str
     line: int
 
     def to_json(self) -> dict[str, Any]:
-        return {"level": self.level, "at": iso(self.at), "by": self.by, "why": self.why, "line": self.line}
+        return {"level": self.level, "since": iso(self.since), "by": self.by, "why": self.why, "line": self.line}
 
     @classmethod
     def from_json(cls, data: Any) -> LevelSet:
         """Raises Unusable naming the field."""
         fields = Fields.of(data)
         level_set = cls(
-            fields.text("level"), fields.moment("at"), fields.text("by"), fields.text("why"), fields.size("line")
+            fields.text("level"), fields.moment("since"), fields.text("by"), fields.text("why"), fields.size("line")
         )
         fields.nothing_else()
         return level_set
@@ -163,10 +163,10 @@ class LevelSet:
 
 @dataclass(frozen=True, slots=True)
 class LevelChange:
-    """The level that held from `at` on: set `by` somebody, or by the facts (then `by` is empty), and why."""
+    """The level that held from `since` on: set `by` somebody, or by the facts (then `by` is empty), and why."""
 
     level: str
-    at: datetime
+    since: datetime
     by: str
     why: str
 
@@ -197,7 +197,7 @@ class Severity:
 
         Rules without a time of their own are not in it.
         """
-        first_set = self.by_people[0].at if self.by_people else None
+        first_set = self.by_people[0].since if self.by_people else None
         dated = sorted(
             ((met.since, met) for met in self.by_facts.met if met.since), key=lambda pair: (pair[0], pair[1].level)
         )
@@ -206,7 +206,7 @@ class Severity:
             graver = not changes or met.level < changes[-1].level
             if graver and (first_set is None or since < first_set):
                 changes.append(LevelChange(met.level, since, "", met.sentence))
-        by_people = (LevelChange(entry.level, entry.at, entry.by, entry.why) for entry in self.by_people)
+        by_people = (LevelChange(entry.level, entry.since, entry.by, entry.why) for entry in self.by_people)
         return (*changes, *by_people)
 
     def to_json(self) -> dict[str, Any]:

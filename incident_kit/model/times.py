@@ -39,13 +39,13 @@ class Window:
         return f"{iso(self.since)} to {iso(self.until)}"
 
 
-def iso(at: datetime) -> str:
+def iso(time: datetime) -> str:
     """ISO 8601 in UTC with `Z`: milliseconds, or microseconds where there are any.
 
     >>> iso(datetime(2026, 11, 23, 7, 40, 2, 352000, UTC))
     '2026-11-23T07:40:02.352Z'
     """
-    moment = at.astimezone(UTC)
+    moment = time.astimezone(UTC)
     fraction = "milliseconds" if moment.microsecond % 1000 == 0 else "microseconds"
     return moment.replace(tzinfo=None).isoformat(timespec=fraction) + "Z"
 
@@ -82,13 +82,34 @@ def parse_time(text: str, now: datetime, zone: tzinfo) -> datetime:
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 
 
-def parse_near(text: str, end: datetime) -> datetime:
-    """A time in UTC as a person types it who looks at a window that ends at `end`: a time of day is the nearest one.
+def parse_coming(text: str, now: datetime, zone: tzinfo) -> datetime:
+    """A time to come as a person types it: a span from now (`30m`), `14:05` (the next one) or ISO 8601, in `zone`.
+
+    >>> iso(parse_coming("09:00", datetime(2026, 11, 23, 18, 0, tzinfo=UTC), UTC))
+    '2026-11-24T09:00:00.000Z'
+
+    Raises ParameterError for a time that is over.
+    """
+    if RELATIVE.fullmatch(f"-{text}"):
+        return now.astimezone(UTC) + parse_duration(text)
+    moment = parse_time(text, now, zone)
+    if TIME_OF_DAY.fullmatch(text):
+        local = moment.astimezone(zone)
+        return datetime.combine(local.date() + timedelta(days=1), local.time(), zone).astimezone(UTC)
+    if moment <= now:
+        raise ParameterError(f"{iso(moment)} is over; it is {iso(now)}. Give a time to come, such as 30m or 14:05.")
+    return moment
+
+
+def parse_near(text: str, end: datetime, zone: tzinfo = UTC) -> datetime:
+    """A time as a person types it who looks at a window that ends at `end`: a time of day is the nearest one.
+
+    Without an offset it is in `zone`.
 
     >>> iso(parse_near("23:50", datetime(2026, 11, 23, 0, 10, tzinfo=UTC)))
     '2026-11-22T23:50:00.000Z'
     """
-    return parse_time(text, end if RELATIVE.fullmatch(text) else end + timedelta(hours=12), UTC)
+    return parse_time(text, end if RELATIVE.fullmatch(text) else end + timedelta(hours=12), zone)
 
 
 # What zoneinfo finds beside the zones, and what means another one on every machine.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from incident_kit.analysis.proportion import wilson_interval
-from incident_kit.evidence.journal import Entry, Kind, standing
+from incident_kit.evidence.journal import Entry, Kind
 from incident_kit.logs.failing_spans import EVERYTHING, QUERY, FailingSpan, failing_spans
 from incident_kit.model.answer import Fault, Status, StoredAnswer
 from incident_kit.model.finding import Citation, Figure, Finding, Line, Verdict
@@ -98,7 +98,7 @@ def facts_of(book: Runbook, case: Case, chosen: Scenario | None = None) -> Sever
         },
         major=major,
         health=tuple(case.answers_to("health")),
-        entries=tuple(standing(case.journal)),
+        entries=tuple(case.journal),
         chosen=chosen,
         items=case.items,
         ends=case.extent["last"] if case.items else None,
@@ -312,11 +312,11 @@ def _suspected(rule: SeverityRule, suspected: Suspected, facts: SeverityFacts) -
     entries = [entry for entry in facts.entries if _says_so(entry, suspected)]
     if entries:
         first = entries[0]
-        sentence = f"{first.by} noted at {first.at:%H:%M:%S} UTC: {first.text}"
+        sentence = f"{first.by} noted at {first.happened:%H:%M:%S} UTC: {first.text}"
         cited = tuple(Line("journal", entry.line) for entry in entries)
         lines = " and ".join(str(entry.line) for entry in entries)
         better = f"it is not suspected after all: strike out line {lines} of the journal"
-        return Outcome(RuleMet(rule.id, rule.level, sentence, cited, first.at), better)
+        return Outcome(RuleMet(rule.id, rule.level, sentence, cited, first.happened), better)
     if facts.chosen and facts.chosen.id == suspected.scenario:
         sentence = (
             f"The scenario “{facts.chosen.title}” was chosen: that is suspicion enough, until it is known to be none."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import tzinfo
 from pathlib import Path
 
 from incident_kit.model.finding import Citation, Finding, Verdict
@@ -25,9 +26,9 @@ def ranking_lines(ranked: Sequence[Ranked]) -> Iterator[str]:
     return map(visible, _ranking(ranked))
 
 
-def severity_lines(book: Runbook, severity: Severity) -> Iterator[str]:
-    """The severity that holds, why, and what would change it, each on one line whatever a log says."""
-    return map(visible, _severity(book, severity))
+def severity_lines(book: Runbook, severity: Severity, zone: tzinfo) -> Iterator[str]:
+    """The severity that holds, why, and what would change it, each on one line. `zone` is the people's."""
+    return map(visible, _severity(book, severity, zone))
 
 
 def change_lines(changes: Sequence[tuple[Finding, Finding]]) -> Iterator[str]:
@@ -56,14 +57,15 @@ def _ranking(ranked: Sequence[Ranked]) -> Iterator[str]:
             yield f"   {words.verdict_counts(counts, signs=True)}"
 
 
-def _severity(book: Runbook, severity: Severity) -> Iterator[str]:
+def _severity(book: Runbook, severity: Severity, zone: tzinfo) -> Iterator[str]:
     assessment, people_only = severity.by_facts, book.severities[-1].id
     why = f"{assessment.sentence}{_places(assessment.citations)}"
     if severity.set_last:
         change = severity.set_last
         reason = f" (“{change.why}”)" if change.why else ""
         by_facts = f"by the facts {assessment.level}: {why}" if assessment.rule else "by the facts no rule is met."
-        yield f"Severity: {_level(book, severity)} Set by {change.by} on {words.moment(change.at)}{reason}; {by_facts}"
+        since = words.moment(change.since, zone, with_day=True)
+        yield f"Severity: {_level(book, severity)} Set by {change.by} from {since} on{reason}; {by_facts}"
     elif assessment.rule:
         yield f"Severity by the facts: {_level(book, severity)} {why}"
     else:
@@ -92,12 +94,12 @@ def _level(book: Runbook, severity: Severity) -> str:
 def _changes(changes: Sequence[tuple[Finding, Finding]]) -> Iterator[str]:
     """What was confirmed or is, before and after; the rest counted."""
     shown = [pair for pair in changes if Verdict.CONFIRMED in (pair[0].verdict, pair[1].verdict)]
-    for before, after in shown:
-        yield f"{words.verdict(before.verdict)} → {words.verdict(after.verdict)}: {after.title}"
-        yield f"     before: {before.statement}"
-        yield f"     after:  {after.statement}{_because(after)}{_cited(after)}"
+    for earlier, later in shown:
+        yield f"{words.verdict(earlier.verdict)} → {words.verdict(later.verdict)}: {later.title}"
+        yield f"     before: {earlier.statement}"
+        yield f"     after:  {later.statement}{_because(later)}{_cited(later)}"
     if len(changes) > len(shown):
-        counts = Counter(after.verdict for before, after in changes if (before, after) not in shown)
+        counts = Counter(later.verdict for earlier, later in changes if (earlier, later) not in shown)
         yield f"Of the other symptoms, confirmed neither before nor after: {words.verdict_counts(counts)}."
 
 

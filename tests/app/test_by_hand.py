@@ -1,4 +1,7 @@
-"""Notebooks worked on by hand: copies that are renewed without touching a person's cells, and seals that tell how they were worked on."""
+"""Notebooks worked on by hand.
+
+Their copies are renewed without touching a person's cells, and their seals tell how they were worked on.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,14 @@ from incident_kit.app.seal import seal_work
 from incident_kit.errors import EvidenceError, ParameterError
 from incident_kit.evidence.incident import Incident, create, load
 from incident_kit.evidence.verify import verify
+from incident_kit.incident.state import Milestone, state_of
 from incident_kit.model import places
 from incident_kit.runbook.data import OURS
 from incident_kit.running.work import prepare_work
 from tests.cli.small_logs import write_log
+from tests.command import Kit
 
 NAME = "high_error_rate.ipynb"
-Kit = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +132,7 @@ def test_a_team_has_its_own_notebooks_in_the_work_folder(tmp_path: Path) -> None
 
 
 def test_no_two_drawings_of_a_notebook_share_a_name(run_once: Path) -> None:
-    """A browser takes a hatch or a clip from the first drawing that has one of that name, and draws nothing where that one is hidden."""
+    """A browser takes a hatch or a clip from the first drawing with that name, and nothing if that one is hidden."""
     cells = [each for each in cells_of(run_once / "work" / NAME) if each["cell_type"] == "code"]
     shown = [
         "".join(output["data"].get("text/html", "")) for each in cells for output in each["outputs"] if "data" in output
@@ -163,7 +167,7 @@ def test_untouched_copies_stay_as_they_are_with_their_outputs(incident: Incident
     path = incident.folder / "work" / NAME
     before = path.read_bytes(), path.stat().st_mtime_ns
     told: list[str] = []
-    prepare_work(incident, told=told.append)
+    prepare_work(incident, say=told.append)
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
     assert told == []
 
@@ -184,7 +188,7 @@ def test_a_refresh_renews_our_cells_and_leaves_a_persons_alone(
     )
     monkeypatch.setattr(places, "notebooks", lambda: newer)
     told: list[str] = []
-    prepare_work(incident, told=told.append)
+    prepare_work(incident, say=told.append)
     assert told == []
     cells = cells_of(path)
     assert cell(cells, "page.head(  # a newer version")["outputs"] == []
@@ -207,14 +211,14 @@ def test_parameters_are_a_persons_and_stay(incident: Incident, monkeypatch: pyte
 
     path = edited(incident, narrower) / NAME
     told: list[str] = []
-    prepare_work(incident, told=told.append)
+    prepare_work(incident, say=told.append)
     newer = shutil.copytree(places.notebooks(), tmp_path / "newer")
     text = (newer / NAME).read_text(encoding="utf-8")
     (newer / NAME).write_text(
         text.replace("evidence: str", "more: int = 3  # a new one\\nevidence: str"), encoding="utf-8"
     )
     monkeypatch.setattr(places, "notebooks", lambda: newer)
-    prepare_work(incident, told=told.append)
+    prepare_work(incident, say=told.append)
     assert told == []
     parameters = cell(cells_of(path), "more: int")["source"]
     assert 'since: str = "2026-11-23T09:52:00Z"' in parameters
@@ -238,7 +242,7 @@ def test_a_copy_whose_own_cells_were_changed_is_left_as_it_is(
     path = edited(incident, change) / NAME
     before = path.read_bytes()
     told: list[str] = []
-    prepare_work(incident, told=told.append)
+    prepare_work(incident, say=told.append)
     assert path.read_bytes() == before
     assert len(told) == 1
     assert "left as it is" in told[0]
@@ -359,7 +363,7 @@ def test_a_note_is_written_once_at_the_time_nearest_to_the_incident(incident: In
     assert "Noted already" in told
     assert "<b>" not in told
     entries = [entry for entry in incident.journal.entries() if entry.kind == "communicated"]
-    assert [entry.at for entry in entries] == [datetime(2026, 11, 23, 9, 58, tzinfo=UTC)]
+    assert [entry.happened for entry in entries] == [datetime(2026, 11, 23, 9, 58, tzinfo=UTC)]
     assert "Freebit &lt;b&gt;confirms&lt;/b&gt;, token=[redacted:secret]" in investigation._repr_html_()
     assert incident.journal.faults() == []
 
@@ -424,3 +428,40 @@ def test_outside_of_a_work_folder_nothing_is_written(incident: Incident) -> None
         ):
             assert "does not lie in an incident's work folder" in shown
     assert {path: path.stat().st_mtime_ns for path in data.rglob("*")} == before
+
+
+def test_the_incident_s_life_is_noted_from_a_notebook_once_however_often_the_cells_run(incident: Incident) -> None:
+    investigation = Investigation(incident.folder)
+    for _ in range(2):
+        shown = [
+            investigation.milestone("acknowledged", at="09:59", why="paged"),
+            investigation.set("severity", "P2", why="top-ups fail", at="10:00"),
+            investigation.set("status", "identified"),
+            investigation.set("impact", "top-ups fail"),
+            investigation.step(1, "done", "it is Freebit", scenario="high_error_rate"),
+            investigation.note("raised the timeout", kind="action", temporary=True),
+        ]
+    assert all("Noted already" in told for told in shown)
+    state = state_of(incident.journal.entries())
+    assert state.moment(Milestone.ACKNOWLEDGED) == datetime(2026, 11, 23, 9, 59, tzinfo=UTC)
+    assert state.severity
+    assert (state.severity.level, state.severity.why) == ("P2", "top-ups fail")
+    assert (state.status, len(state.steps), len(state.temporaries)) == ("identified", 1, 1)
+
+
+def test_a_line_that_is_struck_out_in_a_notebook_is_shown_so(incident: Incident) -> None:
+    investigation = Investigation(incident.folder)
+    investigation.note("it is the cache")
+    line = incident.journal.entries()[-1].line
+    for _ in range(2):
+        investigation.strike(line, "it is not")
+    assert "<s>it is the cache</s>" in investigation._repr_html_()
+    assert [entry.kind for entry in incident.journal.entries()][-2:] == ["note", "struck"]
+
+
+def test_times_in_a_notebook_are_of_the_people_s_zone(incident: Incident, monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration = incident.folder / "incident-kit.toml"
+    configuration.write_text('zone = "Asia/Tokyo"\n')
+    monkeypatch.setenv("INCIDENT_KIT_CONFIG", str(configuration))
+    Investigation(incident.folder).note("Rolled back", at="18:57")
+    assert incident.journal.entries()[-1].happened == datetime(2026, 11, 23, 9, 57, tzinfo=UTC)
