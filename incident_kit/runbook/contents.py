@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,15 @@ class CustomersWords:
 class Feature:
     """Something customers do with the portal, and the pattern of its routes.
 
-    `customers` has the words for customers by language. `delayed_by` are symptoms after which it is only late.
+    `customers` has the words for customers by language. `delayed_by` are symptoms after which it is only late. Where a
+    `major` one does not work, the incident is more severe.
     """
 
     name: str
     routes: str
     customers: Mapping[str, CustomersWords] = field(default_factory=dict)
     delayed_by: tuple[str, ...] = ()
+    major: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,57 @@ class Severity:
 
 
 @dataclass(frozen=True, slots=True)
+class Failing:
+    """At least `share` of requests fail or are aborted for as long as `lasting`.
+
+    They are those of any feature that is `major`, or all of customers; of all, those that do not come count too. Fewer
+    than `at_least` in that time are too few to say it by.
+    """
+
+    of_features: bool
+    share: float
+    lasting: timedelta
+    at_least: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """One of these symptoms is confirmed; each is named SCENARIO.SYMPTOM."""
+
+    symptoms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suspected:
+    """A person suspects this scenario: by choosing it, working by its steps, or noting `words` (a pattern).
+
+    What also fits `unless` is no suspicion.
+    """
+
+    scenario: str
+    words: str
+    unless: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """The portal cannot be reached from outside."""
+
+
+Condition = Failing | Confirmed | Suspected | Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityRule:
+    """What makes an incident this severe; `title` says it in a phrase that follows an `if`."""
+
+    id: str
+    level: str
+    title: str
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A document that the team keeps elsewhere; `address` is empty until the team says where."""
 
@@ -152,7 +206,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Runbook:
-    """All of it, from one folder."""
+    """All of it, from one folder.
+
+    `probes` is the pattern of routes that no customer asks for; empty where there are none. `severity_rules` say what
+    is how severe; `rules_are_ours` where the folder has none of its own.
+    """
 
     folder: Path
     scenarios: tuple[Scenario, ...]
@@ -163,6 +221,9 @@ class Runbook:
     severities: tuple[Severity, ...]
     sigma_rules: tuple[Rule, ...]
     messages: Messages
+    probes: str = ""
+    severity_rules: tuple[SeverityRule, ...] = ()
+    rules_are_ours: bool = False
 
     def scenario(self, scenario_id: str) -> Scenario:
         """The scenario of this id. Raises RunbookError that lists the known ones."""

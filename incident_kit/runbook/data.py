@@ -28,13 +28,17 @@ from incident_kit.runbook.contents import (
     Runbook,
     Scenario,
     Severity,
+    SeverityRule,
     Step,
 )
 from incident_kit.runbook.messages import INTERNAL_WORDS, internal_words_in, load_messages
+from incident_kit.runbook.severity_rules import fitting, rules_of
 from incident_kit.runbook.sigma_rules import load_rules
 
 OURS = Path(__file__).parent
 PRESERVE = ("window", "whole")
+# The tables of severity.toml that are no levels.
+RULE = "rule"
 # Parameters of checks that name signs.
 SIGN_PARAMETERS = ("signs", "named", "errors", "failing", "hits", "keepalive", "misses")
 
@@ -62,9 +66,12 @@ def load(folder: str | Path = "") -> Runbook:
     documents = tuple(map(_document, files["documents.toml"].tables("document")))
     messages = load_messages(base, OURS, dependencies)
     features = tuple(_feature(table, messages) for table in files["features.toml"].tables("feature"))
+    probes = _probes(files["features.toml"].table("probes"))
     signs = tuple(map(_sign, files["signs.toml"].tables("sign")))
     levels = files["severity.toml"]
-    severities = tuple(_severity(level, Table(levels.path, level, data)) for level, data in levels.data.items())
+    severities = tuple(
+        _severity(level, Table(levels.path, level, data)) for level, data in levels.data.items() if level != RULE
+    )
     names = _Names(
         tuple(severity.id for severity in severities),
         tuple(sign.name for sign in signs),
@@ -77,9 +84,30 @@ def load(folder: str | Path = "") -> Runbook:
         key=lambda scenario: scenario.number,
     )
     _check_delays(files["features.toml"], scenarios)
+    has_rules = RULE in levels.data
+    if has_rules:
+        severity_rules = rules_of(levels, names.severities, scenarios, features)
+    else:
+        severity_rules = fitting(_our_severity_rules(), scenarios, features)
     return Runbook(
-        base, tuple(scenarios), dependencies, signs, features, documents, severities, load_rules(base), messages
+        base,
+        tuple(scenarios),
+        dependencies,
+        signs,
+        features,
+        documents,
+        severities,
+        load_rules(base),
+        messages,
+        probes,
+        severity_rules,
+        rules_are_ours=not has_rules,
     )
+
+
+def _our_severity_rules() -> tuple[SeverityRule, ...]:
+    """Our rules of severity, for a runbook made before there were any."""
+    return load().severity_rules
 
 
 def _dependency(table: Table) -> Dependency:
@@ -95,11 +123,11 @@ def _document(table: Table) -> Document:
 
 
 def _feature(table: Table, messages: Messages) -> Feature:
-    table.only("name", "routes", "customers", "delayed_by")
+    table.only("name", "routes", "customers", "delayed_by", "major")
     customers = table.table("customers")
     customers.only(*messages.languages)
     words = {language: _customers_words(customers.table(language), messages) for language in customers.data}
-    return Feature(table.text("name"), table.pattern("routes"), words, table.texts("delayed_by"))
+    return Feature(table.text("name"), table.pattern("routes"), words, table.texts("delayed_by"), table.flag("major"))
 
 
 def _customers_words(table: Table, messages: Messages) -> CustomersWords:
@@ -117,6 +145,11 @@ def _check_delays(table: Table, scenarios: Sequence[Scenario]) -> None:
     for feature in table.tables("feature"):
         if unknown := [symptom for symptom in feature.texts("delayed_by") if symptom not in symptoms]:
             raise feature.fail("delayed_by", f"a list of symptoms that scenarios have, which {unknown[0]} is not")
+
+
+def _probes(table: Table) -> str:
+    table.only("routes")
+    return table.pattern("routes", "")
 
 
 def _sign(table: Table) -> Sign:
