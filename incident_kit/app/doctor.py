@@ -91,7 +91,9 @@ def _runbook(folder: str) -> Look:
         book = load(folder)
     except RunbookError as error:
         return Look("runbook", "not ready", str(error))
-    return Look("runbook", "ready", f"{len(book.scenarios)} scenario(s)")
+    borrowed = ", ".join(path.name for path in book.borrowed)
+    without = f"; it has no {borrowed}, so that of incident-kit counts" if borrowed else ""
+    return Look("runbook", "ready", f"{len(book.scenarios)} scenario(s){without}")
 
 
 def _logs(request: Request) -> Iterator[Look]:

@@ -86,10 +86,14 @@ class Temporary:
 
 @dataclass(frozen=True, slots=True)
 class Escalation:
-    """Somebody was called; `level` is L1 to L4, or empty where it was not said."""
+    """Somebody was called; `level` is L1 to L4, or empty where it was not said.
+
+    `to` is the role (`salesforce_admin`) or the vendor's system (`whmcs`), where it was said.
+    """
 
     level: str
     entry: Entry
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +306,9 @@ class _Fold:
     def _noted(self, entry: Entry, fields: Fields) -> None:
         self.notes.append(entry)
         if entry.kind == Kind.ESCALATED:
-            self.escalations.append(Escalation(fields.one_of("level", ("", *ESCALATION_LEVELS), ""), entry))
+            self.escalations.append(
+                Escalation(fields.one_of("level", ("", *ESCALATION_LEVELS), ""), entry, fields.text("to", ""))
+            )
         if entry.kind == Kind.COMMUNICATED and "audience" in fields.data:
             audience = Audience(fields.one_of("audience", list(Audience)))
             next_update = fields.moment("next_update") if "next_update" in fields.data else None

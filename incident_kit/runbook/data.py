@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -18,6 +18,7 @@ from incident_kit.runbook import checks
 from incident_kit.runbook.advice import FACTS
 from incident_kit.runbook.contents import (
     DATA_FILES,
+    LATER_FILES,
     Diagnosis,
     Document,
     Feature,
@@ -26,6 +27,8 @@ from incident_kit.runbook.contents import (
     Severity,
     Step,
 )
+from incident_kit.runbook.escalation import FILE as ESCALATION
+from incident_kit.runbook.escalation import Known, read_policy, read_scenario_rules
 from incident_kit.runbook.sigma_rules import load_rules
 
 OURS = Path(__file__).parent
@@ -52,7 +55,9 @@ def load(folder: str | Path = "") -> Runbook:
             f"{base}: no runbook (there is no folder {base / 'scenarios'}). Copy ours and edit it, "
             "or leave --runbook away."
         )
-    files = {name: read(base / name, Table, f"Copy it from {OURS / name}.") for name in DATA_FILES}
+    borrowed = tuple(OURS / name for name in LATER_FILES if not (base / name).exists())
+    places = {name: base / name for name in (*DATA_FILES, *LATER_FILES)} | {path.name: path for path in borrowed}
+    files = {name: read(path, Table, f"Copy it from {OURS / name}.") for name, path in places.items()}
     dependencies = tuple(map(_dependency, files["dependencies.toml"].tables("dependency")))
     documents = tuple(map(_document, files["documents.toml"].tables("document")))
     features = tuple(map(_feature, files["features.toml"].tables("feature")))
@@ -65,12 +70,35 @@ def load(folder: str | Path = "") -> Runbook:
         tuple(feature.name for feature in features),
         tuple(document.id for document in documents),
     )
+    known = Known(
+        severities={severity.id: parse_duration(severity.respond_within) for severity in severities},
+        symptoms=(),
+        signs=names.signs,
+        systems={dependency.name: dependency.title for dependency in dependencies},
+    )
     paths = sorted((base / "scenarios").glob("*.toml"))
     scenarios = sorted(
-        (_scenario(read(path, Table, f"Copy it from {OURS / 'scenarios'}."), names) for path in paths),
+        (_scenario(read(path, Table, f"Copy it from {OURS / 'scenarios'}."), names, known) for path in paths),
         key=lambda scenario: scenario.number,
     )
-    return Runbook(base, tuple(scenarios), dependencies, signs, features, documents, severities, load_rules(base))
+    known = replace(known, symptoms=tuple(symptom.id for scenario in scenarios for symptom in scenario.symptoms))
+    policy = (
+        replace(load().policy, respond_within=known.severities)  # ours speaks of our scenarios, which theirs may lack
+        if OURS / ESCALATION in borrowed
+        else read_policy(files[ESCALATION], known)
+    )
+    return Runbook(
+        base,
+        tuple(scenarios),
+        dependencies,
+        signs,
+        features,
+        documents,
+        severities,
+        load_rules(base),
+        policy,
+        borrowed,
+    )
 
 
 def _dependency(table: Table) -> Dependency:
@@ -105,7 +133,7 @@ def _severity(level: str, table: Table) -> Severity:
     return Severity(level, table.text("title"), table.text("definition"), span, table.texts("examples"))
 
 
-def _scenario(table: Table, names: _Names) -> Scenario:
+def _scenario(table: Table, names: _Names, known: Known) -> Scenario:
     table.only(
         "id",
         "number",
@@ -121,6 +149,7 @@ def _scenario(table: Table, names: _Names) -> Scenario:
         "symptom",
         "diagnosis",
         "step",
+        "escalate",
     )
     if table.text("severity") not in names.severities:
         raise table.fail("severity", f"one of {', '.join(names.severities)}")
@@ -128,6 +157,7 @@ def _scenario(table: Table, names: _Names) -> Scenario:
         raise table.fail("id", f"the file's own name, {table.path.stem!r}")
     if table.text("preserve", "window") not in PRESERVE:
         raise table.fail("preserve", " or ".join(PRESERVE))
+    symptoms = tuple(_symptom(entry, names) for entry in table.tables("symptom"))
     return Scenario(
         id=table.text("id"),
         number=table.number("number"),
@@ -140,9 +170,10 @@ def _scenario(table: Table, names: _Names) -> Scenario:
         preserve=table.text("preserve", "window"),
         impact=table.text("impact"),
         escalation=table.text("escalation"),
-        symptoms=tuple(_symptom(entry, names) for entry in table.tables("symptom")),
+        symptoms=symptoms,
         diagnoses=tuple(_diagnosis(entry, names) for entry in table.tables("diagnosis")),
         steps=tuple(_step(entry, names) for entry in table.tables("step")),
+        rules=read_scenario_rules(table.tables("escalate"), known, [symptom.id for symptom in symptoms]),
     )
 
 
