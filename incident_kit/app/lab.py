@@ -6,8 +6,9 @@ import os
 import sys
 from collections.abc import Sequence
 
+from incident_kit.app.chosen import DEMO
 from incident_kit.app.console import say, show
-from incident_kit.app.demo import ID, TITLE
+from incident_kit.app.demo import TITLE
 from incident_kit.config.request import Request
 from incident_kit.config.settings import VARIABLE
 from incident_kit.errors import InputError
@@ -24,8 +25,8 @@ def lab(request: Request, incident_id: str, prepare_only: bool, options: Sequenc
             f"{request.reports / incident_id}: no such incident. "
             "Make one with `incident-kit report`, or leave the id away for the recorded one."
         )
-    incident = load_or_create(request.reports, incident_id or ID, TITLE)
-    folder = prepare_work(incident, recorded=not incident_id, runbook=request.runbook, told=say)
+    incident = load_or_create(request.reports, incident_id or DEMO, TITLE)
+    folder = prepare_work(incident, recorded=not incident_id, runbook=request.runbook, say=say)
     if prepare_only:
         show(visible(folder))
         return

@@ -8,10 +8,10 @@ from typing import Any
 from incident_kit.app.collect import collect
 from incident_kit.app.console import exit_code, say, show
 from incident_kit.app.run import Run, make_run
-from incident_kit.app.sources import check_choice, open_incident, planned_logs, stored_evidence, stored_window
+from incident_kit.app.sources import check_choice, incident_for, planned_logs, stored_evidence, stored_window
 from incident_kit.config.request import Request
 from incident_kit.errors import InputError
-from incident_kit.evidence.incident import Incident, load_or_create
+from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.item import Item
 from incident_kit.model.times import Window
 from incident_kit.runbook.contents import Runbook
@@ -31,11 +31,11 @@ def report(request: Request, scenario_id: str, incident_id: str, assignments: Se
     if request.sources.whole is None:
         request = request.with_sources(whole=book.preserves_whole(scenario_id))
     if evidence := stored_evidence(request):
-        incident = load_or_create(request.reports, incident_id or None, title)
+        incident = incident_for(request, incident_id, title, say)
         window = stored_window(request, evidence)
         return seal_and_show(incident, book, scenario_id, evidence.items(), window, parameters)
     with planned_logs(request, say) as planned:
-        incident = open_incident(request, incident_id, title)
+        incident = incident_for(request, incident_id, title, say)
         collected = collect(incident, request, planned.logs, say)
     new = {item.id for item in collected.items}
     items = [item for item in incident.evidence.items() if item.id in new or item.secret]

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
+from incident_kit.app.chosen import declared
 from incident_kit.app.collect import LogPlan, Say, plan_logs
 from incident_kit.config.request import Request
 from incident_kit.errors import InputError, LogFileError
 from incident_kit.evidence.incident import Incident, load_or_create
 from incident_kit.evidence.store import Evidence, open_evidence
-from incident_kit.logs.inputs import given as log_files_of
+from incident_kit.logs.inputs import log_files_of
 from incident_kit.logs.prepare import check_sources
 from incident_kit.model.times import Window, iso
 
@@ -86,7 +87,10 @@ def planned_logs(request: Request, say: Say) -> Iterator[Planned]:
         yield planned
 
 
-def open_incident(request: Request, incident_id: str, title: str) -> Incident:
-    """The incident that evidence is collected for: the one of this id, or a new one."""
-    incident = load_or_create(request.reports, incident_id or None, title)
+def incident_for(request: Request, incident_id: str, title: str, say: Say) -> Incident:
+    """The incident that evidence is collected for: the one of this id, else the one that is open, else a new one."""
+    opened = None if incident_id else declared(request)
+    if opened:
+        say(f"Incident {opened.id}, which is open: {opened.title}")
+    incident = opened or load_or_create(request.reports, incident_id or None, title)
     return replace(incident, limit_bytes=request.sources.limit_bytes)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from incident_kit import logs as log_files
 from incident_kit.app.collect import LogPlan, Say, collect
 from incident_kit.app.console import exit_code, say, show, show_json, show_lines
-from incident_kit.app.sources import check_choice, open_incident, planned_logs, stored_evidence, stored_window
+from incident_kit.app.sources import check_choice, incident_for, planned_logs, stored_evidence, stored_window
 from incident_kit.config.request import Request
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident
@@ -70,7 +70,7 @@ def triage(request: Request, incident_id: str, as_json: bool) -> int:
         _show(ranking, as_json, incident_id, str(request.sources.evidence), request.runbook)
         return exit_code(ranking.incomplete)
     with planned_logs(request, say) as planned:
-        incident = open_incident(request, incident_id, book.title(TRIAGE))
+        incident = incident_for(request, incident_id, book.title(TRIAGE), say)
         ranking = collect_and_rank(
             incident,
             book,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +59,16 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a command was asked for. `since` and `until` are in UTC, and None where nobody named them."""
+    """What a command was asked for. `since` and `until` are in UTC, and None where nobody named them.
+
+    `zone` is the people's zone: of times they type without an offset, and of times they read.
+    """
 
     configuration: Configuration
     reports: Path
     runbook: str
     hints: Hints
+    zone: tzinfo = UTC
     since: datetime | None = None
     until: datetime | None = None
     sources: Sources = Sources()
@@ -86,6 +90,7 @@ def resolve(typed: Typed) -> Request:
         reports=typed.reports or Path(os.environ.get(REPORTS_VARIABLE) or configuration.reports),
         runbook=typed.runbook or configuration.runbook,
         hints=_hints(typed, configuration),
+        zone=named_zone(typed.zone or configuration.zone),
         since=since,
         until=until,
         sources=Sources(
@@ -111,7 +116,7 @@ def _bounds(typed: Typed, configuration: Configuration) -> tuple[datetime | None
 
 def _hints(typed: Typed, configuration: Configuration) -> Hints:
     if typed.date_order:
-        from incident_kit.logs.times import DATE_ORDERS  # here, because few commands are given one
+        from incident_kit.logs.time_forms import DATE_ORDERS  # here, because few commands are given one
 
         if typed.date_order not in DATE_ORDERS:
             raise InputError(f"--date-order takes {', '.join(DATE_ORDERS)}, not {typed.date_order!r}.")

@@ -26,6 +26,9 @@ from incident_kit.model.visible import visible
 ITEM_NAME = re.compile(r"[0-9a-f]{10}")
 CONTENT, DESCRIPTION, LEDGER = "content", "item.json", "ledger.jsonl"
 SLICE, ANSWER, ARCHIVE, REDACTION_KIND = "slice", "answer", "archive", "redaction"
+# What an alerting system sent, and what people or programs noted elsewhere.
+ALERT, IMPORTED = "alert", "import"
+KINDS = (SLICE, ANSWER, ARCHIVE, REDACTION_KIND, ALERT, IMPORTED)
 DATE_ORDERS = ("", "mdy", "dmy", "ymd")
 MOST_DESCRIPTION_BYTES = 4 << 20
 MOST_KEY_BYTES = 64  # of BLAKE2b
@@ -37,7 +40,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One preserved answer or slice, or the archive that slices are from.
+    """One preserved answer or slice, the archive that slices are from, or a file of another system.
 
     `details` says what only its kind has: of a slice, where it was cut from.
     """
@@ -162,7 +165,7 @@ def described(item_id: str, folder: Path, data: Any) -> Item:
     """An item from the fields of its item.json. Raises Unusable naming the field."""
     fields = Fields(without_halves(data))
     details = fields.fields("details")
-    kind = fields.one_of("kind", (SLICE, ANSWER, ARCHIVE, REDACTION_KIND))
+    kind = fields.one_of("kind", KINDS)
     if kind == SLICE:
         _check_slice(details)
         details.data["path"] = data["details"]["path"]  # of a file that may be read again, whatever its name

@@ -5,7 +5,8 @@ A line is a JSON object: `n` from 1, `kind`, `text`, `at` (when it happened), `w
 first). Changing or dropping a line breaks the chain at the next one; `faults` names the line. The seal of a run is
 noted with its digest, so that a run that was sealed anew is told from the one that was sealed.
 
-What the kinds mean for the incident, and which of their fields say so, is `incident.state`'s matter.
+What the kinds mean for the incident, and which of their fields say so, is `incident.state`'s matter. `text` says all of
+it in words too.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Entry:
     line: int
     kind: str
     text: str
-    at: datetime
+    happened: datetime
     written: datetime
     by: str
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -98,11 +99,29 @@ class Entry:
         return self.kind == Kind.CUSTODY
 
 
+def standing(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries that no other one struck out, without those that do the striking."""
+    entries = list(entries)
+    struck = struck_lines(entries)
+    return [entry for entry in entries if entry.line not in struck and entry.kind != Kind.STRUCK]
+
+
+def struck_lines(entries: Iterable[Entry]) -> dict[int, Entry]:
+    """The lines that were struck out, each with the entry that did it."""
+    struck: dict[int, Entry] = {}
+    for entry in entries:
+        line = entry.data.get("line") if entry.kind == Kind.STRUCK else None
+        if isinstance(line, int):
+            struck.setdefault(line, entry)
+    return struck
+
+
 class Journal:
     """The journal in one file. There need not be one yet: the first entry makes it.
 
     append        add an entry
     entries       all entries, redacted
+    readable      those that can be read, where some cannot
     faults        where the chain is broken
     note_seal     note the digest of a run that is sealed
     noted_seal    the digest that was noted for a run
@@ -116,13 +135,13 @@ class Journal:
         self,
         kind: str,
         text: str,
-        at: datetime | None = None,
+        happened: datetime | None = None,
         *,
         by: str = "",
         data: Mapping[str, Any] | None = None,
         permitted: Callable[[Sequence[Entry]], None] = lambda entries: None,
     ) -> Entry:
-        """Add an entry and return it; `at` is when it happened, without it now; `by` is who says so.
+        """Add an entry and return it; `happened` is when, without it now; `by` is who says so.
 
         `permitted` gets the entries that are there while nobody else can write, and raises what forbids this one.
         Raises ParameterError for an unknown kind, EvidenceError where no journal can be written.
@@ -141,7 +160,7 @@ class Journal:
                 "n": len(lines) + 1,
                 "kind": str(kind),
                 "text": text,
-                "at": iso(at or now),
+                "at": iso(happened or now),
                 "written": iso(now),
                 "by": by or who(),
                 "previous": digest(lines[-1]) if lines else BEGINNING,
@@ -223,7 +242,7 @@ class Journal:
             line=number,
             kind=fields.text("kind"),
             text=self.redaction.text(fields.text("text")),
-            at=fields.moment("at"),
+            happened=fields.moment("at"),
             written=fields.moment("written"),
             by=fields.text("by"),
             data=self.redaction.tree(fields.fields("data").data) if "data" in fields.data else {},

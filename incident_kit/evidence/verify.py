@@ -7,6 +7,7 @@ beside the folder of its runs; of a run that was handed over, whoever hands it o
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +70,31 @@ def verify(folder: Path, digest: str = "") -> Verified:
     if all_faults:
         raise VerificationFailed(str(folder), list(dict.fromkeys(all_faults)))
     return Verified(sealed, " and ".join(compared))
+
+
+def check_files(folder: Path, paths: Sequence[Path]) -> None:
+    """Compare a few files of an incident's run with its seal, and the seal with the journal: quick, for all else waits.
+
+    Raises EvidenceError naming the first that is not what was sealed.
+    """
+    try:
+        sealed = sha256_of(folder / bag.TAG_MANIFEST)
+        tags, _ = bag.read_manifest(folder / bag.TAG_MANIFEST)
+        manifest = folder / bag.MANIFEST
+        faults = _compare(Journal(folder.parent.parent / "journal.jsonl"), folder.name, sealed)[1]
+        if tags.get(manifest.name) != sha256_of(manifest):
+            faults.append(f"{manifest.name}: changed (its SHA-256 is not the sealed one)")
+        digests, _ = bag.read_manifest(manifest)
+        for path in paths:
+            name = path.relative_to(folder).as_posix()
+            if name not in digests:
+                faults.append(f"{name}: not in the run")
+            elif digests[name] != sha256_of(path):
+                faults.append(f"{name}: changed (its SHA-256 is not the sealed one)")
+    except Unusable as error:
+        faults = [str(error)]
+    if faults:
+        raise EvidenceError(f"{folder}: not used: {faults[0]}. `incident-kit verify` names all that is wrong.")
 
 
 def journal_beside(folder: Path) -> Journal | None:

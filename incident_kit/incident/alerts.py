@@ -34,14 +34,14 @@ YEARS = range(2000, 2200)
 class Notification:
     """An alert as its system tells it.
 
-    `at` is when it began to fire, or ended where it does not `firing`. `fingerprints` are what the system knows the
-    alert by. `labels` are what it says of it.
+    `happened` is when it began to fire, or ended where it is not `firing` any more. `fingerprints` are what the system
+    knows the alert by. `labels` are what it says of it.
     """
 
     system: str
     title: str
     firing: bool
-    at: datetime | None
+    happened: datetime | None
     fingerprints: tuple[str, ...]
     labels: Mapping[str, str] = field(default_factory=dict)
     link: str = ""
@@ -101,7 +101,7 @@ def _alertmanager(data: Mapping[str, Any]) -> Notification | None:
         system="Grafana" if grafana else "Alertmanager",
         title=_title(said if not name or name in said else f"{name}: {said}" if said else name, _text(data, "title")),
         firing=firing,
-        at=(min if firing else max)(times, default=None),
+        happened=(min if firing else max)(times, default=None),
         fingerprints=tuple(dict.fromkeys(filter(None, prints))) or _known(_text(data, "groupKey")),
         labels=common,
         link=_text(first, "generatorURL") or _text(first, "panelURL") or _text(data, "externalURL"),
@@ -117,7 +117,7 @@ def _grafana_legacy(data: Mapping[str, Any]) -> Notification | None:
         system="Grafana",
         title=_title(_text(data, "ruleName"), _text(data, "title")),
         firing=_text(data, "state") not in ("ok", "paused", "no_data_ok"),
-        at=None,
+        happened=None,
         fingerprints=_known(str(rule) if isinstance(rule, int | str) else _text(data, "ruleName")),
         labels={**_texts(data, "tags"), **_known_label("message", _text(data, "message"))},
         link=_text(data, "ruleUrl"),
@@ -134,7 +134,7 @@ def _pagerduty_event(data: Mapping[str, Any]) -> Notification | None:
         system="PagerDuty",
         title=_title(_text(data, "payload", "summary"), _text(data, "dedup_key")),
         firing=action != "resolve",
-        at=_moment(_text(data, "payload", "timestamp")),
+        happened=_moment(_text(data, "payload", "timestamp")),
         fingerprints=_known(_text(data, "dedup_key")),
         labels={
             name: value
@@ -156,7 +156,7 @@ def _pagerduty_v3(data: Mapping[str, Any]) -> Notification | None:
         system="PagerDuty",
         title=_title(_text(data, "event", "data", "title")),
         firing=firing,
-        at=_moment(began or _text(data, "event", "occurred_at")),
+        happened=_moment(began or _text(data, "event", "occurred_at")),
         fingerprints=_known(_text(data, "event", "data", "id"), _text(data, "event", "data", "incident_key")),
         labels={
             **_known_label("service", _text(data, "event", "data", "service", "summary")),
@@ -179,7 +179,7 @@ def _pagerduty_v2(data: Mapping[str, Any]) -> Notification | None:
         system="PagerDuty",
         title=_title(_text(message, "incident", "title"), _text(message, "incident", "description")),
         firing=firing,
-        at=_moment(began or _text(message, "created_on")),
+        happened=_moment(began or _text(message, "created_on")),
         fingerprints=_known(_text(message, "incident", "id"), _text(message, "incident", "incident_key")),
         labels={
             **_known_label("service", _text(message, "incident", "service", "name")),
@@ -202,7 +202,7 @@ def _opsgenie(data: Mapping[str, Any]) -> Notification | None:
         system="Opsgenie",
         title=_title(_text(alert, "message")),
         firing=firing,
-        at=_from_ms(began),
+        happened=_from_ms(began),
         fingerprints=_known(_text(alert, "alertId"), _text(alert, "alias")),
         labels={
             **_known_label("priority", _text(alert, "priority")),
@@ -286,6 +286,6 @@ def _from_ms(value: Any) -> datetime | None:
 
 def describe(notification: Notification) -> str:
     """The alert in a sentence, for the journal."""
-    when = f" since {iso(notification.at)}" if notification.at and notification.firing else ""
+    when = f" since {iso(notification.happened)}" if notification.happened and notification.firing else ""
     does = "fires" if notification.firing else "is resolved"
     return f"{notification.system}: {notification.title or 'an alert without a title'} {does}{when}"

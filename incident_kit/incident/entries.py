@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from incident_kit.errors import ParameterError
-from incident_kit.evidence.journal import NOTED, Entry, Journal, Kind, who
+from incident_kit.evidence.journal import NOTED, Entry, Journal, Kind, struck_lines, who
 from incident_kit.incident.state import (
     ESCALATION_LEVELS,
     LEVELS,
@@ -25,7 +25,6 @@ from incident_kit.incident.state import (
     State,
     Status,
     state_of,
-    struck_lines,
 )
 from incident_kit.model.times import iso
 
@@ -57,7 +56,7 @@ def note(
     journal: Journal,
     text: str,
     kind: str = Kind.NOTE,
-    at: datetime | None = None,
+    happened: datetime | None = None,
     *,
     by: str = "",
     data: Mapping[str, Any] | None = None,
@@ -73,11 +72,13 @@ def note(
     fields = dict(data or {})
     if fields.get("level", "") not in ("", *ESCALATION_LEVELS):
         raise ParameterError(f"not a level: {fields['level']!r}. Use one of {', '.join(ESCALATION_LEVELS)}.")
-    return _write(journal, kind, text, at, by, fields, _undone_is_there(fields))
+    return _write(journal, kind, text, happened, by, fields, _undone_is_there(fields))
 
 
-def open_incident(journal: Journal, title: str, source: str, at: datetime | None = None, *, by: str = "") -> Written:
-    """Declare the incident; `at` is when it was detected. Raises ParameterError where it was declared before."""
+def open_incident(
+    journal: Journal, title: str, source: str, happened: datetime | None = None, *, by: str = ""
+) -> Written:
+    """Declare the incident; `happened` is when it was detected. Raises ParameterError where it was declared before."""
     if source not in ("", *SOURCES):
         raise ParameterError(f"not a source: {source!r}. Use one of {', '.join(SOURCES)}.")
 
@@ -88,36 +89,43 @@ def open_incident(journal: Journal, title: str, source: str, at: datetime | None
                 "Add to it with incident-kit note, or open another one."
             )
 
-    return _write(journal, Kind.OPENED, title, at, by, {"source": source} if source else {}, permitted)
+    return _write(journal, Kind.OPENED, title, happened, by, {"source": source} if source else {}, permitted)
 
 
-def milestone(journal: Journal, name: str, at: datetime | None = None, *, text: str = "", by: str = "") -> Written:
+def milestone(
+    journal: Journal, name: str, happened: datetime | None = None, *, text: str = "", by: str = ""
+) -> Written:
     """Note a milestone. One that is noted again is corrected by the later entry. Raises ParameterError."""
     if name not in list(Milestone):
         raise ParameterError(f"not a milestone: {name!r}. Use one of {', '.join(Milestone)}.")
-    written = _write(journal, Kind.MILESTONE, text, at, by, {"milestone": name})
+    written = _write(journal, Kind.MILESTONE, _said(name, text), happened, by, {"milestone": name})
     return Written(written.entry, (*written.warnings, *_out_of_order(journal, written.entry)))
 
 
-def set_severity(journal: Journal, level: str, why: str = "", at: datetime | None = None, *, by: str = "") -> Written:
-    """Set the severity, from `at` on. Raises ParameterError."""
+def set_severity(
+    journal: Journal, level: str, why: str = "", happened: datetime | None = None, *, by: str = ""
+) -> Written:
+    """Set the severity, from `happened` on. Raises ParameterError."""
     if level.upper() not in LEVELS:
         raise ParameterError(f"not a severity: {level!r}. Use one of {', '.join(LEVELS)}.")
-    return _write(journal, Kind.SEVERITY, why, at, by, {"level": level.upper()})
+    level = level.upper()
+    return _write(journal, Kind.SEVERITY, _said(level, why), happened, by, {"level": level, "why": why})
 
 
-def set_status(journal: Journal, status: str, why: str = "", at: datetime | None = None, *, by: str = "") -> Written:
+def set_status(
+    journal: Journal, status: str, why: str = "", happened: datetime | None = None, *, by: str = ""
+) -> Written:
     """Set where the work stands. Raises ParameterError."""
     if status not in list(Status):
         raise ParameterError(f"not a status: {status!r}. Use one of {', '.join(Status)}.")
-    return _write(journal, Kind.STATUS, why, at, by, {"status": status})
+    return _write(journal, Kind.STATUS, _said(status, why), happened, by, {"status": status})
 
 
-def set_impact(journal: Journal, text: str, at: datetime | None = None, *, by: str = "") -> Written:
+def set_impact(journal: Journal, text: str, happened: datetime | None = None, *, by: str = "") -> Written:
     """Say what customers notice. Raises ParameterError."""
     if not text.strip():
         raise ParameterError('say what customers notice, such as: incident-kit set impact "top-ups fail"')
-    return _write(journal, Kind.IMPACT, text, at, by, {})
+    return _write(journal, Kind.IMPACT, text, happened, by, {})
 
 
 def mark_step(
@@ -126,7 +134,7 @@ def mark_step(
     number: int,
     outcome: str,
     result: str = "",
-    at: datetime | None = None,
+    happened: datetime | None = None,
     *,
     by: str = "",
     data: Mapping[str, Any] | None = None,
@@ -135,7 +143,8 @@ def mark_step(
     if outcome not in list(Outcome):
         raise ParameterError(f"a step is done or skipped, not {outcome!r}.")
     fields = {"scenario": scenario, "step": number, "outcome": outcome, **(data or {})}
-    return _write(journal, Kind.STEP, result, at, by, fields, _undone_is_there(fields))
+    text = _said(f"step {number} of {scenario} {outcome}", result)
+    return _write(journal, Kind.STEP, text, happened, by, fields, _undone_is_there(fields))
 
 
 def strike(journal: Journal, line: int, why: str, *, by: str = "") -> Written:
@@ -154,17 +163,17 @@ def strike(journal: Journal, line: int, why: str, *, by: str = "") -> Written:
         if earlier := struck_lines(entries).get(line):
             raise ParameterError(f"line {line} was struck out before, by {earlier.by} on line {earlier.line}.")
 
-    return _write(journal, Kind.STRUCK, why, None, by, {"line": line}, permitted)
+    return _write(journal, Kind.STRUCK, f"line {line} does not count: {why}", None, by, {"line": line}, permitted)
 
 
-def close(journal: Journal, text: str = "", at: datetime | None = None, *, by: str = "") -> Written:
+def close(journal: Journal, text: str = "", happened: datetime | None = None, *, by: str = "") -> Written:
     """Close the incident. Raises ParameterError where it is closed."""
 
     def permitted(state: State, entries: Sequence[Entry]) -> None:
         if state.closed:
             raise ParameterError(f"closed before, on line {state.closed.line} of the journal by {state.closed.by}.")
 
-    written = _write(journal, Kind.CLOSED, text, at, by, {}, permitted)
+    written = _write(journal, Kind.CLOSED, _said("closed", text), happened, by, {}, permitted)
     state = state_of(journal.readable()[0])
     missing = [] if state.moment(Milestone.RESOLVED) else ["no milestone says when it was resolved"]
     missing += [
@@ -175,19 +184,32 @@ def close(journal: Journal, text: str = "", at: datetime | None = None, *, by: s
     return Written(written.entry, (*written.warnings, *missing))
 
 
-def reopen(journal: Journal, text: str = "", at: datetime | None = None, *, by: str = "") -> Written:
+def reopen(journal: Journal, text: str = "", happened: datetime | None = None, *, by: str = "") -> Written:
     """Open a closed incident again. Raises ParameterError where it is open."""
 
     def permitted(state: State, entries: Sequence[Entry]) -> None:
         if state.is_open:
             raise ParameterError("this incident is open. Add to it with incident-kit note.")
 
-    return _write(journal, Kind.REOPENED, text, at, by, {}, permitted)
+    return _write(journal, Kind.REOPENED, _said("opened again", text), happened, by, {}, permitted)
 
 
-def alert(journal: Journal, text: str, at: datetime | None, data: Mapping[str, Any], *, by: str = "") -> Written:
-    """Note that an alert was received; `data` as `state.Alert` has it."""
-    return _write(journal, Kind.ALERT, text, at, by, data)
+def alert(journal: Journal, text: str, happened: datetime | None, data: Mapping[str, Any], *, by: str = "") -> Written:
+    """Note an alert as it was received; `data` as `state.Alert` has it. One that is over is a note.
+
+    A time in the future is taken for now: clocks of other systems are theirs.
+    """
+    known = happened if happened and happened <= datetime.now(UTC) else None
+    return _write(journal, Kind.ALERT if data["firing"] else Kind.NOTE, text, known, by, data)
+
+
+def _said(what: str, why: str) -> str:
+    """The text of an entry whose fields say it too.
+
+    >>> _said("P2", "payments fail"), _said("closed", "")
+    ('P2: payments fail', 'closed')
+    """
+    return f"{what}: {why}" if why.strip() else what
 
 
 Permitted = Callable[[State, Sequence[Entry]], None]
@@ -197,15 +219,15 @@ def _write(
     journal: Journal,
     kind: Kind | str,
     text: str,
-    at: datetime | None,
+    happened: datetime | None,
     by: str,
     data: Mapping[str, Any],
     permitted: Permitted = lambda state, entries: None,
 ) -> Written:
     """Write an entry if it may be written. Raises ParameterError, EvidenceError."""
     now = datetime.now(UTC)
-    if at and at > now + CLOCKS_DIFFER:
-        raise ParameterError(f"{iso(at)} is in the future; it is {iso(now)}. Give the time at which it happened.")
+    if happened and happened > now + CLOCKS_DIFFER:
+        raise ParameterError(f"{iso(happened)} is in the future; it is {iso(now)}. Give the time at which it happened.")
     warnings: list[str] = []
 
     def look(entries: Sequence[Entry]) -> None:
@@ -213,11 +235,11 @@ def _write(
         permitted(state, entries)
         if state.closed and kind not in (Kind.CLOSED, Kind.REOPENED, Kind.STRUCK):
             warnings.append(
-                f"the incident was closed at {iso(state.closed.at)} (line {state.closed.line}): this is marked as late. "
-                "If it goes on, open it again with incident-kit reopen."
+                f"the incident was closed at {iso(state.closed.happened)} (line {state.closed.line}), "
+                "so this is marked as late. If it goes on, open it again with incident-kit reopen."
             )
 
-    entry = journal.append(kind, text, at, by=author(by), data=data, permitted=look)
+    entry = journal.append(kind, text, happened, by=author(by), data=data, permitted=look)
     warnings += [f"{fault}: the chain is broken there" for fault in journal.readable()[1]]
     return Written(entry, tuple(warnings))
 
@@ -244,10 +266,11 @@ def _out_of_order(journal: Journal, entry: Entry) -> list[str]:
     warnings = []
     for other, noted in milestones.items():
         first, second = (entry, noted) if order.index(name) < order.index(other) else (noted, entry)
-        if other is not name and first.at > second.at:
+        if other is not name and first.happened > second.happened:
             warnings.append(
-                f"line {entry.line} says {name} at {iso(entry.at)}, line {noted.line} says {other} at {iso(noted.at)}: "
-                "the order is odd. Correct one by noting it again, or strike it out."
+                f"line {entry.line} says {name} at {iso(entry.happened)}, "
+                f"line {noted.line} says {other} at {iso(noted.happened)}: the order is odd. "
+                "Correct one by noting it again, or strike it out."
             )
     return warnings
 

@@ -1,17 +1,18 @@
 """The state of an incident: a fold over its journal. The same entries give the same state, whoever asks and when.
 
 An entry that a later one struck out counts for nothing, and is kept to be shown. Of milestones the last word counts,
-severities make a history. What another version or a stranger wrote in other fields is named in `faults` and passed over.
+severities make a history. What another version or a stranger wrote in other fields is named in `faults` and passed
+over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from incident_kit.evidence.journal import Entry, Kind
+from incident_kit.evidence.journal import Entry, Kind, standing, struck_lines
 from incident_kit.model.fields import Fields, Unusable
 
 
@@ -57,10 +58,10 @@ SOURCES = ("alert", "customer", "internal")
 
 @dataclass(frozen=True, slots=True)
 class SeverityChange:
-    """The severity `level` holds from `at` on; `why` is what the person said."""
+    """The severity `level` holds from `since` on; `why` is what the person said."""
 
     level: str
-    at: datetime
+    since: datetime
     why: str
     entry: Entry
 
@@ -162,7 +163,7 @@ class State:
 
     def severity_at(self, moment: datetime) -> SeverityChange | None:
         """The severity that held at that moment."""
-        return next((change for change in reversed(self.severities) if change.at <= moment), None)
+        return next((change for change in reversed(self.severities) if change.since <= moment), None)
 
     @property
     def worst_severity(self) -> str:
@@ -172,12 +173,12 @@ class State:
     def moment(self, milestone: Milestone) -> datetime | None:
         """When the milestone was, if it was noted."""
         entry = self.milestones.get(milestone)
-        return entry.at if entry else None
+        return entry.happened if entry else None
 
     @property
     def detected(self) -> datetime | None:
         """When it was noticed: the milestone, else when it was opened. Clocks run from here."""
-        return self.moment(Milestone.DETECTED) or (self.opened.at if self.opened else None)
+        return self.moment(Milestone.DETECTED) or (self.opened.happened if self.opened else None)
 
     def noted(self, *kinds: Kind) -> tuple[Entry, ...]:
         """The notes of these kinds."""
@@ -186,24 +187,6 @@ class State:
     def sent(self, audience: Audience) -> tuple[SentUpdate, ...]:
         """The updates that went out to this audience."""
         return tuple(update for update in self.updates if update.audience is audience)
-
-
-def standing(entries: Iterable[Entry]) -> list[Entry]:
-    """The entries that no other one struck out, without those that do the striking."""
-    entries = list(entries)
-    struck = struck_lines(entries)
-    return [entry for entry in entries if entry.line not in struck and entry.kind != Kind.STRUCK]
-
-
-def struck_lines(entries: Iterable[Entry]) -> dict[int, Entry]:
-    """The lines that were struck out, each with the entry that did it."""
-    struck: dict[int, Entry] = {}
-    for entry in entries:
-        if entry.kind == Kind.STRUCK:
-            line = entry.data.get("line")
-            if isinstance(line, int):
-                struck.setdefault(line, entry)
-    return struck
 
 
 def state_of(entries: Sequence[Entry]) -> State:
@@ -263,7 +246,7 @@ class _Fold:
                     self.status = STATUS_AFTER[milestone], entry
             case Kind.SEVERITY:
                 level = fields.one_of("level", LEVELS)
-                self.severities.append(SeverityChange(level, entry.at, entry.text, entry))
+                self.severities.append(SeverityChange(level, entry.happened, fields.text("why", ""), entry))
             case Kind.STATUS:
                 self.status = Status(fields.one_of("status", list(Status))), entry
             case Kind.IMPACT:
@@ -281,7 +264,7 @@ class _Fold:
 
     def state(self, struck: dict[int, Entry]) -> State:
         # What was said later about an earlier time stands where that time was.
-        severities = sorted(self.severities, key=lambda change: (change.at, change.entry.line))
+        severities = sorted(self.severities, key=lambda change: (change.since, change.entry.line))
         return State(
             opened=self.opened,
             source=self.source,
@@ -305,6 +288,8 @@ class _Fold:
 
     def _noted(self, entry: Entry, fields: Fields) -> None:
         self.notes.append(entry)
+        if "fingerprints" in fields.data:
+            self.alerts.append(_alert(entry, fields))  # one that is over is a note
         if entry.kind == Kind.ESCALATED:
             self.escalations.append(
                 Escalation(fields.one_of("level", ("", *ESCALATION_LEVELS), ""), entry, fields.text("to", ""))

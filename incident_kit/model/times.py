@@ -39,13 +39,13 @@ class Window:
         return f"{iso(self.since)} to {iso(self.until)}"
 
 
-def iso(at: datetime) -> str:
+def iso(time: datetime) -> str:
     """ISO 8601 in UTC with `Z`: milliseconds, or microseconds where there are any.
 
     >>> iso(datetime(2026, 11, 23, 7, 40, 2, 352000, UTC))
     '2026-11-23T07:40:02.352Z'
     """
-    moment = at.astimezone(UTC)
+    moment = time.astimezone(UTC)
     fraction = "milliseconds" if moment.microsecond % 1000 == 0 else "microseconds"
     return moment.replace(tzinfo=None).isoformat(timespec=fraction) + "Z"
 
@@ -80,6 +80,25 @@ def parse_time(text: str, now: datetime, zone: tzinfo) -> datetime:
             f"not a time: {text!r}. Write -30m (also s, h, d), 14:05, or ISO 8601 such as 2026-11-23T07:40:02Z."
         ) from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def parse_coming(text: str, now: datetime, zone: tzinfo) -> datetime:
+    """A time to come as a person types it: a span from now (`30m`), `14:05` (the next one) or ISO 8601, in `zone`.
+
+    >>> iso(parse_coming("09:00", datetime(2026, 11, 23, 18, 0, tzinfo=UTC), UTC))
+    '2026-11-24T09:00:00.000Z'
+
+    Raises ParameterError for a time that is over.
+    """
+    if RELATIVE.fullmatch(f"-{text}"):
+        return now.astimezone(UTC) + parse_duration(text)
+    moment = parse_time(text, now, zone)
+    if TIME_OF_DAY.fullmatch(text):
+        local = moment.astimezone(zone)
+        return datetime.combine(local.date() + timedelta(days=1), local.time(), zone).astimezone(UTC)
+    if moment <= now:
+        raise ParameterError(f"{iso(moment)} is over; it is {iso(now)}. Give a time to come, such as 30m or 14:05.")
+    return moment
 
 
 def parse_near(text: str, end: datetime) -> datetime:

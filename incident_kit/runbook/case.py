@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cache, cached_property
 from typing import Any
 
-from incident_kit.evidence.journal import Entry
+from incident_kit.evidence.journal import Entry, standing
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.rates import Bucket, calls_by_bucket, requests_by_bucket
 from incident_kit.logs.reading import Records
@@ -61,7 +61,7 @@ class Case:
         self.records, self.window, self.journal, self.answers, self.features = (
             records,
             window,
-            journal,
+            standing(journal),
             answers,
             features,
         )

@@ -46,13 +46,15 @@ class Diagnosis:
 class Step:
     """A resolution step: text for a person, never carried out.
 
-    `facts` name what is known for it (see `advice`), `documents` what to read.
+    `facts` name what is known for it (see `advice`), `documents` what to read. What a `temporary` step changes has to
+    be put back.
     """
 
     text: str
     caution: str
     facts: tuple[str, ...]
     documents: tuple[str, ...]
+    temporary: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,12 +183,16 @@ def _diagnosis(table: Table, names: _Names) -> Diagnosis:
 
 
 def _step(table: Table, names: _Names) -> Step:
-    table.only("text", "caution", "facts", "documents")
+    table.only("text", "caution", "facts", "documents", "temporary")
     for fact in table.texts("facts"):
         if fact.partition(" ")[0] not in FACTS:
             raise table.fail("facts", f"a list of {', '.join(FACTS)}, each with what it is about behind it")
     return Step(
-        table.text("text"), table.text("caution", ""), table.texts("facts"), _known(table, "documents", names.documents)
+        table.text("text"),
+        table.text("caution", ""),
+        table.texts("facts"),
+        _known(table, "documents", names.documents),
+        table.flag("temporary"),
     )
 
 

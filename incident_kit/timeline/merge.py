@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from incident_kit.evidence.item import Item
-from incident_kit.evidence.journal import Entry
+from incident_kit.evidence.journal import Entry, standing
 from incident_kit.logs.reading import Records
 from incident_kit.model.answer import ServerClock
 from incident_kit.model.finding import Event, Figure, Finding, Line, Pointer, Timeline, Verdict
@@ -32,7 +32,7 @@ def merge(
         *journal_events(journal),
         *clock_events(clocks),
     ]
-    return Timeline(sorted(events, key=lambda event: (event.at, event.lane, event.meaning, event.message)))
+    return Timeline(sorted(events, key=lambda event: (event.moment, event.lane, event.meaning, event.message)))
 
 
 def finding_events(findings: Iterable[Finding]) -> list[Event]:
@@ -75,10 +75,10 @@ def record_events(records: Records) -> list[Event]:
 
 
 def journal_events(journal: Iterable[Entry]) -> list[Event]:
-    """What people noted, at the time it happened."""
+    """What people noted, at the time it happened; what was struck out is no event."""
     return [
-        Event(entry.at, "noted", f"{entry.kind}: {entry.text}", "journal", Line("journal", entry.line))
-        for entry in journal
+        Event(entry.happened, "noted", f"{entry.kind}: {entry.text}", "journal", Line("journal", entry.line))
+        for entry in standing(journal)
         if not entry.is_bookkeeping
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from incident_kit.logs.reading import QUERIES
 from incident_kit.model.answer import Fault, Status
@@ -80,12 +80,12 @@ def number(n: float) -> str:
     return f"{n:,}"
 
 
-def count(n: int, one: str, many: str = "") -> str:
+def count(n: int, singular: str, plural: str = "") -> str:
     """
     >>> count(1, "record"), count(2048, "record")
     ('1 record', '2,048 records')
     """
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
+    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
 
 
 def share(part: float, digits: int = 1) -> str:
@@ -141,21 +141,37 @@ def unit(width: timedelta) -> str:
     return f"{seconds:g} s"
 
 
-def clock(at: datetime, form: str = CLOCK) -> str:
+def clock(time: datetime, form: str = CLOCK) -> str:
     """A time of day in UTC, without saying so: what stands around it does."""
-    return at.strftime(form)
+    return time.strftime(form)
 
 
-def precise_clock(at: datetime) -> str:
+def moment(time: datetime, zone: tzinfo, *, with_day: bool = False) -> str:
+    """A moment in the people's zone, and in UTC behind it where that differs.
+
+    >>> moment(datetime(2026, 11, 23, 12, 53, 17, tzinfo=UTC), ZoneInfo("Asia/Tokyo"))
+    '21:53:17 JST (12:53:17 UTC)'
+    >>> moment(datetime(2026, 11, 23, 12, 53, 17, tzinfo=UTC), UTC, with_day=True)
+    '2026-11-23 12:53:17 UTC'
+    """
+    local, universal = time.astimezone(zone), time.astimezone(UTC)
+    theirs = f"{local:{DAY} {CLOCK}}" if with_day else f"{local:{CLOCK}}"
+    if local.utcoffset() == timedelta(0):
+        return f"{theirs} UTC"
+    other_day = f"{universal:{DAY}} " if universal.date() != local.date() and with_day else ""
+    return f"{theirs} {local:%Z} ({other_day}{universal:{CLOCK}} UTC)"
+
+
+def precise_clock(time: datetime) -> str:
     """
     >>> precise_clock(datetime(2026, 11, 23, 9, 53, 0, 7000))
     '09:53:00.007'
     """
-    return f"{at:{CLOCK}}.{at.microsecond // 1000:03}"
+    return f"{time:{CLOCK}}.{time.microsecond // 1000:03}"
 
 
-def day(at: datetime) -> str:
-    return at.strftime(DAY)
+def day(time: datetime) -> str:
+    return time.strftime(DAY)
 
 
 def file_name(origin: str) -> str:

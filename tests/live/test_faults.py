@@ -5,10 +5,9 @@ From the command line, there is a sealed report of it.
 
 from __future__ import annotations
 
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,8 +19,8 @@ from incident_kit.config.settings import Configuration
 from incident_kit.live.ask import GRACE_S, ask
 from incident_kit.live.systems import systems
 from incident_kit.model.answer import Answer, Fault, Status
+from tests.command import Kit
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
 LOG = Path(__file__).parents[1] / "recorded" / "freebit_slow" / "evidence" / "ac9d2e20a1" / "content"
 NOTHING_ELSE = {"REDIS_URL": "", "DATABASE_URL": "", "WHMCS_API_URL": "", "SF_LOGIN_URL": ""}
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from incident_kit import runbook
 from incident_kit.errors import RunbookError
 from incident_kit.model.finding import Verdict
 from incident_kit.runbook.data import OURS
+from tests.command import Kit
 
 SCENARIO = "scenarios/high_error_rate.toml"
 MISTAKES = [
@@ -167,9 +166,7 @@ def test_missing_file_is_named_with_where_to_copy_it_from(book_folder: Path, fil
     assert str(book_folder / file) in str(caught.value)
 
 
-def test_a_folder_without_the_later_files_is_read_with_ours_and_a_check_says_so(
-    book_folder: Path, kit: Callable[..., subprocess.CompletedProcess[str]]
-) -> None:
+def test_a_folder_without_the_later_files_is_read_with_ours_and_a_check_says_so(book_folder: Path, kit: Kit) -> None:
     (book_folder / "escalation.toml").unlink()
     edit(book_folder / "severity.toml", 'respond_within = "15m"', 'respond_within = "5m"')
     # As a team has it that knows one scenario only, which ours speaks of nowhere.
@@ -186,9 +183,7 @@ def test_a_folder_without_the_later_files_is_read_with_ours_and_a_check_says_so(
     assert finished.returncode == 0
 
 
-def test_mistake_reaches_the_terminal_as_a_sentence(
-    book_folder: Path, kit: Callable[..., subprocess.CompletedProcess[str]]
-) -> None:
+def test_mistake_reaches_the_terminal_as_a_sentence(book_folder: Path, kit: Kit) -> None:
     edit(book_folder / SCENARIO, "average_ms = 2000", 'average_ms = "2 s"')
     finished = kit("scenarios", "--runbook", book_folder)
     assert finished.returncode == 2

@@ -1,80 +1,35 @@
-"""The commands and their arguments: each command is one call into `app`, which says the rest and returns the exit code.
-
-Imports stand inside, so that --help answers at once.
-"""
+"""Commands that collect, read, judge, report and seal."""
 
 from __future__ import annotations
 
-import gc
-import io
-import sys
-import tempfile
-import traceback
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer.exceptions import TyperException
 
-from incident_kit.app.console import DONE, INTERRUPTED, say
-from incident_kit.config.request import BUDGET_S, EVIDENCE_LIMIT_BYTES, Typed, resolve
-from incident_kit.errors import IncidentKitError
-from incident_kit.model.source import UNPACKED_LIMIT_BYTES
-from incident_kit.model.visible import visible_stream
-
-app = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="Evidence, timelines and sealed, reproducible reports for production incidents.",
+from incident_kit.cli.options import (
+    BudgetS,
+    DateOrder,
+    EnvFile,
+    EvidenceFolder,
+    Live,
+    Log,
+    LogZone,
+    MaxEvidence,
+    MaxUnpacked,
+    Preserve,
+    Reports,
+    RunbookFolder,
+    Since,
+    Until,
+    Zone,
 )
+from incident_kit.config.request import BUDGET_S, EVIDENCE_LIMIT_BYTES, Typed, resolve
+from incident_kit.model.source import UNPACKED_LIMIT_BYTES
+
+app = typer.Typer(rich_markup_mode=None)
 scenario_app = typer.Typer(rich_markup_mode=None, help="A scenario of your own: begun from one of ours, and checked.")
 app.add_typer(scenario_app, name="scenario")
-
-Reports = Annotated[
-    Path | None,
-    typer.Option("--reports", help="Where incidents live [INCIDENT_KIT_REPORTS, else as configured, else ./reports]."),
-]
-RunbookFolder = Annotated[str, typer.Option("--runbook", help="A folder of your own runbook data.")]
-LogZone = Annotated[
-    str,
-    typer.Option(
-        "--log-tz", help="The zone of times in logs that name none, such as Asia/Tokyo [log_zone of the configuration]."
-    ),
-]
-MaxUnpacked = Annotated[
-    int, typer.Option("--max-unpacked", help="Most bytes of text that one archive or pipe may hold.", min=1)
-]
-DateOrder = Annotated[str, typer.Option("--date-order", help="mdy, dmy or ymd, where a log's own dates do not tell.")]
-Log = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--log",
-        "-l",
-        help="A log file, plain or packed, or a tar or zip of them; - is standard input. Repeatable [as configured].",
-    ),
-]
-Since = Annotated[str, typer.Option("--since", help="Start of the window: -30m, 14:05 or ISO 8601.")]
-Until = Annotated[str, typer.Option("--until", help="End of the window.")]
-EvidenceFolder = Annotated[
-    Path | None, typer.Option("--evidence", help="Evidence that was collected before: an incident, a run, a folder.")
-]
-Live = Annotated[bool, typer.Option("--live", help="Ask the live systems too, read-only.")]
-EnvFile = Annotated[
-    Path | None,
-    typer.Option("--env-file", help="The BFF's environment file: which settings are set, and where its systems are."),
-]
-BudgetS = Annotated[float, typer.Option("--budget", help="Seconds that asking the live systems may take.", min=1)]
-Preserve = Annotated[
-    str,
-    typer.Option(
-        "--preserve", help="How much of a log is kept: its window, or the whole of it [as the scenario says]."
-    ),
-]
-MaxEvidence = Annotated[int, typer.Option("--max-evidence", help="Most bytes of evidence an incident may hold.")]
-Zone = Annotated[
-    str, typer.Option("--tz", help="The zone of times you type without an offset [as configured, else UTC].")
-]
 
 
 @app.command()
@@ -417,37 +372,3 @@ def lab(
     from incident_kit.app.lab import lab
 
     lab(resolve(Typed(reports=reports, runbook=runbook)), incident_id, prepare, arguments or ())
-
-
-def main() -> None:
-    """Run a command; whatever goes wrong reaches the person as a sentence and an exit code, never as a traceback."""
-    gc.set_threshold(50_000)  # a command lives for seconds; what it imports is no garbage
-    # Checks of formats that notebooks never use: 0.8 s for the first, which compiles a grammar, 0.1 s for the others.
-    for check in ("rfc3987_syntax", "isoduration", "rfc3986_validator"):
-        # None makes its import fail, which jsonschema handles.
-        sys.modules.setdefault(check, None)  # type: ignore[arg-type]
-    # What programs read is UTF-8, whatever the terminal's language; what a terminal would obey is shown, on both.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout = visible_stream(sys.stdout, "utf-8")
-    if isinstance(sys.stderr, io.TextIOWrapper):
-        sys.stderr = visible_stream(sys.stderr, sys.stderr.encoding)
-    try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
-    except IncidentKitError as error:
-        first, *others = error.lines
-        for line in (f"incident-kit: {first}", *others):
-            say(line)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    except TyperException as error:
-        say(f"incident-kit: {error.format_message()} Every command has --help.")
-        sys.exit(error.exit_code)
-    except Exception as error:  # the last line of defence: a person at 3 a.m. gets a sentence, we get the traceback
-        with tempfile.NamedTemporaryFile("w", prefix="incident-kit-", suffix=".txt", delete=False) as file:
-            traceback.print_exc(file=file)
-        say(
-            f"incident-kit: our own fault: {type(error).__name__}. Nothing was changed; the details are in {file.name}."
-        )
-        sys.exit(IncidentKitError.exit_code)
-    sys.exit(code if isinstance(code, int) else DONE)

@@ -1,0 +1,95 @@
+"""What evidence says of an incident: its newest sealed run, else its stored evidence ranked as triage does it.
+
+A run counts as long as nothing was collected after it. Its results are compared with its seal before they are read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from incident_kit import logs as log_files
+from incident_kit.errors import EvidenceError
+from incident_kit.evidence.incident import Incident
+from incident_kit.evidence.journal import Entry
+from incident_kit.evidence.run_folder import RunFolder, read_run_description
+from incident_kit.evidence.store import Evidence
+from incident_kit.evidence.untrusted import FOLDER, kind_of
+from incident_kit.evidence.verify import check_files
+from incident_kit.incident.facts import Facts
+from incident_kit.logs.prepare import check_sources
+from incident_kit.model.fields import Fields, Unusable
+from incident_kit.model.finding import FOUND_BY_HAND, Finding, Findings
+from incident_kit.model.times import Window, parse_iso
+from incident_kit.runbook.case import Case
+from incident_kit.runbook.contents import Runbook
+from incident_kit.runbook.ranking import Ranked, rank
+from incident_kit.runbook.ranking import triage as ranked_scenarios
+from incident_kit.timeline.results import read_findings, read_impact
+
+# As `run.begin` calls it, with the time at which what it reads was collected.
+RUN_NAME = re.compile(r"(\d{8}T\d{6}Z)_\w+")
+
+
+def facts_of(incident: Incident, book: Runbook) -> Facts:
+    """The facts of an incident. Without a run and without evidence they are empty. Raises EvidenceError for damage."""
+    stored = incident.evidence
+    latest = max((parse_iso(item.asked_at) for item in stored.items() if not item.secret), default=None)
+    doubts: list[str] = []
+    for folder in sealed_runs(incident):
+        if latest and parse_iso(folder.name.partition("_")[0]) < latest.replace(microsecond=0):
+            break  # what was collected since is not in it, nor in older ones
+        try:
+            return replace(facts_of_run(folder, book), doubts=tuple(doubts))
+        except EvidenceError as error:
+            doubts.append(str(error))
+    if latest is None:
+        return Facts(doubts=tuple(doubts))
+    entries, _ = incident.journal.readable()  # a damaged line is named where the journal is the matter
+    return replace(facts_of_evidence(stored, book, entries), doubts=tuple(doubts))
+
+
+def sealed_runs(incident: Incident) -> list[Path]:
+    """The folders of an incident's sealed runs, the newest first."""
+    if kind_of(incident.runs) != FOLDER:
+        return []
+    runs = [path for path in incident.runs.iterdir() if RUN_NAME.fullmatch(path.name) and kind_of(path) == FOLDER]
+    return sorted(runs, key=lambda path: path.name, reverse=True)
+
+
+def facts_of_run(folder: Path, book: Runbook) -> Facts:
+    """The facts that a sealed run holds. Raises EvidenceError where it is not as it was sealed, or holds no results."""
+    run = RunFolder(folder)
+    check_files(folder, (run.findings, run.impact, run.description))
+    findings, impact = read_findings(run), read_impact(run)
+    try:
+        parameters = Fields(dict(read_run_description(run.description).parameters), "parameters")
+        window = Window(parameters.moment("since"), parameters.moment("until"))
+    except Unusable as error:
+        raise EvidenceError(f"{run.description}: {error}. Make the run again.") from None
+    by_hand = tuple(finding for finding in findings if finding.symptom == FOUND_BY_HAND)
+    return Facts(f"runs/{folder.name}", window, tuple(rank(_by_scenario(findings, book))), impact, by_hand)
+
+
+def facts_of_evidence(stored: Evidence, book: Runbook, entries: Sequence[Entry] = ()) -> Facts:
+    """The facts that all of the evidence holds, and these entries of the journal. Raises EvidenceError for damage."""
+    stored.check()
+    check_sources(stored.sources())
+    window = stored.window()
+    with log_files.read(stored.sources(), window, dependencies=book.dependencies) as records:
+        answers = stored.stored_answers()
+        case = Case(records, window, entries, answers, book.signs, book.features, book.sigma_rules)
+        ranked = tuple(ranked_scenarios(book, case))
+        return Facts("the stored evidence", window, ranked, case.impact_with(ranked[0].findings))
+
+
+def _by_scenario(findings: list[Finding], book: Runbook) -> list[Ranked]:
+    """The scenarios whose symptoms the findings are about."""
+    by_symptom = {finding.symptom: finding for finding in findings}
+    return [
+        Ranked(scenario, Findings(by_symptom[symptom.id] for symptom in scenario.symptoms))
+        for scenario in book.scenarios
+        if scenario.symptoms and all(symptom.id in by_symptom for symptom in scenario.symptoms)
+    ]

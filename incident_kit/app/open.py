@@ -1,0 +1,186 @@
+"""`incident-kit open`: an incident, declared by a person or by what an alerting system sent.
+
+A webhook receiver may call it unattended: the id is all that stands on stdout. An alert that is known joins its
+incident; one that repeats what was noted adds nothing. Nothing that was received is lost: the whole of it is kept as
+evidence, also where it could not be read.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from incident_kit.app.chosen import incidents, state
+from incident_kit.app.console import DONE, INCOMPLETE, say, show
+from incident_kit.app.journal import time_of
+from incident_kit.config.request import Request
+from incident_kit.errors import InputError
+from incident_kit.evidence.incident import Incident, create, new_id
+from incident_kit.evidence.item import ALERT, Item
+from incident_kit.evidence.store import Provenance
+from incident_kit.incident import entries
+from incident_kit.incident.alerts import MOST_BYTES, Notification, describe, hashed, recognise
+from incident_kit.incident.entries import RECURRENCE
+from incident_kit.incident.state import State
+from incident_kit.model.redaction import redact
+from incident_kit.model.times import iso
+from incident_kit.model.visible import visible
+
+LOCK = ".opening"
+BLOCK_BYTES = 1 << 20
+
+
+def open_incident(request: Request, title: str, source: str, at: str, alert: Path | None, by: str) -> int:
+    """Open an incident and show its id; returns the exit code: 3 where the alert could not be read.
+
+    Raises InputError, ParameterError, EvidenceError.
+    """
+    if alert is None and not title.strip():
+        raise InputError(
+            'say what it is, such as incident-kit open "payments fail", or give what was sent: --alert FILE'
+        )
+    moment = time_of(request, at)
+    if alert is None:
+        incident = _declare(request, title, source, moment, by)
+        show(incident.id)
+        return DONE
+    received = _received(alert)
+    notification = recognise(received)
+    with _one_at_a_time(request.reports):  # alerts come in crowds; the second has to find what the first opened
+        if notification and (known := _incident_of(request, notification)):
+            return _join(known, notification, received, alert, by)
+        if notification and not notification.firing:
+            say(f"{describe(notification)}. No open incident knows this alert, so nothing was opened.")
+            return INCOMPLETE
+        return _open_by_alert(request, notification, received, alert, (title, source or "alert", moment, by))
+
+
+def _declare(request: Request, title: str, source: str, at: datetime | None, by: str) -> Incident:
+    incident = create(request.reports, new_id(), " ".join(title.split()))
+    written = entries.open_incident(incident.journal, incident.title, source, at, by=by)
+    for warning in written.warnings:
+        say(warning)
+    say(f"Opened {incident.id}: {incident.title}")
+    say("Next: incident-kit triage, incident-kit milestone acknowledged, incident-kit status")
+    return incident
+
+
+def _open_by_alert(
+    request: Request,
+    notification: Notification | None,
+    received: bytes,
+    alert: Path,
+    typed: tuple[str, str, datetime | None, str],
+) -> int:
+    title, source, at, by = typed
+    name = "standard input" if str(alert) == "-" else visible(alert.name)
+    title = title or (redact(notification.title) if notification else "") or f"Alert {name}"
+    noticed = at or _not_later_than_now(notification.happened if notification else None)
+    incident = _declare(request, title, source, noticed, by)
+    item = _keep(incident, received, alert, notification.system if notification else "")
+    if notification is None:
+        size = f"{len(received):,} bytes" if len(received) > MOST_BYTES else "its form is not known"
+        entries.note(incident.journal, f"an alert was received and could not be read ({size}): item {item.id}", by=by)
+        say(f"{name}: not read as an alert ({size}). All of it is kept as item {item.id}; read it yourself.")
+    else:
+        entries.alert(
+            incident.journal, describe(notification), notification.happened, notification.to_data(item.id), by=by
+        )
+        if earlier := _closed_lately(request, notification):
+            text = f"the same alert as in {earlier.id}, which was closed lately: {earlier.title}"
+            entries.note(incident.journal, text, by=by)
+            say(f"This is {text}. If it has come back: incident-kit reopen {earlier.id}")
+    show(incident.id)
+    return DONE if notification else INCOMPLETE
+
+
+def _join(incident: Incident, notification: Notification, received: bytes, alert: Path, by: str) -> int:
+    """Add the alert to the incident that knows it, unless it only repeats what was noted."""
+    prints = set(map(hashed, notification.fingerprints))
+    noted = [known for known in state(incident).alerts if prints & set(known.fingerprints)]
+    repeated = noted[-1].firing == notification.firing and prints <= {
+        known for alert in noted for known in alert.fingerprints
+    }
+    if repeated:
+        say(f"{describe(notification)}. Noted in {incident.id} before, on line {noted[-1].entry.line}.")
+    else:
+        item = _keep(incident, received, alert, notification.system)
+        written = entries.alert(
+            incident.journal, describe(notification), notification.happened, notification.to_data(item.id), by=by
+        )
+        for warning in written.warnings:
+            say(warning)
+        say(f"{describe(notification)}. Joined {incident.id}: {incident.title}")
+    show(incident.id)
+    return DONE
+
+
+def _incident_of(request: Request, notification: Notification) -> Incident | None:
+    """The open incident that knows one of the alert's fingerprints; the newest, if several do."""
+    return next((incident for incident, kept in _knowing(request, notification) if kept.is_open), None)
+
+
+def _closed_lately(request: Request, notification: Notification) -> Incident | None:
+    """The incident that knows the alert and was closed within a day."""
+    now = datetime.now(UTC)
+    return next(
+        (
+            incident
+            for incident, kept in _knowing(request, notification)
+            if kept.closed and now - kept.closed.happened <= RECURRENCE
+        ),
+        None,
+    )
+
+
+def _knowing(request: Request, notification: Notification) -> Iterator[tuple[Incident, State]]:
+    prints = set(map(hashed, notification.fingerprints))
+    for incident in reversed(incidents(request.reports)):
+        kept = state(incident)
+        if any(prints & set(alert.fingerprints) for alert in kept.alerts):
+            yield incident, kept
+
+
+def _keep(incident: Incident, received: bytes, alert: Path, system: str) -> Item:
+    """Keep all that was received as evidence."""
+    blocks = (received[start : start + BLOCK_BYTES] for start in range(0, len(received), BLOCK_BYTES))
+    return incident.evidence.add(
+        blocks,
+        Provenance(
+            kind=ALERT,
+            origin=visible(str(alert)) if str(alert) != "-" else "standard input",
+            asked="received from an alerting system",
+            asked_at=iso(datetime.now(UTC)),
+            details={"system": system},
+        ),
+    )
+
+
+def _received(alert: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if str(alert) == "-" else alert.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{alert}: cannot be read: {error.strerror}. Name the file that the alerting system's message is in."
+        ) from None
+
+
+def _not_later_than_now(moment: datetime | None) -> datetime | None:
+    """Clocks of other systems are theirs: what they say is to come is taken for now."""
+    return moment if moment and moment <= datetime.now(UTC) else None
+
+
+@contextmanager
+def _one_at_a_time(reports: Path) -> Iterator[None]:
+    reports.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(reports / LOCK, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
