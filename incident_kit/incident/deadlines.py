@@ -9,16 +9,17 @@ it is raised. A lighter one ends the running clocks as not needed; what was kept
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any
 
 from incident_kit.evidence.journal import Entry
 from incident_kit.incident.state import LEVELS, Audience, Milestone, State
+from incident_kit.incident.triggers import Shown, Triggers
 from incident_kit.model.times import iso
-from incident_kit.runbook.escalation import ACKNOWLEDGED, EscalationLevel, Policy, ScenarioRule
+from incident_kit.runbook.escalation import ACKNOWLEDGED, EscalationLevel, Policy
 
 AT_ONCE = timedelta(0)
 SATURDAY = 5
@@ -50,7 +51,7 @@ class Origin:
     """What a clock runs from: an entry of the journal, or something computed (`entry` is None), which `text` names."""
 
     text: str
-    at: datetime
+    since: datetime
     entry: Entry | None = None
 
 
@@ -61,29 +62,6 @@ class LevelFrom:
     level: str
     since: datetime
     entry: Entry | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """Something that evidence shows or a person said: since when that is known, and in words."""
-
-    at: datetime
-    text: str
-    entry: Entry | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What evidence shows that starts clocks.
-
-    `customers`: they are hit. `vendors`: whose systems fail, by name. `rules`: the scenarios' own rules that hold, each
-    with what makes it hold. `reviewed` is the entry that says the review is done.
-    """
-
-    customers: Shown | None = None
-    vendors: Mapping[str, Shown] = field(default_factory=dict)
-    rules: Sequence[tuple[ScenarioRule, Shown]] = ()
-    reviewed: Entry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +93,7 @@ class Deadline:
             "whom": self.whom,
             "from": {
                 "text": self.origin.text,
-                "at": iso(self.origin.at),
+                "at": iso(self.origin.since),
                 "line": self.origin.entry.line if self.origin.entry else None,
             },
             "rule": self.rule,
@@ -132,10 +110,11 @@ def level_history(state: State, assessed: str = "", since: datetime | None = Non
     `since` is from when on the facts say so; without it from when the incident was detected.
     """
     since = since or state.detected
-    people = [LevelFrom(change.level, change.at, change.entry) for change in state.severities]
-    before = [LevelFrom(assessed, since)] if assessed and since and not (people and people[0].since <= since) else []
+    people = [LevelFrom(change.level, change.since, change.entry) for change in state.severities]
+    unrated = bool(assessed and since) and not (people and since and people[0].since <= since)
+    computed = [LevelFrom(assessed, since)] if unrated and since else []
     changes: list[LevelFrom] = []
-    for level in (*before, *people):
+    for level in (*computed, *people):
         if not changes or changes[-1].level != level.level:
             changes.append(level)
     return tuple(changes)
@@ -147,15 +126,18 @@ def deadlines(
     severity_history: Sequence[LevelFrom],
     now: datetime,
     zone: tzinfo,
-    facts: Facts | None = None,
+    triggers: Triggers | None = None,
     holidays: Collection[date] = (),
 ) -> tuple[Deadline, ...]:
     """All deadlines, those first that were due first. The same arguments give the same, whoever asks."""
-    facts = facts or Facts()
-    all_of_them = [*_reverts(state, policy, now), *_review(state, policy, severity_history, now, zone, facts, holidays)]
+    triggers = triggers or Triggers()
+    all_of_them = [
+        *_reverts(state, policy, now),
+        *_review(state, policy, severity_history, now, zone, triggers, holidays),
+    ]
     start = _start(state)
     if start:
-        clocks = _Clocks(state, policy, severity_history, now, start, facts)
+        clocks = _Clocks(state, policy, severity_history, now, start, triggers)
         all_of_them += [
             *clocks.respond(),
             *clocks.escalations(),
@@ -174,10 +156,10 @@ def pending(of: Iterable[Deadline]) -> list[Deadline]:
 def _start(state: State) -> Origin | None:
     """What elapsed clocks run from."""
     if state.reopened:
-        return Origin("opened again", state.reopened[-1].at, state.reopened[-1])
+        return Origin("opened again", state.reopened[-1].happened, state.reopened[-1])
     if entry := state.milestones.get(Milestone.DETECTED):
-        return Origin("detected", entry.at, entry)
-    return Origin("opened", state.opened.at, state.opened) if state.opened else None
+        return Origin("detected", entry.happened, entry)
+    return Origin("opened", state.opened.happened, state.opened) if state.opened else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,10 +192,10 @@ class _Clocks:
         history: Sequence[LevelFrom],
         now: datetime,
         start: Origin,
-        facts: Facts,
+        triggers: Triggers,
     ) -> None:
-        self.state, self.policy, self.now, self.start, self.facts = state, policy, now, start, facts
-        self.history = _from(history, start.at) if state.reopened else tuple(history)
+        self.state, self.policy, self.now, self.start, self.triggers = state, policy, now, start, triggers
+        self.history = _from(history, start.since) if state.reopened else tuple(history)
         self.over = _over(state)
 
     def respond(self) -> list[Deadline]:
@@ -246,7 +228,7 @@ class _Clocks:
         """What the scenarios' rules say of roles that are no levels."""
         levels = {level.id for level in self.policy.levels}
         all_of_them: list[Deadline] = []
-        for role in dict.fromkeys(rule.to for rule, _ in self.facts.rules if rule.to not in levels):
+        for role in dict.fromkeys(rule.to for rule, _ in self.triggers.rules if rule.to not in levels):
             done = self._first(call.entry for call in self.state.escalations if call.to == role)
             candidates = sorted(self._scenario_rules(Kind.CALL, role, done), key=lambda deadline: deadline.due)
             all_of_them += candidates[:1]
@@ -261,18 +243,18 @@ class _Clocks:
             span = cadence.get(level)
             return _Allowance(span, f"{level}: {_an(audience)} update every {_length(span)}") if span else None
 
-        sent = sorted(self.state.sent(audience), key=lambda update: (update.entry.at, update.entry.line))
-        sent = [update for update in sent if update.entry.at >= self.start.at or not self.state.reopened]
-        origins = [self.start, *(Origin("the last update", update.entry.at, update.entry) for update in sent)]
+        sent = sorted(self.state.sent(audience), key=lambda update: (update.entry.happened, update.entry.line))
+        sent = [update for update in sent if update.entry.happened >= self.start.since or not self.state.reopened]
+        origins = [self.start, *(Origin("the last update", update.entry.happened, update.entry) for update in sent)]
         promises = [None, *(update.next_update for update in sent)]
         following = [*(update.entry for update in sent), None]
         all_of_them: list[Deadline] = []
         for number, (origin, promised, done) in enumerate(zip(origins, promises, following, strict=True)):
-            if self.over and self.over.at <= origin.at:
+            if self.over and self.over.happened <= origin.since:
                 break
             # The first clock counts from the detection, though the severity was set later.
-            history = _from(self.history, origin.at) if number else self.history
-            until_done = [change for change in history if done is None or change.since <= done.at]
+            history = _from(self.history, origin.since) if number else self.history
+            until_done = [change for change in history if done is None or change.since <= done.happened]
             all_of_them += self._run(kind, "", origin, until_done, allowed, done, promised)
         return all_of_them
 
@@ -295,30 +277,30 @@ class _Clocks:
         responses = [deadline for deadline in responses if deadline.standing is not Standing.NOT_NEEDED]
         candidates = [Origin("a response was due", deadline.due) for deadline in responses]
         entry = self.state.milestones.get(Milestone.ACKNOWLEDGED)
-        if entry and entry.at >= self.start.at:
-            candidates.append(Origin("acknowledged", entry.at, entry))
-        return min(candidates, key=lambda origin: origin.at, default=self.start)
+        if entry and entry.happened >= self.start.since:
+            candidates.append(Origin("acknowledged", entry.happened, entry))
+        return min(candidates, key=lambda origin: origin.since, default=self.start)
 
     def _customers_hit(self, level: EscalationLevel, done: Entry | None) -> list[Deadline]:
-        shown = self.facts.customers
+        shown = self.triggers.customers
         if not level.at_once_of or shown is None:
             return []
         rule = _Allowance(AT_ONCE, f"{' or '.join(level.at_once_of)} and customers are hit: at once")
         origin = self._known(shown)
-        if self.over and self.over.at <= origin.at:
+        if self.over and self.over.happened <= origin.since:
             return []
         return self._run(
             Kind.ESCALATE,
             level.id,
             origin,
-            _from(self.history, origin.at),
+            _from(self.history, origin.since),
             lambda held: rule if held in level.at_once_of else None,
             done,
         )
 
     def _scenario_rules(self, kind: Kind, whom: str, done: Entry | None) -> list[Deadline]:
         all_of_them: list[Deadline] = []
-        for rule, shown in self.facts.rules:
+        for rule, shown in self.triggers.rules:
             if rule.to == whom:
                 soon = f"not resolved after {_length(rule.after)}" if rule.after else "at once"
                 allowance = _Allowance(rule.after, f"{rule.because}: {soon}")
@@ -329,7 +311,7 @@ class _Clocks:
     def _vendors(self) -> list[Deadline]:
         all_of_them: list[Deadline] = []
         for vendor in self.policy.vendors:
-            if shown := self.facts.vendors.get(vendor.system):
+            if shown := self.triggers.vendors.get(vendor.system):
                 others = [other for other in self.policy.vendors if other.system != vendor.system]
                 done = self._first(
                     call.entry
@@ -343,22 +325,24 @@ class _Clocks:
         return all_of_them
 
     def _known(self, shown: Shown) -> Origin:
-        return Origin(shown.text, max(shown.at, self.start.at), shown.entry)
+        return Origin(shown.text, max(shown.since, self.start.since), shown.entry)
 
     def _first(self, entries: Iterable[Entry]) -> Entry | None:
         """The earliest of them; those of before it was opened again do not count."""
-        counted = [entry for entry in entries if not self.state.reopened or entry.at >= self.start.at]
-        return min(counted, key=lambda entry: (entry.at, entry.line), default=None)
+        counted = [entry for entry in entries if not self.state.reopened or entry.happened >= self.start.since]
+        return min(counted, key=lambda entry: (entry.happened, entry.line), default=None)
 
     def _once(
         self, kind: Kind, whom: str, base: Origin, known: Origin, allowance: _Allowance, done: Entry | None
     ) -> list[Deadline]:
         """A clock that no severity touches; it began to hold when `known`, and was not missed then."""
-        if self.over and self.over.at <= known.at:
+        if self.over and self.over.happened <= known.since:
             return []
-        due = base.at + allowance.after
+        due = base.since + allowance.after
         clock = (
-            _Clock(base, allowance, due) if due >= known.at else _Clock(known, allowance, known.at + allowance.after)
+            _Clock(base, allowance, due)
+            if due >= known.since
+            else _Clock(known, allowance, known.since + allowance.after)
         )
         return [self._judged(kind, whom, clock, done)]
 
@@ -376,21 +360,21 @@ class _Clocks:
         ended: list[Deadline] = []
         clock: _Clock | None = None
         for number, change in enumerate(history):
-            if self.over and self.over.at <= change.since and number:
+            if self.over and self.over.happened <= change.since and number:
                 break
-            if clock and (clock.due < change.since or (done and done.at <= change.since)):
+            if clock and (clock.due < change.since or (done and done.happened <= change.since)):
                 break
             allowance = allowed(change.level)
-            if promised and promised > base.at and not number:
-                allowance = _Allowance(promised - base.at, "as the last update promised")
+            if promised and promised > base.since and not number:
+                allowance = _Allowance(promised - base.since, "as the last update promised")
             if clock is None:
                 clock = _started(base, change, allowance, first=not number) if allowance else None
             elif allowance is None or allowance.after > clock.allowance.after:
                 ended.append(self._deadline(kind, whom, clock, Standing.NOT_NEEDED, change.entry))
                 due = clock.due
-                clock = _Clock(base, allowance, max(due, base.at + allowance.after)) if allowance else None
+                clock = _Clock(base, allowance, max(due, base.since + allowance.after)) if allowance else None
             elif allowance.after < clock.allowance.after:
-                due = max(base.at, change.since) + allowance.after
+                due = max(base.since, change.since) + allowance.after
                 if due < clock.due:
                     clock = _Clock(_origin_of(change), allowance, due)
         if clock is None:
@@ -398,12 +382,12 @@ class _Clocks:
         return [*ended, self._judged(kind, whom, clock, done)]
 
     def _judged(self, kind: Kind, whom: str, clock: _Clock, done: Entry | None) -> Deadline:
-        if done and (self.over is None or done.at <= self.over.at or done.at <= clock.due):
-            return self._deadline(kind, whom, clock, _in_time(done.at, clock), done, done.at)
-        if self.over and self.over.at <= clock.due:
+        if done and (self.over is None or done.happened <= self.over.happened or done.happened <= clock.due):
+            return self._deadline(kind, whom, clock, _in_time(done.happened, clock), done, done.happened)
+        if self.over and self.over.happened <= clock.due:
             return self._deadline(kind, whom, clock, Standing.NOT_NEEDED, self.over)
         if self.over:
-            return self._deadline(kind, whom, clock, Standing.MISSED, self.over, self.over.at)
+            return self._deadline(kind, whom, clock, Standing.MISSED, self.over, self.over.happened)
         standing = Standing.RUNNING if self.now <= clock.due else Standing.MISSED
         return self._deadline(kind, whom, clock, standing, None, self.now)
 
@@ -422,14 +406,14 @@ class _Clocks:
 
 def _started(base: Origin, change: LevelFrom, allowance: _Allowance, first: bool) -> _Clock:
     """A clock that a severity starts: from its base, and not missed when it is started."""
-    due = base.at + allowance.after if first else max(base.at, change.since) + allowance.after
+    due = base.since + allowance.after if first else max(base.since, change.since) + allowance.after
     if due < change.since:
         return _Clock(_origin_of(change), allowance, change.since + allowance.after)
-    return _Clock(base if first or base.at >= change.since else _origin_of(change), allowance, due)
+    return _Clock(base if first or base.since >= change.since else _origin_of(change), allowance, due)
 
 
-def _in_time(at: datetime, clock: _Clock) -> Standing:
-    return Standing.KEPT if at <= clock.due else Standing.MISSED
+def _in_time(done: datetime, clock: _Clock) -> Standing:
+    return Standing.KEPT if done <= clock.due else Standing.MISSED
 
 
 def _origin_of(change: LevelFrom) -> Origin:
@@ -445,7 +429,7 @@ def _from(history: Sequence[LevelFrom], start: datetime) -> tuple[LevelFrom, ...
 def _over(state: State) -> Entry | None:
     """The entry from which on nobody has to respond, call or write any more."""
     ends = [entry for entry in (state.milestones.get(Milestone.RESOLVED), state.closed) if entry]
-    return min(ends, key=lambda entry: entry.at, default=None)
+    return min(ends, key=lambda entry: entry.happened, default=None)
 
 
 def _speaks_of(call: Entry, title: str, others: Iterable[Any]) -> bool:
@@ -459,19 +443,19 @@ def _reverts(state: State, policy: Policy, now: datetime) -> list[Deadline]:
     all_of_them = []
     for temporary in state.temporaries:
         changed, undone = temporary.entry, temporary.undone
-        due = temporary.revert_by or changed.at + policy.revert_within
+        due = temporary.revert_by or changed.happened + policy.revert_within
         rule = (
             "put back as was said when it was changed"
             if temporary.revert_by
             else f"what is changed for a while is put back within {_length(policy.revert_within)}"
         )
-        until = undone.at if undone else now
+        until = undone.happened if undone else now
         if undone:
             standing = Standing.KEPT if until <= due else Standing.MISSED
         else:
             standing = Standing.RUNNING if until <= due else Standing.MISSED
         late = until - due if standing is Standing.MISSED else AT_ONCE
-        origin = Origin(changed.text, changed.at, changed)
+        origin = Origin(changed.text, changed.happened, changed)
         all_of_them.append(Deadline(Kind.REVERT, "", origin, rule, due, standing, undone, late))
     return all_of_them
 
@@ -482,7 +466,7 @@ def _review(
     history: Sequence[LevelFrom],
     now: datetime,
     zone: tzinfo,
-    facts: Facts,
+    triggers: Triggers,
     holidays: Collection[date],
 ) -> list[Deadline]:
     resolved = state.milestones.get(Milestone.RESOLVED)
@@ -490,13 +474,13 @@ def _review(
     if resolved is None or worst not in policy.review_of:
         return []
     days = policy.review_business_days
-    due = end_of_business_day(resolved.at, days, zone, holidays)
+    due = end_of_business_day(resolved.happened, days, zone, holidays)
     rule = f"it was {worst}: reviewed by the end of the {_ordinal(days)} business day after it was resolved"
-    until = facts.reviewed.at if facts.reviewed else now
-    standing = Standing.MISSED if until > due else Standing.KEPT if facts.reviewed else Standing.RUNNING
+    until = triggers.reviewed.happened if triggers.reviewed else now
+    standing = Standing.MISSED if until > due else Standing.KEPT if triggers.reviewed else Standing.RUNNING
     late = until - due if standing is Standing.MISSED else AT_ONCE
-    origin = Origin("resolved", resolved.at, resolved)
-    return [Deadline(Kind.REVIEW, "", origin, rule, due, standing, facts.reviewed, late)]
+    origin = Origin("resolved", resolved.happened, resolved)
+    return [Deadline(Kind.REVIEW, "", origin, rule, due, standing, triggers.reviewed, late)]
 
 
 def end_of_business_day(after: datetime, days: int, zone: tzinfo, holidays: Collection[date] = ()) -> datetime:

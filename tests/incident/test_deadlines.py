@@ -1,4 +1,4 @@
-"""By when somebody has to do what, as an incident goes on: the clocks of respond, escalation, updates, revert, review."""
+"""By when somebody has to do what, as an incident goes on: respond, escalate, update, revert, review."""
 
 from __future__ import annotations
 
@@ -8,33 +8,32 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from played import START, Played, minute
 
 from incident_kit import runbook
 from incident_kit.evidence.journal import Kind as EntryKind
 from incident_kit.incident.deadlines import (
     Deadline,
-    Facts,
     Kind,
-    Shown,
     Standing,
     deadlines,
     end_of_business_day,
     level_history,
     pending,
 )
+from incident_kit.incident.triggers import Shown, Triggers
 from incident_kit.model.times import iso
+from tests.incident.played import START, Played, minute
 
 BOOK = runbook.load()
 TOKYO = ZoneInfo("Asia/Tokyo")
 
 
 def due(
-    played: Played, now: float, facts: Facts | None = None, assessed: str = "", zone: tzinfo = TOKYO
+    played: Played, now: float, triggers: Triggers | None = None, assessed: str = "", zone: tzinfo = TOKYO
 ) -> tuple[Deadline, ...]:
     state = played.state
     moment = played.start + timedelta(minutes=now)
-    return deadlines(state, BOOK.policy, level_history(state, assessed), moment, zone, facts)
+    return deadlines(state, BOOK.policy, level_history(state, assessed), moment, zone, triggers)
 
 
 def of(kind: Kind, all_of_them: tuple[Deadline, ...], whom: str = "") -> list[tuple[float, Standing, int | None]]:
@@ -158,10 +157,10 @@ def test_where_customers_are_hit_the_third_level_is_called_at_once() -> None:
     played = Played()
     played.opened(0)
     played.severity("P2", 0)
-    facts = Facts(customers=Shown(minute(12), "billing fails"))
-    assert of(Kind.ESCALATE, due(played, 12, facts), "L3") == [(12, Standing.RUNNING, None)]
+    triggers = Triggers(customers=Shown(minute(12), "billing fails"))
+    assert of(Kind.ESCALATE, due(played, 12, triggers), "L3") == [(12, Standing.RUNNING, None)]
     played.severity("P3", 4)
-    assert of(Kind.ESCALATE, due(played, 12, facts), "L3") == []
+    assert of(Kind.ESCALATE, due(played, 12, triggers), "L3") == []
 
 
 def test_what_is_resolved_in_time_needs_no_call(p1: Played) -> None:
@@ -179,28 +178,28 @@ def test_what_was_missed_before_the_resolution_stays_missed_by_that_long(p1: Pla
 
 
 def test_a_vendor_is_called_on_a_confirmed_failure_and_only_a_call_to_it_counts(p1: Played) -> None:
-    facts = Facts(
+    triggers = Triggers(
         vendors={"whmcs": Shown(minute(8), "calls to WHMCS fail"), "freebit": Shown(minute(9), "Freebit fails")}
     )
     p1.called("L4", 10, "Freebit's support, ticket 4711")
-    assert of(Kind.ESCALATE, due(p1, 20, facts), "whmcs") == [(8, Standing.MISSED, None)]
-    assert of(Kind.ESCALATE, due(p1, 20, facts), "freebit") == [(9, Standing.MISSED, 3)]
+    assert of(Kind.ESCALATE, due(p1, 20, triggers), "whmcs") == [(8, Standing.MISSED, None)]
+    assert of(Kind.ESCALATE, due(p1, 20, triggers), "freebit") == [(9, Standing.MISSED, 3)]
     assert of(Kind.ESCALATE, due(p1, 20), "whmcs") == []
 
 
 def test_the_salesforce_administrator_is_called_after_half_an_hour(p1: Played) -> None:
     scenario = BOOK.scenario("platform_events")
-    facts = Facts(rules=[(rule, Shown(minute(4), "events do not arrive")) for rule in scenario.rules])
-    assert of(Kind.CALL, due(p1, 20, facts), "salesforce_admin") == [(30, Standing.RUNNING, None)]
-    assert of(Kind.ESCALATE, due(p1, 20, facts), "L2") == [(30, Standing.RUNNING, None)]  # earlier than the policy's
+    triggers = Triggers(rules=[(rule, Shown(minute(4), "events do not arrive")) for rule in scenario.rules])
+    assert of(Kind.CALL, due(p1, 20, triggers), "salesforce_admin") == [(30, Standing.RUNNING, None)]
+    assert of(Kind.ESCALATE, due(p1, 20, triggers), "L2") == [(30, Standing.RUNNING, None)]  # earlier than the policy's
     line = p1.called("", 25, to="salesforce_admin")
-    assert of(Kind.CALL, due(p1, 40, facts), "salesforce_admin") == [(30, Standing.KEPT, line)]
+    assert of(Kind.CALL, due(p1, 40, triggers), "salesforce_admin") == [(30, Standing.KEPT, line)]
 
 
 def test_at_a_suspicion_of_a_break_in_the_team_the_lead_and_management_are_called_at_once(p1: Played) -> None:
     scenario = BOOK.scenario("security_incident")
-    facts = Facts(rules=[(rule, Shown(minute(4), "somebody got in")) for rule in scenario.rules])
-    all_of_them = due(p1, 4, facts)
+    triggers = Triggers(rules=[(rule, Shown(minute(4), "somebody got in")) for rule in scenario.rules])
+    all_of_them = due(p1, 4, triggers)
     assert of(Kind.CALL, all_of_them, "security_team") == [(4, Standing.RUNNING, None)]
     assert of(Kind.ESCALATE, all_of_them, "L2") == of(Kind.ESCALATE, all_of_them, "L3") == [(4, Standing.RUNNING, None)]
 
@@ -367,4 +366,4 @@ def test_what_was_kept_stays_kept_however_long_it_goes_on(
 def test_nothing_is_due_before_its_own_beginning(
     severities: list[tuple[int, str]], events: list[tuple[int, str]]
 ) -> None:
-    assert all(deadline.due >= deadline.origin.at for deadline in due(played_with(severities, events), 400))
+    assert all(deadline.due >= deadline.origin.since for deadline in due(played_with(severities, events), 400))
