@@ -14,10 +14,11 @@ from incident_kit.logs.signs import Sign
 from incident_kit.model.finding import Symptom
 from incident_kit.runbook.escalation import Policy, ScenarioRule
 from incident_kit.runbook.sigma_rules import Rule, rule_files
+from incident_kit.runbook.workflow import Workflow
 
 DATA_FILES = ("dependencies.toml", "documents.toml", "features.toml", "severity.toml", "signs.toml")
 # Files that a folder made for an earlier version lacks: ours are taken for those.
-LATER_FILES = ("escalation.toml",)
+LATER_FILES = ("escalation.toml", "workflow.toml")
 # In the place of a scenario: all of them, ranked.
 TRIAGE = "triage"
 
@@ -117,6 +118,7 @@ class Runbook:
     severities: tuple[Severity, ...]
     sigma_rules: tuple[Rule, ...]
     policy: Policy
+    workflow: Workflow
     borrowed: tuple[Path, ...] = ()
 
     def scenario(self, scenario_id: str) -> Scenario:

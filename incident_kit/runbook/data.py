@@ -30,6 +30,8 @@ from incident_kit.runbook.contents import (
 from incident_kit.runbook.escalation import FILE as ESCALATION
 from incident_kit.runbook.escalation import Known, read_policy, read_scenario_rules
 from incident_kit.runbook.sigma_rules import load_rules
+from incident_kit.runbook.workflow import FILE as WORKFLOW
+from incident_kit.runbook.workflow import read_workflow
 
 OURS = Path(__file__).parent
 PRESERVE = ("window", "whole")
@@ -97,6 +99,7 @@ def load(folder: str | Path = "") -> Runbook:
         severities,
         load_rules(base),
         policy,
+        read_workflow(files[WORKFLOW]),
         borrowed,
     )
 

@@ -128,6 +128,14 @@ MISTAKES = [
         "escalate[1].symptoms",
         id="a symptom of another scenario",
     ),
+    pytest.param("workflow.toml", 'id = "assess"', 'id = "assess2"', "stage[2].id", id="a stage nobody knows"),
+    pytest.param("workflow.toml", 'id = "severity"', 'id = "severty"', "need[4].id", id="a need nobody can see"),
+    pytest.param("workflow.toml", 'id = "severity"', 'id = "opened"', "need[4].id", id="a need twice"),
+    pytest.param("workflow.toml", 'stage = "respond"', 'stage = "react"', "need[7].stage", id="a need of no stage"),
+    pytest.param("workflow.toml", "is due {due}", "is due {when}", "need[18].missing", id="an unknown place"),
+    pytest.param(
+        "workflow.toml", 'missing = "nobody has set', 'mising = "nobody has set', "need[4].mising", id="a need misspelt"
+    ),
 ]
 
 
