@@ -9,7 +9,7 @@ it is raised. A lighter one ends the running clocks as not needed; what was kept
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
@@ -127,7 +127,7 @@ def deadlines(
     now: datetime,
     zone: tzinfo,
     triggers: Triggers | None = None,
-    holidays: Collection[date] = (),
+    holidays: Container[date] = (),
 ) -> tuple[Deadline, ...]:
     """All deadlines, those first that were due first. The same arguments give the same, whoever asks."""
     triggers = triggers or Triggers()
@@ -467,7 +467,7 @@ def _review(
     now: datetime,
     zone: tzinfo,
     triggers: Triggers,
-    holidays: Collection[date],
+    holidays: Container[date],
 ) -> list[Deadline]:
     resolved = state.milestones.get(Milestone.RESOLVED)
     worst = min((change.level for change in history), default="")
@@ -483,7 +483,7 @@ def _review(
     return [Deadline(Kind.REVIEW, "", origin, rule, due, standing, triggers.reviewed, late)]
 
 
-def end_of_business_day(after: datetime, days: int, zone: tzinfo, holidays: Collection[date] = ()) -> datetime:
+def end_of_business_day(after: datetime, days: int, zone: tzinfo, holidays: Container[date] = ()) -> datetime:
     """The last second of the business day so many days after that moment's own day, in the people's zone; in UTC."""
     day = after.astimezone(zone).date()
     while days:
