@@ -45,6 +45,7 @@ def open_incident(request: Request, title: str, source: str, at: str, alert: Pat
             'say what it is, such as incident-kit open "payments fail", or give what was sent: --alert FILE'
         )
     moment = time_of(request, at)
+    entries.check_opening(source, moment)
     if alert is None:
         incident = _declare(request, title, source, moment, by)
         show(incident.id)

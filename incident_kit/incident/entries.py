@@ -79,8 +79,7 @@ def open_incident(
     journal: Journal, title: str, source: str, happened: datetime | None = None, *, by: str = ""
 ) -> Written:
     """Declare the incident; `happened` is when it was detected. Raises ParameterError where it was declared before."""
-    if source not in ("", *SOURCES):
-        raise ParameterError(f"not a source: {source!r}. Use one of {', '.join(SOURCES)}.")
+    check_opening(source, happened)
 
     def permitted(state: State, entries: Sequence[Entry]) -> None:
         if state.opened:
@@ -90,6 +89,13 @@ def open_incident(
             )
 
     return _write(journal, Kind.OPENED, title, happened, by, {"source": source} if source else {}, permitted)
+
+
+def check_opening(source: str, happened: datetime | None) -> None:
+    """Refuse what no incident is opened with, before a folder is made for it. Raises ParameterError."""
+    if source not in ("", *SOURCES):
+        raise ParameterError(f"not a source: {source!r}. Use one of {', '.join(SOURCES)}.")
+    _refuse_future(happened)
 
 
 def milestone(
@@ -225,9 +231,7 @@ def _write(
     permitted: Permitted = lambda state, entries: None,
 ) -> Written:
     """Write an entry if it may be written. Raises ParameterError, EvidenceError."""
-    now = datetime.now(UTC)
-    if happened and happened > now + CLOCKS_DIFFER:
-        raise ParameterError(f"{iso(happened)} is in the future; it is {iso(now)}. Give the time at which it happened.")
+    _refuse_future(happened)
     warnings: list[str] = []
 
     def look(entries: Sequence[Entry]) -> None:
@@ -242,6 +246,12 @@ def _write(
     entry = journal.append(kind, text, happened, by=author(by), data=data, permitted=look)
     warnings += [f"{fault}: the chain is broken there" for fault in journal.readable()[1]]
     return Written(entry, tuple(warnings))
+
+
+def _refuse_future(happened: datetime | None) -> None:
+    now = datetime.now(UTC)
+    if happened and happened > now + CLOCKS_DIFFER:
+        raise ParameterError(f"{iso(happened)} is in the future; it is {iso(now)}. Give the time at which it happened.")
 
 
 def _undone_is_there(fields: Mapping[str, Any]) -> Permitted:
