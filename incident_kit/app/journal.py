@@ -12,6 +12,7 @@ from typing import Any
 
 from incident_kit.app.chosen import chosen
 from incident_kit.app.console import DONE, say, show
+from incident_kit.app.deadlines import say_next_deadline
 from incident_kit.config.request import Request
 from incident_kit.errors import InputError
 from incident_kit.evidence.incident import Incident
@@ -150,6 +151,7 @@ def _write(
     show(f"{incident.id}, line {entry.line}, {happened}: {entry.kind}: {entry.text}")
     if became:
         say(f"{incident.id} ({incident.title}) is {became}.")
+    say_next_deadline(request, incident)
     return DONE
 
 

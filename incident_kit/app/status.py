@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -18,15 +17,16 @@ from incident_kit.incident.brief import Brief, Call, NextStep, open_step, scenar
 from incident_kit.incident.facts import Facts
 from incident_kit.incident.state import State
 from incident_kit.incident.workflow import Situation, progress, stands_in
-from incident_kit.runbook.advice import advise
+from incident_kit.runbook.advice import FACTS
 from incident_kit.runbook.case import Case
 from incident_kit.runbook.contents import Runbook, Scenario, Step
 from incident_kit.runbook.data import load as load_runbook
 from incident_kit.view import brief as view
 from incident_kit.view.calendar import calendar
+from incident_kit.view.words import verdict_words
 
-# What is known for a step without reading a log again: what was found, and what systems answered.
-KNOWN_WITHOUT_LOGS = ("answer", "finding", "flush_loss", "pool", "process", "redis_memory", "retention", "setting")
+# What needs no log to be read again to be known for a step; more of it is in the report.
+ANSWERED = ("answer", "flush_loss", "pool", "process", "redis_memory", "retention", "setting")
 
 
 class Form(StrEnum):
@@ -97,16 +97,26 @@ def _next_step(incident: Incident, book: Runbook, facts: Facts, state: State, sc
 
 
 def _known(incident: Incident, book: Runbook, facts: Facts, scenario: Scenario, step: Step) -> tuple[str, ...]:
-    """What evidence says for a step; what a log would have to be read for again is left to the report."""
+    """What evidence says for a step: what systems answered, and which of its symptoms are there."""
     if facts.window is None:
         return ()
-    wanted = tuple(fact for fact in step.facts if fact.partition(" ")[0] in KNOWN_WITHOUT_LOGS)
-    findings = [finding for place in facts.ranked if place.scenario.id == scenario.id for finding in place.findings]
     try:
         answers = incident.evidence.stored_answers()
     except IncidentKitError:
         return ()
+    findings = {
+        finding.symptom: finding
+        for place in facts.ranked
+        if place.scenario.id == scenario.id
+        for finding in place.findings
+    }
+    texts: list[str] = []
     with log_files.read([], facts.window, dependencies=book.dependencies) as records:
         case = Case(records, facts.window, (), answers, book.signs, book.features)
-        (advice,) = advise(replace(scenario, steps=(replace(step, facts=wanted),)), case, findings)
-    return tuple(fact.text for fact in advice.facts)
+        for reference in step.facts:
+            name, _, subject = reference.partition(" ")
+            if name == "finding" and subject in findings:
+                texts.append(f"{verdict_words(findings[subject].verdict)}: {findings[subject].title}")
+            elif name in ANSWERED:
+                texts += [fact.text for fact in FACTS[name](case, findings, subject)]
+    return tuple(texts)

@@ -117,6 +117,8 @@ def level_history(state: State, assessed: str = "", since: datetime | None = Non
     for level in (*computed, *people):
         if not changes or changes[-1].level != level.level:
             changes.append(level)
+        elif changes[-1].entry is None:
+            changes[-1] = replace(changes[-1], entry=level.entry)  # a person says the same as the facts
     return tuple(changes)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
+from incident_kit.config.contacts import LEVELS
+from incident_kit.evidence.journal import Entry
 from incident_kit.incident.brief import Brief, Call, NextStep, entry_of
 from incident_kit.incident.deadlines import Deadline, Standing
 from incident_kit.incident.state import StepMark
@@ -15,27 +17,40 @@ from incident_kit.model.finding import Finding
 from incident_kit.model.redaction import REDACTION
 from incident_kit.model.visible import visible
 from incident_kit.view import words
-from incident_kit.view.deadlines import due, sentence, standing, subject
+from incident_kit.view.deadlines import due, length, sentence, standing, subject
 from incident_kit.view.fitting import shortened, width_of, wrapped
 
 COLUMNS, ROWS = 80, 40
 LABEL = 11
 # A part of the screen takes no more lines than these, as long as others need theirs.
 LEAST_LINES = {
-    "What": 3,
+    "What": 4,
     "Severity": 2,
     "Confirmed": 4,
     "Ruled out": 2,
     "Unknown": 3,
     "Tried": 4,
     "Next": 5,
-    "Deadlines": 6,
+    "Deadlines": 5,
     "Who": 4,
+    "Contacts": 1,
     "Missing": 3,
     "Doubts": 1,
 }
 # What gets the lines that others leave, the first first.
-GROWING = ("Deadlines", "Next", "Tried", "Confirmed", "Unknown", "Who", "Missing", "What", "Ruled out", "Doubts")
+GROWING = (
+    "Deadlines",
+    "Next",
+    "Tried",
+    "Confirmed",
+    "Unknown",
+    "Who",
+    "Missing",
+    "Contacts",
+    "What",
+    "Ruled out",
+    "Doubts",
+)
 MARKDOWN = re.compile(r"([\\`*_\[\]<>~|#&])")
 NOTHING = "–"
 
@@ -68,20 +83,46 @@ def screen(brief: Brief, zone: tzinfo) -> list[str]:
 
 
 def markdown(brief: Brief, zone: tzinfo) -> str:
-    """All of the brief as Markdown."""
+    """All of the brief as Markdown: findings with what they rest on, all deadlines by their rules, every stage."""
+    whole = {
+        "Confirmed": [_cited(finding) for finding in brief.confirmed],
+        "Ruled out": [_cited(finding) for finding in brief.ruled_out],
+        "Unknown": [_cited(finding) for finding in brief.unclear],
+        "Deadlines": [sentence(deadline, brief.now, zone) for deadline in brief.deadlines],
+        "Missing": list(stage_lines(brief.stages)),
+    }
     lines = [f"# {_escaped(brief.incident_id)}: {_escaped(_title(brief))}", "", _escaped(_now(brief, zone))]
     for part in _parts(brief, zone):
-        lines += ["", f"## {part.label}", "", *(f"- {_escaped(item)}" for item in part.items or [NOTHING])]
+        items = whole.get(part.label, part.items)
+        lines += ["", f"## {part.label}", "", *(f"- {_escaped(item)}" for item in items or [NOTHING])]
     return "\n".join(lines) + "\n"
 
 
 def stage_lines(stages: Sequence[Progress]) -> Iterator[str]:
-    """The workflow: each stage that is reached with what of it is missing, and what to type."""
+    """What of each stage that is reached is missing, and what to type."""
     for stage in stages:
-        if stage.reached:
-            state = "nothing is missing" if not stage.missing else ""
-            yield f"{stage.stage.title}: {stage.stage.text}. {state}".rstrip()
-            yield from (f"  - {need.text}: {need.command}" for need in stage.missing)
+        for need in stage.missing:
+            yield f"{stage.stage.title}: {need.text}. {need.command}"
+
+
+def call_lines(calls: Sequence[Call], now: datetime) -> Iterator[str]:
+    """Whom to call, when and how: `at once: L3, Engineering manager (Ito): Slack @ito`."""
+    for call in calls:
+        deadline = call.deadline
+        if deadline is None:
+            when = "who responds"
+        elif deadline.due <= now:
+            when = "at once"
+        else:
+            when = f"in {length(deadline.due - now)}, unless it is resolved"
+        yield visible(f"{when}: {_call(call)}")
+
+
+def _cited(finding: Finding) -> str:
+    """A finding with all that was found, and what it rests on."""
+    because = f" Because {finding.reason}." if finding.reason else ""
+    cited = "; ".join(words.citation(citation) for citation in finding.citations)
+    return f"{finding.title}. {finding.statement}{because}{f' [{cited}]' if cited else ''}"
 
 
 def _title(brief: Brief) -> str:
@@ -91,7 +132,8 @@ def _title(brief: Brief) -> str:
 def _now(brief: Brief, zone: tzinfo) -> str:
     opened = "open" if brief.state.is_open else "closed"
     declared = "" if brief.state.is_declared else ", not opened as an incident"
-    moment = words.moment(brief.now, zone, with_day=True)
+    local = brief.now.astimezone(zone)
+    moment = f"{local:%a %-d %b} {words.short_moment(brief.now, zone, brief.now)}"
     return f"{moment}: {opened}{declared}, {brief.state.status.value}; stage: {brief.stage}"
 
 
@@ -99,19 +141,19 @@ def _parts(brief: Brief, zone: tzinfo) -> list[_Part]:
     now = brief.now
 
     def clock(moment: datetime) -> str:
-        other_day = moment.astimezone(zone).date() != now.astimezone(zone).date()
-        return words.moment(moment, zone, with_day=other_day)
+        return words.short_moment(moment, zone, now)
 
     return [
         _Part("Severity", [_severity(brief, clock)]),
-        _Part("What", list(_what(brief, clock)), most=3),
-        _Part("Confirmed", [_finding(finding, clock) for finding in brief.confirmed]),
+        _Part("What", list(_what(brief, clock))),
+        _Part("Confirmed", [_finding(finding, clock) for finding in brief.confirmed], most=1),
         _Part("Ruled out", _joined([finding.title for finding in brief.ruled_out]), most=4),
         _Part("Unknown", [f"{finding.title}: {finding.reason}" for finding in brief.unclear], most=1),
         _Part("Tried", [_action(action, clock) for action in brief.tried]),
         _Part("Next", list(_next(brief.next_step)) if brief.next_step else _nothing_next(brief), most=3),
         _Part("Deadlines", [_deadline(deadline, now, zone) for deadline in brief.pending] + _others(brief), most=1),
-        _Part("Who", [*map(_call, brief.calls), *brief.unreachable]),
+        _Part("Who", list(map(_call, brief.calls))),
+        _Part("Contacts", brief.unreachable, most=1),
         _Part("Missing", brief.missing, most=1),
         _Part("Doubts", [*brief.facts.doubts, *brief.state.faults], most=1),
     ]
@@ -135,7 +177,7 @@ def _what(brief: Brief, clock: Callable[[datetime], str]) -> Iterator[str]:
         cause = first.confirmed[0]
         since = f" since {clock(cause.first_affected)}" if cause.first_affected else ""
         over = f", until {clock(cause.recovered)}" if cause.recovered else ""
-        yield f"{first.scenario.title}{since}{over}. {cause.statement}"
+        yield f"{first.scenario.title}{since}{over}. {_first_sentence(cause.statement)}"
     elif brief.facts.source:
         yield "Not known: no symptom of the runbook is confirmed."
     else:
@@ -149,12 +191,19 @@ def _what(brief: Brief, clock: Callable[[datetime], str]) -> Iterator[str]:
 
 
 def _finding(finding: Finding, clock: Callable[[datetime], str]) -> str:
+    """On one line of the screen: with what was found only where that is short."""
     since = f", since {clock(finding.first_affected)}" if finding.first_affected else ""
-    return f"{finding.title}{since}: {finding.statement}"
+    longer = f"{finding.title}{since}: {_first_sentence(finding.statement)}"
+    return longer if width_of(longer) <= COLUMNS - LABEL else f"{finding.title}{since}"
 
 
-def _action(action: object, clock: Callable[[datetime], str]) -> str:
-    entry = entry_of(action)  # type: ignore[arg-type]
+def _first_sentence(text: str) -> str:
+    head, separator, _ = text.partition(". ")
+    return f"{head}." if separator else text
+
+
+def _action(action: Entry | StepMark, clock: Callable[[datetime], str]) -> str:
+    entry = entry_of(action)
     if isinstance(action, StepMark):
         result = visible(entry.text).partition(": ")[2]
         text = f"step {action.number} of {action.scenario}, {action.outcome.value}"
@@ -192,17 +241,17 @@ def _others(brief: Brief) -> list[str]:
 
 
 def _call(call: Call) -> str:
-    who = "; ".join(contact.sentence() for contact in call.contacts if contact.ways or len(call.contacts) == 1)
-    return f"{call.whom}: {who or 'nobody has said how to reach them'}"
+    reachable = [contact for contact in call.contacts if contact.ways] or call.contacts[:1]
+    return f"{_level(call.whom)}{'; '.join(visible(contact.sentence()) for contact in reachable)}"
+
+
+def _level(whom: str) -> str:
+    """The level of the matrix, such as `L2, `; a role and a vendor are named by their contact."""
+    return f"{whom}, " if whom in LEVELS else ""
 
 
 def _joined(titles: Sequence[str]) -> list[str]:
     return ["; ".join(titles)] if titles else []
-
-
-def deadline_lines(of: Sequence[Deadline], now: datetime, zone: tzinfo) -> Iterator[str]:
-    """Every deadline in a sentence."""
-    return (sentence(deadline, now, zone) for deadline in of)
 
 
 def _laid_out(part: _Part) -> Iterator[str]:

@@ -46,7 +46,7 @@ def _event(deadline: Deadline, incident_id: str, title: str, now: datetime, zone
         f"STATUS:{status}",
         "TRANSP:TRANSPARENT",
     ]
-    if deadline.is_pending:
+    if deadline.standing is Standing.RUNNING:
         lines += ["BEGIN:VALARM", "ACTION:DISPLAY", f"TRIGGER:{REMIND}"]
         lines += [f"DESCRIPTION:{_text(summary)}", "END:VALARM"]
     return [*lines, "END:VEVENT"]

@@ -38,15 +38,14 @@ def standing(deadline: Deadline, now: datetime) -> str:
 
 def due(deadline: Deadline, now: datetime, zone: tzinfo) -> str:
     """When it is due, in the people's zone and in UTC; with the day where it is another one."""
-    other_day = deadline.due.astimezone(zone).date() != now.astimezone(zone).date()
-    return words.moment(deadline.due, zone, with_day=other_day)
+    return words.short_moment(deadline.due, zone, now)
 
 
 def sentence(deadline: Deadline, now: datetime, zone: tzinfo) -> str:
-    """All of it: `call L2: overdue 3 min, due 21:53:17 JST (12:53:17 UTC). P1 or P2 not resolved ...; from line 4`."""
+    """All of it: `Call L2: overdue 3 min, due 21:53:17 JST (12:53:17 UTC). P1 or P2 not resolved ...; from line 4`."""
     return (
-        f"{subject(deadline)}: {standing(deadline, now)}, due {due(deadline, now, zone)}. "
-        f"{deadline.rule[:1].upper()}{deadline.rule[1:]}; {origin(deadline)}{_by(deadline)}"
+        f"{_sentence_case(subject(deadline))}: {standing(deadline, now)}, due {due(deadline, now, zone)}. "
+        f"{_sentence_case(deadline.rule)}; {origin(deadline)}{_by(deadline)}"
     )
 
 
@@ -88,6 +87,10 @@ def length(span: timedelta) -> str:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def _sentence_case(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _by(deadline: Deadline) -> str:
