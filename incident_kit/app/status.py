@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
 from incident_kit import logs as log_files
 from incident_kit.app.chosen import chosen
 from incident_kit.app.console import DONE, INCOMPLETE, show_file, show_json, show_lines
-from incident_kit.app.deadlines import Clocks, all_facts, clocks
+from incident_kit.app.deadlines import all_facts, calls, clocks
 from incident_kit.config.request import Request
 from incident_kit.errors import IncidentKitError
 from incident_kit.evidence.incident import Incident
-from incident_kit.incident.brief import Brief, Call, NextStep, open_step, scenario_in_hand, whom_to_call
+from incident_kit.incident.brief import Brief, NextStep, open_step, scenario_in_hand
 from incident_kit.incident.facts import Facts
 from incident_kit.incident.state import State
 from incident_kit.incident.workflow import Situation, progress, stands_in
@@ -63,7 +62,7 @@ def brief_of(request: Request, incident: Incident, now: datetime | None = None) 
         current.state, level.level if level else "", facts, current.deadlines, current.now, request.zone
     )
     scenario = scenario_in_hand(facts, current.state, book.scenarios)
-    calls = _calls(request, current)
+    whom = calls(request, current)
     return Brief(
         incident_id=incident.id,
         title=incident.title,
@@ -75,17 +74,9 @@ def brief_of(request: Request, incident: Incident, now: datetime | None = None) 
         stages=progress(book.workflow, situation),
         deadlines=current.deadlines,
         next_step=_next_step(incident, book, facts, current.state, scenario) if scenario else None,
-        calls=calls,
-        unreachable=request.configuration.contacts.faults(call.whom for call in calls),
+        calls=whom,
+        unreachable=request.configuration.contacts.faults(call.whom for call in whom),
     )
-
-
-def _calls(request: Request, current: Clocks) -> Sequence[Call]:
-    contacts = request.configuration.contacts
-    return [
-        Call(whom, deadline, contacts.of(whom))
-        for whom, deadline in whom_to_call(current.deadlines, current.state, current.now)
-    ]
 
 
 def _next_step(incident: Incident, book: Runbook, facts: Facts, state: State, scenario: Scenario) -> NextStep | None:

@@ -87,6 +87,10 @@ class Contacts:
             for role in self.levels.get(whom, (whom,))
         )
 
+    def level_of(self, whom: str) -> str:
+        """The level that this is, or that means this role; empty where none does."""
+        return whom if whom in LEVELS else next((level for level, roles in self.levels.items() if whom in roles), "")
+
     def faults(self, whom: Iterable[str]) -> list[str]:
         """What is missing of those who may have to be called."""
         contacts = {contact.role: contact for name in whom for contact in self.of(name)}

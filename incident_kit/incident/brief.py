@@ -31,9 +31,13 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Somebody to call: by which deadline (None: they are on call anyway), and how they are reached."""
+    """Somebody to call: by which deadline (None: they are on call anyway), and how they are reached.
+
+    `level` is the level of the matrix; empty where the role belongs to none.
+    """
 
     whom: str
+    level: str
     deadline: Deadline | None
     contacts: tuple[Contact, ...]
 
@@ -121,7 +125,12 @@ class Brief:
             "next": _step_json(self.next_step) if self.next_step else None,
             "deadlines": [deadline.to_json() for deadline in self.deadlines],
             "calls": [
-                {"whom": call.whom, "due": iso(call.deadline.due) if call.deadline else None, "contacts": _people(call)}
+                {
+                    "whom": call.whom,
+                    "level": call.level,
+                    "due": iso(call.deadline.due) if call.deadline else None,
+                    "contacts": _people(call),
+                }
                 for call in self.calls
             ],
             "unreachable": list(self.unreachable),
@@ -156,7 +165,7 @@ def open_step(scenario: Scenario, state: State) -> int:
     return next((number for number in range(1, len(scenario.steps) + 1) if number not in marked), 0)
 
 
-def whom_to_call(of: Sequence[Deadline], state: State, now: datetime) -> list[tuple[str, Deadline | None]]:
+def whom_to_call(of: Sequence[Deadline], state: State) -> list[tuple[str, Deadline | None]]:
     """The calls that are due or to come, the most urgent first, and whoever is on call while the incident is open."""
     calls: list[tuple[str, Deadline | None]] = [(deadline.whom, deadline) for deadline in pending(of) if deadline.whom]
     return [*calls, (FIRST, None)] if state.is_open else calls

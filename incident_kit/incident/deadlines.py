@@ -29,8 +29,8 @@ class Kind(StrEnum):
     """What is due. `call` is a scenario's own rule for a role that is no level."""
 
     RESPOND = "respond"
-    ESCALATE = "escalate"
     CALL = "call"
+    ESCALATE = "escalate"
     INTERNAL_UPDATE = "internal update"
     CUSTOMER_UPDATE = "customer update"
     REVERT = "revert"

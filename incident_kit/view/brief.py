@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from incident_kit.config.contacts import LEVELS
 from incident_kit.evidence.journal import Entry
 from incident_kit.incident.brief import Brief, Call, NextStep, entry_of
 from incident_kit.incident.deadlines import Deadline, Standing
@@ -242,12 +241,8 @@ def _others(brief: Brief) -> list[str]:
 
 def _call(call: Call) -> str:
     reachable = [contact for contact in call.contacts if contact.ways] or call.contacts[:1]
-    return f"{_level(call.whom)}{'; '.join(visible(contact.sentence()) for contact in reachable)}"
-
-
-def _level(whom: str) -> str:
-    """The level of the matrix, such as `L2, `; a role and a vendor are named by their contact."""
-    return f"{whom}, " if whom in LEVELS else ""
+    level = f"{call.level}, " if call.level else ""
+    return f"{level}{'; '.join(visible(contact.sentence()) for contact in reachable)}"
 
 
 def _joined(titles: Sequence[str]) -> list[str]:
