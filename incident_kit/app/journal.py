@@ -12,6 +12,7 @@ from typing import Any
 
 from incident_kit.app.chosen import chosen, state
 from incident_kit.app.console import DONE, say, show
+from incident_kit.app.deadlines import say_next_deadline
 from incident_kit.app.facts import facts_of_run, sealed_runs
 from incident_kit.config.request import Request
 from incident_kit.errors import IncidentKitError, InputError
@@ -156,6 +157,7 @@ def _write(
     show(f"{incident.id}, line {entry.line}, {happened}: {entry.kind}: {entry.text}")
     if became:
         say(f"{incident.id} ({incident.title}) is {became}.")
+    say_next_deadline(request, incident)
     return DONE
 
 

@@ -12,12 +12,14 @@ from datetime import tzinfo
 from incident_kit import logs as log_files
 from incident_kit.app.collect import LogPlan, Say, collect
 from incident_kit.app.console import exit_code, say, show, show_json, show_lines
+from incident_kit.app.deadlines import say_next_deadline, show_calls
 from incident_kit.app.sources import check_choice, incident_for, planned_logs, stored_evidence, stored_window
 from incident_kit.config.request import Request
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.item import Item
 from incident_kit.evidence.store import Evidence
+from incident_kit.incident.facts import Facts
 from incident_kit.incident.severity import severity_of
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.columns import TYPES
@@ -55,6 +57,11 @@ class Ranking:
         return self.ranked[0]
 
     @property
+    def facts(self) -> Facts:
+        """What it says of the incident, for whoever is to be called."""
+        return Facts("the collected evidence", self.window, self.ranked)
+
+    @property
     def incomplete(self) -> bool:
         """Whether evidence is missing or undated."""
         return bool(self.lost) or any(account.has_warning for account in self.accounts)
@@ -72,6 +79,8 @@ def triage(request: Request, incident_id: str, as_json: bool) -> int:
     if evidence := stored_evidence(request):
         ranking = rank_evidence(book, evidence, stored_window(request, evidence))
         _show(ranking, as_json, incident_id, str(request.sources.evidence), request, book)
+        if not as_json:
+            show_calls(request, book, ranking.facts)
         return exit_code(ranking.incomplete)
     with planned_logs(request, say) as planned:
         incident = incident_for(request, incident_id, book.title(TRIAGE), say)
@@ -84,6 +93,10 @@ def triage(request: Request, incident_id: str, as_json: bool) -> int:
             lambda by_logs: None if as_json else _show_ranking("From the logs alone:", by_logs, book, request.zone),
         )
     _show(ranking, as_json, incident.id, str(incident.folder), request, book)
+    if as_json:
+        say_next_deadline(request, incident, ranking.facts)
+    else:
+        show_calls(request, book, ranking.facts, incident)
     return exit_code(bool(ranking.incomplete or planned.lost), ranking.interrupted)
 
 

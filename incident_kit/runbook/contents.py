@@ -15,9 +15,13 @@ from incident_kit.errors import RunbookError
 from incident_kit.logs.columns import Dependency
 from incident_kit.logs.signs import Sign
 from incident_kit.model.finding import Symptom
+from incident_kit.runbook.escalation import Policy, ScenarioRule
 from incident_kit.runbook.sigma_rules import Rule, rule_files
+from incident_kit.runbook.workflow import Workflow
 
 DATA_FILES = ("dependencies.toml", "documents.toml", "features.toml", "severity.toml", "signs.toml")
+# Files that a folder made for an earlier version lacks: ours are taken for those.
+LATER_FILES = ("escalation.toml", "workflow.toml")
 # What customers may notice of a feature.
 NOTICED = ("fails", "slow", "slow_or_fails", "delayed")
 # In the place of a scenario: all of them, ranked.
@@ -80,6 +84,11 @@ class Messages:
     words: InternalWords
     files: tuple[Path, ...]
 
+    @property
+    def folder(self) -> Path:
+        """The runbook's folder they were read from."""
+        return self.files[0].parents[1]
+
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
@@ -115,6 +124,7 @@ class Scenario:
     `caution` is what has to be known before anything is done.
     Where there is one, severity and escalation hold on suspicion.
     `preserve` says how much of a log is kept: its `window`, or the `whole` of it.
+    `rules` are its own ones of whom to call when; `escalation` says it in words.
     """
 
     id: str
@@ -131,6 +141,7 @@ class Scenario:
     symptoms: tuple[Symptom, ...]
     diagnoses: tuple[Diagnosis, ...]
     steps: tuple[Step, ...]
+    rules: tuple[ScenarioRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +217,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Runbook:
-    """All of it, from one folder.
+    """All of it, from one folder; the files that are `borrowed` are ours, because the folder has none of that name.
 
     `probes` is the pattern of routes that no customer asks for; empty where there are none. `severity_rules` say what
     is how severe; `rules_are_ours` where the folder has none of its own.
@@ -221,9 +232,12 @@ class Runbook:
     severities: tuple[Severity, ...]
     sigma_rules: tuple[Rule, ...]
     messages: Messages
+    policy: Policy
+    workflow: Workflow
     probes: str = ""
     severity_rules: tuple[SeverityRule, ...] = ()
     rules_are_ours: bool = False
+    borrowed: tuple[Path, ...] = ()
 
     def scenario(self, scenario_id: str) -> Scenario:
         """The scenario of this id. Raises RunbookError that lists the known ones."""
@@ -255,12 +269,11 @@ class Runbook:
         """The document of this id."""
         return next(document for document in self.documents if document.id == document_id)
 
-    def files(self) -> list[Path]:
-        """The data files, as names relative to the folder: what a run keeps a copy of."""
+    def files(self) -> dict[Path, Path]:
+        """The data files, as names relative to the folder, and where each lies: what a run keeps a copy of."""
         scenarios = sorted(path.relative_to(self.folder) for path in (self.folder / "scenarios").glob("*.toml"))
-        return [
-            *map(Path, DATA_FILES),
-            *scenarios,
-            *(path.relative_to(self.folder) for path in rule_files(self.folder)),
-            *(path.relative_to(self.folder) for path in self.messages.files if path.is_relative_to(self.folder)),
-        ]
+        rules = (path.relative_to(self.folder) for path in rule_files(self.folder))
+        borrowed = {Path(path.name): path for path in self.borrowed}
+        names = [*map(Path, (*DATA_FILES, *LATER_FILES)), *scenarios, *rules]
+        files = {name: borrowed.get(name, self.folder / name) for name in names}
+        return files | {path.relative_to(self.messages.folder): path for path in self.messages.files}
