@@ -218,6 +218,41 @@ def reopen(
 
 
 @app.command()
+def update(
+    incident_id: IncidentId = "",
+    audience: Annotated[str, typer.Option("--audience", help="internal or customer.")] = "internal",
+    lang: Annotated[str, typer.Option("--lang", help="en, ja, or another that the runbook has messages in.")] = "en",
+    to: Annotated[str, typer.Option("--to", help="text, md (Markdown) or slack (mrkdwn).")] = "text",
+    next_update: Annotated[
+        str, typer.Option("--next", help="When the next one comes: 30m, 14:05 or ISO 8601 [by the severity].")
+    ] = "",
+    sent: Annotated[
+        bool, typer.Option("--sent", help="It went out: note the text in the journal, which restarts the clock.")
+    ] = False,
+    text: Annotated[
+        str,
+        typer.Option("--text", metavar="FILE", help="With --sent: the text as it was sent, if edited; - is stdin."),
+    ] = "",
+    approved_by: Annotated[
+        str, typer.Option("--approved-by", metavar="NAME", help="Who approved it; needed for matters of security.")
+    ] = "",
+    by: By = "",
+    reports: Reports = None,
+    runbook: RunbookFolder = "",
+    tz: Zone = "",
+) -> int:
+    """A message to the team or to customers, from what is known; prints it. Customers are written to of P1 and P2.
+
+    Example: incident-kit update --audience customer --lang ja
+    """
+    from incident_kit.app.update import Typed as TypedUpdate
+    from incident_kit.app.update import update
+
+    typed = TypedUpdate(audience, lang, to, next_update, sent, text, approved_by, by)
+    return update(resolve(Typed(reports=reports, runbook=runbook, zone=tz)), incident_id, typed)
+
+
+@app.command()
 def status(
     incident_id: IncidentId = "",
     markdown: Annotated[bool, typer.Option("--md", help="All of it as Markdown.")] = False,

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from incident_kit.errors import RunbookError
 from incident_kit.logs.columns import Dependency
@@ -19,16 +22,72 @@ from incident_kit.runbook.workflow import Workflow
 DATA_FILES = ("dependencies.toml", "documents.toml", "features.toml", "severity.toml", "signs.toml")
 # Files that a folder made for an earlier version lacks: ours are taken for those.
 LATER_FILES = ("escalation.toml", "workflow.toml")
+# What customers may notice of a feature.
+NOTICED = ("fails", "slow", "slow_or_fails", "delayed")
 # In the place of a scenario: all of them, ranked.
 TRIAGE = "triage"
 
 
 @dataclass(frozen=True, slots=True)
+class CustomersWords:
+    """What customers call a feature in one language, and what they notice: `noticed` has a sentence by `NOTICED`."""
+
+    title: str
+    noticed: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Feature:
-    """Something customers do with the portal, and the pattern of its routes."""
+    """Something customers do with the portal, and the pattern of its routes.
+
+    `customers` has the words for customers by language. `delayed_by` are symptoms after which it is only late. Where a
+    `major` one does not work, the incident is more severe.
+    """
 
     name: str
     routes: str
+    customers: Mapping[str, CustomersWords] = field(default_factory=dict)
+    delayed_by: tuple[str, ...] = ()
+    major: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """The words and the templates of messages in one language.
+
+    `words` is as its words.toml; `templates` has the text of each template by its name, `folder` holds them.
+    """
+
+    id: str
+    folder: Path
+    words: Mapping[str, Any]
+    templates: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class InternalWords:
+    """What customers are not told, and what makes an incident a matter of security: patterns over normalised text.
+
+    A sentence in which `not_security` fits says that it is none.
+    """
+
+    internal: tuple[str, ...]
+    security: tuple[str, ...]
+    not_security: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """The data of messages to people; `files` are those it was read from."""
+
+    languages: Mapping[str, Language]
+    words: InternalWords
+    files: tuple[Path, ...]
+
+    @property
+    def folder(self) -> Path:
+        """The runbook's folder they were read from."""
+        return self.files[0].parents[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +156,57 @@ class Severity:
 
 
 @dataclass(frozen=True, slots=True)
+class Failing:
+    """At least `share` of requests fail or are aborted for as long as `lasting`.
+
+    They are those of any feature that is `major`, or all of customers; of all, those that do not come count too. Fewer
+    than `at_least` in that time are too few to say it by.
+    """
+
+    of_features: bool
+    share: float
+    lasting: timedelta
+    at_least: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """One of these symptoms is confirmed; each is named SCENARIO.SYMPTOM."""
+
+    symptoms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suspected:
+    """A person suspects this scenario: by choosing it, working by its steps, or noting `words` (a pattern).
+
+    What also fits `unless` is no suspicion.
+    """
+
+    scenario: str
+    words: str
+    unless: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """The portal cannot be reached from outside."""
+
+
+Condition = Failing | Confirmed | Suspected | Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityRule:
+    """What makes an incident this severe; `title` says it in a phrase that follows an `if`."""
+
+    id: str
+    level: str
+    title: str
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A document that the team keeps elsewhere; `address` is empty until the team says where."""
 
@@ -107,7 +217,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Runbook:
-    """All of it, from one folder; the files that are `borrowed` are ours, because the folder has none of that name."""
+    """All of it, from one folder; the files that are `borrowed` are ours, because the folder has none of that name.
+
+    `probes` is the pattern of routes that no customer asks for; empty where there are none. `severity_rules` say what
+    is how severe; `rules_are_ours` where the folder has none of its own.
+    """
 
     folder: Path
     scenarios: tuple[Scenario, ...]
@@ -117,8 +231,12 @@ class Runbook:
     documents: tuple[Document, ...]
     severities: tuple[Severity, ...]
     sigma_rules: tuple[Rule, ...]
+    messages: Messages
     policy: Policy
     workflow: Workflow
+    probes: str = ""
+    severity_rules: tuple[SeverityRule, ...] = ()
+    rules_are_ours: bool = False
     borrowed: tuple[Path, ...] = ()
 
     def scenario(self, scenario_id: str) -> Scenario:
@@ -157,4 +275,5 @@ class Runbook:
         rules = (path.relative_to(self.folder) for path in rule_files(self.folder))
         borrowed = {Path(path.name): path for path in self.borrowed}
         names = [*map(Path, (*DATA_FILES, *LATER_FILES)), *scenarios, *rules]
-        return {name: borrowed.get(name, self.folder / name) for name in names}
+        files = {name: borrowed.get(name, self.folder / name) for name in names}
+        return files | {path.relative_to(self.messages.folder): path for path in self.messages.files}
