@@ -16,6 +16,7 @@ from incident_kit.model import places
 from incident_kit.runbook.contents import TRIAGE, Runbook
 from incident_kit.runbook.data import load
 from incident_kit.running.template import notebooks_of
+from incident_kit.view.messages import template_faults
 
 ID = re.compile(r"[a-z][a-z0-9_]*")
 BAD = 1  # exit code: the answer is bad
@@ -63,7 +64,7 @@ def check(folder: Path) -> int:
             show(line)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror}.") from None
-    faults = [*_doubled(book), *_differing(book)]
+    faults = [*_doubled(book), *_differing(book), *template_faults(book)]
     for fault in faults:
         show(fault)
     if faults:
