@@ -51,6 +51,16 @@ def facts_of(incident: Incident, book: Runbook) -> Facts:
     return replace(facts_of_evidence(stored, book, entries), doubts=tuple(doubts))
 
 
+def newest_run(incident: Incident, book: Runbook) -> Facts:
+    """The facts of the newest sealed run that can be read, without any look at the evidence; empty without a run."""
+    for folder in sealed_runs(incident):
+        try:
+            return facts_of_run(folder, book)
+        except EvidenceError:
+            continue
+    return Facts()
+
+
 def sealed_runs(incident: Incident) -> list[Path]:
     """The folders of an incident's sealed runs, the newest first."""
     if kind_of(incident.runs) != FOLDER:

@@ -250,3 +250,26 @@ def update(
 
     typed = TypedUpdate(audience, lang, to, next_update, sent, text, approved_by, by)
     return update(resolve(Typed(reports=reports, runbook=runbook, zone=tz)), incident_id, typed)
+
+
+@app.command()
+def status(
+    incident_id: IncidentId = "",
+    markdown: Annotated[bool, typer.Option("--md", help="All of it as Markdown.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it for a program.")] = False,
+    ics: Annotated[bool, typer.Option("--ics", help="The deadlines as a calendar (iCalendar).")] = False,
+    reports: Reports = None,
+    runbook: RunbookFolder = "",
+    tz: Zone = "",
+) -> int:
+    """The hand-off brief on one screen: how bad, what it is, what was tried, what is next, by when, whom to call.
+
+    Example: incident-kit status
+    """
+    from incident_kit.app.status import Form, status
+
+    forms = [form for form, is_wanted in zip(Form, (False, markdown, as_json, ics), strict=True) if is_wanted]
+    if len(forms) > 1:
+        raise typer.BadParameter("give one of --md, --json and --ics.")
+    request = resolve(Typed(reports=reports, runbook=runbook, zone=tz))
+    return status(request, incident_id, forms[0] if forms else Form.SCREEN)
