@@ -7,27 +7,41 @@ reproduction), the same cells do nothing: what they once wrote is in the journal
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from glob import glob
 from pathlib import Path
 
+from incident_kit.config import settings
 from incident_kit.errors import IncidentKitError, ParameterError
 from incident_kit.evidence.incident import Incident, load
-from incident_kit.evidence.journal import Kind
+from incident_kit.evidence.journal import Journal, Kind
 from incident_kit.evidence.store import RECORDED
+from incident_kit.incident import entries
+from incident_kit.incident.entries import Written, said
 from incident_kit.model.redaction import redact
-from incident_kit.model.times import parse_near
+from incident_kit.model.times import named_zone, parse_near
 from incident_kit.running.executed import keep_executed
 from incident_kit.view import page
 from incident_kit.view.markup import Html
 
 WORK = "work"
+# What can be set, and how: each with a reason, and from when on.
+SETTERS: dict[str, Callable[[Journal, str, str, datetime | None], Written]] = {
+    "severity": entries.set_severity,
+    "status": entries.set_status,
+    "impact": lambda journal, text, _, happened: entries.set_impact(journal, text, happened),
+}
 
 
 class Investigation:
     """The incident that a notebook is worked on for; `folder` is the notebook's parameter `evidence`.
 
     note       tell the journal what people said or did
+    milestone  started, detected, acknowledged, mitigated, resolved
+    set        severity, status of the work, impact
+    strike     take a line of the journal back
+    step       a step of the runbook that was done or skipped
     collect    preserve more of the logs, ask the live systems
     seal       make a sealed run of this notebook as it stands
     """
@@ -40,33 +54,94 @@ class Investigation:
         if self.incident:
             keep_executed(base / WORK)
 
-    def note(self, text: str, kind: str = "note", at: str | datetime = "") -> Html:
+    def note(
+        self,
+        text: str,
+        kind: str = "note",
+        at: str | datetime = "",
+        *,
+        level: str = "",
+        temporary: bool = False,
+        undoes: int | None = None,
+    ) -> Html:
         """Add a line to the journal, once however often the cell is run.
 
         It stands on the timeline when the notebook is run again.
 
-        `kind` is note, action, decision, complaint, deploy, escalated or communicated. `at` is when it happened, in
-        UTC: "09:58" (the nearest to the incident), ISO 8601 or a datetime; without it, now. Lines are
-        never changed or removed.
+        `kind` is note, action, decision, complaint, deploy, escalated, communicated or observation. `at` is when it
+        happened: "09:58" (the nearest to the incident) or ISO 8601, in the people's zone, or a datetime; without it,
+        now. `level` is of an escalation (L1 to L4). What is `temporary` has to be put back, by a note that `undoes` its
+        line. Lines are never changed or removed.
 
         incident.note("Freebit's support confirms an outage, ticket 4711", kind="communicated", at="09:58")
         """
+        data = {
+            **({"level": level.upper()} if level else {}),
+            **({"temporary": True} if temporary else {}),
+            **({} if undoes is None else {"undoes": undoes}),
+        }
+        return self._add(at, kind, text, lambda journal, moment: entries.note(journal, text, kind, moment, data=data))
+
+    def milestone(self, name: str, at: str | datetime = "", why: str = "") -> Html:
+        """Note a milestone: started, detected, acknowledged, mitigated or resolved. A later entry corrects it.
+
+        incident.milestone("mitigated", at="10:12")
+        """
+        return self._add(
+            at,
+            Kind.MILESTONE,
+            said(name, why),
+            lambda journal, moment: entries.milestone(journal, name, moment, text=why),
+        )
+
+    def set(self, what: str, value: str, why: str = "", at: str | datetime = "") -> Html:
+        """Set the severity (P1 to P4), the status of the work, or the impact that customers notice.
+
+        incident.set("severity", "P2", why="payments fail for everybody")
+        """
+        if what not in SETTERS:
+            raise ParameterError(f"not something to set: {what!r}. Set one of {', '.join(SETTERS)}.")
+        text = value if what == Kind.IMPACT else said(value, why)
+        return self._add(at, what, text, lambda journal, moment: SETTERS[what](journal, value, why, moment))
+
+    def strike(self, line: int, why: str) -> Html:
+        """Strike out a line of the journal: it stays there, and counts no more.
+
+        incident.strike(7, "that was the other incident")
+        """
+        return self._add(
+            "", Kind.STRUCK, entries.struck_text(line, why), lambda journal, moment: entries.strike(journal, line, why)
+        )
+
+    def step(self, number: int, outcome: str, result: str, scenario: str, at: str | datetime = "") -> Html:
+        """Mark a step of the runbook as done or skipped, with its result.
+
+        incident.step(2, "done", "the credentials are right", scenario="whmcs_unavailable")
+        """
+        text = entries.step_text(scenario, number, outcome, result)
+        return self._add(
+            at,
+            Kind.STEP,
+            text,
+            lambda journal, moment: entries.mark_step(journal, scenario, number, outcome, result, moment),
+        )
+
+    def _add(
+        self,
+        at: str | datetime,
+        kind: str,
+        text: str,
+        write: Callable[[Journal, datetime | None], Written],
+    ) -> Html:
+        """Write an entry, unless it stands there."""
         if self.incident is None:
             return page.not_here("noted")
-        if not text.strip():
-            raise ParameterError(
-                "a note needs a text, such as incident.note('Restarted the BFF', kind='action', at='09:58')."
-            )
-        if kind == Kind.CUSTODY:
-            raise ParameterError(
-                f"{kind!r} is what the tool itself writes. Choose another kind, such as note or action."
-            )
         happened = _moment(at, self.incident) if isinstance(at, str) and at else at or None
         for entry in self.incident.journal.entries():
             if (entry.kind, entry.text) == (kind, redact(text)) and happened in (None, entry.happened):
                 return page.noted(entry, already=True)
-        self.incident.journal.append(kind, text, happened)
-        return page.noted(self.incident.journal.entries()[-1])
+        written = write(self.incident.journal, happened)
+        return page.noted(written.entry, warnings=written.warnings)
 
     def collect(
         self, *logs: str | Path, since: str = "", until: str = "", live: bool = False, env_file: str | Path = ""
@@ -120,7 +195,7 @@ def _moment(text: str, incident: Incident) -> datetime:
         end = incident.evidence.window().until
     except IncidentKitError:  # no evidence yet
         end = datetime.now(UTC)
-    return parse_near(text, end)
+    return parse_near(text, end, named_zone(settings.load().zone))
 
 
 def _own_name(folder: Path) -> str:

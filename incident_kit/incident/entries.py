@@ -104,7 +104,7 @@ def milestone(
     """Note a milestone. One that is noted again is corrected by the later entry. Raises ParameterError."""
     if name not in list(Milestone):
         raise ParameterError(f"not a milestone: {name!r}. Use one of {', '.join(Milestone)}.")
-    written = _write(journal, Kind.MILESTONE, _said(name, text), happened, by, {"milestone": name})
+    written = _write(journal, Kind.MILESTONE, said(name, text), happened, by, {"milestone": name})
     return Written(written.entry, (*written.warnings, *_out_of_order(journal, written.entry)))
 
 
@@ -115,7 +115,7 @@ def set_severity(
     if level.upper() not in LEVELS:
         raise ParameterError(f"not a severity: {level!r}. Use one of {', '.join(LEVELS)}.")
     level = level.upper()
-    return _write(journal, Kind.SEVERITY, _said(level, why), happened, by, {"level": level, "why": why})
+    return _write(journal, Kind.SEVERITY, said(level, why), happened, by, {"level": level, "why": why})
 
 
 def set_status(
@@ -124,7 +124,7 @@ def set_status(
     """Set where the work stands. Raises ParameterError."""
     if status not in list(Status):
         raise ParameterError(f"not a status: {status!r}. Use one of {', '.join(Status)}.")
-    return _write(journal, Kind.STATUS, _said(status, why), happened, by, {"status": status})
+    return _write(journal, Kind.STATUS, said(status, why), happened, by, {"status": status})
 
 
 def set_impact(journal: Journal, text: str, happened: datetime | None = None, *, by: str = "") -> Written:
@@ -149,7 +149,7 @@ def mark_step(
     if outcome not in list(Outcome):
         raise ParameterError(f"a step is done or skipped, not {outcome!r}.")
     fields = {"scenario": scenario, "step": number, "outcome": outcome, **(data or {})}
-    text = _said(f"step {number} of {scenario} {outcome}", result)
+    text = step_text(scenario, number, outcome, result)
     return _write(journal, Kind.STEP, text, happened, by, fields, _undone_is_there(fields))
 
 
@@ -169,7 +169,7 @@ def strike(journal: Journal, line: int, why: str, *, by: str = "") -> Written:
         if earlier := struck_lines(entries).get(line):
             raise ParameterError(f"line {line} was struck out before, by {earlier.by} on line {earlier.line}.")
 
-    return _write(journal, Kind.STRUCK, f"line {line} does not count: {why}", None, by, {"line": line}, permitted)
+    return _write(journal, Kind.STRUCK, struck_text(line, why), None, by, {"line": line}, permitted)
 
 
 def close(journal: Journal, text: str = "", happened: datetime | None = None, *, by: str = "") -> Written:
@@ -179,7 +179,7 @@ def close(journal: Journal, text: str = "", happened: datetime | None = None, *,
         if state.closed:
             raise ParameterError(f"closed before, on line {state.closed.line} of the journal by {state.closed.by}.")
 
-    written = _write(journal, Kind.CLOSED, _said("closed", text), happened, by, {}, permitted)
+    written = _write(journal, Kind.CLOSED, said("closed", text), happened, by, {}, permitted)
     state = state_of(journal.readable()[0])
     missing = [] if state.moment(Milestone.RESOLVED) else ["no milestone says when it was resolved"]
     missing += [
@@ -197,7 +197,7 @@ def reopen(journal: Journal, text: str = "", happened: datetime | None = None, *
         if state.is_open:
             raise ParameterError("this incident is open. Add to it with incident-kit note.")
 
-    return _write(journal, Kind.REOPENED, _said("opened again", text), happened, by, {}, permitted)
+    return _write(journal, Kind.REOPENED, said("opened again", text), happened, by, {}, permitted)
 
 
 def alert(journal: Journal, text: str, happened: datetime | None, data: Mapping[str, Any], *, by: str = "") -> Written:
@@ -209,10 +209,20 @@ def alert(journal: Journal, text: str, happened: datetime | None, data: Mapping[
     return _write(journal, Kind.ALERT if data["firing"] else Kind.NOTE, text, known, by, data)
 
 
-def _said(what: str, why: str) -> str:
+def step_text(scenario: str, number: int, outcome: str, result: str) -> str:
+    """What the journal says of a step that was marked."""
+    return said(f"step {number} of {scenario} {outcome}", result)
+
+
+def struck_text(line: int, why: str) -> str:
+    """What the journal says of a line that was struck out."""
+    return f"line {line} does not count: {why}"
+
+
+def said(what: str, why: str) -> str:
     """The text of an entry whose fields say it too.
 
-    >>> _said("P2", "payments fail"), _said("closed", "")
+    >>> said("P2", "payments fail"), said("closed", "")
     ('P2: payments fail', 'closed')
     """
     return f"{what}: {why}" if why.strip() else what

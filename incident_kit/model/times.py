@@ -101,13 +101,15 @@ def parse_coming(text: str, now: datetime, zone: tzinfo) -> datetime:
     return moment
 
 
-def parse_near(text: str, end: datetime) -> datetime:
-    """A time in UTC as a person types it who looks at a window that ends at `end`: a time of day is the nearest one.
+def parse_near(text: str, end: datetime, zone: tzinfo = UTC) -> datetime:
+    """A time as a person types it who looks at a window that ends at `end`: a time of day is the nearest one.
+
+    Without an offset it is in `zone`.
 
     >>> iso(parse_near("23:50", datetime(2026, 11, 23, 0, 10, tzinfo=UTC)))
     '2026-11-22T23:50:00.000Z'
     """
-    return parse_time(text, end if RELATIVE.fullmatch(text) else end + timedelta(hours=12), UTC)
+    return parse_time(text, end if RELATIVE.fullmatch(text) else end + timedelta(hours=12), zone)
 
 
 # What zoneinfo finds beside the zones, and what means another one on every machine.

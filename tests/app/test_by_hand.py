@@ -24,6 +24,7 @@ from incident_kit.app.seal import seal_work
 from incident_kit.errors import EvidenceError, ParameterError
 from incident_kit.evidence.incident import Incident, create, load
 from incident_kit.evidence.verify import verify
+from incident_kit.incident.state import Milestone, state_of
 from incident_kit.model import places
 from incident_kit.runbook.data import OURS
 from incident_kit.running.work import prepare_work
@@ -427,3 +428,40 @@ def test_outside_of_a_work_folder_nothing_is_written(incident: Incident) -> None
         ):
             assert "does not lie in an incident's work folder" in shown
     assert {path: path.stat().st_mtime_ns for path in data.rglob("*")} == before
+
+
+def test_the_incident_s_life_is_noted_from_a_notebook_once_however_often_the_cells_run(incident: Incident) -> None:
+    investigation = Investigation(incident.folder)
+    for _ in range(2):
+        shown = [
+            investigation.milestone("acknowledged", at="09:59", why="paged"),
+            investigation.set("severity", "P2", why="top-ups fail", at="10:00"),
+            investigation.set("status", "identified"),
+            investigation.set("impact", "top-ups fail"),
+            investigation.step(1, "done", "it is Freebit", scenario="high_error_rate"),
+            investigation.note("raised the timeout", kind="action", temporary=True),
+        ]
+    assert all("Noted already" in told for told in shown)
+    state = state_of(incident.journal.entries())
+    assert state.moment(Milestone.ACKNOWLEDGED) == datetime(2026, 11, 23, 9, 59, tzinfo=UTC)
+    assert state.severity
+    assert (state.severity.level, state.severity.why) == ("P2", "top-ups fail")
+    assert (state.status, len(state.steps), len(state.temporaries)) == ("identified", 1, 1)
+
+
+def test_a_line_that_is_struck_out_in_a_notebook_is_shown_so(incident: Incident) -> None:
+    investigation = Investigation(incident.folder)
+    investigation.note("it is the cache")
+    line = incident.journal.entries()[-1].line
+    for _ in range(2):
+        investigation.strike(line, "it is not")
+    assert "<s>it is the cache</s>" in investigation._repr_html_()
+    assert [entry.kind for entry in incident.journal.entries()][-2:] == ["note", "struck"]
+
+
+def test_times_in_a_notebook_are_of_the_people_s_zone(incident: Incident, monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration = incident.folder / "incident-kit.toml"
+    configuration.write_text('zone = "Asia/Tokyo"\n')
+    monkeypatch.setenv("INCIDENT_KIT_CONFIG", str(configuration))
+    Investigation(incident.folder).note("Rolled back", at="18:57")
+    assert incident.journal.entries()[-1].happened == datetime(2026, 11, 23, 9, 57, tzinfo=UTC)

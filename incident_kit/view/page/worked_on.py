@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.item import Item
-from incident_kit.evidence.journal import Entry
+from incident_kit.evidence.journal import Entry, struck_lines
 from incident_kit.model.times import Window
 from incident_kit.view.display import as_html
 from incident_kit.view.markup import Html, render
@@ -14,14 +14,21 @@ from incident_kit.view.page.stored_answers import answers
 
 
 def incident(worked: Incident, noted: Sequence[Entry]) -> Html:
-    """An incident with what people noted, its sealed runs and its evidence."""
+    """An incident with what people noted, its sealed runs and its evidence. What was struck out is shown so."""
     runs = sorted(path.name for path in worked.runs.glob("*") if (path / "bagit.txt").is_file())
-    return render("incident", incident=worked, runs=runs, noted=noted, evidence=as_html(worked.evidence))
+    return render(
+        "incident",
+        incident=worked,
+        runs=runs,
+        noted=noted,
+        struck=struck_lines(noted),
+        evidence=as_html(worked.evidence),
+    )
 
 
-def noted(entry: Entry, already: bool = False) -> Html:
-    """That something stands in the journal, from now on or already."""
-    return render("noted", entry=entry, already=already)
+def noted(entry: Entry, already: bool = False, warnings: Sequence[str] = ()) -> Html:
+    """That something stands in the journal, from now on or already, and what is odd about it."""
+    return render("noted", entry=entry, already=already, warnings=warnings)
 
 
 def collected(items: Sequence[Item], window: Window, remarks: Sequence[str]) -> Html:
