@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from incident_kit import logs as log_files
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident
+from incident_kit.evidence.item import ANSWER, SLICE, Item
 from incident_kit.evidence.journal import Entry
 from incident_kit.evidence.run_folder import RunFolder, read_run_description
 from incident_kit.evidence.store import Evidence
@@ -35,20 +37,37 @@ RUN_NAME = re.compile(r"(\d{8}T\d{6}Z)_\w+")
 
 def facts_of(incident: Incident, book: Runbook) -> Facts:
     """The facts of an incident. Without a run and without evidence they are empty. Raises EvidenceError for damage."""
-    stored = incident.evidence
-    latest = max((parse_iso(item.asked_at) for item in stored.items() if not item.secret), default=None)
     doubts: list[str] = []
-    for folder in sealed_runs(incident):
-        if latest and parse_iso(folder.name.partition("_")[0]) < latest.replace(microsecond=0):
-            break  # what was collected since is not in it, nor in older ones
+    for folder in current_runs(incident):
         try:
             return replace(facts_of_run(folder, book), doubts=tuple(doubts))
         except EvidenceError as error:
             doubts.append(str(error))
-    if latest is None:
+    stored = incident.evidence
+    if not analysed(stored):
         return Facts(doubts=tuple(doubts))
     entries, _ = incident.journal.readable()  # a damaged line is named where the journal is the matter
     return replace(facts_of_evidence(stored, book, entries), doubts=tuple(doubts))
+
+
+def current_runs(incident: Incident) -> list[Path]:
+    """The folders of the sealed runs that nothing was collected after, the newest first."""
+    latest = max((parse_iso(item.asked_at) for item in analysed(incident.evidence)), default=None)
+    return [
+        folder
+        for folder in sealed_runs(incident)
+        if latest is None or run_time(folder) >= latest.replace(microsecond=0)
+    ]
+
+
+def analysed(stored: Evidence) -> list[Item]:
+    """The items that findings rest on. What an alerting system or a chat said is none of them."""
+    return [item for item in stored.items() if item.kind in (SLICE, ANSWER)]
+
+
+def run_time(folder: Path) -> datetime:
+    """When a sealed run was begun, by its folder's name."""
+    return parse_iso(folder.name.partition("_")[0])
 
 
 def sealed_runs(incident: Incident) -> list[Path]:

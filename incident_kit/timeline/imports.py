@@ -123,7 +123,7 @@ def read_import(content: bytes, zone: tzinfo | None) -> Imported:
     time has no zone and none is given.
     """
     if len(content) > MOST_BYTES:
-        raise Unusable(f"{len(content):,} bytes, more than the {MOST_BYTES:,} that an import may have")
+        raise Unusable(f"it has more than the {MOST_BYTES:,} bytes that an import may have")
     text, damaged = _decoded(content)
     if not text.strip():
         raise Unusable("it is empty")
@@ -317,8 +317,12 @@ def time_of(value: Any, zone: tzinfo | None) -> tuple[datetime, datetime, bool]:
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
-        raise Unusable(f"not a time: {_shown(text)}; write ISO 8601, such as 2026-11-23T09:53:00Z") from None
-    return _placed(moment, timedelta(0), zone, text) if moment.tzinfo is None else (*_both(moment, text), False)
+        moment = None
+    if moment is None or moment.year not in YEARS:
+        raise Unusable(f"not a time: {_shown(text)}; write ISO 8601, such as 2026-11-23T09:53:00Z")
+    if moment.tzinfo is None:
+        return _placed(moment, timedelta(0), zone, text)
+    return moment.astimezone(UTC), moment.astimezone(UTC), False
 
 
 def _of_epoch(text: str) -> datetime:
@@ -340,13 +344,16 @@ def _of_calendar(match: re.Match[str], zone: tzinfo | None) -> tuple[datetime, d
     microsecond = int((fraction or "0")[:6].ljust(6, "0"))
     try:
         naive = datetime(year, month, day, hour, minute, second, microsecond)  # noqa: DTZ001 - its zone comes below
-        if not told:
-            return _placed(naive, width, zone, match[0])
-        offset = datetime.fromisoformat(f"2000-01-01T00:00:00{OFFSETS.get(told.upper(), told)}").tzinfo
-        moment = naive.replace(tzinfo=offset).astimezone(UTC)
-    except (ValueError, OverflowError):
+        offset = (
+            datetime.fromisoformat(f"2000-01-01T00:00:00{OFFSETS.get(told.upper(), told)}").tzinfo if told else None
+        )
+    except ValueError:
         raise Unusable(f"not a time: {_shown(match[0])}") from None
-    _both(moment, match[0])
+    if naive.year not in YEARS:
+        raise Unusable(f"not a time of an incident: {_shown(match[0])}")
+    if offset is None:
+        return _placed(naive, width, zone, match[0])
+    moment = naive.replace(tzinfo=offset).astimezone(UTC)
     return moment, _last(moment, width), False
 
 
@@ -356,15 +363,7 @@ def _placed(naive: datetime, width: timedelta, zone: tzinfo | None, text: str) -
     first, second = (naive.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     if first.astimezone(zone).replace(tzinfo=None) != naive:
         raise Unusable(f"there was no {_shown(text)} in {zone}: clocks were put forward over it")
-    _both(first, text)
     return first, _last(max(first, second), width), True
-
-
-def _both(moment: datetime, text: str) -> tuple[datetime, datetime]:
-    moment = moment.astimezone(UTC)
-    if moment.year not in YEARS:
-        raise Unusable(f"not a time of an incident: {_shown(text)}")
-    return moment, moment
 
 
 def _last(moment: datetime, width: timedelta) -> datetime:

@@ -14,14 +14,16 @@ from enum import StrEnum
 from typing import Any
 
 from incident_kit.evidence.journal import Entry, Kind, standing
-from incident_kit.model.answer import ServerClock, Status, StoredAnswer
+from incident_kit.model.answer import Answer, ServerClock, Status, StoredAnswer
 from incident_kit.model.fields import Fields
 from incident_kit.model.finding import Absence, Citation, Event, Figure, Line, Pointer, citation_from_json
 from incident_kit.model.times import iso
 from incident_kit.timeline.impact import Impact
 
 JOURNAL = "journal"  # as citations call it, and the lane of a run's timeline that holds it
-ASKED = "asked"
+# What the time of an answer means, by how it went.
+ANSWERED = "answered"
+MEANINGS_OF_STATUS = {Status.OK: ANSWERED, Status.PARTIAL: "answered in part", Status.FAILED: "not answered"}
 # Whose clock a time is from. Imports and alerts have the name of theirs.
 LOGS, OURS, PEOPLE = "the logs", "this machine", "people"
 LEAST = timedelta(microseconds=1)
@@ -186,8 +188,8 @@ def answer_rows(answers: Iterable[StoredAnswer]) -> list[Row]:
         _exact(
             stored.answer.asked_at,
             stored.answer.asked_at + timedelta(milliseconds=stored.answer.duration_ms),
-            ASKED,
-            _answer_message(stored),
+            MEANINGS_OF_STATUS[stored.answer.status],
+            _answer_message(stored.answer),
             Lane.SYSTEMS,
             OURS,
             stored.at(""),
@@ -283,9 +285,5 @@ def _items(citation: Citation) -> tuple[str, ...]:
     return (citation.item,)
 
 
-def _answer_message(stored: StoredAnswer) -> str:
-    answer = stored.answer
-    if answer.status is Status.OK:
-        return f"{answer.question}: answered"
-    went = "answered in part" if answer.status is Status.PARTIAL else "not answered"
-    return f"{answer.question}: {went}: {answer.reason}"
+def _answer_message(answer: Answer) -> str:
+    return f"{answer.question}: {answer.reason or answer.asked}"

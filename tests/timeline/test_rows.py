@@ -105,7 +105,7 @@ def test_an_answer_says_how_it_went_and_is_cited_whole() -> None:
     answer = Answer("redis.info", "?", "REDIS_URL", NOON, 2000, Status.FAILED, "connection refused", fault=Fault.SYSTEM)
     not_asked = Answer("postgres", "?", "DATABASE_URL", NOON, 0, Status.NOT_CHECKED, "no address")
     (shown,) = answer_rows([StoredAnswer("item", answer), StoredAnswer("other", not_asked)])
-    assert shown.message == "redis.info: not answered: connection refused"
+    assert (shown.meaning, shown.message) == ("not answered", "redis.info: connection refused")
     assert (shown.citation, shown.learned) == (Pointer("item", ""), NOON + 2 * SECOND)
 
 
