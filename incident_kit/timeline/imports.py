@@ -247,21 +247,22 @@ def _of_csv(text: str) -> Iterator[_Record | Unread]:
         if not any(cell.strip() for cell in cells):
             continue
         if not header:
-            header = [_lower(cell) for cell in cells]
-            _check_header(header)
+            header = _header(cells)
         elif len(cells) > len(header):
             yield Unread(number, f"{len(cells)} cells, and the header has {len(header)}; a text needs quotes around it")
         else:
             yield _Record(number, dict(zip(header, cells, strict=False)))
 
 
-def _check_header(header: Sequence[str]) -> None:
+def _header(cells: Sequence[str]) -> list[str]:
+    header = [_lower(cell) for cell in cells]
     for what, names in (("the time", TIMES), ("the text", TEXTS)):
         if not set(names) & set(header):
-            listed = ", ".join(visible(name)[:LONGEST_SHOWN] for name in header[:MOST_NAMED])
+            listed = ", ".join(visible(cell)[:LONGEST_SHOWN] for cell in cells[:MOST_NAMED])
             raise Unusable(
                 f"its first line names no column for {what}: expected one of {', '.join(names)}; found {listed}"
             )
+    return header
 
 
 def _lower(name: str) -> str:
@@ -317,9 +318,9 @@ def time_of(value: Any, zone: tzinfo | None) -> tuple[datetime, datetime, bool]:
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
-        moment = None
-    if moment is None or moment.year not in YEARS:
-        raise Unusable(f"not a time: {_shown(text)}; write ISO 8601, such as 2026-11-23T09:53:00Z")
+        raise Unusable(f"not a time: {_shown(text)}; write ISO 8601, such as 2026-11-23T09:53:00Z") from None
+    if moment.year not in YEARS:
+        raise Unusable(f"not a time of an incident: {_shown(text)}")
     if moment.tzinfo is None:
         return _placed(moment, timedelta(0), zone, text)
     return moment.astimezone(UTC), moment.astimezone(UTC), False
