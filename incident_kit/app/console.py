@@ -31,6 +31,12 @@ def show_lines(*lines: str) -> None:
     print("\n".join(lines), flush=True)
 
 
+def show_file(text: str) -> None:
+    """A result that is a file of its own, line ends and all, on stdout; its values were made visible before."""
+    with as_it_is(sys.stdout):
+        print(text, end="", flush=True)
+
+
 def control(sequence: str) -> None:
     """A command of ours to the terminal, if there is one: the only way past `VisibleStream`."""
     if sys.stderr.isatty():

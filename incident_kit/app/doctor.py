@@ -5,14 +5,16 @@ from __future__ import annotations
 import glob
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from incident_kit.app.collect import plan_logs
 from incident_kit.app.console import exit_code, show
+from incident_kit.config.contacts import ROLES
+from incident_kit.config.holidays import read_holidays
 from incident_kit.config.request import Request
-from incident_kit.errors import IncidentKitError, RunbookError
+from incident_kit.errors import ConfigurationError, IncidentKitError, RunbookError
 from incident_kit.evidence.store import FREE_DISK_FLOOR_BYTES
 from incident_kit.live.ask import ask
 from incident_kit.live.systems import systems
@@ -58,6 +60,9 @@ def look(request: Request, environment: Mapping[str, str], heard: Callable[[Look
     add(Look("configuration", "ready", file))
     add(_folder(request.reports))
     add(_runbook(request.runbook))
+    add(_contacts(request))
+    if configuration.holidays:
+        add(_holidays(configuration.holidays))
     for looked in _logs(request):
         add(looked)
     answers: dict[str, list[Answer]] = {}
@@ -91,7 +96,32 @@ def _runbook(folder: str) -> Look:
         book = load(folder)
     except RunbookError as error:
         return Look("runbook", "not ready", str(error))
-    return Look("runbook", "ready", f"{len(book.scenarios)} scenario(s)")
+    borrowed = ", ".join(path.name for path in book.borrowed)
+    without = f"; it has no {borrowed}, so that of incident-kit counts" if borrowed else ""
+    return Look("runbook", "ready", f"{len(book.scenarios)} scenario(s){without}")
+
+
+def _contacts(request: Request) -> Look:
+    """Whether everybody can be reached who may have to be called."""
+    contacts = request.configuration.contacts
+    roles = [*contacts.levels, *ROLES, *contacts.by_role]
+    try:
+        scenarios = load(request.runbook).scenarios
+        roles += [rule.to for scenario in scenarios for rule in scenario.rules]
+    except RunbookError:
+        pass  # said above
+    faults = contacts.faults(dict.fromkeys(roles))
+    if faults:
+        return Look("contacts", "not named", f"{'; '.join(faults)}: write them into [contacts] of incident-kit.toml")
+    return Look("contacts", "ready", f"{len(contacts.by_role)} role(s) can be reached, each in two ways")
+
+
+def _holidays(entries: Sequence[str]) -> Look:
+    try:
+        holidays = read_holidays(entries)
+    except ConfigurationError as error:
+        return Look("holidays", "not ready", str(error))
+    return Look("holidays", "ready", f"{len(holidays.dates)} day(s), and {len(holidays.yearly)} of each year")
 
 
 def _logs(request: Request) -> Iterator[Look]:

@@ -70,6 +70,16 @@ def run_time(folder: Path) -> datetime:
     return parse_iso(folder.name.partition("_")[0])
 
 
+def newest_run(incident: Incident, book: Runbook) -> Facts:
+    """The facts of the newest sealed run that can be read, without any look at the evidence; empty without a run."""
+    for folder in sealed_runs(incident):
+        try:
+            return facts_of_run(folder, book)
+        except EvidenceError:
+            continue
+    return Facts()
+
+
 def sealed_runs(incident: Incident) -> list[Path]:
     """The folders of an incident's sealed runs, the newest first."""
     if kind_of(incident.runs) != FOLDER:
@@ -92,11 +102,16 @@ def facts_of_run(folder: Path, book: Runbook) -> Facts:
     return Facts(f"runs/{folder.name}", window, tuple(rank(_by_scenario(findings, book))), impact, by_hand)
 
 
-def facts_of_evidence(stored: Evidence, book: Runbook, entries: Sequence[Entry] = ()) -> Facts:
-    """The facts that all of the evidence holds, and these entries of the journal. Raises EvidenceError for damage."""
+def facts_of_evidence(
+    stored: Evidence, book: Runbook, entries: Sequence[Entry] = (), window: Window | None = None
+) -> Facts:
+    """The facts that the evidence holds of a window (all of it), with these entries of the journal.
+
+    Raises EvidenceError for damage.
+    """
     stored.check()
     check_sources(stored.sources())
-    window = stored.window()
+    window = window or stored.window()
     with log_files.read(stored.sources(), window, dependencies=book.dependencies) as records:
         answers = stored.stored_answers()
         case = Case(records, window, entries, answers, book.signs, book.features, book.sigma_rules)

@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from incident_kit.app.chosen import chosen
+from incident_kit.app.chosen import chosen, state
 from incident_kit.app.console import DONE, say, show
+from incident_kit.app.deadlines import say_next_deadline
+from incident_kit.app.facts import facts_of_run, sealed_runs
 from incident_kit.config.request import Request
-from incident_kit.errors import InputError
+from incident_kit.errors import IncidentKitError, InputError
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.journal import Journal
 from incident_kit.incident import entries
 from incident_kit.incident.entries import Written
+from incident_kit.incident.proposals import proposals
 from incident_kit.incident.state import Outcome
 from incident_kit.model.times import iso, parse_coming, parse_time
 from incident_kit.runbook.contents import TRIAGE
@@ -55,10 +58,14 @@ def note(request: Request, arguments: Sequence[str], kind: str, level: str, type
 def milestone(request: Request, arguments: Sequence[str], why: str, typed: Typed) -> int:
     """Note a milestone."""
     incident_id, (name,) = split(arguments, ("NAME",), "milestone")
+    incident = chosen(request, incident_id)
+    proposed = _proposed(request, incident, name)
+    if proposed:
+        say(f"The evidence suggests {proposed['at']}, between {proposed['earliest']} and {proposed['latest']}.")
     return _write(
         request,
-        incident_id,
-        lambda journal, at: entries.milestone(journal, name, at, text=why, by=typed.by),
+        incident.id,
+        lambda journal, at: entries.milestone(journal, name, at, text=why, by=typed.by, proposed=proposed),
         typed,
     )
 
@@ -150,6 +157,7 @@ def _write(
     show(f"{incident.id}, line {entry.line}, {happened}: {entry.kind}: {entry.text}")
     if became:
         say(f"{incident.id} ({incident.title}) is {became}.")
+    say_next_deadline(request, incident)
     return DONE
 
 
@@ -169,6 +177,16 @@ def _number(text: str, what: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise InputError(f"not a number: {text!r}. Give {what}.")
     return int(text)
+
+
+def _proposed(request: Request, incident: Incident, name: str) -> dict[str, Any] | None:
+    """What the newest sealed run suggests for a milestone; None where there is none, or nothing to suggest."""
+    try:
+        facts = [facts_of_run(run, load_runbook(request.runbook)) for run in sealed_runs(incident)[:1]]
+    except IncidentKitError:
+        return None  # a damaged run is named by whoever reads it
+    suggested = [proposal for of in facts for proposal in proposals(state(incident), of) if proposal.milestone == name]
+    return suggested[0].to_data() if suggested else None
 
 
 def _scenario_of(incident: Incident) -> str:

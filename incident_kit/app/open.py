@@ -17,6 +17,7 @@ from pathlib import Path
 
 from incident_kit.app.chosen import incidents, state
 from incident_kit.app.console import DONE, INCOMPLETE, say, show
+from incident_kit.app.deadlines import say_next_deadline
 from incident_kit.app.journal import time_of
 from incident_kit.config.request import Request
 from incident_kit.errors import InputError
@@ -54,7 +55,7 @@ def open_incident(request: Request, title: str, source: str, at: str, alert: Pat
     notification = recognise(received)
     with _one_at_a_time(request.reports):  # alerts come in crowds; the second has to find what the first opened
         if notification and (known := _incident_of(request, notification)):
-            return _join(known, notification, received, alert, by)
+            return _join(request, known, notification, received, alert, by)
         if notification and not notification.firing:
             say(f"{describe(notification)}. No open incident knows this alert, so nothing was opened.")
             return INCOMPLETE
@@ -68,6 +69,7 @@ def _declare(request: Request, title: str, source: str, at: datetime | None, by:
         say(warning)
     say(f"Opened {incident.id}: {incident.title}")
     say("Next: incident-kit triage, incident-kit milestone acknowledged, incident-kit status")
+    say_next_deadline(request, incident)
     return incident
 
 
@@ -100,7 +102,9 @@ def _open_by_alert(
     return DONE if notification else INCOMPLETE
 
 
-def _join(incident: Incident, notification: Notification, received: bytes, alert: Path, by: str) -> int:
+def _join(
+    request: Request, incident: Incident, notification: Notification, received: bytes, alert: Path, by: str
+) -> int:
     """Add the alert to the incident that knows it, unless it only repeats what was noted."""
     prints = set(map(hashed, notification.fingerprints))
     noted = [known for known in state(incident).alerts if prints & set(known.fingerprints)]
@@ -118,6 +122,7 @@ def _join(incident: Incident, notification: Notification, received: bytes, alert
             say(warning)
         say(f"{describe(notification)}. Joined {incident.id}: {incident.title}")
     show(incident.id)
+    say_next_deadline(request, incident)
     return DONE
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from incident_kit.app.collect import Say, path_of, plan_logs
 from incident_kit.app.console import exit_code, say, show_json, show_lines
+from incident_kit.app.deadlines import say_next_deadline
 from incident_kit.app.triage import Ranking, collect_and_rank, rank_evidence
 from incident_kit.config.request import Request
 from incident_kit.errors import EvidenceError
@@ -34,6 +35,7 @@ def recheck(request: Request, incident_id: str, every: str, within: str, as_json
         changes, ranking = changes_since(incident, book, request, say)
         _show(changes, as_json)
         if not apart_s or ranking.interrupted or time.monotonic() + apart_s > ends:
+            say_next_deadline(request, incident, ranking.facts)
             return exit_code(bool(ranking.lost), ranking.interrupted)
         time.sleep(apart_s)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from incident_kit.app.collect import collect
 from incident_kit.app.console import exit_code, say, show
+from incident_kit.app.deadlines import say_next_deadline
 from incident_kit.app.run import Run, make_run
 from incident_kit.app.sources import check_choice, incident_for, planned_logs, stored_evidence, stored_window
 from incident_kit.config.request import Request
@@ -33,7 +34,9 @@ def report(request: Request, scenario_id: str, incident_id: str, assignments: Se
     if evidence := stored_evidence(request):
         incident = incident_for(request, incident_id, title, say)
         window = stored_window(request, evidence)
-        return seal_and_show(incident, book, scenario_id, evidence.items(), window, parameters)
+        code = seal_and_show(incident, book, scenario_id, evidence.items(), window, parameters)
+        say_next_deadline(request, incident)
+        return code
     with planned_logs(request, say) as planned:
         incident = incident_for(request, incident_id, title, say)
         collected = collect(incident, request, planned.logs, say)
@@ -41,6 +44,7 @@ def report(request: Request, scenario_id: str, incident_id: str, assignments: Se
     items = [item for item in incident.evidence.items() if item.id in new or item.secret]
     lost = (*planned.lost, *collected.lost)
     code = seal_and_show(incident, book, scenario_id, items, collected.window, parameters, lost)
+    say_next_deadline(request, incident)
     return exit_code(bool(code), collected.interrupted)
 
 

@@ -176,10 +176,10 @@ def snapshot(incident: Incident, book: Runbook, run: RunFolder) -> None:
             f"{incident.folder}: its description or its journal cannot be kept with the run: {error}. "
             "The last sealed run holds a good copy."
         ) from None
-    for name in book.files():
+    for name, path in book.files().items():
         target = run.runbook / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(book.folder / name, target)
+        shutil.copy2(path, target)
 
 
 def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:

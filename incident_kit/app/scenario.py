@@ -16,6 +16,7 @@ from incident_kit.model import places
 from incident_kit.runbook.contents import TRIAGE, Runbook
 from incident_kit.runbook.data import load
 from incident_kit.running.template import notebooks_of
+from incident_kit.view.terminal import short_path
 
 ID = re.compile(r"[a-z][a-z0-9_]*")
 BAD = 1  # exit code: the answer is bad
@@ -63,6 +64,11 @@ def check(folder: Path) -> int:
             show(line)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror}.") from None
+    for borrowed in book.borrowed:
+        show(
+            f"{folder}: no {borrowed.name}, so that of incident-kit counts. "
+            f"To change it, copy {short_path(str(borrowed))} there."
+        )
     faults = [*_doubled(book), *_differing(book)]
     for fault in faults:
         show(fault)
@@ -73,10 +79,10 @@ def check(folder: Path) -> int:
 
 
 def _copy(book: Runbook, folder: Path) -> None:
-    for name in book.files():
+    for name, path in book.files().items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if not (folder / name).exists():
-            shutil.copyfile(book.folder / name, folder / name)
+            shutil.copyfile(path, folder / name)
 
 
 def _with_fields(text: str, values: dict[str, str | int]) -> str:

@@ -10,8 +10,10 @@ from typing import Any
 
 from incident_kit.app import run as runs
 from incident_kit.app.console import exit_code
+from incident_kit.app.deadlines import say_next_deadline
 from incident_kit.app.report import show_run
 from incident_kit.app.run import OUR_PARAMETERS, Run, begin, snapshot
+from incident_kit.config.request import Typed, resolve
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident, load
 from incident_kit.evidence.item import Item
@@ -28,7 +30,10 @@ from incident_kit.timeline.results import check_result
 
 def seal(folder: Path) -> int:
     """Seal a notebook of a work folder and say what it found; returns the exit code."""
-    return exit_code(show_run(seal_work(folder)))
+    code = exit_code(show_run(seal_work(folder)))
+    incident = load(folder.resolve().parent)
+    say_next_deadline(resolve(Typed(reports=incident.folder.parent)), incident)
+    return code
 
 
 def seal_work(folder: Path, name: str = "") -> Run:

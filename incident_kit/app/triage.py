@@ -7,26 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 
 from incident_kit import logs as log_files
 from incident_kit.app.collect import LogPlan, Say, collect
 from incident_kit.app.console import exit_code, say, show, show_json, show_lines
+from incident_kit.app.deadlines import say_next_deadline, show_calls
 from incident_kit.app.sources import check_choice, incident_for, planned_logs, stored_evidence, stored_window
 from incident_kit.config.request import Request
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.item import Item
 from incident_kit.evidence.store import Evidence
+from incident_kit.incident.facts import Facts
+from incident_kit.incident.severity import severity_of
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.columns import TYPES
 from incident_kit.model.answer import Status, StoredAnswer
+from incident_kit.model.severity import Severity
 from incident_kit.model.times import Window
 from incident_kit.runbook import Case, Runbook
 from incident_kit.runbook.contents import TRIAGE
 from incident_kit.runbook.data import load
 from incident_kit.runbook.ranking import Ranked
 from incident_kit.runbook.ranking import triage as ranked_scenarios
-from incident_kit.view.terminal import next_command, ranking_lines
+from incident_kit.view.terminal import next_command, ranking_lines, severity_lines
 
 # Columns of a record that no check looks at.
 NOT_LOOKED_AT = frozenset({"ts_raw", "duration_ms", "format", "host", "pid", "request_id", "level"})
@@ -42,6 +47,7 @@ class Ranking:
 
     ranked: tuple[Ranked, ...]
     window: Window
+    severity: Severity
     lost: tuple[str, ...] = ()
     interrupted: bool = False
     accounts: tuple[Account, ...] = ()
@@ -49,6 +55,11 @@ class Ranking:
     @property
     def first(self) -> Ranked:
         return self.ranked[0]
+
+    @property
+    def facts(self) -> Facts:
+        """What it says of the incident, for whoever is to be called."""
+        return Facts("the collected evidence", self.window, self.ranked)
 
     @property
     def incomplete(self) -> bool:
@@ -67,7 +78,9 @@ def triage(request: Request, incident_id: str, as_json: bool) -> int:
     check_choice(request)
     if evidence := stored_evidence(request):
         ranking = rank_evidence(book, evidence, stored_window(request, evidence))
-        _show(ranking, as_json, incident_id, str(request.sources.evidence), request.runbook)
+        _show(ranking, as_json, incident_id, str(request.sources.evidence), request, book)
+        if not as_json:
+            show_calls(request, book, ranking.facts)
         return exit_code(ranking.incomplete)
     with planned_logs(request, say) as planned:
         incident = incident_for(request, incident_id, book.title(TRIAGE), say)
@@ -77,9 +90,13 @@ def triage(request: Request, incident_id: str, as_json: bool) -> int:
             request,
             planned.logs,
             say,
-            lambda by_logs: None if as_json else _show_ranking("From the logs alone:", by_logs),
+            lambda by_logs: None if as_json else _show_ranking("From the logs alone:", by_logs, book, request.zone),
         )
-    _show(ranking, as_json, incident.id, str(incident.folder), request.runbook)
+    _show(ranking, as_json, incident.id, str(incident.folder), request, book)
+    if as_json:
+        say_next_deadline(request, incident, ranking.facts)
+    else:
+        show_calls(request, book, ranking.facts, incident)
     return exit_code(bool(ranking.incomplete or planned.lost), ranking.interrupted)
 
 
@@ -148,7 +165,8 @@ def _rank(
         only=TYPES.keys() - NOT_LOOKED_AT,
     ) as records:
         case = Case(records, window, stored.journal(), answers, book.signs, book.features, book.sigma_rules)
-        return Ranking(tuple(ranked_scenarios(book, case)), window, tuple(lost), accounts=tuple(case.accounts))
+        ranked = tuple(ranked_scenarios(book, case))
+        return Ranking(ranked, window, severity_of(book, case), tuple(lost), accounts=tuple(case.accounts))
 
 
 def _answers_of(evidence: Evidence, items: Sequence[Item]) -> list[StoredAnswer]:
@@ -156,18 +174,18 @@ def _answers_of(evidence: Evidence, items: Sequence[Item]) -> list[StoredAnswer]
     return [stored for stored in evidence.stored_answers() if stored.item in ids]
 
 
-def _show(ranking: Ranking, as_json: bool, incident_id: str, evidence: str, runbook: str) -> None:
+def _show(ranking: Ranking, as_json: bool, incident_id: str, evidence: str, request: Request, book: Runbook) -> None:
     """The ranking, and what to type next; what there is to know of the logs on stderr."""
     for remark in ranking.remarks:
         say(remark)
     if as_json:
         show_json([ranked.to_json() for ranked in ranking.ranked])
         return
-    _show_ranking(f"Window: {ranking.window}", ranking)
+    _show_ranking(f"Window: {ranking.window}", ranking, book, request.zone)
     scenario_id = ranking.first.scenario.id if ranking.first.confirmed else TRIAGE
     show("")
-    show(f"Next: {next_command(scenario_id, incident_id, evidence, ranking.window, runbook)}")
+    show(f"Next: {next_command(scenario_id, incident_id, evidence, ranking.window, request.runbook)}")
 
 
-def _show_ranking(heading: str, ranking: Ranking) -> None:
-    show_lines(heading, *ranking_lines(ranking.ranked))
+def _show_ranking(heading: str, ranking: Ranking, book: Runbook, zone: tzinfo) -> None:
+    show_lines(heading, *severity_lines(book, ranking.severity, zone), *ranking_lines(ranking.ranked))

@@ -218,48 +218,58 @@ def reopen(
 
 
 @app.command()
-def timeline(
+def update(
     incident_id: IncidentId = "",
-    to: Annotated[str, typer.Option("--to", help="table, md, csv, jsonl, timesketch.")] = "table",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where it goes: a new file [stdout].")
-    ] = None,
-    raw: Annotated[
-        bool, typer.Option("--raw", help="In CSV, cells as they are: for programs, never for a spreadsheet.")
+    audience: Annotated[str, typer.Option("--audience", help="internal or customer.")] = "internal",
+    lang: Annotated[str, typer.Option("--lang", help="en, ja, or another that the runbook has messages in.")] = "en",
+    to: Annotated[str, typer.Option("--to", help="text, md (Markdown) or slack (mrkdwn).")] = "text",
+    next_update: Annotated[
+        str, typer.Option("--next", help="When the next one comes: 30m, 14:05 or ISO 8601 [by the severity].")
+    ] = "",
+    sent: Annotated[
+        bool, typer.Option("--sent", help="It went out: note the text in the journal, which restarts the clock.")
     ] = False,
-    import_: Annotated[
-        Path | None,
-        typer.Option(
-            "--import",
-            metavar="FILE",
-            help="Add what was noted elsewhere: CSV, JSON Lines or JSON, such as a chat export; - is stdin.",
-        ),
-    ] = None,
-    git_tags: Annotated[
-        Path | None, typer.Option("--git-tags", metavar="DIR", help="Add the tags of a git repository, as deploys.")
-    ] = None,
+    text: Annotated[
+        str,
+        typer.Option("--text", metavar="FILE", help="With --sent: the text as it was sent, if edited; - is stdin."),
+    ] = "",
+    approved_by: Annotated[
+        str, typer.Option("--approved-by", metavar="NAME", help="Who approved it; needed for matters of security.")
+    ] = "",
     by: By = "",
     reports: Reports = None,
     runbook: RunbookFolder = "",
-    tz: Annotated[
-        str, typer.Option("--tz", help="The zone you read times in; with --import, that of its times without one.")
-    ] = "",
+    tz: Zone = "",
 ) -> int:
-    """All that is known of an incident in one order: what systems, people and other tools say happened.
+    """A message to the team or to customers, from what is known; prints it. Customers are written to of P1 and P2.
 
-    Each row says when it happened and when that was learned, in the people's zone and in UTC.
-
-    Example: incident-kit timeline --import slack-channel.json
+    Example: incident-kit update --audience customer --lang ja
     """
+    from incident_kit.app.update import Typed as TypedUpdate
+    from incident_kit.app.update import update
+
+    typed = TypedUpdate(audience, lang, to, next_update, sent, text, approved_by, by)
+    return update(resolve(Typed(reports=reports, runbook=runbook, zone=tz)), incident_id, typed)
+
+
+@app.command()
+def status(
+    incident_id: IncidentId = "",
+    markdown: Annotated[bool, typer.Option("--md", help="All of it as Markdown.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it for a program.")] = False,
+    ics: Annotated[bool, typer.Option("--ics", help="The deadlines as a calendar (iCalendar).")] = False,
+    reports: Reports = None,
+    runbook: RunbookFolder = "",
+    tz: Zone = "",
+) -> int:
+    """The hand-off brief on one screen: how bad, what it is, what was tried, what is next, by when, whom to call.
+
+    Example: incident-kit status
+    """
+    from incident_kit.app.status import Form, status
+
+    forms = [form for form, is_wanted in zip(Form, (False, markdown, as_json, ics), strict=True) if is_wanted]
+    if len(forms) > 1:
+        raise typer.BadParameter("give one of --md, --json and --ics.")
     request = resolve(Typed(reports=reports, runbook=runbook, zone=tz))
-    if import_ or git_tags:
-        from incident_kit.app import timeline_import
-
-        if import_ and git_tags:
-            raise typer.BadParameter("give one of --import and --git-tags.")
-        if import_:
-            return timeline_import.import_file(request, incident_id, import_, tz, by)
-        return timeline_import.import_git_tags(request, incident_id, git_tags or Path(), by)
-    from incident_kit.app.timeline import timeline
-
-    return timeline(request, incident_id, to, output, raw)
+    return status(request, incident_id, forms[0] if forms else Form.SCREEN)

@@ -10,10 +10,13 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import date
 from glob import glob
 from pathlib import Path
 from typing import Any
 
+from incident_kit.config.contacts import Contacts, read_contacts
+from incident_kit.config.holidays import SUFFIX
 from incident_kit.config.toml import ConfigurationTable, read
 from incident_kit.errors import ConfigurationError, ParameterError
 from incident_kit.model.times import named_zone
@@ -56,7 +59,8 @@ class Configuration:
     runbook: str = ""
     hide_ip_addresses: bool = False
     targets: Targets = field(default_factory=Targets)
-    contacts: Mapping[str, str] = field(default_factory=dict)
+    holidays: tuple[str, ...] = ()
+    contacts: Contacts = field(default_factory=Contacts)
 
     def log_files(self) -> list[Path]:
         """The logs of the patterns, as they are there now."""
@@ -77,6 +81,7 @@ zone = "UTC"                                   # of times that you type without 
 reports = "reports"                            # the folder of the incidents
 runbook = ""                                   # a folder of your own runbook: thresholds, patterns, routes
 hide_ip_addresses = false                      # whether IP addresses are redacted too, in new incidents
+holidays = []                                  # days such as "2027-01-01", and calendar files (.ics): no business days
 
 # NAMES of environment variables, never an address or a secret itself.
 [targets]
@@ -99,9 +104,65 @@ salesforce_key_file = "SF_PRIVATE_KEY_PATH"
 # line = '2026-11-23T07:40:02Z AUDIT alice signed in'
 # expected = { ts = "2026-11-23T07:40:02.000Z", user = "alice", message = "signed in" }
 
-# Whom to call.
-[contacts]
-# on_call = "..."
+# Whom to call: a name, how to reach them ("Slack @ito", "PagerDuty: portal"), and how if that fails.
+[contacts.primary_on_call]
+name = ""
+method = ""
+backup = ""
+
+[contacts.secondary_on_call]
+name = ""
+method = ""
+backup = ""
+
+[contacts.engineering_lead]
+name = ""
+method = ""
+backup = ""
+
+[contacts.engineering_manager]
+name = ""
+method = ""
+backup = ""
+
+[contacts.security_team]
+name = ""
+method = ""
+backup = ""
+
+[contacts.salesforce_admin]
+name = ""
+method = ""
+backup = ""
+
+# The company that runs the server of WHMCS.
+[contacts.whmcs_hosting]
+name = ""
+method = ""
+backup = ""
+
+# The support of each vendor, with the number of your contract.
+[contacts.salesforce]
+name = ""
+method = ""
+backup = ""
+
+[contacts.whmcs]
+name = ""
+method = ""
+backup = ""
+
+[contacts.freebit]
+name = ""
+method = ""
+backup = ""
+
+# Who is meant by each level of escalation.toml. L4 is the vendor whose system fails.
+[contacts.levels]
+L1 = ["primary_on_call", "secondary_on_call"]
+L2 = ["engineering_lead"]
+L3 = ["engineering_manager"]
+L4 = ["salesforce", "whmcs", "freebit"]
 """
 
 
@@ -159,8 +220,9 @@ def _checked(table: ConfigurationTable) -> dict[str, Any]:
         elif name == "targets":
             taken[name] = _targets(_inner(table, name))
         elif name == "contacts":
-            contacts = _inner(table, name)
-            taken[name] = {contact: _text(contacts, contact) for contact in contacts.data}
+            taken[name] = read_contacts(_inner(table, name))
+        elif name == "holidays":
+            taken[name] = _holidays(table)
         elif name == "hide_ip_addresses":
             taken[name] = table.flag(name)
         else:
@@ -232,6 +294,25 @@ def _text(table: ConfigurationTable, name: str) -> str:
     if not isinstance(value, str):
         raise table.fail(name, f'a text in quotes, such as {name} = "..."')
     return value
+
+
+def _holidays(table: ConfigurationTable) -> tuple[str, ...]:
+    """Days in ISO 8601 and paths of calendar files, which are meant from the file's folder."""
+    expected = 'a list of days and calendar files, such as holidays = ["2027-01-01", "japan.ics"]'
+    value = table.data["holidays"]
+    if not isinstance(value, list):
+        raise table.fail("holidays", expected)
+    entries = []
+    for entry in value:
+        text = entry.isoformat() if type(entry) is date else entry
+        if isinstance(text, str) and text.lower().endswith(SUFFIX):
+            entries.append(str(table.path.parent / text))
+            continue
+        try:
+            entries.append(date.fromisoformat(text).isoformat())
+        except (TypeError, ValueError):
+            raise table.fail("holidays", expected) from None
+    return tuple(entries)
 
 
 def _patterns(table: ConfigurationTable) -> list[str]:

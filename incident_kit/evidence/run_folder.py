@@ -13,10 +13,11 @@ from incident_kit.model.fields import Fields, Unusable
 from incident_kit.model.visible import visible
 
 FINDINGS, TIMELINE, ACCOUNTING, IMPACT = "findings.json", "timeline.jsonl", "accounting.json", "impact.json"
+SEVERITY = "severity.json"
 SERIES = "series/*.csv"
 PAGE, NOTEBOOK, CHARTS = "report.html", "notebook.ipynb", "charts/*.svg"
 # The form of each results file, counted up where one is changed. A run keeps the numbers it was made with.
-FORMATS: Mapping[str, int] = {IMPACT: 1, FINDINGS: 1, TIMELINE: 1, ACCOUNTING: 1, SERIES: 1}
+FORMATS: Mapping[str, int] = {IMPACT: 1, SEVERITY: 1, FINDINGS: 1, TIMELINE: 1, ACCOUNTING: 1, SERIES: 1}
 # What a reproduction compares, below `data/`.
 COMPARED = tuple(FORMATS)
 
@@ -42,6 +43,10 @@ class Results:
     @property
     def impact(self) -> Path:
         return self.data / IMPACT
+
+    @property
+    def severity(self) -> Path:
+        return self.data / SEVERITY
 
     def series(self, name: str) -> Path:
         """The series of this name, such as requests_by_minute."""

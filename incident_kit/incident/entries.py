@@ -99,12 +99,25 @@ def check_opening(source: str, happened: datetime | None) -> None:
 
 
 def milestone(
-    journal: Journal, name: str, happened: datetime | None = None, *, text: str = "", by: str = ""
+    journal: Journal,
+    name: str,
+    happened: datetime | None = None,
+    *,
+    text: str = "",
+    by: str = "",
+    proposed: Mapping[str, Any] | None = None,
 ) -> Written:
-    """Note a milestone. One that is noted again is corrected by the later entry. Raises ParameterError."""
+    """Note a milestone. One that is noted again is corrected by the later entry.
+
+    `proposed` is what the evidence suggested, which is kept beside. Raises ParameterError.
+    """
     if name not in list(Milestone):
         raise ParameterError(f"not a milestone: {name!r}. Use one of {', '.join(Milestone)}.")
-    written = _write(journal, Kind.MILESTONE, said(name, text), happened, by, {"milestone": name})
+    if name == Milestone.STARTED and happened is None:
+        hint = f" The evidence suggests {proposed['at']}." if proposed else ""
+        raise ParameterError(f"say when it began: --at 14:05.{hint}")
+    data = {"milestone": name, **({"proposed": dict(proposed)} if proposed else {})}
+    written = _write(journal, Kind.MILESTONE, said(name, text), happened, by, data)
     return Written(written.entry, (*written.warnings, *_out_of_order(journal, written.entry)))
 
 

@@ -87,10 +87,14 @@ class Temporary:
 
 @dataclass(frozen=True, slots=True)
 class Escalation:
-    """Somebody was called; `level` is L1 to L4, or empty where it was not said."""
+    """Somebody was called; `level` is L1 to L4, or empty where it was not said.
+
+    `to` is the role (`salesforce_admin`) or the vendor's system (`whmcs`), where it was said.
+    """
 
     level: str
     entry: Entry
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +291,9 @@ class _Fold:
         if "fingerprints" in fields.data:
             self.alerts.append(_alert(entry, fields))  # one that is over is a note
         if entry.kind == Kind.ESCALATED:
-            self.escalations.append(Escalation(fields.one_of("level", ("", *ESCALATION_LEVELS), ""), entry))
+            self.escalations.append(
+                Escalation(fields.one_of("level", ("", *ESCALATION_LEVELS), ""), entry, fields.text("to", ""))
+            )
         if entry.kind == Kind.COMMUNICATED and "audience" in fields.data:
             audience = Audience(fields.one_of("audience", list(Audience)))
             next_update = fields.moment("next_update") if "next_update" in fields.data else None

@@ -8,10 +8,11 @@ healthy.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from incident_kit.live import http
-from incident_kit.live.session import Reply, Session
+from incident_kit.live.session import NoAnswer, Reply, Session
 from incident_kit.model.answer import Answer, Fault
 
 UP = {"ok", "up", "healthy", "pass", "passing", "connected", "true", "ready"}
@@ -21,9 +22,19 @@ MOST_TEXT, MOST_BODY_BYTES = 500, 65_536
 
 def ask(url: str, session: Session) -> Iterator[Answer]:
     """The answer of the health check at this address."""
-    yield session.answer(
+    answer = session.answer(
         "health", "What does the BFF say of itself, its cache and its database?", lambda: health(url, session)
     )
+    # Where it was asked matters most where nothing answers: only from outside does that tell what customers meet.
+    yield replace(answer, data={**answer.data, **_where(url)})
+
+
+def _where(url: str) -> dict[str, bool]:
+    """Whether the address is outside this machine; nothing for one that cannot be asked."""
+    try:
+        return {"outside": not http.local(http.split_http(url).hostname or "")}
+    except NoAnswer:
+        return {}
 
 
 def health(url: str, session: Session) -> Reply:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -18,18 +19,31 @@ from incident_kit.runbook import checks
 from incident_kit.runbook.advice import FACTS
 from incident_kit.runbook.contents import (
     DATA_FILES,
+    LATER_FILES,
+    NOTICED,
+    CustomersWords,
     Diagnosis,
     Document,
     Feature,
+    Messages,
     Runbook,
     Scenario,
     Severity,
+    SeverityRule,
     Step,
 )
+from incident_kit.runbook.escalation import FILE as ESCALATION
+from incident_kit.runbook.escalation import Known, read_policy, read_scenario_rules
+from incident_kit.runbook.messages import INTERNAL_WORDS, internal_words_in, load_messages
+from incident_kit.runbook.severity_rules import fitting, rules_of
 from incident_kit.runbook.sigma_rules import load_rules
+from incident_kit.runbook.workflow import FILE as WORKFLOW
+from incident_kit.runbook.workflow import read_workflow
 
 OURS = Path(__file__).parent
 PRESERVE = ("window", "whole")
+# The tables of severity.toml that are no levels.
+RULE = "rule"
 # Parameters of checks that name signs.
 SIGN_PARAMETERS = ("signs", "named", "errors", "failing", "hits", "keepalive", "misses")
 
@@ -52,25 +66,70 @@ def load(folder: str | Path = "") -> Runbook:
             f"{base}: no runbook (there is no folder {base / 'scenarios'}). Copy ours and edit it, "
             "or leave --runbook away."
         )
-    files = {name: read(base / name, Table, f"Copy it from {OURS / name}.") for name in DATA_FILES}
+    borrowed = tuple(OURS / name for name in LATER_FILES if not (base / name).exists())
+    places = {name: base / name for name in (*DATA_FILES, *LATER_FILES)} | {path.name: path for path in borrowed}
+    files = {name: read(path, Table, f"Copy it from {OURS / name}.") for name, path in places.items()}
     dependencies = tuple(map(_dependency, files["dependencies.toml"].tables("dependency")))
     documents = tuple(map(_document, files["documents.toml"].tables("document")))
-    features = tuple(map(_feature, files["features.toml"].tables("feature")))
+    messages = load_messages(base, OURS, dependencies)
+    features = tuple(_feature(table, messages) for table in files["features.toml"].tables("feature"))
+    probes = _probes(files["features.toml"].table("probes"))
     signs = tuple(map(_sign, files["signs.toml"].tables("sign")))
     levels = files["severity.toml"]
-    severities = tuple(_severity(level, Table(levels.path, level, data)) for level, data in levels.data.items())
+    severities = tuple(
+        _severity(level, Table(levels.path, level, data)) for level, data in levels.data.items() if level != RULE
+    )
     names = _Names(
         tuple(severity.id for severity in severities),
         tuple(sign.name for sign in signs),
         tuple(feature.name for feature in features),
         tuple(document.id for document in documents),
     )
+    known = Known(
+        severities={severity.id: parse_duration(severity.respond_within) for severity in severities},
+        symptoms=(),
+        signs=names.signs,
+        systems={dependency.name: dependency.title for dependency in dependencies},
+    )
     paths = sorted((base / "scenarios").glob("*.toml"))
     scenarios = sorted(
-        (_scenario(read(path, Table, f"Copy it from {OURS / 'scenarios'}."), names) for path in paths),
+        (_scenario(read(path, Table, f"Copy it from {OURS / 'scenarios'}."), names, known) for path in paths),
         key=lambda scenario: scenario.number,
     )
-    return Runbook(base, tuple(scenarios), dependencies, signs, features, documents, severities, load_rules(base))
+    _check_delays(files["features.toml"], scenarios)
+    has_rules = RULE in levels.data
+    if has_rules:
+        severity_rules = rules_of(levels, names.severities, scenarios, features)
+    else:
+        severity_rules = fitting(_our_severity_rules(), scenarios, features)
+    known = replace(known, symptoms=tuple(symptom.id for scenario in scenarios for symptom in scenario.symptoms))
+    policy = (
+        replace(load().policy, respond_within=known.severities)  # ours speaks of our scenarios, which theirs may lack
+        if OURS / ESCALATION in borrowed
+        else read_policy(files[ESCALATION], known)
+    )
+    return Runbook(
+        base,
+        tuple(scenarios),
+        dependencies,
+        signs,
+        features,
+        documents,
+        severities,
+        load_rules(base),
+        messages,
+        policy,
+        read_workflow(files[WORKFLOW]),
+        probes,
+        severity_rules,
+        rules_are_ours=not has_rules,
+        borrowed=borrowed,
+    )
+
+
+def _our_severity_rules() -> tuple[SeverityRule, ...]:
+    """Our rules of severity, for a runbook made before there were any."""
+    return load().severity_rules
 
 
 def _dependency(table: Table) -> Dependency:
@@ -85,9 +144,34 @@ def _document(table: Table) -> Document:
     return Document(table.text("id"), table.text("title"), table.text("address", ""))
 
 
-def _feature(table: Table) -> Feature:
-    table.only("name", "routes")
-    return Feature(table.text("name"), table.pattern("routes"))
+def _feature(table: Table, messages: Messages) -> Feature:
+    table.only("name", "routes", "customers", "delayed_by", "major")
+    customers = table.table("customers")
+    customers.only(*messages.languages)
+    words = {language: _customers_words(customers.table(language), messages) for language in customers.data}
+    return Feature(table.text("name"), table.pattern("routes"), words, table.texts("delayed_by"), table.flag("major"))
+
+
+def _customers_words(table: Table, messages: Messages) -> CustomersWords:
+    table.only("title", *NOTICED)
+    for field in table.data:
+        if named := internal_words_in(table.text(field), messages.words):
+            expected = f"words that customers know, without {', '.join(named)} (see {INTERNAL_WORDS})"
+            raise table.fail(field, expected)
+    return CustomersWords(table.text("title"), {how: table.text(how) for how in NOTICED if how in table.data})
+
+
+def _check_delays(table: Table, scenarios: Sequence[Scenario]) -> None:
+    """A symptom that no scenario has would never delay anything."""
+    symptoms = {symptom.id for scenario in scenarios for symptom in scenario.symptoms}
+    for feature in table.tables("feature"):
+        if unknown := [symptom for symptom in feature.texts("delayed_by") if symptom not in symptoms]:
+            raise feature.fail("delayed_by", f"a list of symptoms that scenarios have, which {unknown[0]} is not")
+
+
+def _probes(table: Table) -> str:
+    table.only("routes")
+    return table.pattern("routes", "")
 
 
 def _sign(table: Table) -> Sign:
@@ -105,7 +189,7 @@ def _severity(level: str, table: Table) -> Severity:
     return Severity(level, table.text("title"), table.text("definition"), span, table.texts("examples"))
 
 
-def _scenario(table: Table, names: _Names) -> Scenario:
+def _scenario(table: Table, names: _Names, known: Known) -> Scenario:
     table.only(
         "id",
         "number",
@@ -121,6 +205,7 @@ def _scenario(table: Table, names: _Names) -> Scenario:
         "symptom",
         "diagnosis",
         "step",
+        "escalate",
     )
     if table.text("severity") not in names.severities:
         raise table.fail("severity", f"one of {', '.join(names.severities)}")
@@ -128,6 +213,7 @@ def _scenario(table: Table, names: _Names) -> Scenario:
         raise table.fail("id", f"the file's own name, {table.path.stem!r}")
     if table.text("preserve", "window") not in PRESERVE:
         raise table.fail("preserve", " or ".join(PRESERVE))
+    symptoms = tuple(_symptom(entry, names) for entry in table.tables("symptom"))
     return Scenario(
         id=table.text("id"),
         number=table.number("number"),
@@ -140,9 +226,10 @@ def _scenario(table: Table, names: _Names) -> Scenario:
         preserve=table.text("preserve", "window"),
         impact=table.text("impact"),
         escalation=table.text("escalation"),
-        symptoms=tuple(_symptom(entry, names) for entry in table.tables("symptom")),
+        symptoms=symptoms,
         diagnoses=tuple(_diagnosis(entry, names) for entry in table.tables("diagnosis")),
         steps=tuple(_step(entry, names) for entry in table.tables("step")),
+        rules=read_scenario_rules(table.tables("escalate"), known, [symptom.id for symptom in symptoms]),
     )
 
 

@@ -8,11 +8,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from incident_kit.evidence.run_folder import ACCOUNTING, FINDINGS, IMPACT, TIMELINE, Results, as_json, as_json_line
+from incident_kit.evidence.run_folder import (
+    ACCOUNTING,
+    FINDINGS,
+    IMPACT,
+    SEVERITY,
+    TIMELINE,
+    Results,
+    as_json,
+    as_json_line,
+)
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.rates import Bucket
 from incident_kit.model.finding import Event, Finding
 from incident_kit.model.redaction import REDACTION
+from incident_kit.model.severity import Severity
 from incident_kit.model.spreadsheet import defused
 from incident_kit.model.times import iso
 from incident_kit.timeline.impact import Impact
@@ -21,6 +31,7 @@ from incident_kit.timeline.impact import Impact
 def save(
     output: str,
     impact: Impact,
+    severity: Severity,
     findings: Sequence[Finding],
     events: Sequence[Event],
     accounts: Sequence[Account],
@@ -32,12 +43,13 @@ def save(
     results = Results(Path(output))
     (results.data / "series").mkdir(parents=True, exist_ok=True)
     _write(results.impact, as_json(at_rest(impact.to_json())))
+    _write(results.severity, as_json(at_rest(severity.to_json())))
     _write(results.findings, as_json(at_rest([finding.to_json() for finding in findings])))
     _write(results.timeline, "".join(as_json_line(at_rest(event.to_json())) for event in events))
     _write(results.accounting, as_json(at_rest([account.to_json() for account in accounts])))
     for name, buckets in series.items():
         _write(results.series(name), series_csv(buckets))
-    return f"Written: {IMPACT}, {FINDINGS}, {TIMELINE}, {ACCOUNTING} and {len(series)} series."
+    return f"Written: {IMPACT}, {SEVERITY}, {FINDINGS}, {TIMELINE}, {ACCOUNTING} and {len(series)} series."
 
 
 def series_csv(buckets: Sequence[Bucket]) -> str:

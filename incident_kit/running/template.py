@@ -21,6 +21,8 @@ TRIAGE_QUESTION = "Which scenario of the runbook is it?"
 PICKS_SCENARIO = f'\nscenario = book.scenario("{SCENARIO}")'
 EXAMINES = re.compile(r"findings = runbook\.examine\(scenario, (\w+)\)")
 RANKS = r"ranking = runbook.triage(book, \1)\nscenario, findings = ranking[0].scenario, ranking[0].findings"
+# Only a report on one scenario was chosen by somebody.
+CHOSEN, RANKED = "severity_of(book, case, scenario)", "severity_of(book, case)"
 RANKING = ("## Which scenario is it?", "page.ranking(ranking)")
 
 
@@ -33,7 +35,7 @@ def notebooks_of(book: Runbook) -> dict[str, str]:
         )
         for scenario in book.scenarios
     }
-    words = {TITLE: book.title(TRIAGE), QUESTION: TRIAGE_QUESTION, PICKS_SCENARIO: ""}
+    words = {TITLE: book.title(TRIAGE), QUESTION: TRIAGE_QUESTION, PICKS_SCENARIO: "", CHOSEN: RANKED}
     ranking = _filled(template, words)
     for cell in ranking["cells"]:
         cell["source"] = EXAMINES.sub(RANKS, cell["source"])

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from incident_kit.errors import EvidenceError
-from incident_kit.evidence.run_folder import ACCOUNTING, FINDINGS, IMPACT, TIMELINE, Results
+from incident_kit.evidence.run_folder import ACCOUNTING, FINDINGS, IMPACT, SEVERITY, TIMELINE, Results
 from incident_kit.evidence.untrusted import read_json, read_plain
 from incident_kit.logs.accounting import Account
 from incident_kit.model.fields import Fields, Unusable, parse_json
 from incident_kit.model.finding import Event, Finding
+from incident_kit.model.severity import Severity
 from incident_kit.timeline.impact import Impact
 
 Result = TypeVar("Result")
@@ -38,6 +39,11 @@ def read_impact(results: Results) -> Impact:
     return _read(results.impact, _impact)
 
 
+def read_severity(results: Results) -> Severity:
+    """Raises EvidenceError naming the file and the field that is wrong."""
+    return _read(results.severity, _severity)
+
+
 def check_result(path: Path) -> None:
     """Raises Unusable for what is not a results file of this version."""
     READERS.get(path.name, read_plain)(path)
@@ -62,11 +68,16 @@ def _impact(path: Path) -> Impact:
     return Impact.from_json(read_json(path))
 
 
+def _severity(path: Path) -> Severity:
+    return Severity.from_json(read_json(path))
+
+
 READERS: Mapping[str, Callable[[Path], Any]] = {
     FINDINGS: _findings,
     TIMELINE: _timeline,
     ACCOUNTING: _accounting,
     IMPACT: _impact,
+    SEVERITY: _severity,
 }
 
 

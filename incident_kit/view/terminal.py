@@ -5,20 +5,30 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import tzinfo
 from pathlib import Path
 
-from incident_kit.model.finding import Finding, Verdict
+from incident_kit.model.finding import Citation, Finding, Verdict
+from incident_kit.model.severity import Severity
 from incident_kit.model.times import Window, iso
 from incident_kit.model.visible import visible
+from incident_kit.runbook.contents import Runbook
 from incident_kit.runbook.ranking import Ranked
 from incident_kit.view import words
 
 MOST_CITED = 3
+# Of what would make a severity worse or better, and of what is not known.
+MOST_SAID = 2
 
 
 def ranking_lines(ranked: Sequence[Ranked]) -> Iterator[str]:
     """The lines of `_ranking`, each on one line whatever a log says."""
     return map(visible, _ranking(ranked))
+
+
+def severity_lines(book: Runbook, severity: Severity, zone: tzinfo) -> Iterator[str]:
+    """The severity that holds, why, and what would change it, each on one line. `zone` is the people's."""
+    return map(visible, _severity(book, severity, zone))
 
 
 def change_lines(changes: Sequence[tuple[Finding, Finding]]) -> Iterator[str]:
@@ -45,6 +55,40 @@ def _ranking(ranked: Sequence[Ranked]) -> Iterator[str]:
         if others:
             counts = Counter(finding.verdict for finding in others)
             yield f"   {words.verdict_counts(counts, signs=True)}"
+
+
+def _severity(book: Runbook, severity: Severity, zone: tzinfo) -> Iterator[str]:
+    assessment, people_only = severity.by_facts, book.severities[-1].id
+    why = f"{assessment.sentence}{_places(assessment.citations)}"
+    if severity.set_last:
+        change = severity.set_last
+        reason = f" (“{change.why}”)" if change.why else ""
+        by_facts = f"by the facts {assessment.level}: {why}" if assessment.rule else "by the facts no rule is met."
+        since = words.moment(change.since, zone, with_day=True)
+        yield f"Severity: {_level(book, severity)} Set by {change.by} from {since} on{reason}; {by_facts}"
+    elif assessment.rule:
+        yield f"Severity by the facts: {_level(book, severity)} {why}"
+    else:
+        yield f"Severity by the facts: none, for no rule of the runbook is met ({people_only} is for people to give)."
+    yield from (f"   {line}" for line in _first(assessment.better_if))
+    # Those that were measured tell more than those that are not there.
+    yield from (f"   {line}" for line in _first(sorted(assessment.worse_if, key=lambda sentence: ":" not in sentence)))
+    unknown = [f"Not known ({unknown.level}): {unknown.why}." for unknown in assessment.could_be_worse]
+    yield from (f"   {line}" for line in _first(unknown))
+
+
+def _first(sentences: Sequence[str]) -> Iterator[str]:
+    """The first few; the report has them all."""
+    yield from sentences[:MOST_SAID]
+    if len(sentences) > MOST_SAID:
+        yield f"(and {len(sentences) - MOST_SAID} more, in the report)"
+
+
+def _level(book: Runbook, severity: Severity) -> str:
+    level = next((level for level in book.severities if level.id == severity.level), None)
+    if level is None:
+        return f"{severity.level}."
+    return f"{level.id}, {level.title.lower()}: respond within {level.respond_within}."
 
 
 def _changes(changes: Sequence[tuple[Finding, Finding]]) -> Iterator[str]:
@@ -95,5 +139,9 @@ def _because(finding: Finding) -> str:
 
 
 def _cited(finding: Finding) -> str:
-    places = list(dict.fromkeys(place for citation in finding.citations for place in words.cited_places(citation)))
+    return _places(finding.citations)
+
+
+def _places(citations: Sequence[Citation]) -> str:
+    places = list(dict.fromkeys(place for citation in citations for place in words.cited_places(citation)))
     return f" [{', '.join(places[:MOST_CITED])}]" if places else ""

@@ -162,6 +162,20 @@ def moment(time: datetime, zone: tzinfo, *, with_day: bool = False) -> str:
     return f"{theirs} {local:%Z} ({other_day}{universal:{CLOCK}} UTC)"
 
 
+def short_moment(time: datetime, zone: tzinfo, now: datetime) -> str:
+    """A moment to the minute, where there is little room; with the day where that is not today.
+
+    >>> now = datetime(2026, 11, 23, 12, 53, 17, tzinfo=UTC)
+    >>> short_moment(now, ZoneInfo("Asia/Tokyo"), now), short_moment(now - timedelta(days=2), UTC, now)
+    ('21:53 JST (12:53 UTC)', '21 Nov 12:53 UTC')
+    """
+    local, universal = time.astimezone(zone), time.astimezone(UTC)
+    day = "" if local.date() == now.astimezone(zone).date() else f"{local:%-d %b} "
+    if local.utcoffset() == timedelta(0):
+        return f"{day}{local:%H:%M} UTC"
+    return f"{day}{local:%H:%M} {local:%Z} ({universal:%H:%M} UTC)"
+
+
 def precise_clock(time: datetime) -> str:
     """
     >>> precise_clock(datetime(2026, 11, 23, 9, 53, 0, 7000))

@@ -42,6 +42,7 @@ def test_honest_run_is_reproduced(kit: Kit, run: Path) -> None:
     assert finished.returncode == 0, finished.stderr
     for name in (
         "impact.json",
+        "severity.json",
         "findings.json",
         "timeline.jsonl",
         "accounting.json",
@@ -82,7 +83,7 @@ def test_honest_run_is_reproduced_on_another_machine(demo_run: Path, tmp_path: P
         check=False,
     )
     assert finished.returncode == 0, finished.stderr
-    assert "6 files are equal" in finished.stdout
+    assert "7 files are equal" in finished.stdout
     assert contents(run) == before
 
 

@@ -80,7 +80,7 @@ def test_paths_are_meant_from_the_folder_of_the_file(tmp_path: Path) -> None:
             "targets.redis: write the NAME of an environment variable here",
         ),
         ("targets = 1", "line 1: targets must be a table"),
-        ("[contacts]\non_call = 1", "line 2: contacts.on_call must be a text in quotes"),
+        ("[contacts]\non_call = 1", "line 2: contacts.on_call must be a table, [contacts.on_call]"),
     ],
 )
 def test_what_is_wrong_is_named_by_file_and_field_and_no_secret_is_repeated(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,51 @@ MISTAKES = [
         ".respond_within",
         id="a number for a time to respond",
     ),
+    pytest.param("escalation.toml", 'after = "30m"', "after = 30", "level[2].after", id="a number for an escalation"),
+    pytest.param("escalation.toml", 'after = "30m"', "# after", "level[2].after", id="a level without its time"),
+    pytest.param("escalation.toml", 'of = ["P1", "P2"]', 'of = ["P0"]', "level[2].of", id="a severity nobody has"),
+    pytest.param("escalation.toml", 'of = ["P1", "P2"]', "of = []", "level[2].of", id="a rule that never holds"),
+    pytest.param("escalation.toml", 'id = "L3"', 'id = "L9"', "level[3].id", id="an unknown level"),
+    pytest.param("escalation.toml", 'id = "L3"', 'id = "L2"', "level[3].id", id="a level twice"),
+    pytest.param(
+        "escalation.toml", 'scope = "outside', 'scop = "outside', "level[4].scop", id="a level's field misspelt"
+    ),
+    pytest.param("escalation.toml", '"acknowledged"', '"onset"', "level[2].counted_from", id="a clock from the onset"),
+    pytest.param("escalation.toml", 'system = "whmcs"', 'system = "acme"', "vendor[2].system", id="an unknown system"),
+    pytest.param(
+        "escalation.toml", '["whmcs_fails"]', '["whmcs_falls"]', "vendor[2].symptoms", id="an unknown symptom"
+    ),
+    pytest.param("escalation.toml", '["whmcs_fails"]', "[]", "vendor[2].symptoms", id="a vendor that is never called"),
+    pytest.param("escalation.toml", '"whmcs.html"', '"whmcs.htm"', "vendor[2].signs", id="an unknown sign of a vendor"),
+    pytest.param(
+        "escalation.toml",
+        "symptoms = [\n",
+        'symptoms = ["slow",\n',
+        "customers.symptoms",
+        id="what customers never notice",
+    ),
+    pytest.param("escalation.toml", 'P2 = "1h"', 'P5 = "1h"', "updates.internal.P5", id="updates of no severity"),
+    pytest.param("escalation.toml", "within =", "withn =", "revert.withn", id="a revert misspelt"),
+    pytest.param("escalation.toml", "business_days = 3", "business_days = 0", "review.business_days", id="no days"),
+    pytest.param("escalation.toml", "[review]", "[revue]", "revue", id="a table misspelt"),
+    pytest.param(
+        "scenarios/platform_events.toml", 'after = "30m"', 'after = "soon"', "escalate[1].after", id="an unknown span"
+    ),
+    pytest.param(
+        "scenarios/whmcs_unavailable.toml",
+        'symptoms = ["whmcs_fails"]',
+        'symptoms = ["prisma_errors"]',
+        "escalate[1].symptoms",
+        id="a symptom of another scenario",
+    ),
+    pytest.param("workflow.toml", 'id = "assess"', 'id = "assess2"', "stage[2].id", id="a stage nobody knows"),
+    pytest.param("workflow.toml", 'id = "severity"', 'id = "severty"', "need[4].id", id="a need nobody can see"),
+    pytest.param("workflow.toml", 'id = "severity"', 'id = "opened"', "need[4].id", id="a need twice"),
+    pytest.param("workflow.toml", 'stage = "respond"', 'stage = "react"', "need[7].stage", id="a need of no stage"),
+    pytest.param("workflow.toml", "is due {due}", "is due {when}", "need[18].missing", id="an unknown place"),
+    pytest.param(
+        "workflow.toml", 'missing = "nobody has set', 'mising = "nobody has set', "need[4].mising", id="a need misspelt"
+    ),
 ]
 
 
@@ -126,6 +172,23 @@ def test_missing_file_is_named_with_where_to_copy_it_from(book_folder: Path, fil
     with pytest.raises(RunbookError, match=r"missing\. Copy it from") as caught:
         runbook.load(str(book_folder))
     assert str(book_folder / file) in str(caught.value)
+
+
+def test_a_folder_without_the_later_files_is_read_with_ours_and_a_check_says_so(book_folder: Path, kit: Kit) -> None:
+    (book_folder / "escalation.toml").unlink()
+    edit(book_folder / "severity.toml", 'respond_within = "15m"', 'respond_within = "5m"')
+    # As a team has it that knows one scenario only, which ours speaks of nowhere.
+    for path in (book_folder / "scenarios").glob("*.toml"):
+        if path.stem != "security_incident":
+            path.unlink()
+    book = runbook.load(str(book_folder))
+    assert [path.name for path in book.borrowed] == ["escalation.toml"]
+    assert book.files()[Path("escalation.toml")] == OURS / "escalation.toml"
+    assert book.policy.levels == runbook.load().policy.levels
+    assert book.policy.respond_within["P1"] == timedelta(minutes=5)
+    finished = kit("scenario", "check", book_folder)
+    assert f"{book_folder}: no escalation.toml, so that of incident-kit counts" in finished.stdout
+    assert finished.returncode == 0
 
 
 def test_mistake_reaches_the_terminal_as_a_sentence(book_folder: Path, kit: Kit) -> None:

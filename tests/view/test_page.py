@@ -19,6 +19,7 @@ PORTAL = TESTS / "portal"
 OUTPUTS = [
     "report.html",
     "impact.json",
+    "severity.json",
     "findings.json",
     "timeline.jsonl",
     "notebook.ipynb",

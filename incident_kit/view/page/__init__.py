@@ -17,6 +17,7 @@ from incident_kit.view.page.sections import (
     findings,
     how_to_verify,
     phases,
+    severity,
     suspects,
     timeline,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "queries",
     "ranking",
     "sealed",
+    "severity",
     "small_multiples",
     "steps",
     "suspects",

@@ -8,6 +8,7 @@ from typing import Any
 
 from incident_kit.logs.reading import Records, question, question_title
 from incident_kit.model.finding import Absence, Citation, Event, Figure, Finding, Line
+from incident_kit.model.severity import Severity
 from incident_kit.timeline.impact import Impact
 from incident_kit.view import words
 from incident_kit.view.markup import Html, render
@@ -46,9 +47,12 @@ class Excerpt:
     lines_after: Sequence[str]
 
 
-def cited_lines(impact: Impact, findings: Sequence[Finding], events: Sequence[Event], records: Records) -> Html:
+def cited_lines(
+    impact: Impact, severity: Severity, findings: Sequence[Finding], events: Sequence[Event], records: Records
+) -> Html:
     """The lines behind the figures as they stand in the evidence (redacted), and the queries behind the figures."""
     cited: list[Citation] = [*impact.figures, *([impact.absence] if impact.absence else [])]
+    cited += [citation for met in severity.by_facts.met for citation in met.citations]
     cited += [citation for finding in findings for citation in finding.citations]
     cited += [event.citation for event in events[:MOST_EVENTS]]
     lines = {line for citation in cited for line in _lines_of(citation)}

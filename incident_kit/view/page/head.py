@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from incident_kit.logs.rates import Bucket
 from incident_kit.model.finding import Finding, Verdict
+from incident_kit.model.severity import Severity
 from incident_kit.model.times import Window
 from incident_kit.runbook.contents import Runbook, Scenario
 from incident_kit.timeline.impact import Impact
@@ -23,6 +24,7 @@ def head(
     impact: Impact,
     minutes: Sequence[Bucket],
     window: Window,
+    severity: Severity,
 ) -> Html:
     """What happened, since when, until when, how bad, to whom, and who is suspected."""
     confirmed = [finding for finding in findings if finding.verdict is Verdict.CONFIRMED]
@@ -32,7 +34,8 @@ def head(
     return render(
         "head",
         scenario=scenario,
-        severity=book.severity(scenario.severity),
+        severity=severity,
+        levels={level.id: level for level in book.severities},
         findings=findings,
         confirmed=confirmed,
         undecided=undecided,

@@ -10,7 +10,9 @@ from incident_kit.logs.accounting import Account
 from incident_kit.logs.rates import Bucket, by_name
 from incident_kit.logs.reading import Records
 from incident_kit.model.finding import Event, Finding
+from incident_kit.model.severity import Severity
 from incident_kit.model.times import Window
+from incident_kit.runbook.contents import Runbook
 from incident_kit.timeline.impact import Impact, change_in_words
 from incident_kit.view import words
 from incident_kit.view.markup import Html, render
@@ -39,6 +41,11 @@ COMMANDS = (
 def findings(symptoms: Sequence[Finding]) -> Html:
     """The symptoms of the scenario with their verdicts and what they rest on."""
     return render("findings", findings=symptoms, linked=True)
+
+
+def severity(book: Runbook, of_incident: Severity) -> Html:
+    """The severity, the rules that are met, what would make it worse or better, and what is not known."""
+    return render("severity", severity=of_incident, levels={level.id: level for level in book.severities})
 
 
 def suspects(impact: Impact) -> Html:

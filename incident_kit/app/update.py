@@ -1,0 +1,161 @@
+"""`incident-kit update`: a message to the team or to customers, made of facts; and the note that it went out."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from incident_kit.app.chosen import chosen
+from incident_kit.app.console import exit_code, say, show_lines
+from incident_kit.app.facts import facts_of
+from incident_kit.config.request import Request
+from incident_kit.errors import InputError, ParameterError
+from incident_kit.evidence.journal import Kind
+from incident_kit.incident import entries
+from incident_kit.incident.facts import Facts
+from incident_kit.incident.state import Audience, Status, state_of
+from incident_kit.incident.updates import Update, for_customers, update_of, why_not_to_customers
+from incident_kit.model.redaction import REDACTION
+from incident_kit.model.times import iso, parse_coming
+from incident_kit.model.visible import visible
+from incident_kit.runbook.contents import Language, Runbook
+from incident_kit.runbook.data import load
+from incident_kit.runbook.messages import internal_words_in
+from incident_kit.view import words
+from incident_kit.view.messages import TARGETS, Target, message
+
+MOST_TEXT_BYTES = 64 << 10
+CADENCE = {"P1": timedelta(minutes=30), "P2": timedelta(hours=1)}
+STDIN = "-"
+# Evidence that ended so long ago says little of now.
+STALE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What a person typed about an update. `text` is a file with the text as it was sent, or - for standard input."""
+
+    audience: str
+    language: str = "en"
+    target: str = "text"
+    next_update: str = ""
+    sent: bool = False
+    text: str = ""
+    approved_by: str = ""
+    by: str = ""
+
+
+def update(request: Request, incident_id: str, typed: Typed) -> int:
+    """Show the message, and with `sent` note that it went out; returns the exit code.
+
+    Raises InputError where nothing may be written to these readers, or what was typed does not fit.
+    """
+    book = load(request.runbook)
+    audience, language, target = _checked(book, typed)
+    incident = chosen(request, incident_id)
+    noted, faults = incident.journal.readable()
+    facts, state, now = facts_of(incident, book), state_of(noted), datetime.now(UTC)
+    if typed.next_update and state.status is Status.RESOLVED:
+        raise ParameterError("the incident is resolved, so there is no next update. Leave --next away.")
+    severity = state.severity.level if state.severity else ""
+    following = parse_coming(typed.next_update, now, request.zone) if typed.next_update else None
+    made = update_of(state, facts, book, incident.title, audience, severity, now, CADENCE.get(severity), following)
+    for line in (*faults, *facts.doubts, *_stale(facts, now)):
+        say(line)
+    if audience is Audience.CUSTOMER:
+        if why_not := why_not_to_customers(made, state, typed.approved_by):
+            raise ParameterError(f"{incident.id}: no message to customers: {why_not}.")
+        made, left_out = for_customers(made, state, language.id, book.messages.words)
+        if left_out:
+            say(f"The impact as a person noted it, {left_out}. Note it in customers' words (incident-kit set impact).")
+        elif not made.hits and not made.affected and not made.impact_noted and not made.security:
+            say("No evidence says what customers notice. Note it in their words: incident-kit set impact")
+    text = _sent_text(typed.text, made, book) if typed.text else message(made, language, target, request.zone)
+    show_lines(text.removesuffix("\n"))
+    if typed.sent:
+        _note(request, incident.id, made, text, typed)
+    return exit_code(bool(faults or facts.doubts))
+
+
+def _stale(facts: Facts, now: datetime) -> list[str]:
+    """What to do first, where the evidence is older than what readers take it for."""
+    if facts.window is None:
+        return ["No evidence is collected yet, so this says nothing of requests. Collect some: incident-kit triage"]
+    age = now - facts.window.until
+    if age <= STALE:
+        return []
+    return [f"The evidence ends {words.lasted(age)} ago. Before you send this, collect again: incident-kit recheck"]
+
+
+def _checked(book: Runbook, typed: Typed) -> tuple[Audience, Language, Target]:
+    """What the options choose. Raises InputError."""
+    if typed.audience not in list(Audience):
+        raise InputError(f"--audience takes {' or '.join(Audience)}, not {typed.audience!r}.")
+    if typed.language not in book.messages.languages:
+        listed = ", ".join(book.messages.languages)
+        raise InputError(
+            f"--lang takes {listed}, not {typed.language!r}: there is no folder of that name in messages/."
+        )
+    if typed.target not in TARGETS:
+        raise InputError(f"--to takes {', '.join(TARGETS)}, not {typed.target!r}.")
+    if typed.text and not typed.sent:
+        raise InputError("--text is the text as it was sent, to be noted: add --sent.")
+    return Audience(typed.audience), book.messages.languages[typed.language], TARGETS[typed.target]
+
+
+def _sent_text(source: str, made: Update, book: Runbook) -> str:
+    """The text that a person edited and sent; what is odd about it is said, for it is out. Raises InputError."""
+    text = _read(source)
+    if kinds := sorted({span.kind for span in REDACTION.spans(text)}):
+        say(
+            f"The text holds what looks like a secret or somebody's data ({', '.join(kinds)}). "
+            "The journal keeps the text as it was sent, and shows it redacted. If a secret went out, have it changed."
+        )
+    if made.audience is Audience.CUSTOMER:
+        if named := internal_words_in(text, book.messages.words):
+            say(f"The text names what customers do not know: {', '.join(map(visible, named))}.")
+        if made.security:
+            say("It is a matter of security: the text should say neither a cause nor a countermeasure.")
+    return text
+
+
+def _read(source: str) -> str:
+    try:
+        if source == STDIN:
+            data = sys.stdin.buffer.read(MOST_TEXT_BYTES + 1)
+        else:
+            with Path(source).open("rb") as file:
+                data = file.read(MOST_TEXT_BYTES + 1)
+        text = data.decode("utf-8")
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read: {error.strerror}. Give the text that was sent.") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source}: not UTF-8 at byte {error.start}. Save it as UTF-8.") from None
+    if len(data) > MOST_TEXT_BYTES:
+        raise InputError(f"{source}: larger than a message ({MOST_TEXT_BYTES:,} bytes). Give the text that was sent.")
+    if not text.strip():
+        raise InputError(f"{source}: empty. Give the text that was sent.")
+    return text
+
+
+def _note(request: Request, incident_id: str, made: Update, text: str, typed: Typed) -> None:
+    """Note in the journal that the text went out, which starts the clock of the next update."""
+    data = {
+        "audience": made.audience.value,
+        "status": made.status.value,
+        **({"next_update": iso(made.next_update)} if made.next_update else {}),
+        **({"approved_by": approved} if (approved := typed.approved_by.strip()) else {}),
+    }
+    journal = chosen(request, incident_id).journal
+    written = entries.note(journal, text, Kind.COMMUNICATED, by=typed.by, data=data)
+    for warning in written.warnings:
+        say(warning)
+    say(f"Noted in {incident_id}, line {written.entry.line}: sent to {_READERS[made.audience]}.")
+    if made.next_update:
+        due = words.moment(made.next_update, request.zone, with_day=True)
+        say(f"The next update is due {due}. If the text promises another time, note it with --next.")
+
+
+_READERS = {Audience.INTERNAL: "the team", Audience.CUSTOMER: "customers"}
