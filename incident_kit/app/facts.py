@@ -6,7 +6,8 @@ A run counts as long as nothing was collected after it. Its results are compared
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from incident_kit.evidence.untrusted import FOLDER, kind_of
 from incident_kit.evidence.verify import check_files
 from incident_kit.incident.facts import Facts
 from incident_kit.logs.prepare import check_sources
+from incident_kit.logs.reading import Records
 from incident_kit.model.fields import Fields, Unusable
 from incident_kit.model.finding import FOUND_BY_HAND, Finding, Findings
 from incident_kit.model.times import Window, parse_iso
@@ -109,6 +111,15 @@ def facts_of_evidence(
 
     Raises EvidenceError for damage.
     """
+    with examined_evidence(stored, book, entries, window) as (_, facts):
+        return facts
+
+
+@contextmanager
+def examined_evidence(
+    stored: Evidence, book: Runbook, entries: Sequence[Entry] = (), window: Window | None = None
+) -> Iterator[tuple[Records, Facts]]:
+    """The same with the records, for whoever asks more of them."""
     stored.check()
     check_sources(stored.sources())
     window = window or stored.window()
@@ -116,7 +127,7 @@ def facts_of_evidence(
         answers = stored.stored_answers()
         case = Case(records, window, entries, answers, book.signs, book.features, book.sigma_rules)
         ranked = tuple(ranked_scenarios(book, case))
-        return Facts("the stored evidence", window, ranked, case.impact_with(ranked[0].findings))
+        yield records, Facts("the stored evidence", window, ranked, case.impact_with(ranked[0].findings))
 
 
 def _by_scenario(findings: list[Finding], book: Runbook) -> list[Ranked]:

@@ -92,7 +92,11 @@ def import_git_tags(request: Request, incident_id: str, folder: Path, by: str) -
         raise InputError(f"{visible(folder)}: {error}. Nothing was imported.") from None
     name = f"tags of {visible(folder.absolute().name)}"
     provenance = Provenance(
-        IMPORTED, visible(folder.absolute()), "git for-each-ref refs/tags", asked_at, details={"name": name, "zone": ""}
+        IMPORTED,
+        visible(folder.absolute()),
+        "git for-each-ref refs/tags",
+        asked_at,
+        details={"name": name, "zone": "", "form": TAG},
     )
     return _keep(incident, content, read, provenance, by)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -12,6 +11,7 @@ from itertools import groupby
 from incident_kit.model.visible import visible
 from incident_kit.timeline.rows import ANSWERED, Lane, Row
 from incident_kit.view import words
+from incident_kit.view.fitting import wrapped
 
 UNKNOWN_ORDER = "≈"
 LEGEND = f"{UNKNOWN_ORDER} may have come before or after its neighbours: their clocks do not tell."
@@ -39,7 +39,7 @@ def table(rows: Sequence[Row], title: str, zone: tzinfo, width: int = WIDTH) -> 
         mark = UNKNOWN_ORDER if row.order_unknown else " "
         head = f"{' ' * INDENT}{time:<{time_width}} {mark} {row.lane.value:<{lane_width}}  "
         room = max(width - len(head), LEAST_WIDTH)
-        first, *others = textwrap.wrap(_sentence(row, zone), room) or [""]
+        first, *others = wrapped(_sentence(row, zone), room)
         lines += [f"{head}{first}".rstrip(), *(f"{' ' * len(head)}{other}" for other in others)]
     if not shown:
         lines += ["", "Nothing is known yet: no evidence was collected, and nothing was noted."]
@@ -61,7 +61,7 @@ def markdown(rows: Sequence[Row], title: str, zone: tzinfo) -> str:
             _full(row.moment, UTC),
             UNKNOWN_ORDER if row.order_unknown else "",
             row.lane.value,
-            _escaped(_what(row)),
+            _escaped(what_happened(row)),
             _escaped(row.by),
             words.moment(row.learned, zone, with_day=True) if row.learned else words.NONE,
             _escaped(_source(row)),
@@ -97,7 +97,7 @@ def _folded(rows: Sequence[Row]) -> Iterator[Row]:
 
 
 def _sentence(row: Row, zone: tzinfo) -> str:
-    what = _what(row)
+    what = what_happened(row)
     if len(what) > MOST_CHARACTERS:
         what = f"{what[:MOST_CHARACTERS]}… (--to jsonl has all of it)"
     by = f" ({visible(row.by)})" if row.by else ""
@@ -105,7 +105,7 @@ def _sentence(row: Row, zone: tzinfo) -> str:
     return f"{what}{by}{_interval(row, zone)}{_known(row)}{source}"
 
 
-def _what(row: Row) -> str:
+def what_happened(row: Row) -> str:
     """What happened, on a line; with what its time means, where a person did not say it."""
     message = visible(row.message)
     return message if row.by else f"{visible(row.meaning)}: {message}"
