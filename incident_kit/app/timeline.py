@@ -23,6 +23,7 @@ from incident_kit.timeline.rows import Row
 from incident_kit.view import timeline_text, words
 from incident_kit.view.timeline_calendar import timeline_calendar
 
+LANES = "-lanes"
 LEFT_OUT = ".left-out.jsonl"
 
 
@@ -35,12 +36,15 @@ class Form(StrEnum):
     JSONL = "jsonl"
     TIMESKETCH = "timesketch"
     CALENDAR = "ics"
+    CHARTS = "svg"
 
 
 def timeline(request: Request, incident_id: str, form: str, output: Path | None, raw: bool) -> int:
     """Give the timeline of an incident, to stdout or a new file; returns the exit code: 3 if something is missing."""
     if form not in list(Form):
         raise InputError(f"--to takes {', '.join(Form)}, not {form!r}.")
+    if form == Form.CHARTS and output is None:
+        raise InputError("two charts go to two files: name the first with -o, such as -o timeline.svg.")
     incident = chosen(request, incident_id)
     known = timeline_of(request, incident, load_runbook(request.runbook))
     for line in (*known.doubts, *known.remarks):
@@ -49,6 +53,9 @@ def timeline(request: Request, incident_id: str, form: str, output: Path | None,
     if len(rows) < len(known.rows):
         say(f"{words.count(len(known.rows) - len(rows), 'row')} outside of the window left out.")
     left_out: Sequence[export.LeftOut] = ()
+    if Form(form) is Form.CHARTS and output:
+        _give_charts(rows, known, request.zone, output)
+        return exit_code(bool(known.doubts))
     if Form(form) is Form.TIMESKETCH:
         text, left_out = export.as_timesketch(rows)
     else:
@@ -72,6 +79,26 @@ def _text(form: Form, rows: Sequence[Row], known: Timeline, incident: Incident, 
         case _:
             width = shutil.get_terminal_size((timeline_text.WIDTH, 0)).columns
             return "".join(f"{line}\n" for line in timeline_text.table(rows, title, zone, width))
+
+
+def _give_charts(rows: Sequence[Row], known: Timeline, zone: tzinfo, output: Path) -> None:
+    """The chart for a glance, and the one with lanes beside it."""
+    from incident_kit.view import timeline_charts  # matplotlib takes a third of a second to import
+    from incident_kit.view.page.figures import drawings
+
+    window = timeline_charts.window_of(rows)
+    if window is None:
+        raise InputError("nothing is known yet, so there is nothing to draw. Note something, or collect evidence.")
+    charts = {
+        output: timeline_charts.glance(rows, known.state, known.impact, window, zone),
+        output.with_name(f"{output.stem}{LANES}{output.suffix}"): timeline_charts.lanes(
+            rows, known.impact, window, zone
+        ),
+    }
+    for path, chart in charts.items():
+        (drawing,) = drawings(chart._repr_html_())
+        _give(f"{drawing}\n", path)
+        say(chart.words)
 
 
 def _within(row: Row, since: datetime | None, until: datetime | None) -> bool:

@@ -17,7 +17,9 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command()
 def timeline(
     incident_id: IncidentId = "",
-    to: Annotated[str, typer.Option("--to", help="table, md, csv, jsonl, timesketch.")] = "table",
+    to: Annotated[
+        str, typer.Option("--to", help="table, md, csv, jsonl, timesketch, ics, or svg (two charts).")
+    ] = "table",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where it goes: a new file [stdout].")
     ] = None,

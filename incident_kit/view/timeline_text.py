@@ -28,7 +28,7 @@ MARKUP = re.compile(r"([\\`*_\[\]<>~|&#])")
 def table(rows: Sequence[Row], title: str, zone: tzinfo, width: int = WIDTH) -> list[str]:
     """Lines of at most `width` columns: a heading for each day, then the time, the lane, and what happened."""
     lines = [visible(title)]
-    shown = [(_time(row, zone), row) for row in _folded(rows)]
+    shown = [(_time(row, zone), row) for row in folded(rows)]
     time_width = max((len(time) for time, _ in shown), default=0)
     lane_width = max(map(len, Lane))
     day = ""
@@ -72,8 +72,8 @@ def markdown(rows: Sequence[Row], title: str, zone: tzinfo) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _folded(rows: Sequence[Row]) -> Iterator[Row]:
-    """The rows, with questions that were answered one after the other as one."""
+def folded(rows: Sequence[Row]) -> Iterator[Row]:
+    """The rows for people, with questions that were answered one after the other as one row."""
     for is_answer, together in groupby(rows, lambda row: row.meaning == ANSWERED):
         listed = list(together)
         if is_answer and len(listed) > 1:
