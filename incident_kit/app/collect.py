@@ -357,8 +357,6 @@ def lateness_of(incoming: Incoming, written: datetime | None, hints: Hints) -> t
     """
     if not incoming.size_bytes:
         return timedelta(0), ""
-    with records_of(
-        [Source("incoming", incoming.content, "incoming", written=written, hints=hints)], only=("ts",)
-    ) as records:
+    with records_of([Source("incoming", incoming.content, "incoming", written=written, hints=hints)]) as records:
         [damage] = records.damages()
         return timedelta(microseconds=int(records.query("lateness")[0]["lateness_us"])), damage

@@ -18,7 +18,6 @@ from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.item import Item
 from incident_kit.evidence.store import Evidence
 from incident_kit.logs.accounting import Account
-from incident_kit.logs.columns import TYPES
 from incident_kit.model.answer import Status, StoredAnswer
 from incident_kit.model.times import Window
 from incident_kit.runbook import Case, Runbook
@@ -27,9 +26,6 @@ from incident_kit.runbook.data import load
 from incident_kit.runbook.ranking import Ranked
 from incident_kit.runbook.ranking import triage as ranked_scenarios
 from incident_kit.view.terminal import next_command, ranking_lines
-
-# Columns of a record that no check looks at.
-NOT_LOOKED_AT = frozenset({"ts_raw", "duration_ms", "format", "host", "pid", "request_id", "level"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +141,6 @@ def _rank(
         [item.source(redaction) for item in slices],
         window,
         dependencies=book.dependencies,
-        only=TYPES.keys() - NOT_LOOKED_AT,
     ) as records:
         case = Case(records, window, stored.journal(), answers, book.signs, book.features, book.sigma_rules)
         return Ranking(tuple(ranked_scenarios(book, case)), window, tuple(lost), accounts=tuple(case.accounts))
