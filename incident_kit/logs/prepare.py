@@ -12,7 +12,7 @@ from incident_kit.logs.archives import TextReader, packing_of_head, untouched
 from incident_kit.logs.formats import Format, own_formats
 from incident_kit.logs.recognise import Recognition, recognise
 from incident_kit.logs.scan import Sample, sample_of
-from incident_kit.logs.times import Zones
+from incident_kit.logs.time_forms import Zones
 from incident_kit.model.source import Source
 from incident_kit.model.visible import visible
 

@@ -24,7 +24,7 @@ from incident_kit.logs.prepare import prepare
 from incident_kit.logs.raw import RawLines
 from incident_kit.logs.redacted import Redactor
 from incident_kit.logs.sql import quoted, quoted_name
-from incident_kit.logs.times import hours_twice
+from incident_kit.logs.time_forms import hours_twice
 from incident_kit.model.finding import Line
 from incident_kit.model.redaction import REDACTION
 from incident_kit.model.source import Source
@@ -266,24 +266,24 @@ class Records:
             unparsed_examples=tuple(examples),
         )
 
-    def _moment(self, at: str | datetime) -> datetime:
+    def _moment(self, moment: str | datetime) -> datetime:
         """A time as a person gives it."""
-        if isinstance(at, datetime):
-            return at if at.tzinfo else at.replace(tzinfo=UTC)
+        if isinstance(moment, datetime):
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         newest = (
             self.window.until
             if self.window
             else max((account.last for account in self.accounting() if account.last), default=datetime.now(UTC))
         )
-        return parse_near(at, newest)
+        return parse_near(moment, newest)
 
     def extent(self) -> dict[str, Any]:
         """How many records there are (`n`), how many are errors, and when the first and the last were written."""
-        [found] = self._rows(
+        [extent] = self._rows(
             "SELECT count(*) AS n, count(*) FILTER (severity >= 50) AS errors, min(ts) AS first, max(ts) AS last "
             "FROM records"
         )
-        return found
+        return extent
 
     def _rows(self, statement: str, parameters: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
         cursor = self._connection.execute(statement, dict(parameters or {}))

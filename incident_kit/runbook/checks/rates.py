@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
 
-from incident_kit.analysis.thresholds import Exceedance, Measure, exceedances, stretch_above
+from incident_kit.analysis.thresholds import BucketValue, Exceedance, exceedances, stretch_above
 from incident_kit.logs.rates import Bucket, by_name
 from incident_kit.model.finding import Figure, Finding, Line, Symptom, Verdict
 from incident_kit.runbook.case import Case
@@ -143,7 +143,7 @@ class _Threshold:
     `faults` says whether it counts failed requests or slow ones.
     """
 
-    measure: Measure
+    measure: BucketValue
     limit: float
     bucket: timedelta
     min_requests: int
