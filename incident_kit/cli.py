@@ -36,6 +36,9 @@ Reports = Annotated[
     typer.Option("--reports", help="Where incidents live [INCIDENT_KIT_REPORTS, else as configured, else ./reports]."),
 ]
 RunbookFolder = Annotated[str, typer.Option("--runbook", help="A folder of your own runbook data.")]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Keep nothing of what is read from the logs; read it again each time.")
+]
 LogZone = Annotated[
     str,
     typer.Option(
@@ -169,6 +172,7 @@ def report(
     ] = None,
     preserve: Preserve = "",
     max_evidence: MaxEvidence = EVIDENCE_LIMIT_BYTES,
+    no_cache: NoCache = False,
     reports: Reports = None,
     runbook: RunbookFolder = "",
     tz: Zone = "",
@@ -192,6 +196,7 @@ def report(
         budget_s=budget,
         preserve=preserve,
         max_evidence_bytes=max_evidence,
+        no_cache=no_cache,
         reports=reports,
         runbook=runbook,
         zone=tz,
@@ -215,6 +220,7 @@ def triage(
     preserve: Preserve = "",
     as_json: Annotated[bool, typer.Option("--json", help="The ranking as JSON.")] = False,
     max_evidence: MaxEvidence = EVIDENCE_LIMIT_BYTES,
+    no_cache: NoCache = False,
     reports: Reports = None,
     runbook: RunbookFolder = "",
     tz: Zone = "",
@@ -238,6 +244,7 @@ def triage(
         budget_s=budget,
         preserve=preserve,
         max_evidence_bytes=max_evidence,
+        no_cache=no_cache,
         reports=reports,
         runbook=runbook,
         zone=tz,

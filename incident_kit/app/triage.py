@@ -11,13 +11,21 @@ from dataclasses import dataclass, replace
 from incident_kit import logs as log_files
 from incident_kit.app.collect import LogPlan, Say, collect
 from incident_kit.app.console import exit_code, say, show, show_json, show_lines
-from incident_kit.app.sources import check_choice, open_incident, planned_logs, stored_evidence, stored_window
+from incident_kit.app.sources import (
+    check_choice,
+    kept_columns,
+    open_incident,
+    planned_logs,
+    stored_evidence,
+    stored_window,
+)
 from incident_kit.config.request import Request
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.item import Item
 from incident_kit.evidence.store import Evidence
 from incident_kit.logs.accounting import Account
+from incident_kit.logs.cache import Cache
 from incident_kit.model.answer import Status, StoredAnswer
 from incident_kit.model.times import Window
 from incident_kit.runbook import Case, Runbook
@@ -62,7 +70,8 @@ def triage(request: Request, incident_id: str, as_json: bool) -> int:
     book = load(request.runbook)
     check_choice(request)
     if evidence := stored_evidence(request):
-        ranking = rank_evidence(book, evidence, stored_window(request, evidence))
+        kept = kept_columns(request, evidence, say)
+        ranking = rank_evidence(book, evidence, stored_window(request, evidence), kept=kept)
         _show(ranking, as_json, incident_id, str(request.sources.evidence), request.runbook)
         return exit_code(ranking.incomplete)
     with planned_logs(request, say) as planned:
@@ -80,12 +89,17 @@ def triage(request: Request, incident_id: str, as_json: bool) -> int:
 
 
 def rank_evidence(
-    book: Runbook, stored: Evidence, window: Window, only: Sequence[Item] | None = None, lost: Sequence[str] = ()
+    book: Runbook,
+    stored: Evidence,
+    window: Window,
+    only: Sequence[Item] | None = None,
+    lost: Sequence[str] = (),
+    kept: Cache | None = None,
 ) -> Ranking:
-    """The ranking on evidence that was collected before: all of it, or these items."""
+    """The ranking on evidence that was collected before: all of it, or these items. `kept`: where columns are kept."""
     items = stored.items() if only is None else list(only)
     slices = [item for item in items if item.kind == "slice"]
-    return _rank(book, stored, slices, _answers_of(stored, items), window, lost)
+    return _rank(book, stored, slices, _answers_of(stored, items), window, lost, kept)
 
 
 def collect_and_rank(
@@ -103,10 +117,11 @@ def collect_and_rank(
     ranking: Ranking | None = None
     slices: tuple[Item, ...] = ()
     live = request.sources.live
+    kept = Cache(incident.cache) if request.sources.cache else None  # collecting says it where that cannot be used
     if logs:
         collected = collect(incident, request.with_sources(live=False), logs, say)
         slices = tuple(item for item in collected.items if item.kind == "slice")
-        ranking = _rank(book, incident.evidence, slices, (), collected.window, collected.lost)
+        ranking = _rank(book, incident.evidence, slices, (), collected.window, collected.lost, kept)
         if live:
             first(ranking)
     if live:
@@ -119,7 +134,8 @@ def collect_and_rank(
         window, lost = (ranking.window, ranking.lost) if ranking else (asked.window, ())
         # Earlier answers too: some things show only in the difference.
         answers = incident.evidence.stored_answers()
-        ranking = _rank(book, incident.evidence, slices, answers, window, (*lost, *asked.lost, *failed))
+        lost = (*lost, *asked.lost, *failed)
+        ranking = _rank(book, incident.evidence, slices, answers, window, lost, kept)
         ranking = replace(ranking, interrupted=asked.interrupted)
     if ranking is None:
         raise EvidenceError(
@@ -135,13 +151,11 @@ def _rank(
     answers: Sequence[StoredAnswer],
     window: Window,
     lost: Sequence[str],
+    kept: Cache | None,
 ) -> Ranking:
     redaction = stored.redaction()
-    with log_files.read(
-        [item.source(redaction) for item in slices],
-        window,
-        dependencies=book.dependencies,
-    ) as records:
+    sources = [item.source(redaction) for item in slices]
+    with log_files.read(sources, window, dependencies=book.dependencies, kept=kept) as records:
         case = Case(records, window, stored.journal(), answers, book.signs, book.features, book.sigma_rules)
         return Ranking(tuple(ranked_scenarios(book, case)), window, tuple(lost), accounts=tuple(case.accounts))
 

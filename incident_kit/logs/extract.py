@@ -12,7 +12,7 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -58,7 +58,32 @@ class Extracted:
 
     parts: list[Part]
     readings: list[Reading]
-    cleaned: list[Counter[str]] = field(default_factory=list)
+    cleaned: list[Counter[str]]
+
+    def only(self, numbers: Sequence[int]) -> Extracted:
+        """What is of these sources; no other one may share a part with them."""
+        places = {number: place for place, number in enumerate(numbers)}
+        return Extracted(
+            [_numbered(part, places) for part in self.parts if part.stretches[0].source in places],
+            [self.readings[number] for number in numbers],
+            [self.cleaned[number] for number in numbers],
+        )
+
+    @classmethod
+    def joined(cls, count: int, groups: Iterable[tuple[Sequence[int], Extracted]]) -> Extracted:
+        """What was extracted of groups of sources, each with their numbers among all, together."""
+        joined = cls([], [Reading() for _ in range(count)], [Counter() for _ in range(count)])
+        for numbers, own in groups:
+            joined.parts += [_numbered(part, dict(enumerate(numbers))) for part in own.parts]
+            for place, number in enumerate(numbers):
+                joined.readings[number], joined.cleaned[number] = own.readings[place], own.cleaned[place]
+        return joined
+
+
+def _numbered(part: Part, numbers: Mapping[int, int]) -> Part:
+    """The same part where its sources have other numbers."""
+    stretches = (replace(stretch, source=numbers[stretch.source]) for stretch in part.stretches)
+    return replace(part, stretches=tuple(stretches))
 
 
 def extract_all(
@@ -134,7 +159,7 @@ class Extractor:
             try:
                 connection.execute(f"COPY ({select}) TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)")
             except duckdb.IOException as error:
-                if (full := no_room(self._folder)) is None:
+                if (full := no_room(error, self._folder)) is None:
                     raise
                 raise LogFileError(full) from error
             rows = connection.execute(
@@ -200,11 +225,9 @@ def lines_of(like: PreparedSource, text: Text, address: str) -> str:
     return lines
 
 
-def no_room(folder: Path) -> str | None:
+def no_room(error: Exception, folder: Path) -> str | None:
     """What to say where a disk is full; None where it is not."""
-    import shutil
-
-    if shutil.disk_usage(folder).free > BUFFER_BYTES:
+    if not any(os.strerror(number) in str(error) for number in NO_ROOM):
         return None
     return (
         f"no room in {folder.parent} for the columns that are read from the logs."

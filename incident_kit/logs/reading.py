@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from incident_kit.logs.accounting import Account, Accounting, silences
+from incident_kit.logs.cache import Cache
 from incident_kit.logs.columns import COLUMNS, TYPES, Dependency
 from incident_kit.logs.extract import extract_all
 from incident_kit.logs.pieces import lines_at
@@ -56,19 +57,29 @@ class Records:
     query    one of our questions
     """
 
-    def __init__(self, sources: Sequence[Source], window: Window | None, dependencies: Sequence[Dependency]) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        window: Window | None,
+        dependencies: Sequence[Dependency],
+        kept: Cache | None,
+    ) -> None:
         # Here, because commands that only start a kernel import this module and read nothing.
         from incident_kit.logs.engine import EvidenceFiles, connect
 
         self.sources = tuple(sources)
         self.window = window
-        self._dependencies = dependencies
+        self._dependencies, self._cache = dependencies, kept
         self._shown = Redactor(sources[0].redaction if sources else REDACTION)
         self._scratch = tempfile.TemporaryDirectory(prefix="incident-kit-")
         scratch = Path(self._scratch.name)
         try:
             self._prepared = [prepare(source) for source in self.sources]
-            self._extracted = extract_all(self._prepared, dependencies, scratch)
+            self._extracted = (
+                kept.extracted(self._prepared, dependencies, scratch)
+                if kept
+                else extract_all(self._prepared, dependencies, scratch)
+            )
             self._files = EvidenceFiles()
             self._connection = connect(self._files, scratch)
         except BaseException:
@@ -143,6 +154,7 @@ class Records:
             self.sources,
             Window(begun, self._moment(until) if until else begun + timedelta(minutes=1)),
             self._dependencies,
+            self._cache,
         )
 
     def sql(self, statement: str, **parameters: object) -> pandas.DataFrame:
@@ -367,13 +379,18 @@ class Records:
 
 
 def read(
-    sources: Sequence[Source], window: Window | None = None, *, dependencies: Sequence[Dependency] = ()
+    sources: Sequence[Source],
+    window: Window | None = None,
+    *,
+    dependencies: Sequence[Dependency] = (),
+    kept: Cache | None = None,
 ) -> Records:
     """The records of `sources` within `window` (all of them without one).
 
-    `dependencies` tell which outside system a record speaks of.
+    `dependencies` tell which outside system a record speaks of. `kept` is where the columns are kept for the next time;
+    without it, where the environment names a folder for it, else nowhere.
     """
-    return Records(sources, window, dependencies)
+    return Records(sources, window, dependencies, kept or Cache.of_environment())
 
 
 @cache
