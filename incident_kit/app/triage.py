@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from incident_kit import logs as log_files
+from incident_kit.analysis.changes import Change
 from incident_kit.app.collect import LogPlan, Say, collect
 from incident_kit.app.console import exit_code, say, show, show_json, show_lines
 from incident_kit.app.sources import check_choice, open_incident, planned_logs, stored_evidence, stored_window
@@ -23,13 +25,18 @@ from incident_kit.model.answer import Status, StoredAnswer
 from incident_kit.model.times import Window
 from incident_kit.runbook import Case, Runbook
 from incident_kit.runbook.contents import TRIAGE
+from incident_kit.runbook.coverage import Coverage
 from incident_kit.runbook.data import load
 from incident_kit.runbook.ranking import Ranked
 from incident_kit.runbook.ranking import triage as ranked_scenarios
+from incident_kit.timeline.impact import Impact
+from incident_kit.view.answer import answer, answer_lines, coverage_lines
 from incident_kit.view.terminal import next_command, ranking_lines
 
 # Columns of a record that no check looks at.
-NOT_LOOKED_AT = frozenset({"ts_raw", "duration_ms", "format", "host", "pid", "request_id", "level"})
+NOT_LOOKED_AT = frozenset({"ts_raw", "duration_ms"})
+# Of the object that `--json` prints.
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +44,15 @@ class Ranking:
     """All scenarios, the likeliest first, for a window.
 
     `lost` says what could not be collected, `interrupted` whether Ctrl-C ended the collecting. `accounts` say what
-    became of every line of the logs, with the remarks about them.
+    became of every line of the logs, with the remarks about them. `impact` says since when and who is suspected,
+    `changes` what else differs from the time before, `coverage` what the logs could have shown.
     """
 
     ranked: tuple[Ranked, ...]
     window: Window
+    impact: Impact
+    changes: tuple[Change, ...]
+    coverage: Coverage
     lost: tuple[str, ...] = ()
     interrupted: bool = False
     accounts: tuple[Account, ...] = ()
@@ -148,7 +159,17 @@ def _rank(
         only=TYPES.keys() - NOT_LOOKED_AT,
     ) as records:
         case = Case(records, window, stored.journal(), answers, book.signs, book.features, book.sigma_rules)
-        return Ranking(tuple(ranked_scenarios(book, case)), window, tuple(lost), accounts=tuple(case.accounts))
+        ranked = ranked_scenarios(book, case)
+        findings = [finding for place in ranked for finding in place.findings]
+        return Ranking(
+            tuple(ranked),
+            window,
+            case.impact_with(findings),
+            tuple(case.changes),
+            case.coverage,
+            tuple(lost),
+            accounts=tuple(case.accounts),
+        )
 
 
 def _answers_of(evidence: Evidence, items: Sequence[Item]) -> list[StoredAnswer]:
@@ -160,14 +181,39 @@ def _show(ranking: Ranking, as_json: bool, incident_id: str, evidence: str, runb
     """The ranking, and what to type next; what there is to know of the logs on stderr."""
     for remark in ranking.remarks:
         say(remark)
+    scenario_id = ranking.first.scenario.id if ranking.first.confirmed else TRIAGE
+    next_to_type = next_command(scenario_id, incident_id, evidence, ranking.window, runbook)
     if as_json:
-        show_json([ranked.to_json() for ranked in ranking.ranked])
+        show_json(_json(ranking, next_to_type))
         return
     _show_ranking(f"Window: {ranking.window}", ranking)
-    scenario_id = ranking.first.scenario.id if ranking.first.confirmed else TRIAGE
     show("")
-    show(f"Next: {next_command(scenario_id, incident_id, evidence, ranking.window, runbook)}")
+    show(f"Next: {next_to_type}")
+
+
+def _json(ranking: Ranking, next_to_type: str) -> dict[str, Any]:
+    """The object of `--json`: the answer first, then what it stands on."""
+    impact = ranking.impact.to_json()
+    onset = impact["onset"]
+    return {
+        "format": FORMAT,
+        "answer": answer(ranking.ranked, ranking.impact, ranking.changes),
+        "onset": {**onset["began"], **onset, "by_limits": impact["by_limits"]} if onset else None,
+        "recovery": onset["recovered"] if onset else None,
+        "suspects": impact["suspects"],
+        "impact": {"affected": impact["affected"], "last": impact["last"], "too_short": impact["too_short"]},
+        "changes": [change.to_json() for change in ranking.changes],
+        "severity": ranking.first.scenario.severity if ranking.first.confirmed else None,
+        "coverage": ranking.coverage.to_json(),
+        "scenarios": [ranked.to_json() for ranked in ranking.ranked],
+        "next": next_to_type,
+    }
 
 
 def _show_ranking(heading: str, ranking: Ranking) -> None:
-    show_lines(heading, *ranking_lines(ranking.ranked))
+    show_lines(
+        heading,
+        *answer_lines(ranking.ranked, ranking.impact, ranking.changes),
+        *ranking_lines(ranking.ranked),
+        *coverage_lines(ranking.coverage),
+    )

@@ -15,7 +15,7 @@ from incident_kit.model.times import Window
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 BUCKET = timedelta(minutes=5)
-PER_BUCKET = 60
+PER_BUCKET = 150
 
 
 def request(

@@ -15,7 +15,7 @@ from incident_kit.model.answer import Status
 from incident_kit.model.finding import Absence, Citation, Finding, Line, Symptom, Verdict
 from incident_kit.model.times import Window
 from incident_kit.runbook.case import Case, StatusCount
-from incident_kit.runbook.checks.systems import answered, attributed_to
+from incident_kit.runbook.checks.systems import answered, attributed_to, bursts_of
 from incident_kit.runbook.checks.verdicts import (
     combined,
     confirmed,
@@ -116,7 +116,7 @@ def cache_misses(
     signs: Sequence[str],
     hits: Sequence[str],
     misses: Sequence[str],
-    bucket: timedelta,
+    within: timedelta,
 ) -> Finding:
     """Whether nearly every read misses the cache.
 
@@ -129,10 +129,7 @@ def cache_misses(
             confirmed(symptom, f"Nothing can be read: {down.statement}", down.citations, down.first_affected)
         )
     counts = case.signs(signs)
-    dense: dict[datetime, int] = defaultdict(int)
-    for count in counts:
-        dense[count.start] += count.n
-    if dense and max(dense.values()) >= least / (bucket / MINUTE):
+    if counts and bursts_of(case, counts, round(least / (within / MINUTE)), MINUTE, ordinary=0.0)[0]:
         findings.append(
             confirmed(
                 symptom,
@@ -393,12 +390,14 @@ def _by_minute(rows: Sequence[StatusCount]) -> dict[datetime, list[StatusCount]]
     return minutes
 
 
-def _signs_by_minute(*groups: Sequence[SignCount]) -> dict[datetime, tuple[int, int]]:
-    counts: dict[datetime, list[int]] = defaultdict(lambda: [0, 0])
+def _signs_by_minute(*groups: Sequence[SignCount]) -> dict[int, tuple[int, int]]:
+    """How often each group's signs are shown, by minute from the first of them on."""
+    first = min(count.first for group in groups for count in group)
+    counts: dict[int, list[int]] = defaultdict(lambda: [0, 0])
     for place, group in enumerate(groups):
         for count in group:
-            counts[count.start][place] += count.n
-    return {start: (pair[0], pair[1]) for start, pair in counts.items()}
+            counts[(count.first - first) // MINUTE][place] += count.n
+    return {minute: (pair[0], pair[1]) for minute, pair in counts.items()}
 
 
 def _n(rows: Sequence[StatusCount]) -> int:
