@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-# A shell without job control starts what it puts behind it with SIGINT ignored, and children inherit that: the tests of Ctrl-C
-# would prove nothing then.
+from tests.command import COMMAND, Kit
+
+# A shell without job control starts what it puts behind it with SIGINT ignored, and children inherit that:
+# the tests of Ctrl-C would prove nothing then.
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-COMMAND = Path(sys.executable).parent / "incident-kit"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Properties are tried on the same inputs every time, so that a run says something about the change; --all tries new ones."""
+    """Properties are tried on the same inputs every time, so that a run tests the change; --all tries new ones."""
     settings.register_profile("the same every time", derandomize=True, database=None)
     if not config.getoption("--all"):
         settings.load_profile("the same every time")
@@ -41,7 +39,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def kit() -> Callable[..., subprocess.CompletedProcess[str]]:
+def kit() -> Kit:
     """Run the installed command: kit("verify", folder, cwd=..., env={...})."""
 
     def run(
@@ -60,7 +58,7 @@ def kit() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture(scope="session")
-def demo_run(kit: Callable[..., subprocess.CompletedProcess[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo_run(kit: Kit, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sealed run of the recorded incident. Copy it before you damage it."""
     folder = tmp_path_factory.mktemp("demo")
     finished = kit("demo", cwd=folder)

@@ -1,13 +1,14 @@
-"""JupyterLab as `incident-kit lab` starts it: a real server on a free port, ended by its own process id; and a browser on it."""
+"""JupyterLab as `incident-kit lab` starts it, and what a person does in it with a browser.
+
+It is a real server on a free port, ended by its own process id.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import shutil
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -19,15 +20,19 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page
 
-COMMAND = Path(sys.executable).parent / "incident-kit"
+from tests.command import COMMAND
+
 START_TIMEOUT_S = 60
 
 
 @dataclass
 class Lab:
-    """A running JupyterLab: its process, its address with a slash at the end, its token, and the folder it was started in."""
+    """A running JupyterLab.
+
+    Its process, its address with a slash at the end, its token, and the folder it was started in.
+    """
 
     process: subprocess.Popen[bytes]
     address: str
@@ -81,19 +86,6 @@ def _wait_for(described: Path, process: subprocess.Popen[bytes], log: Path) -> d
     pytest.fail(f"JupyterLab did not start:\n{log.read_text(encoding='utf-8', errors='replace')}")
 
 
-@contextmanager
-def browser() -> Iterator[Browser]:
-    """Chromium; the test is skipped where there is none."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no chromium on PATH")
-    with sync_playwright() as playwright:
-        # Its sandbox refuses to start as root; it opens nothing but our own server.
-        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
 class Screen:
     """What a person does in JupyterLab with a browser."""
 
@@ -127,7 +119,10 @@ class Screen:
         self.last_cell.locator(".jp-InputPrompt").filter(has_text=re.compile(r"\[\d+\]:")).wait_for(state="attached")
 
     def cell(self, source: str) -> Locator:
-        """The code cell with this text in it, which stays the one when its text is changed, or cells come and go above it."""
+        """The code cell with this text in it.
+
+        It stays the one when its text is changed, or cells come and go above it.
+        """
         mark = f"cell-{uuid4().hex}"
         self.notebook.locator(".jp-CodeCell").filter(has_text=source).first.evaluate(
             "(element, mark) => element.classList.add(mark)", mark

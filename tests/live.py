@@ -21,7 +21,8 @@ import redis
 import servers
 import wire
 
-COMMAND = Path(sys.executable).parent / "incident-kit"
+from tests.command import COMMAND
+
 SICK = json.dumps({"status": "error", "checks": {"database": "ok", "cache": "fail"}}).encode()
 
 

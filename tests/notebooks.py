@@ -1,4 +1,7 @@
-"""Writes the notebooks of our scenarios anew: `python tests/notebooks.py`. For a team's: `incident-kit scenario check`."""
+"""Writes the notebooks of our scenarios anew: `python tests/notebooks.py`.
+
+For a team's own: `incident-kit scenario check`.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""What the reports on the recorded incidents say, as text a person can read: `python -m tests.pages_of_recordings` writes it anew.
+"""What the reports on the recorded incidents say, as text a person can read.
 
+`python -m tests.pages_of_recordings` writes it anew.
 `tests/recorded/NAME/said.txt` holds the page's words up to the cited lines; `test_pages_of_recordings.py` compares.
 """
 

@@ -5,32 +5,29 @@ They lie beside this file, not with the notebooks, which the wheel carries. Need
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
+from tests import chromium
+from tests.command import COMMAND
 from tests.jupyter import Screen, running_lab
 
 FOLDER = Path(__file__).parent / "pictures"
-COMMAND = Path(sys.executable).parent / "incident-kit"
 
 
 def main() -> None:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
+    if chromium.executable() is None:
         sys.exit("pictures: no chromium on the PATH")
     FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="incident-kit-pictures-") as scratch, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory(prefix="incident-kit-pictures-") as scratch, chromium.browser() as browser:
         demo = subprocess.run([str(COMMAND), "demo", "--reports", scratch], capture_output=True, text=True, check=True)
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         report(browser, Path(demo.stdout.strip()).as_uri())
         lab(browser)
-        browser.close()
     for picture in sorted(FOLDER.glob("*.png")):
         Image.open(picture).convert("RGB").quantize(256, Image.Quantize.FASTOCTREE).save(
             picture, optimize=True

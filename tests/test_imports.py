@@ -23,11 +23,27 @@ def state():
     os.umask(mask)
     matplotlib = sys.modules.get("matplotlib")
     return {
-        "umask": mask, "environment": dict(os.environ), "folder": os.getcwd(), "locale": locale.setlocale(locale.LC_ALL), "path": list(sys.path), "hooks": [sys.excepthook, sys.displayhook, threading.excepthook],
-        "finders": list(sys.meta_path), "path hooks": list(sys.path_hooks), "filters": list(warnings.filters), "signals": {number: signal.getsignal(number) for number in signal.valid_signals()},
-        "policy": type(asyncio.get_event_loop_policy()), "collector": gc.get_threshold(), "recursion": sys.getrecursionlimit(), "digits": sys.get_int_max_str_digits(),
-        "timeout": socket.getdefaulttimeout(), "threads": threading.active_count(), "log": (logging.root.level, list(logging.root.handlers)), "decimal": repr(decimal.getcontext()),
-        "streams": [sys.stdin, sys.stdout, sys.stderr], "traces": [sys.gettrace(), sys.getprofile()], "faults": faulthandler.is_enabled(),
+        "umask": mask,
+        "environment": dict(os.environ),
+        "folder": os.getcwd(),
+        "locale": locale.setlocale(locale.LC_ALL),
+        "path": list(sys.path),
+        "hooks": [sys.excepthook, sys.displayhook, threading.excepthook],
+        "finders": list(sys.meta_path),
+        "path hooks": list(sys.path_hooks),
+        "filters": list(warnings.filters),
+        "signals": {number: signal.getsignal(number) for number in signal.valid_signals()},
+        "policy": type(asyncio.get_event_loop_policy()),
+        "collector": gc.get_threshold(),
+        "recursion": sys.getrecursionlimit(),
+        "digits": sys.get_int_max_str_digits(),
+        "timeout": socket.getdefaulttimeout(),
+        "threads": threading.active_count(),
+        "log": (logging.root.level, list(logging.root.handlers)),
+        "decimal": repr(decimal.getcontext()),
+        "streams": [sys.stdin, sys.stdout, sys.stderr],
+        "traces": [sys.gettrace(), sys.getprofile()],
+        "faults": faulthandler.is_enabled(),
         "matplotlib": matplotlib and {name: matplotlib.rcParams._get(name) for name in matplotlib.rcParams},
     }
 
@@ -39,7 +55,8 @@ for name in ours:
 after = state()
 changed = [name for name in before if before[name] != after[name]]
 print("changed:", changed, [name for name, module in sys.modules.items() if module is None])
-print(*(name for name in sys.modules if "." not in name and not name.startswith("_") and name not in sys.stdlib_module_names and name != "incident_kit"))
+loaded = {name for name in sys.modules if "." not in name and not name.startswith("_")}
+print(*sorted(loaded - sys.stdlib_module_names - {"incident_kit"}))
 """
 
 

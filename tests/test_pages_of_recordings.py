@@ -1,4 +1,7 @@
-"""A report on a recorded incident says what it said before; what changed on purpose is written anew and read as a diff."""
+"""A report on a recorded incident says what it said before.
+
+What changed on purpose is written anew, and read as a diff.
+"""
 
 from __future__ import annotations
 

@@ -113,7 +113,10 @@ def test_only_live_imports_what_talks_to_a_system(path: Path) -> None:
 
 
 def test_importing_the_package_imports_nothing_else() -> None:
-    code = "import sys; before = set(sys.modules); import incident_kit; print(sorted(m for m in set(sys.modules) - before if m != 'incident_kit'))"
+    code = (
+        "import sys; before = set(sys.modules); import incident_kit;"
+        " print(sorted(m for m in set(sys.modules) - before if m != 'incident_kit'))"
+    )
     finished = subprocess.run([str(ROOT / ".venv/bin/python"), "-c", code], capture_output=True, text=True, check=True)
     assert finished.stdout.strip() == "[]"
 

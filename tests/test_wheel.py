@@ -37,7 +37,8 @@ def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("elsewhere")
     venv.create(folder, with_pip=False, symlinks=True)
     subprocess.run([*installer(folder / "bin/python"), str(wheel)], env=environment(), capture_output=True, check=True)
-    # A path in a .pth file is searched, but .pth files there are not followed: not the one that leads to this checkout either.
+    # A path in a .pth file is searched, but .pth files there are not followed:
+    # not the one that leads to this checkout either.
     site_packages = next((folder / "lib").glob("python*/site-packages"))
     (site_packages / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     return folder
@@ -98,7 +99,10 @@ def test_wheel_holds_the_package_and_what_travels_with_it(wheel: Path) -> None:
 
 def test_the_checkout_is_out_of_reach(installed: Run, elsewhere: Path) -> None:
     """Else the tests below would prove nothing."""
-    code = "import sys, incident_kit, importlib.metadata as m; print(incident_kit.__file__, m.distribution('incident-kit').locate_file(''), *sys.path, sep='\\n')"
+    code = (
+        "import sys, incident_kit, importlib.metadata as m;"
+        " print(incident_kit.__file__, m.distribution('incident-kit').locate_file(''), *sys.path, sep='\\n')"
+    )
     finished = installed("python", "-c", code)
     assert finished.returncode == 0, finished.stderr
     package, metadata, *searched = finished.stdout.splitlines()

@@ -82,7 +82,7 @@ def judge(folder: Path) -> Judged:
         ranked = runbook.triage(book, case)
         impact = case.impact
     begun = (
-        impact.onset.began.at
+        impact.onset.began.likeliest
         if impact.onset
         else min((finding.first_affected for finding in ranked[0].confirmed if finding.first_affected), default=None)
     )

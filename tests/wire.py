@@ -99,6 +99,15 @@ def dripping(text: bytes, each_s: float = 0.2) -> Callable[[socket.socket], None
     return behave
 
 
+def dripping_body(connection: socket.socket) -> None:
+    """A behaviour: after a request, the headers of a good answer at once, and its long body a byte each 0.1 s."""
+    request_of(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    while True:
+        connection.sendall(b"x")
+        time.sleep(0.1)
+
+
 class Wire:
     """The switches of a proxy before a real server.
 

@@ -82,7 +82,7 @@ class Errors:
 class Start:
     """The application has started, as process `process` (host and pid)."""
 
-    at: datetime
+    moment: datetime
     process: str
 
 
@@ -151,7 +151,7 @@ def change_at(records: Records, onset: Onset) -> Change | None:
     """
     normal, slow = onset.normal, onset.measure != "errors"
     requests = records.query("matching_requests")[0]
-    if not requests["n"] or requests["last"] <= onset.began.at:
+    if not requests["n"] or requests["last"] <= onset.began.likeliest:
         return None
     sides = sides_of(onset, requests["last"])
     groups = [Group(**row) for row in records.query("change_by_group", slow=slow, **sides)]
@@ -172,11 +172,14 @@ def change_at(records: Records, onset: Onset) -> Change | None:
 
 def sides_of(onset: Onset, last: datetime) -> dict[str, datetime]:
     """The normal window and what followed the onset, as the questions `change_by_...` compare them."""
-    until = min(onset.began.at + AFTER, onset.recovered.at if onset.recovered else last + timedelta(milliseconds=1))
+    until = min(
+        onset.began.likeliest + AFTER,
+        onset.recovered.likeliest if onset.recovered else last + timedelta(milliseconds=1),
+    )
     bounds = {
         "normal_since": onset.normal.since,
         "normal_until": onset.normal.until,
-        "since": onset.began.at,
+        "since": onset.began.likeliest,
         "until": until,
     }
     return {name: _naive(bound) for name, bound in bounds.items()}

@@ -72,9 +72,10 @@ class _Second:
     first_started: datetime | None
     last_ended: datetime | None
 
-    def gain(self, before: float, after: float) -> float:
+    def gain(self, share_before: float, share_after: float) -> float:
         well = self.n - self.affected
-        return self.affected * math.log(after / before) + well * math.log((1 - after) / (1 - before))
+        of_affected = self.affected * math.log(share_after / share_before)
+        return of_affected + well * math.log((1 - share_after) / (1 - share_before))
 
 
 def _share(seconds: Sequence[_Second], since: datetime, until: datetime) -> float:
@@ -87,9 +88,9 @@ def _near(seconds: Sequence[_Second], moment: Moment) -> list[_Second]:
     return [second for second in seconds if moment.earliest - MARGIN <= second.start < moment.latest + MARGIN]
 
 
-def _first(seconds: Sequence[_Second], before: float, after: float) -> Moment | None:
+def _first(seconds: Sequence[_Second], share_before: float, share_after: float) -> Moment | None:
     """When the first affected request was asked."""
-    reach = _reach(seconds[::-1], before, after)
+    reach = _reach(seconds[::-1], share_before, share_after)
     if reach is None:
         return None
     latest, likeliest_place, earliest = (len(seconds) - 1 - place for place in reach)
@@ -100,9 +101,9 @@ def _first(seconds: Sequence[_Second], before: float, after: float) -> Moment | 
     return Moment(started, min(started, not_before), max(started, seconds[latest].start + SECOND))
 
 
-def _last(seconds: Sequence[_Second], before: float, after: float) -> Moment | None:
+def _last(seconds: Sequence[_Second], share_before: float, share_after: float) -> Moment | None:
     """When the last affected request was over."""
-    reach = _reach(seconds, before, after)
+    reach = _reach(seconds, share_before, share_after)
     if reach is None:
         return None
     ends = [[second.last_ended for second in seconds[: place + 1] if second.last_ended] for place in reach]
@@ -112,14 +113,16 @@ def _last(seconds: Sequence[_Second], before: float, after: float) -> Moment | N
     return Moment(ended, min(ended, seconds[reach[0]].start), max(latest, seconds[reach[2]].start + SECOND))
 
 
-def _reach(seconds: Sequence[_Second], before: float, after: float) -> tuple[int, int, int] | None:
+def _reach(seconds: Sequence[_Second], share_before: float, share_after: float) -> tuple[int, int, int] | None:
     """How far the affected share reaches: the first place that is likely, the likeliest, and the last that is likely.
 
-    Nobody knows how suddenly it rose: a place is likely if it is for a rise to `after`, to half or to a quarter of it.
+    Nobody knows how suddenly it rose: a place is likely if it is for a rise to `share_after`, to half or to a
+    quarter of it.
     """
     places = []
     for part in (1, 2, 4):
-        sums = list(accumulate(second.gain(before, before + (after - before) / part) for second in seconds))
+        risen = share_before + (share_after - share_before) / part
+        sums = list(accumulate(second.gain(share_before, risen) for second in seconds))
         if sums and max(sums) > 0:
             places.append(likeliest(sums))
     if not places:

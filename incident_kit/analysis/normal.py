@@ -76,12 +76,12 @@ class Normal(Protocol):
         """Whether a level is so much worse than another that it counts."""
 
 
-def learn(measure: Measure, before: Sequence[Bucket], blip: int) -> Normal:
-    """What was normal in `before`, in time order.
+def learn(measure: Measure, healthy: Sequence[Bucket], blip: int) -> Normal:
+    """What was normal in these healthy buckets, in time order.
 
     `blip` is how many neighbouring buckets one short accident can reach.
     """
-    return NormalErrors(before, blip) if measure == "errors" else NormalLatency(before, blip, measure)
+    return NormalErrors(healthy, blip) if measure == "errors" else NormalLatency(healthy, blip, measure)
 
 
 def judgeable(measure: Measure, series: Sequence[Bucket]) -> list[Bucket]:
@@ -103,18 +103,18 @@ class NormalErrors:
     models", 4.5).
     """
 
-    def __init__(self, before: Sequence[Bucket], blip: int) -> None:
-        self._before = before
+    def __init__(self, healthy: Sequence[Bucket], blip: int) -> None:
+        self._healthy = healthy
         self._blip = blip
-        self._n = sum(bucket.n for bucket in before)
-        self._bad = sum(map(bad, before))
+        self._n = sum(bucket.n for bucket in healthy)
+        self._bad = sum(map(bad, healthy))
         self.level = self._bad / self._n
-        usual = without_worst(before, blip, self._excess)
+        usual = without_worst(healthy, blip, self._excess)
         variance = self.level * (1 - self.level)
         pearson = sum(self._excess(bucket) ** 2 / max(bucket.n * variance, 0.5) for bucket in usual)
         self._dispersion = max(1.0, pearson / max(1, len(usual) - 1))
-        self._sums_n = list(accumulate((bucket.n for bucket in before), initial=0))
-        self._sums_bad = list(accumulate(map(bad, before), initial=0))
+        self._sums_n = list(accumulate((bucket.n for bucket in healthy), initial=0))
+        self._sums_bad = list(accumulate(map(bad, healthy), initial=0))
 
     def stands_out(self, bucket: Bucket) -> bool:
         return bad(bucket) > 0 and self.is_worse(bucket.bad_share, self.level)
@@ -155,8 +155,8 @@ class NormalErrors:
 
     def _worst_share(self, length: int) -> float:
         """Of any stretch before that was as long."""
-        count = min(length, len(self._before))
-        stretches = ((place, place + count) for place in range(len(self._before) - count + 1))
+        count = min(length, len(self._healthy))
+        stretches = ((place, place + count) for place in range(len(self._healthy) - count + 1))
         return max(
             (self._sums_bad[end] - self._sums_bad[start]) / (self._sums_n[end] - self._sums_n[start])
             for start, end in stretches
@@ -171,15 +171,15 @@ class NormalLatency:
     likelihood ratio of a normal mean, with the efficiency of a median (2/pi).
     """
 
-    def __init__(self, before: Sequence[Bucket], blip: int, measure: Measure) -> None:
+    def __init__(self, healthy: Sequence[Bucket], blip: int, measure: Measure) -> None:
         self._measure = measure
         self._blip = blip
-        self._count = len(before)
-        values = [self._log(bucket) for bucket in before]
+        self._count = len(healthy)
+        values = [self._log(bucket) for bucket in healthy]
         self._middle = median(values)
-        self._mean_ms = median(bucket.average_ms for bucket in before)
+        self._mean_ms = median(bucket.average_ms for bucket in healthy)
         usual = (
-            [self._log(bucket) for bucket in without_worst(before, blip, self._log)] if len(before) >= FEW else values
+            [self._log(bucket) for bucket in without_worst(healthy, blip, self._log)] if len(healthy) >= FEW else values
         )
         self._most = max(usual)
         # What the highest of so many normal values is expected to be (Blom 1958).
@@ -187,12 +187,12 @@ class NormalLatency:
         self._scale = max(
             1.4826 * median(abs(value - self._middle) for value in values),
             (self._most - self._middle) / expected,
-            median(map(self._sampling_error, before)),
+            median(map(self._sampling_error, healthy)),
             LEAST_SCALE,
         )
         self.level = math.exp(self._middle) / 1000
-        slowest_us = [bucket.p95_us for bucket in before if bucket.p95_us is not None]
-        self._least_ms = median(slowest_us) / 1000 if measure == "p50" and len(before) < FEW and slowest_us else 0.0
+        slowest_us = [bucket.p95_us for bucket in healthy if bucket.p95_us is not None]
+        self._least_ms = median(slowest_us) / 1000 if measure == "p50" and len(healthy) < FEW and slowest_us else 0.0
 
     def stands_out(self, bucket: Bucket) -> bool:
         return self._log(bucket) > max(self._most, self._middle + 0.8 * math.log(RATIO))

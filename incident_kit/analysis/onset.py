@@ -50,9 +50,9 @@ TOGETHER = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A time that is known to lie in an interval; `at` is the likeliest."""
+    """A time that is known to lie in an interval; `likeliest` is the likeliest."""
 
-    at: datetime
+    likeliest: datetime
     earliest: datetime
     latest: datetime
 
@@ -62,17 +62,18 @@ class Onset:
     """A lasting change for the worse.
 
     `name` is that of its series: a route, a dependency, or None for all requests; `routes` are those it shows in, where
-    they were looked at. `before` and `after` are levels of `measure`: a share of 0 to 1 (errors), or milliseconds (p50,
-    p95). `normal` is the window it was compared with. `recovered` is None if no recovery was seen. `strength` is a log
-    likelihood ratio, how certain it is; `affected` is about how many requests of its first half hour suffered, how bad.
+    they were looked at. `level_before` and `level_after` are of `measure`: a share of 0 to 1 (errors), or milliseconds
+    (p50, p95). `normal` is the window it was compared with. `recovered` is None if no recovery was seen. `strength` is
+    a log likelihood ratio, how certain it is; `affected` is about how many requests of its first half hour suffered,
+    how bad.
     """
 
     name: str | None
     measure: Measure
     began: Moment
     recovered: Moment | None
-    before: float
-    after: float
+    level_before: float
+    level_after: float
     normal: Window
     strength: float
     affected: int
@@ -98,7 +99,7 @@ def onsets(series: Sequence[Bucket]) -> list[Onset]:
     if width is None:
         return []
     swept = [change for measure in MEASURES for change in _sweep(judgeable(measure, series), measure, width)]
-    return sorted(swept, key=lambda change: (change.began.at, MEASURES.index(change.measure)))
+    return sorted(swept, key=lambda change: (change.began.likeliest, MEASURES.index(change.measure)))
 
 
 def onset_of_requests(buckets: Iterable[Bucket]) -> Onset | None:
@@ -121,7 +122,7 @@ def _worst(changes: Sequence[Onset]) -> Onset | None:
         return None
 
     def together(center: Onset) -> list[Onset]:
-        return [change for change in changes if abs(change.began.at - center.began.at) <= TOGETHER]
+        return [change for change in changes if abs(change.began.likeliest - center.began.likeliest) <= TOGETHER]
 
     middle = max(changes, key=lambda change: (sum(other.affected for other in together(change)), change.strength))
     incident = together(middle)
@@ -130,8 +131,8 @@ def _worst(changes: Sequence[Onset]) -> Onset | None:
     ends = [change.recovered for change in same if change.recovered]
     return replace(
         surest,
-        began=min((change.began for change in same), key=lambda began: began.at),
-        recovered=max(ends, key=lambda end: end.at) if len(ends) == len(same) else None,
+        began=min((change.began for change in same), key=lambda began: began.likeliest),
+        recovered=max(ends, key=lambda end: end.likeliest) if len(ends) == len(same) else None,
         routes=tuple(sorted({change.name for change in incident if change.name is not None})),
     )
 
@@ -202,8 +203,8 @@ def _sweep(series: Sequence[Bucket], measure: Measure, width: timedelta) -> list
                 measure=measure,
                 began=Moment(series[first].start, series[likely - 1].start, series[latest].start + width),
                 recovered=recovered,
-                before=round(normal.level, 6),
-                after=round(after, 6),
+                level_before=round(normal.level, 6),
+                level_after=round(after, 6),
                 normal=Window(usual[0].start, usual[-1].start + width),
                 strength=round(strength, 3),
                 affected=round(n * {"errors": after - normal.level, "p50": 0.5, "p95": 0.05}[measure]),

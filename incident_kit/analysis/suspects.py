@@ -96,8 +96,8 @@ class Suspect:
     role: Role
     sure: Sure
     share_of_excess: float
-    before: Side
-    after: Side
+    side_before: Side
+    side_after: Side
     why: str
 
 
@@ -175,7 +175,7 @@ def _hosts(change: Change) -> list[Suspect]:
     """Hosts; and processes, where a host has several."""
     hosts, processes = _groups(change, "host"), _groups(change, "process")
     several = len(change.of("process")) > len(change.of("host"))
-    return [*hosts, *(process for process in processes if several and process.before.n >= ENOUGH_OTHERS)]
+    return [*hosts, *(process for process in processes if several and process.side_before.n >= ENOUGH_OTHERS)]
 
 
 def _dependencies(change: Change) -> list[Suspect]:
@@ -245,10 +245,10 @@ def _untimed(change: Change) -> list[Suspect]:
             f"{n_after} errors of it after, {n_before} before ({per_minute[1]:.1f} a minute after), {where}."
             " Its calls are not timed."
         )
-        before = Side(n_before, requests_before, n_before, None, n_before / change.minutes_before)
-        after = Side(n_after, requests_after, n_after, None, per_minute[1])
+        side_before = Side(n_before, requests_before, n_before, None, n_before / change.minutes_before)
+        side_after = Side(n_after, requests_after, n_after, None, per_minute[1])
         sure = _sure(excess, share, per_minute[1] / per_minute[0]) if linked else "low"
-        suspected.append(Suspect("dependency", name, "cause", sure, share, before, after, why))
+        suspected.append(Suspect("dependency", name, "cause", sure, share, side_before, side_after, why))
     return suspected
 
 
@@ -258,17 +258,18 @@ def _deploys(change: Change, suspected: Sequence[Suspect]) -> list[Suspect]:
     until = change.onset.recovered.latest if change.onset.recovered else began.latest + AFTERWARDS
     deploy: list[Start] = []
     for start in change.starts:  # a rolling one goes on after the onset
-        if began.earliest - DEPLOYED <= start.at <= began.latest or (deploy and start.at - deploy[-1].at <= DEPLOYED):
+        goes_on = deploy and start.moment - deploy[-1].moment <= DEPLOYED
+        if began.earliest - DEPLOYED <= start.moment <= began.latest or goes_on:
             deploy.append(start)
-    later = [start for start in change.starts if began.latest < start.at <= until and start not in deploy]
+    later = [start for start in change.starts if began.latest < start.moment <= until and start not in deploy]
     explained = any(suspect.kind == "dependency" and suspect.sure == "high" for suspect in suspected)
     deploys = _deploy(change, deploy, explained)
     if later:
         why = (
             f"{_count(len(later), 'start', 'starts')} of the application after the onset,"
-            f" the first at {later[0].at:%H:%M:%S} UTC: a remedy, or a symptom."
+            f" the first at {later[0].moment:%H:%M:%S} UTC: a remedy, or a symptom."
         )
-        name, sides = iso(later[0].at), _sides(change, change.everything)
+        name, sides = iso(later[0].moment), _sides(change, change.everything)
         deploys.append(Suspect("deploy", name, "consequence", "low", 0.0, *sides, why))
     return deploys
 
@@ -297,13 +298,14 @@ def _deploy(change: Change, starts: Sequence[Start], explained: bool) -> list[Su
         if compared
         else "no older process was left to compare with"
     )
+    first = starts[0].moment
     why = (
-        f"{_count(len(new), 'process', 'processes')} started at {starts[0].at:%H:%M:%S} UTC, right before the onset;"
+        f"{_count(len(new), 'process', 'processes')} started at {first:%H:%M:%S} UTC, right before the onset;"
         f" {affected} of {n_after} requests of theirs {_suffered(change)} ({_percent(affected, n_after)},"
         f" of all requests before {_percent(change.everything.affected_before, change.everything.n_before)}); {others}."
     )
     sure: Sure = _sure(excess, share, excess / n_after / rest) if compared else "low" if explained else "moderate"
-    return [Suspect("deploy", iso(starts[0].at), "cause", sure, share, *_sides(change, change.everything), why)]
+    return [Suspect("deploy", iso(first), "cause", sure, share, *_sides(change, change.everything), why)]
 
 
 def _errors(change: Change) -> list[Suspect]:
@@ -334,8 +336,8 @@ def _errors(change: Change) -> list[Suspect]:
             f" ({per_minute[1]:.1f} a minute after){explains}"
         )
         per_minute_before = errors.n_before / change.minutes_before
-        before = Side(errors.n_before, errors.requests_before, errors.n_before, None, per_minute_before)
-        after = Side(errors.n_after, errors.requests_after, errors.n_after, None, per_minute[1])
+        side_before = Side(errors.n_before, errors.requests_before, errors.n_before, None, per_minute_before)
+        side_after = Side(errors.n_after, errors.requests_after, errors.n_after, None, per_minute[1])
         sure = (
             _sure(excess, share, per_minute[1] / per_minute[0])
             if errors.requests_after and not errors.dependency
@@ -343,25 +345,25 @@ def _errors(change: Change) -> list[Suspect]:
         )
         name = ": ".join(part for part in (errors.kind, errors.pattern) if part)
         role: Role = "consequence" if errors.dependency else "cause"
-        suspected.append(Suspect("error", name, role, sure, share, before, after, why))
+        suspected.append(Suspect("error", name, role, sure, share, side_before, side_after, why))
     return suspected
 
 
 def _traffic(change: Change, suspected: Sequence[Suspect]) -> list[Suspect]:
     """More requests than before, if all routes suffer alike; and a client that most of them come from."""
-    before, after = _sides(change, change.everything)
-    more = after.n - before.per_minute * change.minutes_after
-    if after.per_minute < SPIKE * before.per_minute:
+    side_before, side_after = _sides(change, change.everything)
+    more = side_after.n - side_before.per_minute * change.minutes_after
+    if side_after.per_minute < SPIKE * side_before.per_minute:
         return []
     spread = change.spread()
     alike = spread >= ALIKE and not _explained(suspect for suspect in suspected if suspect.kind in BEHIND)
     why = (
-        f"{after.per_minute:.0f} requests a minute, before {before.per_minute:.0f};"
+        f"{side_after.per_minute:.0f} requests a minute, before {side_before.per_minute:.0f};"
         f" {spread:.0%} of what is worse than before is spread over the routes as requests are."
     )
-    sure: Sure = "high" if alike and after.per_minute >= 1.5 * SPIKE * before.per_minute else "moderate"
+    sure: Sure = "high" if alike and side_after.per_minute >= 1.5 * SPIKE * side_before.per_minute else "moderate"
     role: Role = "cause" if alike else "consequence"
-    traffic = Suspect("traffic", "all requests", role, sure if alike else "low", spread, before, after, why)
+    traffic = Suspect("traffic", "all requests", role, sure if alike else "low", spread, side_before, side_after, why)
     for client in change.of("client"):
         of_more = (client.n_after - client.n_before / change.minutes_before * change.minutes_after) / more
         if of_more >= FLOOD and alike and len(change.of("client")) > 1:
@@ -431,14 +433,14 @@ def _sure(excess: float, share: float, contrast: float) -> Sure:
 
 
 def _sides(change: Change, group: Group) -> tuple[Side, Side]:
-    before = Side(
+    side_before = Side(
         group.n_before,
         group.affected_before,
         group.bad_before,
         _in_ms(group.median_us_before),
         group.n_before / change.minutes_before,
     )
-    return before, Side(
+    return side_before, Side(
         group.n_after,
         group.affected_after,
         group.bad_after,
@@ -448,14 +450,14 @@ def _sides(change: Change, group: Group) -> tuple[Side, Side]:
 
 
 def _call_sides(change: Change, calls: Calls) -> tuple[Side, Side]:
-    before = Side(
+    side_before = Side(
         calls.calls_before,
         calls.affected_calls_before,
         calls.failed_before,
         _in_ms(calls.median_us_before),
         calls.calls_before / change.minutes_before,
     )
-    return before, Side(
+    return side_before, Side(
         calls.calls_after,
         calls.affected_calls_after,
         calls.failed_after,
@@ -489,8 +491,8 @@ def _suffered(change: Change) -> str:
     return "failed or were aborted" if change.onset.measure == "errors" else "were slow or failed"
 
 
-def _count(n: int, one: str, many: str) -> str:
-    return f"{n} {one if n == 1 else many}"
+def _count(n: int, singular: str, plural: str) -> str:
+    return f"{n} {singular if n == 1 else plural}"
 
 
 def _percent(part: int, whole: int) -> str:

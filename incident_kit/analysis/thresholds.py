@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from incident_kit.logs.rates import Bucket
 
-Measure = Callable[[Bucket], float]
+BucketValue = Callable[[Bucket], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Exceedance:
 
 
 def exceedances(
-    buckets: Sequence[Bucket], measure: Measure, limit: float, min_requests: int, width: timedelta
+    buckets: Sequence[Bucket], measure: BucketValue, limit: float, min_requests: int, width: timedelta
 ) -> list[Exceedance]:
     """The stretches of neighbouring buckets of one name in which `measure` is above `limit`.
 
@@ -49,7 +49,7 @@ def exceedances(
 
 
 def stretch_above(
-    buckets: Sequence[Bucket], measure: Measure, limit: float, within: Exceedance
+    buckets: Sequence[Bucket], measure: BucketValue, limit: float, within: Exceedance
 ) -> tuple[datetime, datetime] | None:
     """From the first to the end of the last fine bucket above the limit, within the exceedance.
 

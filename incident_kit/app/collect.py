@@ -20,9 +20,9 @@ from urllib.parse import unquote_to_bytes
 from incident_kit.config.request import Request
 from incident_kit.errors import EvidenceError, LogFileError
 from incident_kit.evidence.incident import Incident
-from incident_kit.evidence.item import ARCHIVE, Item
+from incident_kit.evidence.item import ARCHIVE, SLICE, Item
 from incident_kit.evidence.journal import Kind
-from incident_kit.evidence.store import Evidence, Incoming
+from incident_kit.evidence.store import Evidence, Incoming, Provenance
 from incident_kit.live.ask import LiveAnswers, ask_live
 from incident_kit.logs.archives import untouched
 from incident_kit.logs.inputs import LogFile, UnusableLog
@@ -184,10 +184,12 @@ def preserve_archive(evidence: Evidence, path: Path, origin: str) -> Item:
     with open(path, "rb", opener=untouched) as file:
         return evidence.add(
             iter(lambda: file.read(BLOCK_BYTES), b""),
-            kind=ARCHIVE,
-            origin=origin,
-            asked="the archive as it is, whose members were read as logs",
-            asked_at=iso(datetime.now(UTC)),
+            Provenance(
+                ARCHIVE,
+                origin=origin,
+                asked="the archive as it is, whose members were read as logs",
+                asked_at=iso(datetime.now(UTC)),
+            ),
         )
 
 
@@ -301,12 +303,14 @@ def preserve(
     try:
         return evidence.keep(
             incoming,
-            kind="slice",
-            origin=log.origin,
-            asked="the bytes of the log in the window, read without changing the file",
-            asked_at=iso(asked_at),
-            duration_ms=(time.monotonic() - begun) * 1000,
-            details=details,
+            Provenance(
+                SLICE,
+                origin=log.origin,
+                asked="the bytes of the log in the window, read without changing the file",
+                asked_at=iso(asked_at),
+                duration_ms=(time.monotonic() - begun) * 1000,
+                details=details,
+            ),
         )
     finally:
         incoming.discard()
@@ -319,11 +323,11 @@ def named(log: LogFile, archive_sha256: str) -> dict[str, str]:
     {'path': '/logs/caf\\xe9.log', 'uri': 'file:///logs/caf%E9.log'}
     """
     if log.named is None:
-        found = {"path": log.origin}
+        location = {"path": log.origin}
     else:
         path = log.named.resolve()
-        found = {"path": visible(path), "uri": path.as_uri()}
-    return found | ({"member": visible(log.member), "archive_sha256": archive_sha256} if log.archive else {})
+        location = {"path": visible(path), "uri": path.as_uri()}
+    return location | ({"member": visible(log.member), "archive_sha256": archive_sha256} if log.archive else {})
 
 
 def path_of(item: Item) -> Path | None:

@@ -63,7 +63,7 @@ class Investigation:
             )
         happened = _moment(at, self.incident) if isinstance(at, str) and at else at or None
         for entry in self.incident.journal.entries():
-            if (entry.kind, entry.text) == (kind, redact(text)) and happened in (None, entry.at):
+            if (entry.kind, entry.text) == (kind, redact(text)) and happened in (None, entry.happened):
                 return page.noted(entry, already=True)
         self.incident.journal.append(kind, text, happened)
         return page.noted(self.incident.journal.entries()[-1])
@@ -84,7 +84,7 @@ class Investigation:
             return page.not_here("collected")
         from incident_kit.app.collect import collect, plan_logs
         from incident_kit.config.request import Typed, resolve
-        from incident_kit.logs.inputs import given as log_files_of
+        from incident_kit.logs.inputs import log_files_of
 
         typed = Typed(since=since, until=until, live=live, env_file=Path(env_file) if env_file else None)
         request = resolve(typed)

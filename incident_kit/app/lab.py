@@ -25,7 +25,7 @@ def lab(request: Request, incident_id: str, prepare_only: bool, options: Sequenc
             "Make one with `incident-kit report`, or leave the id away for the recorded one."
         )
     incident = load_or_create(request.reports, incident_id or ID, TITLE)
-    folder = prepare_work(incident, recorded=not incident_id, runbook=request.runbook, told=say)
+    folder = prepare_work(incident, recorded=not incident_id, runbook=request.runbook, say=say)
     if prepare_only:
         show(visible(folder))
         return

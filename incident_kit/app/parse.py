@@ -9,9 +9,8 @@ from pathlib import Path
 from incident_kit.app.console import control, exit_code, say
 from incident_kit.config.request import Request
 from incident_kit.errors import InputError
-from incident_kit.logs.export import FORMS, export
-from incident_kit.logs.inputs import given as log_files_of
-from incident_kit.logs.inputs import readable
+from incident_kit.logs.export import FORMS, RAW_FORMS, export
+from incident_kit.logs.inputs import log_files_of, readable
 from incident_kit.model.redaction import Redaction
 from incident_kit.model.visible import as_it_is
 from incident_kit.runbook.data import load
@@ -26,21 +25,20 @@ def parse(request: Request, files: Sequence[Path], form: str, raw: bool) -> int:
     if form == "parquet" and sys.stdout.isatty():
         raise InputError("Parquet is no text for a terminal: write it to a file, with > records.parquet.")
     redaction = Redaction(ip_addresses=request.configuration.hide_ip_addresses)
-    with log_files_of(files, request.hints, say) as given:
-        logs = readable(given, request.hints)
-        for line in (*given.notes, *given.lost):
+    with log_files_of(files, request.hints, say) as inputs:
+        logs = readable(inputs, request.hints)
+        for line in (*inputs.notes, *inputs.lost):
             say(line)
         with as_it_is(sys.stdout):  # the export has its own escapes
             accounts = export(
                 logs,
                 sys.stdout,
-                form,
+                (RAW_FORMS if raw else FORMS)[form],
                 (request.since, request.until),
                 load(request.runbook).dependencies,
                 request.hints,
                 lambda count: control(f"\r{count:,} records"),
                 redaction,
-                raw,
             )
     control(NEW_LINE)
     for account in accounts:
@@ -48,4 +46,4 @@ def parse(request: Request, files: Sequence[Path], form: str, raw: bool) -> int:
         control(RED if red else "")
         say(account.sentence())
         control(PLAIN if red else "")
-    return exit_code(bool(given.lost) or any(account.has_warning for account in accounts))
+    return exit_code(bool(inputs.lost) or any(account.has_warning for account in accounts))

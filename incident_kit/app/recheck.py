@@ -14,14 +14,14 @@ from incident_kit.app.triage import Ranking, collect_and_rank, rank_evidence
 from incident_kit.config.request import Request
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident, load, newest
-from incident_kit.logs.inputs import given as log_files_of
+from incident_kit.logs.inputs import log_files_of
 from incident_kit.model.finding import Finding
 from incident_kit.model.times import Window, parse_duration
 from incident_kit.runbook.contents import Runbook
 from incident_kit.runbook.data import load as load_runbook
 from incident_kit.view.terminal import change_lines
 
-Change = tuple[Finding, Finding]
+Revision = tuple[Finding, Finding]
 
 
 def recheck(request: Request, incident_id: str, every: str, within: str, as_json: bool) -> int:
@@ -38,7 +38,7 @@ def recheck(request: Request, incident_id: str, every: str, within: str, as_json
         time.sleep(apart_s)
 
 
-def changes_since(incident: Incident, book: Runbook, request: Request, say: Say) -> tuple[list[Change], Ranking]:
+def changes_since(incident: Incident, book: Runbook, request: Request, say: Say) -> tuple[list[Revision], Ranking]:
     """Ask again what this incident's evidence was made from: the same logs from where they ended, the same systems.
 
     Before and after, by symptom. Raises EvidenceError where there is no evidence yet.
@@ -52,7 +52,7 @@ def changes_since(incident: Incident, book: Runbook, request: Request, say: Say)
             "Begin with incident-kit triage."
         )
     slices = stored.slices()
-    before = rank_evidence(book, stored, stored.window(), items)
+    earlier = rank_evidence(book, stored, stored.window(), items)
     paths = [path for path in dict.fromkeys(map(path_of, slices)) if path and path.is_file()]
     answers = {stored_answer.answer.question: stored_answer.answer for stored_answer in stored.stored_answers()}
     env_file = answers["environment"].data.get("file") if "environment" in answers else None
@@ -63,17 +63,19 @@ def changes_since(incident: Incident, book: Runbook, request: Request, say: Say)
     request = replace(request, hints=hints, since=since, until=now).with_sources(
         live=bool(answers), env_file=Path(env_file) if env_file else None
     )
-    with log_files_of(paths if since < now else (), hints, say) as given:
-        plan = plan_logs(given.logs, request) if given.logs else None
+    with log_files_of(paths if since < now else (), hints, say) as inputs:
+        plan = plan_logs(inputs.logs, request) if inputs.logs else None
         after = collect_and_rank(incident, book, request, plan, say)
     later = {(ranked.scenario.id, finding.symptom): finding for ranked in after.ranked for finding in ranked.findings}
     changes = [
-        (finding, later[ranked.scenario.id, finding.symptom]) for ranked in before.ranked for finding in ranked.findings
+        (finding, later[ranked.scenario.id, finding.symptom])
+        for ranked in earlier.ranked
+        for finding in ranked.findings
     ]
     return changes, after
 
 
-def _show(changes: Sequence[Change], as_json: bool) -> None:
+def _show(changes: Sequence[Revision], as_json: bool) -> None:
     if as_json:
         show_json([{"id": old.symptom, "before": old.to_json(), "after": new.to_json()} for old, new in changes])
     else:

@@ -208,8 +208,8 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
         "items": [item.id for item in evidence.items()],
     }
     write_page(incident, run, described)
-    if found := gate.mask(run.data, redaction, by_hand):
-        described["masked"] = gate.in_words(found)
+    if masked := gate.mask(run.data, redaction, by_hand):
+        described["masked"] = gate.in_words(masked)
         write_page(incident, run, described)
         gate.mask(run.data, redaction, by_hand)
     run.description.write_text(

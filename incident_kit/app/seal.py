@@ -93,8 +93,8 @@ def _results_in(folder: Path) -> list[Path]:
 
     Raises EvidenceError.
     """
-    found = Results(folder).compared()
-    for path in found:
+    results = Results(folder).compared()
+    for path in results:
         try:
             if kind_of(path.parent) != FOLDER:
                 raise Unusable(f"its folder is {kind_of(path.parent)}")
@@ -103,7 +103,7 @@ def _results_in(folder: Path) -> list[Path]:
             raise EvidenceError(
                 f"{path}: not a result of a notebook ({error}). Run All, save, and seal again."
             ) from None
-    return found
+    return results
 
 
 def _later(items: Sequence[Item], incident: Incident, written: float) -> list[str]:

@@ -11,7 +11,7 @@ from incident_kit.config.request import Request
 from incident_kit.errors import InputError, LogFileError
 from incident_kit.evidence.incident import Incident, load_or_create
 from incident_kit.evidence.store import Evidence, open_evidence
-from incident_kit.logs.inputs import given as log_files_of
+from incident_kit.logs.inputs import log_files_of
 from incident_kit.logs.prepare import check_sources
 from incident_kit.model.times import Window, iso
 

@@ -111,7 +111,7 @@ def _bounds(typed: Typed, configuration: Configuration) -> tuple[datetime | None
 
 def _hints(typed: Typed, configuration: Configuration) -> Hints:
     if typed.date_order:
-        from incident_kit.logs.times import DATE_ORDERS  # here, because few commands are given one
+        from incident_kit.logs.time_forms import DATE_ORDERS  # here, because few commands are given one
 
         if typed.date_order not in DATE_ORDERS:
             raise InputError(f"--date-order takes {', '.join(DATE_ORDERS)}, not {typed.date_order!r}.")

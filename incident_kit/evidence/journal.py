@@ -57,7 +57,7 @@ class Entry:
     line: int
     kind: str
     text: str
-    at: datetime
+    happened: datetime
     written: datetime
     by: str
 
@@ -81,8 +81,8 @@ class Journal:
         self.path = path
         self.redaction = redaction
 
-    def append(self, kind: str, text: str, at: datetime | None = None) -> None:
-        """Add an entry; `at` is when it happened, without it now.
+    def append(self, kind: str, text: str, happened: datetime | None = None) -> None:
+        """Add an entry; `happened` is when, without it now.
 
         Raises ParameterError for an unknown kind, EvidenceError where no journal can be written.
         """
@@ -99,7 +99,7 @@ class Journal:
                 "n": len(lines) + 1,
                 "kind": str(kind),
                 "text": text,
-                "at": iso(at or now),
+                "at": iso(happened or now),
                 "written": iso(now),
                 "by": who(),
                 "previous": digest(lines[-1]) if lines else BEGINNING,
@@ -169,7 +169,7 @@ class Journal:
             line=number,
             kind=fields.text("kind"),
             text=self.redaction.text(fields.text("text")),
-            at=fields.moment("at"),
+            happened=fields.moment("at"),
             written=fields.moment("written"),
             by=fields.text("by"),
         )

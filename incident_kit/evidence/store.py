@@ -17,7 +17,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ class Evidence:
         self.folder = folder
         self.limit_bytes = limit_bytes
         # What was read or written already, so that no item is read for each one that is kept.
-        self._items_read: dict[str, tuple[Marks, Item]] = {}
+        self._items_read: dict[str, tuple[FileStates, Item]] = {}
 
     def items(self) -> list[Item]:
         """All items, in the order they were asked for. Raises EvidenceError for one that cannot be read."""
@@ -72,12 +72,12 @@ class Evidence:
 
     def _item(self, folder: Path) -> Item:
         """An item, read where it is not known, or not as it was."""
-        marks, read = marks_of(folder), self._items_read.get(folder.name)
-        if read is None or marks is None or read[0] != marks:
+        states, read = states_of(folder), self._items_read.get(folder.name)
+        if read is None or states is None or read[0] != states:
             item = read_item(folder)
-            if marks is None:
+            if states is None:
                 return item
-            self._items_read[folder.name] = read = (marks, item)
+            self._items_read[folder.name] = read = (states, item)
         return read[1]
 
     def check(self) -> None:
@@ -131,11 +131,13 @@ class Evidence:
         made = Redaction(secrets.token_bytes(KEY_BYTES), ip_addresses)
         self.add(
             [json.dumps(made.to_json(), sort_keys=True).encode() + b"\n"],
-            kind=REDACTION_KIND,
-            origin="incident_kit",
-            asked="a new key: what is redacted with it is recognisable within this incident and nowhere else",
-            asked_at=iso(datetime.now(UTC)),
-            details={"secret": True},
+            Provenance(
+                REDACTION_KIND,
+                origin="incident_kit",
+                asked="a new key: what is redacted with it is recognisable within this incident and nowhere else",
+                asked_at=iso(datetime.now(UTC)),
+                details={"secret": True},
+            ),
         )
         return made
 
@@ -175,13 +177,7 @@ class Evidence:
     def add(
         self,
         blocks: Iterable[bytes],
-        *,
-        kind: str,
-        origin: str,
-        asked: str,
-        asked_at: str,
-        duration_ms: float = 0.0,
-        details: Mapping[str, Any] | None = None,
+        provenance: Provenance,
         ledger: bytes = b"",
     ) -> Item:
         """Store the bytes as a new item, with the ledger of what was sent for them.
@@ -190,16 +186,7 @@ class Evidence:
         """
         incoming = self.receive(blocks)
         try:
-            return self.keep(
-                incoming,
-                kind=kind,
-                origin=origin,
-                asked=asked,
-                asked_at=asked_at,
-                duration_ms=duration_ms,
-                details=details or {},
-                ledger=ledger,
-            )
+            return self.keep(incoming, provenance, ledger)
         finally:
             shutil.rmtree(incoming.folder, ignore_errors=True)
 
@@ -236,25 +223,19 @@ class Evidence:
     def keep(
         self,
         incoming: Incoming,
-        *,
-        kind: str,
-        origin: str,
-        asked: str,
-        asked_at: str,
-        duration_ms: float,
-        details: Mapping[str, Any],
+        provenance: Provenance,
         ledger: bytes = b"",
     ) -> Item:
         """Describe received bytes and rename them into place. Raises EvidenceError where the disk is full."""
         description = {
-            "kind": kind,
-            "origin": origin,
-            "asked": asked,
-            "asked_at": asked_at,
-            "duration_ms": round(duration_ms, 3),
+            "kind": provenance.kind,
+            "origin": provenance.origin,
+            "asked": provenance.asked,
+            "asked_at": provenance.asked_at,
+            "duration_ms": round(provenance.duration_ms, 3),
             "sha256": incoming.sha256,
             "size_bytes": incoming.size_bytes,
-            "details": dict(details),
+            "details": dict(provenance.details),
         }
         if ledger:
             description["ledger_sha256"] = hashlib.sha256(ledger).hexdigest()
@@ -273,8 +254,8 @@ class Evidence:
             except OSError as error:
                 raise self._unwritable(error) from error
             # As it would be read, without reading it: its fields as JSON gives them back.
-            if marks := marks_of(target):
-                self._items_read[item_id] = marks, Item(item_id, target, **json.loads(text))
+            if states := states_of(target):
+                self._items_read[item_id] = states, Item(item_id, target, **json.loads(text))
         return self._item(target)
 
     def adopt(self, items: Iterable[Item]) -> list[Item]:
@@ -324,6 +305,21 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where bytes come from: what was asked of `origin`, when (ISO 8601), and how long the answer took.
+
+    `details` says what only this kind of item has: of a slice, where it was cut from.
+    """
+
+    kind: str
+    origin: str
+    asked: str
+    asked_at: str
+    duration_ms: float = 0.0
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Incoming:
     """Bytes written aside that are not yet an item."""
 
@@ -339,10 +335,10 @@ class Incoming:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-Marks = tuple[tuple[int, int, int], ...]
+FileStates = tuple[tuple[int, int, int], ...]
 
 
-def marks_of(folder: Path) -> Marks | None:
+def states_of(folder: Path) -> FileStates | None:
     """What tells that an item's files are the same as before, without reading them; None where one is missing."""
     try:
         states = [os.lstat(folder / name) for name in (DESCRIPTION, CONTENT)]

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from incident_kit.config.settings import Configuration
 from incident_kit.errors import EvidenceError
-from incident_kit.evidence.item import Item
-from incident_kit.evidence.store import Evidence
+from incident_kit.evidence.item import ANSWER, Item
+from incident_kit.evidence.store import Evidence, Provenance
 from incident_kit.live.session import MOST_RECEIVED_BYTES, Budget, NoAnswer, Session
 from incident_kit.live.systems import System, systems
 from incident_kit.model.answer import Answer, Fault
@@ -79,19 +79,21 @@ def store(evidence: Evidence, answer: Answer) -> Item:
     """Store one answer with its ledger. Raises EvidenceError where there is no room."""
     return evidence.add(
         [answer.content()],
-        kind="answer",
-        origin=answer.question,
-        asked=answer.asked,
-        asked_at=iso(answer.asked_at),
-        duration_ms=answer.duration_ms,
-        details={
-            "target": answer.target,
-            "status": answer.status.value,
-            "reason": answer.reason,
-            "fault": answer.fault.value if answer.fault else None,
-            "warnings": list(answer.warnings),
-            "clock": answer.clock.to_json() if answer.clock else None,
-        },
+        Provenance(
+            ANSWER,
+            origin=answer.question,
+            asked=answer.asked,
+            asked_at=iso(answer.asked_at),
+            duration_ms=answer.duration_ms,
+            details={
+                "target": answer.target,
+                "status": answer.status.value,
+                "reason": answer.reason,
+                "fault": answer.fault.value if answer.fault else None,
+                "warnings": list(answer.warnings),
+                "clock": answer.clock.to_json() if answer.clock else None,
+            },
+        ),
         ledger=answer.ledger_lines(),
     )
 

@@ -16,7 +16,7 @@ from typing import Any
 from incident_kit.logs.formats import FIELDS, Format
 from incident_kit.logs.recognise import Recognition
 from incident_kit.logs.sql import quoted, quoted_name
-from incident_kit.logs.times import Zones, instant_sql, zoned_sql
+from incident_kit.logs.time_forms import Zones, instant_sql, zoned_sql
 
 # The canonical columns of a record, in the order of `parse`. Absent is null.
 COLUMNS: Mapping[str, str] = {

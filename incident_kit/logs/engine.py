@@ -251,6 +251,6 @@ def check_identity(file: EvidenceFile, status: os.stat_result) -> None:
         raise LogFileError(f"{file.path}: another file has taken its place while it was read. Run the command again.")
 
 
-def place(offset: int, whence: int, at: int, size: int) -> int:
+def place(offset: int, whence: int, distance: int, size: int) -> int:
     """Where a seek leads to."""
-    return offset + {os.SEEK_SET: 0, os.SEEK_CUR: at, os.SEEK_END: size}[whence]
+    return offset + {os.SEEK_SET: 0, os.SEEK_CUR: distance, os.SEEK_END: size}[whence]

@@ -25,6 +25,7 @@ from incident_kit.model.times import Window, iso
 from incident_kit.model.visible import visible_json
 
 Row = dict[str, Any]
+Writer = Callable[[Iterable[Row], TextIO], None]
 STEP = 20_000
 EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC) - timedelta(days=1)
 
@@ -32,18 +33,16 @@ EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=
 def export(
     logs: Sequence[LogFile],
     out: TextIO,
-    form: str,
+    write: Writer,
     bounds: tuple[datetime | None, datetime | None],
     dependencies: Sequence[Dependency],
     hints: Hints,
     progress: Callable[[int], None] = lambda count: None,
     redaction: Redaction = REDACTION,
-    raw: bool = False,
 ) -> list[Account]:
-    """Write the records of the logs within `bounds` to `out` in one of FORMS; return what became of every line.
+    """Write the records of the logs within `bounds` to `out`; return what became of every line.
 
-    `progress` is told now and then how many have been written. CSV is made for spreadsheets, which would run some
-    cells, unless it is `raw`.
+    `progress` is told now and then how many have been written. `write` is one of FORMS or RAW_FORMS.
     """
     window = Window(bounds[0] or EARLIEST, bounds[1] or LATEST) if any(bounds) else None
     sources = [
@@ -52,7 +51,7 @@ def export(
     ]
     with read(sources, window, dependencies=dependencies) as records:
         try:
-            (RAW_FORMS if raw else FORMS)[form](_counted(records.rows(), progress), out)
+            write(_counted(records.rows(), progress), out)
             out.flush()
         except BrokenPipeError:  # the reader has seen enough: `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # for what Python still flushes at its end
@@ -105,12 +104,13 @@ def _write_parquet(rows: Iterable[Row], out: TextIO) -> None:
             shutil.copyfileobj(written, out.buffer)
 
 
-FORMS: Mapping[str, Callable[[Iterable[Row], TextIO], None]] = {
+FORMS: Mapping[str, Writer] = {
     "jsonl": _write_jsonl,
     "csv": _write_csv,
     "parquet": _write_parquet,
 }
-RAW_FORMS: Mapping[str, Callable[[Iterable[Row], TextIO], None]] = {**FORMS, "csv": _write_raw_csv}
+# CSV is made for spreadsheets, which would run some cells; raw it is for programs.
+RAW_FORMS: Mapping[str, Writer] = {**FORMS, "csv": _write_raw_csv}
 
 
 def _plain(row: Row) -> Row:

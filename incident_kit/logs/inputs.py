@@ -57,7 +57,7 @@ class LogFile:
 
 
 @dataclass(slots=True)
-class Given:
+class LogInputs:
     """The logs, what else there is to know of what was given, and what could not be had."""
 
     logs: list[LogFile] = field(default_factory=list)
@@ -90,7 +90,7 @@ class UnusableLog:
         return LogFileError("\n".join([*self.lost, *self.notes]))
 
 
-def readable(inputs: Given, hints: Hints) -> list[LogFile]:
+def readable(inputs: LogInputs, hints: Hints) -> list[LogFile]:
     """Those of the logs that can be read; the others are noted in `inputs`. Raises LogFileError if there is none."""
     logs, unusable = list[LogFile](), UnusableLog()
     for log in inputs.logs:
@@ -104,13 +104,13 @@ def readable(inputs: Given, hints: Hints) -> list[LogFile]:
 
 
 @contextmanager
-def given(paths: Sequence[Path], hints: Hints, say: Callable[[str], None]) -> Iterator[Given]:
+def log_files_of(paths: Sequence[Path], hints: Hints, say: Callable[[str], None]) -> Iterator[LogInputs]:
     """The logs at these paths; `-` is standard input. `say` is told what is waited for.
 
     Raises LogFileError for what is no file and no pipe, for an archive without a log, and where there is no room.
     """
     with tempfile.TemporaryDirectory(prefix="incident-kit-") as folder:
-        inputs, spool = Given(), _Spool(Path(folder), hints.unpacked_limit_bytes)
+        inputs, spool = LogInputs(), _Spool(Path(folder), hints.unpacked_limit_bytes)
         pipes: dict[object, LogFile] = {}
         for path in paths:
             log = LogFile.of(path)
@@ -185,7 +185,7 @@ def _has_ended(pipe: io.BufferedReader) -> bool:
     return not pipe.peek(1) and pipe.raw.read(1) is not None
 
 
-def _unpacked(log: LogFile, spool: _Spool, inputs: Given) -> list[LogFile]:
+def _unpacked(log: LogFile, spool: _Spool, inputs: LogInputs) -> list[LogFile]:
     """The members of a log that is an archive of files; else itself."""
     try:
         if is_zip(log.path):

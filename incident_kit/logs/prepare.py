@@ -20,7 +20,7 @@ from incident_kit.logs.normalise import normalise
 from incident_kit.logs.recognise import Recognition, recognise
 from incident_kit.logs.scan import Scan, at_once, clean, clean_lines, sample_of, scan
 from incident_kit.logs.sql import quoted
-from incident_kit.logs.times import Zones
+from incident_kit.logs.time_forms import Zones
 from incident_kit.model.source import Source
 from incident_kit.model.visible import visible
 

@@ -43,7 +43,7 @@ from incident_kit.logs.recognise import decoded, unwrap
 from incident_kit.logs.redacted import Redactor
 from incident_kit.logs.scan import HEAD_LINES, clean_lines, line_offsets
 from incident_kit.logs.sql import quoted
-from incident_kit.logs.times import hours_twice
+from incident_kit.logs.time_forms import hours_twice
 from incident_kit.model.finding import Line
 from incident_kit.model.redaction import REDACTION
 from incident_kit.model.source import Source
@@ -244,14 +244,15 @@ class Records:
             numbers = wanted.get(item, set())
             if numbers and self._small and readable.lines_are_raw and not readable.is_shorter:
                 lengths = (
-                    "SELECT line, raw, sum(strlen(raw) + 1) OVER (ORDER BY line) - strlen(raw) - 1 AS before"
+                    "SELECT line, raw, sum(strlen(raw) + 1) OVER (ORDER BY line) - strlen(raw) - 1 AS bytes_before"
                     f" FROM ({self._raw(place)})"
                 )
-                chosen = f"SELECT line, raw, before FROM ({lengths}) WHERE line IN ({', '.join(map(str, numbers))})"
+                listed = ", ".join(map(str, numbers))
+                chosen = f"SELECT line, raw, bytes_before FROM ({lengths}) WHERE line IN ({listed})"
                 rows = self._connection.execute(chosen).fetchall()
                 placed |= {
-                    Line(item, line): (self._shown(raw or ""), begins_at + int(before or 0))
-                    for line, raw, before in rows
+                    Line(item, line): (self._shown(raw or ""), begins_at + int(bytes_before or 0))
+                    for line, raw, bytes_before in rows
                 }
                 continue
             left = len(numbers)
@@ -322,24 +323,24 @@ class Records:
             unparsed_examples=tuple(examples),
         )
 
-    def _moment(self, at: str | datetime) -> datetime:
+    def _moment(self, moment: str | datetime) -> datetime:
         """A time as a person gives it."""
-        if isinstance(at, datetime):
-            return at if at.tzinfo else at.replace(tzinfo=UTC)
+        if isinstance(moment, datetime):
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         newest = (
             self.window.until
             if self.window
             else max((account.last for account in self.accounting() if account.last), default=datetime.now(UTC))
         )
-        return parse_near(at, newest)
+        return parse_near(moment, newest)
 
     def extent(self) -> dict[str, Any]:
         """How many records there are (`n`), how many are errors, and when the first and the last were written."""
-        [found] = self._rows(
+        [extent] = self._rows(
             "SELECT count(*) AS n, count(*) FILTER (severity >= 50) AS errors, min(ts) AS first, max(ts) AS last "
             "FROM records"
         )
-        return found
+        return extent
 
     def _rows(self, statement: str, parameters: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
         import duckdb

@@ -17,7 +17,7 @@ from typing import Any
 
 from incident_kit.logs.containers import CONTAINERS, Lines
 from incident_kit.logs.formats import Format, all_formats, as_object
-from incident_kit.logs.times import Zones, date_order, instant
+from incident_kit.logs.time_forms import Zones, date_order, instant
 
 MOST_LAYERS = 4  # docker around syslog around a named prefix is three
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|#033\[[0-9;]*m")

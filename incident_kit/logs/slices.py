@@ -22,7 +22,7 @@ from incident_kit.logs.formats import own_formats
 from incident_kit.logs.reading import read
 from incident_kit.logs.recognise import Recognition, recognise
 from incident_kit.logs.scan import HEAD_LINES, MOST_LINE_BYTES, sample_of
-from incident_kit.logs.times import Zones, hours_twice
+from incident_kit.logs.time_forms import Zones, hours_twice
 from incident_kit.model.source import Hints, Source
 from incident_kit.model.times import Window
 from incident_kit.model.visible import visible
@@ -98,7 +98,7 @@ class OpenLog:
         """
         moments = self._times_here_and_there()
         hour = timedelta(hours=1)
-        return any(before - after > margin for before, after in pairwise(moments)) or bool(
+        return any(earlier - later > margin for earlier, later in pairwise(moments)) or bool(
             hours_twice(self.hints.zone, window.since - margin - hour, window.until + margin + hour)
         )
 
@@ -145,8 +145,8 @@ class OpenLog:
         high = self.size
         while low < high:
             middle = (low + high) // 2
-            offset, found = next(self.dated_lines(middle), (self.size, None))
-            if found is not None and found < moment:
+            offset, dated = next(self.dated_lines(middle), (self.size, None))
+            if dated is not None and dated < moment:
                 low = offset + 1
             else:
                 high = middle

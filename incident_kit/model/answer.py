@@ -84,14 +84,14 @@ class ServerClock:
 class Sent:
     """One statement or command that was sent, without its secrets; `outcome` is empty where no reply was seen."""
 
-    at: datetime
+    sent_at: datetime
     text: str
     duration_ms: float | None = None
     outcome: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "at": iso(self.at),
+            "at": iso(self.sent_at),
             "sent": self.text,
             "duration_ms": None if self.duration_ms is None else round(self.duration_ms, 3),
             "outcome": self.outcome,

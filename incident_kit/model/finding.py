@@ -243,7 +243,7 @@ class Findings(list[Finding]):
 class Event:
     """Something at a time. `meaning` says what that time is (Timesketch calls it `timestamp_desc`)."""
 
-    at: datetime
+    moment: datetime
     meaning: str
     message: str
     lane: str
@@ -253,7 +253,7 @@ class Event:
         """The three fields that Timesketch requires, and ours."""
         return {
             "message": self.message,
-            "datetime": self.at.isoformat(timespec="microseconds"),
+            "datetime": self.moment.isoformat(timespec="microseconds"),
             "timestamp_desc": self.meaning,
             "lane": self.lane,
             "citation": self.citation.to_json(),
@@ -264,7 +264,7 @@ class Event:
         """Raises Unusable naming the field."""
         fields = Fields.of(data)
         event = cls(
-            at=fields.moment("datetime"),
+            moment=fields.moment("datetime"),
             meaning=fields.text("timestamp_desc"),
             message=fields.text("message"),
             lane=fields.text("lane"),

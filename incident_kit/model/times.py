@@ -39,13 +39,13 @@ class Window:
         return f"{iso(self.since)} to {iso(self.until)}"
 
 
-def iso(at: datetime) -> str:
+def iso(time: datetime) -> str:
     """ISO 8601 in UTC with `Z`: milliseconds, or microseconds where there are any.
 
     >>> iso(datetime(2026, 11, 23, 7, 40, 2, 352000, UTC))
     '2026-11-23T07:40:02.352Z'
     """
-    moment = at.astimezone(UTC)
+    moment = time.astimezone(UTC)
     fraction = "milliseconds" if moment.microsecond % 1000 == 0 else "microseconds"
     return moment.replace(tzinfo=None).isoformat(timespec=fraction) + "Z"
 

@@ -54,7 +54,7 @@ def visible_json(text: str) -> str:
 
 def _utf_16(character: str) -> Iterator[int]:
     units = character.encode("utf-16-be", "surrogatepass")
-    return (int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2))
+    return (int.from_bytes(units[position : position + 2]) for position in range(0, len(units), 2))
 
 
 class VisibleStream(io.TextIOWrapper):

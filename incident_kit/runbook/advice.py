@@ -234,7 +234,10 @@ def suspects(case: Case, findings: FindingsBySymptom, subject: str) -> list[Fact
         for suspicion in suspicions[:MOST_SUSPECTS]
     ]
     return facts or [
-        Fact(f"since {_time(onset.began.at)}; no {subject.replace(',', ' or ') or 'suspect'} stands out", settled=True)
+        Fact(
+            f"since {_time(onset.began.likeliest)}; no {subject.replace(',', ' or ') or 'suspect'} stands out",
+            settled=True,
+        )
     ]
 
 

@@ -50,13 +50,13 @@ METADATA: dict[str, Any] = {
 
 
 def prepare_work(
-    incident: Incident, recorded: bool = False, runbook: str = "", told: Callable[[str], None] = lambda line: None
+    incident: Incident, recorded: bool = False, runbook: str = "", say: Callable[[str], None] = lambda line: None
 ) -> Path:
     """A start page and a copy of each notebook in the incident's work folder, with its parameters filled in.
 
     `recorded` gives the incident the recorded evidence if it has none. Copies that are there already are renewed:
     our cells become those of this version, a person's stay.
-    A copy in which one of our cells was edited is left as it is, and `told` so.
+    A copy in which one of our cells was edited is left as it is, and `say` is told so.
     """
     incident.evidence.check()
     if recorded and not incident.evidence.items():
@@ -77,9 +77,9 @@ def prepare_work(
         title, *rest = (_filled(cell, filled) for cell in _cells(source))
         ours = [title, STYLED, *rest]
         writes = next((number for number, cell in enumerate(ours) if WRITES_RESULTS in _text(cell)), len(ours))
-        _renew(folder / source.name, ours[:writes], ours[writes:], (section, [seals]), told)
+        _renew(folder / source.name, ours[:writes], ours[writes:], (section, [seals]), say)
     title, *rest = _cells(places.notebooks() / "_start.ipynb")
-    _renew(folder / START, [_about(title, incident, sources), STYLED, *rest], [], ([], []), told)
+    _renew(folder / START, [_about(title, incident, sources), STYLED, *rest], [], ([], []), say)
     return folder
 
 
@@ -98,10 +98,10 @@ def _notebooks(book: Runbook) -> list[Path]:
 
 def _renew(
     target: Path,
-    before: list[Cell],
-    after: list[Cell],
+    leading: list[Cell],
+    trailing: list[Cell],
     theirs: tuple[list[Cell], list[Cell]],
-    told: Callable[[str], None],
+    say: Callable[[str], None],
 ) -> None:
     """Write the copy: our cells, and a person's between and after them, which at first are `theirs`."""
     if kind_of(target):
@@ -109,15 +109,15 @@ def _renew(
     was: dict[str, Any] | None = json.loads(target.read_text(encoding="utf-8")) if kind_of(target) else None
     metadata = METADATA
     if was:
-        kept = _theirs(was, len(after))
+        kept = _theirs(was, len(trailing))
         if kept is None:
-            told(f"{target}: left as it is, because cells of ours were changed in it. Rename it to get a new copy.")
+            say(f"{target}: left as it is, because cells of ours were changed in it. Rename it to get a new copy.")
             return
         theirs, metadata = kept, was["metadata"]
-        before, after = _kept(before, was["cells"]), _kept(after, was["cells"])
-    metadata = {**metadata, OURS: {"ours": [[cell["id"], _digest(cell)] for cell in (*before, *after)]}}
+        leading, trailing = _kept(leading, was["cells"]), _kept(trailing, was["cells"])
+    metadata = {**metadata, OURS: {"ours": [[cell["id"], _digest(cell)] for cell in (*leading, *trailing)]}}
     notebook = {
-        "cells": [*before, *theirs[0], *after, *theirs[1]],
+        "cells": [*leading, *theirs[0], *trailing, *theirs[1]],
         "metadata": metadata,
         "nbformat": 4,
         "nbformat_minor": 5,
@@ -134,15 +134,15 @@ def _theirs(notebook: dict[str, Any], last: int) -> tuple[list[Cell], list[Cell]
     ours: list[list[str]] = notebook["metadata"].get(OURS, {}).get("ours", [])
     cells: list[Cell] = notebook["cells"]
     ids = {name for name, _ in ours}
-    found = [number for number, cell in enumerate(cells) if cell.get("id") in ids]
-    if not ours or [[cells[number]["id"], _digest(cells[number])] for number in found] != ours:
+    places = [number for number, cell in enumerate(cells) if cell.get("id") in ids]
+    if not ours or [[cells[number]["id"], _digest(cells[number])] for number in places] != ours:
         return None
     head = len(ours) - last
-    together = found[:head] == list(range(head)) and (
-        not last or found[head:] == list(range(found[head], found[head] + last))
+    together = places[:head] == list(range(head)) and (
+        not last or places[head:] == list(range(places[head], places[head] + last))
     )
     return (
-        (cells[head : found[head]] if last else cells[head:], cells[found[-1] + 1 :] if last else [])
+        (cells[head : places[head]] if last else cells[head:], cells[places[-1] + 1 :] if last else [])
         if together
         else None
     )

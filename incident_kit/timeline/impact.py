@@ -81,10 +81,10 @@ class Impact:
 
     def edges(self, window: Window) -> list[datetime]:
         """Where before, during and after begin, as far as there are such."""
-        bounds = (
-            [self.onset.began.at, *([self.onset.recovered.at] if self.onset.recovered else [])] if self.onset else []
-        )
-        return [window.since, *bounds]
+        if not self.onset:
+            return [window.since]
+        over = [self.onset.recovered.likeliest] if self.onset.recovered else []
+        return [window.since, self.onset.began.likeliest, *over]
 
     def to_json(self) -> dict[str, Any]:
         """Without what another machine would give in other digits: shares and levels have four."""
@@ -146,7 +146,7 @@ def impact_of(records: Records, window: Window, findings: Sequence[Finding] = ()
     # Those that suffered while it lasted, however long that was; `sides` end after an hour.
     parameters = {
         **sides,
-        "until": _naive((onset.recovered.at if onset.recovered else requests["last"]) + BEYOND),
+        "until": _naive((onset.recovered.likeliest if onset.recovered else requests["last"]) + BEYOND),
         "slow": slow,
         "quantile": NEARLY_ALL[onset.measure],
         "routes": list(onset.routes),
@@ -199,9 +199,9 @@ def _by_limits(records: Records, findings: Sequence[Finding], first: datetime) -
     everything = change.everything
     if measure == "errors":
         share_before = everything.bad_before / everything.n_before
-        return replace(guess, before=share_before, after=everything.bad_after / everything.n_after)
+        return replace(guess, level_before=share_before, level_after=everything.bad_after / everything.n_after)
     median_ms_before = (everything.median_us_before or 0) / 1000
-    return replace(guess, before=median_ms_before, after=(everything.median_us_after or 0) / 1000)
+    return replace(guess, level_before=median_ms_before, level_after=(everything.median_us_after or 0) / 1000)
 
 
 def impact_events(impact: Impact) -> list[Event]:
@@ -211,10 +211,10 @@ def impact_events(impact: Impact) -> list[Event]:
         return events  # they are the symptoms' own
     if impact.onset and impact.began:
         message = f"{change_in_words(impact.onset)}; {between(impact.onset.began)}"
-        events.append(Event(impact.onset.began.at, "onset", message, "onset", impact.began))
+        events.append(Event(impact.onset.began.likeliest, "onset", message, "onset", impact.began))
         if impact.onset.recovered and impact.recovered:
             message = f"as before; {between(impact.onset.recovered)}"
-            events.append(Event(impact.onset.recovered.at, "recovery", message, "onset", impact.recovered))
+            events.append(Event(impact.onset.recovered.likeliest, "recovery", message, "onset", impact.recovered))
     return events
 
 
@@ -225,7 +225,10 @@ def change_in_words(onset: Onset) -> str:
         "p50": "the median duration",
         "p95": "the slowest twentieth of durations",
     }[onset.measure]
-    levels = [f"{level:.1%}" if onset.measure == "errors" else duration(level) for level in (onset.before, onset.after)]
+    levels = [
+        f"{level:.1%}" if onset.measure == "errors" else duration(level)
+        for level in (onset.level_before, onset.level_after)
+    ]
     return f"{onset.name or 'all requests'}: {what} went from {levels[0]} to {levels[1]}"
 
 
@@ -263,7 +266,7 @@ def _cited(records: Records, suspect: Suspect, lines: Sequence[Line], sides: Map
     query = QUERY_OF_KIND.get(suspect.kind, "change_by_group")
     not_asked = {"starts": set(sides), "change_by_error": {"slow"}}.get(query, set())
     parameters = {name: value for name, value in sides.items() if name not in not_asked}
-    return Figure(_items(records), query, suspect.after.n, tuple(lines), _plain(parameters))
+    return Figure(_items(records), query, suspect.side_after.n, tuple(lines), _plain(parameters))
 
 
 def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -294,8 +297,8 @@ def _onset_json(onset: Onset) -> dict[str, Any]:
         "measure": onset.measure,
         "began": _moment_json(onset.began),
         "recovered": _moment_json(onset.recovered) if onset.recovered else None,
-        "before": round(onset.before, 4),
-        "after": round(onset.after, 4),
+        "before": round(onset.level_before, 4),
+        "after": round(onset.level_after, 4),
         "normal": onset.normal.to_json(),
         "strength": round(onset.strength, 1),
         "affected": onset.affected,
@@ -310,8 +313,8 @@ def _onset_from(fields: Fields) -> Onset:
         measure=cast(Measure, fields.one_of("measure", get_args(Measure))),
         began=_moment_from(fields.fields("began")),
         recovered=_moment_from(recovered) if recovered else None,
-        before=fields.any_number("before"),
-        after=fields.any_number("after"),
+        level_before=fields.any_number("before"),
+        level_after=fields.any_number("after"),
         normal=fields.window("normal"),
         strength=fields.any_number("strength"),
         affected=fields.size("affected"),
@@ -322,7 +325,7 @@ def _onset_from(fields: Fields) -> Onset:
 
 
 def _moment_json(moment: Moment) -> dict[str, str]:
-    return {"at": iso(moment.at), "earliest": iso(moment.earliest), "latest": iso(moment.latest)}
+    return {"at": iso(moment.likeliest), "earliest": iso(moment.earliest), "latest": iso(moment.latest)}
 
 
 def _moment_from(fields: Fields) -> Moment:
@@ -338,8 +341,8 @@ def _suspect_json(suspect: Suspect) -> dict[str, Any]:
         "role": suspect.role,
         "sure": suspect.sure,
         "share_of_excess": round(suspect.share_of_excess, 4),
-        "before": _side_json(suspect.before),
-        "after": _side_json(suspect.after),
+        "before": _side_json(suspect.side_before),
+        "after": _side_json(suspect.side_after),
         "why": suspect.why,
     }
 
@@ -351,8 +354,8 @@ def _suspicion_from(fields: Fields) -> Suspicion:
         role=cast(Role, fields.one_of("role", get_args(Role))),
         sure=cast(Sure, fields.one_of("sure", get_args(Sure))),
         share_of_excess=fields.any_number("share_of_excess"),
-        before=_side_from(fields.fields("before")),
-        after=_side_from(fields.fields("after")),
+        side_before=_side_from(fields.fields("before")),
+        side_after=_side_from(fields.fields("after")),
         why=fields.text("why"),
     )
     suspicion = Suspicion(suspect, Figure.from_json(fields.fields("citation")))

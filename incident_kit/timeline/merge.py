@@ -32,7 +32,7 @@ def merge(
         *journal_events(journal),
         *clock_events(clocks),
     ]
-    return Timeline(sorted(events, key=lambda event: (event.at, event.lane, event.meaning, event.message)))
+    return Timeline(sorted(events, key=lambda event: (event.moment, event.lane, event.meaning, event.message)))
 
 
 def finding_events(findings: Iterable[Finding]) -> list[Event]:
@@ -77,7 +77,7 @@ def record_events(records: Records) -> list[Event]:
 def journal_events(journal: Iterable[Entry]) -> list[Event]:
     """What people noted, at the time it happened."""
     return [
-        Event(entry.at, "noted", f"{entry.kind}: {entry.text}", "journal", Line("journal", entry.line))
+        Event(entry.happened, "noted", f"{entry.kind}: {entry.text}", "journal", Line("journal", entry.line))
         for entry in journal
         if not entry.is_bookkeeping
     ]

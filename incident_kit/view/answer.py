@@ -28,7 +28,7 @@ def answer(ranked: Sequence[Ranked], impact: Impact, changes: Sequence[Change]) 
     else:
         sentences.append("Nothing is confirmed. What was not decided or not checked is not thereby well.")
     if impact.onset:
-        sentences.append(f"Since {words.clock(impact.onset.began.at)} UTC {change_in_words(impact.onset)}.")
+        sentences.append(f"Since {words.clock(impact.onset.began.likeliest)} UTC {change_in_words(impact.onset)}.")
         if impact.first_cause:
             suspect = impact.first_cause.suspect
             sentences.append(f"Look first at the {suspect.kind} {suspect.name}. {suspect.why}")

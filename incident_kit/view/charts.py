@@ -97,7 +97,7 @@ def timeline(buckets: Sequence[Bucket], events: Sequence[Event], window: Window,
 
     `buckets` are those over all requests (name None), evenly wide.
     """
-    events = [event for event in events if window.since <= event.at < window.until]
+    events = [event for event in events if window.since <= event.moment < window.until]
     shown = max(len(lanes_of(events)), 1)
     figure, axes = _figure([1.2, 0.8, 1.4, 0.22 * shown + 0.15], 6.4 + 0.2 * shown, window)
     columns, width = _columns(buckets)
@@ -197,8 +197,8 @@ def describe(buckets: Sequence[Bucket], window: Window, onset: Onset | None = No
     slowest = max(buckets, key=lambda bucket: bucket.average_ms)
     shaded = ""
     if onset:
-        end = f"the recovery at {words.clock(onset.recovered.at)}" if onset.recovered else "the end"
-        shaded = f" Shaded: from the onset at {words.clock(onset.began.at)} to {end}."
+        end = f"the recovery at {words.clock(onset.recovered.likeliest)}" if onset.recovered else "the end"
+        shaded = f" Shaded: from the onset at {words.clock(onset.began.likeliest)} to {end}."
     width = _width(buckets)
     unit, clock = words.unit(width), "%H:%M:%S" if width % timedelta(minutes=1) else "%H:%M"
     return (
@@ -363,7 +363,7 @@ def _lanes(axis: Axes, events: Sequence[Event], window: Window) -> None:
     for place, lane in enumerate(shown):
         times = sorted(
             {
-                round(_x(event.at) * 86400 / _second(window)) * _second(window) / 86400
+                round(_x(event.moment) * 86400 / _second(window)) * _second(window) / 86400
                 for event in events
                 if event.lane == lane
             }
@@ -383,26 +383,26 @@ def _course(axes: Sequence[Axes], onset: Onset | None, window: Window) -> None:
     """Onset and recovery with their intervals, and what lies between them shaded."""
     if onset is None:
         return
-    over = onset.recovered.at if onset.recovered else window.until
+    over = onset.recovered.likeliest if onset.recovered else window.until
     for axis in axes:
-        axis.axvspan(_x(onset.began.at), _x(over), color=LASTING, linewidth=0, zorder=0)
+        axis.axvspan(_x(onset.began.likeliest), _x(over), color=LASTING, linewidth=0, zorder=0)
         for moment, dash in ((onset.began, "-"), (onset.recovered, "--")):
             if moment:
                 axis.axvspan(
                     _x(moment.earliest), _x(moment.latest), facecolor=MARK, alpha=0.35, linewidth=0, zorder=0.5
                 )
-                axis.axvline(_x(moment.at), color=INK, linewidth=1, linestyle=dash)
+                axis.axvline(_x(moment.likeliest), color=INK, linewidth=1, linestyle=dash)
     form = "%H:%M:%S" if window.until - window.since <= DAY else "%d %b %H:%M"
     close = (
         onset.recovered is not None
-        and (onset.recovered.at - onset.began.at) / (window.until - window.since) < LABEL_SHARE
+        and (onset.recovered.likeliest - onset.began.likeliest) / (window.until - window.since) < LABEL_SHARE
     )
     for moment, word, side in ((onset.began, "onset", "right"), (onset.recovered, "recovery", "left")):
         if moment:
-            at: Any = (_x(moment.at), 1.02)
+            place: Any = (_x(moment.likeliest), 1.02)
             axes[0].annotate(
-                f"{word} {moment.at.strftime(form)}",
-                at,
+                f"{word} {moment.likeliest.strftime(form)}",
+                place,
                 xycoords=("data", "axes fraction"),
                 ha=side if close else "center",
                 va="bottom",
@@ -424,8 +424,8 @@ def _panels(axis: Axes, groups: Sequence[tuple[str, Sequence[Bucket]]], window: 
         left, bottom = number % IN_A_ROW + 0.02, -(number // IN_A_ROW) - 0.92
         across, up = 0.92, 0.66
 
-        def x(at: datetime, left: float = left, across: float = across) -> float:
-            return left + across * min(max((at - window.since) / (window.until - window.since), 0), 1)
+        def x(time: datetime, left: float = left, across: float = across) -> float:
+            return left + across * min(max((time - window.since) / (window.until - window.since), 0), 1)
 
         def y(value_us: float, bottom: float = bottom, up: float = up) -> float:
             return bottom + up * (max(math.log10(max(value_us, 1)), low) - low) / (high - low)
@@ -439,7 +439,7 @@ def _panels(axis: Axes, groups: Sequence[tuple[str, Sequence[Bucket]]], window: 
         ]
         rules += [[(left, y(10**power)), (left + across, y(10**power))] for power in range(int(low), high + 1)]
         if onset:
-            since, until = x(onset.began.at), x(onset.recovered.at if onset.recovered else window.until)
+            since, until = x(onset.began.likeliest), x(onset.recovered.likeliest if onset.recovered else window.until)
             shades.append([(since, bottom), (since, bottom + up), (until, bottom + up), (until, bottom)])
         worst_us = max((bucket.p95_us or 0 for bucket in group), default=0)
         axis.text(left, bottom + up + 0.04, _shortened(name), fontsize=8, fontweight="bold", parse_math=False)
@@ -473,12 +473,12 @@ def _worsening(group: Sequence[Bucket], onset: Onset | None) -> float:
     """By how much the average rose after the onset; without one, how many requests there were."""
     if onset is None:
         return sum(bucket.n for bucket in group)
-    until = onset.recovered.at if onset.recovered else group[-1].start + DAY
+    until = onset.recovered.likeliest if onset.recovered else group[-1].start + DAY
     during = [bucket for bucket in group if onset.began.earliest <= bucket.start < until]
-    before = [bucket for bucket in group if bucket.start < onset.began.earliest]
+    healthy = [bucket for bucket in group if bucket.start < onset.began.earliest]
     average = [
         sum(bucket.total_us for bucket in part) / max(sum(bucket.timed for bucket in part), 1)
-        for part in (before, during)
+        for part in (healthy, during)
     ]
     return average[1] - average[0]
 
@@ -502,6 +502,6 @@ def _legend(axis: Axes) -> None:
     )
 
 
-def _x(at: datetime) -> float:
+def _x(time: datetime) -> float:
     """As matplotlib counts time: days since 1970."""
-    return at.timestamp() / 86400
+    return time.timestamp() / 86400

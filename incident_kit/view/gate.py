@@ -204,9 +204,9 @@ def _output(output: dict[str, Any], place: str, look: Look, page: str) -> dict[s
         if name in output:
             shown[name] = _lines(output[name], place, look)
     if "traceback" in output:
-        before = "\n".join(output["traceback"])
-        after = look(place, before)
-        shown["traceback"] = output["traceback"] if after == before else after.split("\n")
+        traceback = "\n".join(output["traceback"])
+        masked = look(place, traceback)
+        shown["traceback"] = output["traceback"] if masked == traceback else masked.split("\n")
     if data := output.get("data"):
         # Beside HTML, the plain text is the same once more as Python writes it.
         looked_at = {kind: content for kind, content in data.items() if kind != "text/plain" or "text/html" not in data}

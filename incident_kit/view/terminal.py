@@ -50,12 +50,12 @@ def _ranking(ranked: Sequence[Ranked]) -> Iterator[str]:
 def _changes(changes: Sequence[tuple[Finding, Finding]]) -> Iterator[str]:
     """What was confirmed or is, before and after; the rest counted."""
     shown = [pair for pair in changes if Verdict.CONFIRMED in (pair[0].verdict, pair[1].verdict)]
-    for before, after in shown:
-        yield f"{words.verdict(before.verdict)} → {words.verdict(after.verdict)}: {after.title}"
-        yield f"     before: {before.statement}"
-        yield f"     after:  {after.statement}{_because(after)}{_cited(after)}"
+    for earlier, later in shown:
+        yield f"{words.verdict(earlier.verdict)} → {words.verdict(later.verdict)}: {later.title}"
+        yield f"     before: {earlier.statement}"
+        yield f"     after:  {later.statement}{_because(later)}{_cited(later)}"
     if len(changes) > len(shown):
-        counts = Counter(after.verdict for before, after in changes if (before, after) not in shown)
+        counts = Counter(later.verdict for earlier, later in changes if (earlier, later) not in shown)
         yield f"Of the other symptoms, confirmed neither before nor after: {words.verdict_counts(counts)}."
 
 

@@ -80,12 +80,12 @@ def number(n: float) -> str:
     return f"{n:,}"
 
 
-def count(n: int, one: str, many: str = "") -> str:
+def count(n: int, singular: str, plural: str = "") -> str:
     """
     >>> count(1, "record"), count(2048, "record")
     ('1 record', '2,048 records')
     """
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
+    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
 
 
 def share(part: float, digits: int = 1) -> str:
@@ -141,21 +141,21 @@ def unit(width: timedelta) -> str:
     return f"{seconds:g} s"
 
 
-def clock(at: datetime, form: str = CLOCK) -> str:
+def clock(time: datetime, form: str = CLOCK) -> str:
     """A time of day in UTC, without saying so: what stands around it does."""
-    return at.strftime(form)
+    return time.strftime(form)
 
 
-def precise_clock(at: datetime) -> str:
+def precise_clock(time: datetime) -> str:
     """
     >>> precise_clock(datetime(2026, 11, 23, 9, 53, 0, 7000))
     '09:53:00.007'
     """
-    return f"{at:{CLOCK}}.{at.microsecond // 1000:03}"
+    return f"{time:{CLOCK}}.{time.microsecond // 1000:03}"
 
 
-def day(at: datetime) -> str:
-    return at.strftime(DAY)
+def day(time: datetime) -> str:
+    return time.strftime(DAY)
 
 
 def file_name(origin: str) -> str:

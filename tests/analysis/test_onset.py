@@ -65,7 +65,7 @@ def incident() -> Iterator[Records]:
 def test_the_recorded_onset_is_within_a_minute_of_the_truth_and_its_interval_holds_it(incident: Records) -> None:
     detected = onset_of(incident)
     assert detected is not None
-    assert abs(detected.began.at - FROM) <= MINUTE
+    assert abs(detected.began.likeliest - FROM) <= MINUTE
     assert detected.began.earliest <= FROM <= detected.began.latest
     assert detected.began.latest - detected.began.earliest <= MINUTE
     assert set(detected.routes) == {"GET /api/sim/:id/usage", "POST /api/sim/:id/top-up"}
@@ -75,7 +75,7 @@ def test_the_recorded_recovery_is_within_a_minute_of_the_truth(incident: Records
     detected = onset_of(incident)
     assert detected is not None
     assert detected.recovered is not None
-    assert abs(detected.recovered.at - TO) <= MINUTE
+    assert abs(detected.recovered.likeliest - TO) <= MINUTE
 
 
 @pytest.mark.parametrize("seconds", [10, 20, 30, 60])
@@ -186,7 +186,7 @@ def test_work_that_comes_every_night_is_an_onset_only_the_first_time() -> None:
         else minute
         for minute in series
     ]
-    assert [detected.began.at for detected in onsets(series)] == [nights[0]]
+    assert [detected.began.likeliest for detected in onsets(series)] == [nights[0]]
 
 
 def test_a_route_that_is_slow_by_nature_and_busier_than_before_is_no_onset() -> None:
@@ -213,12 +213,12 @@ def test_a_change_is_found_in_the_bucket_in_which_it_begins_and_in_which_it_ends
     series = [bucket(place, **(change if 60 <= place < 80 else {}), width=width) for place in range(120)]  # type: ignore[arg-type]
     detected = onset(series)
     assert detected is not None
-    assert detected.began.at == START + 60 * width
+    assert detected.began.likeliest == START + 60 * width
     assert detected.began.earliest == START + 59 * width
     assert detected.began.latest == START + 61 * width
     assert detected.recovered is not None
-    assert detected.recovered.at == START + 80 * width
-    assert detected.recovered.earliest <= detected.recovered.at <= detected.recovered.latest
+    assert detected.recovered.likeliest == START + 80 * width
+    assert detected.recovered.earliest <= detected.recovered.likeliest <= detected.recovered.latest
 
 
 def test_it_begins_when_the_first_measure_changes() -> None:
@@ -228,7 +228,7 @@ def test_it_begins_when_the_first_measure_changes() -> None:
     ]
     detected = onset(series)
     assert detected is not None
-    assert detected.began.at == START + timedelta(minutes=60)
+    assert detected.began.likeliest == START + timedelta(minutes=60)
     assert {change.measure for change in onsets(series)} == {"errors", "p50", "p95"}
 
 
@@ -247,13 +247,13 @@ def test_of_two_incidents_the_one_that_hit_more_is_the_onset() -> None:
         bucket(minute, n=100, failed=10 if 60 <= minute < 70 else 60 if 200 <= minute < 230 else 0)
         for minute in range(300)
     ]
-    assert [detected.began.at for detected in onsets(series)] == [
+    assert [detected.began.likeliest for detected in onsets(series)] == [
         START + timedelta(minutes=60),
         START + timedelta(minutes=200),
     ]
     detected = onset(series)
     assert detected is not None
-    assert detected.began.at == START + timedelta(minutes=200)
+    assert detected.began.likeliest == START + timedelta(minutes=200)
 
 
 def test_minutes_without_requests_do_not_hide_it() -> None:
@@ -274,7 +274,7 @@ def test_a_fault_spread_thinly_over_many_routes_shows_over_all_requests() -> Non
     detected = onset_of_requests([*routes, *together])
     assert detected is not None
     assert (detected.name, detected.measure) == (None, "errors")
-    assert detected.began.at == START + timedelta(minutes=60)
+    assert detected.began.likeliest == START + timedelta(minutes=60)
 
 
 # --- to the request --------------------------------------------------------------------------------------------------
@@ -289,9 +289,9 @@ def test_the_first_affected_request_is_found_within_a_minute_or_two(tmp_path: Pa
     ) as records:
         detected = onset_of(records)
     assert detected is not None
-    assert abs(detected.began.at - made.began()) <= timedelta(seconds=90 if fault.ramp_s else 20)
+    assert abs(detected.began.likeliest - made.began()) <= timedelta(seconds=90 if fault.ramp_s else 20)
     assert detected.recovered is not None
-    assert abs(detected.recovered.at - made.ended()) <= timedelta(seconds=20)
+    assert abs(detected.recovered.likeliest - made.ended()) <= timedelta(seconds=20)
 
 
 def test_an_onset_that_single_requests_do_not_show_stays_as_it_was(incident: Records) -> None:
@@ -327,15 +327,15 @@ def series_of(rows: Sequence[tuple[int, float, float]], first: int = 0) -> list[
 def test_an_onset_has_a_before_and_lies_in_its_interval(rows: list[tuple[int, float, float]]) -> None:
     series = series_of(rows)
     for detected in onsets(series):
-        assert detected.began.earliest <= detected.began.at < detected.began.latest
-        assert detected.normal.since < detected.normal.until <= detected.began.at
-        assert sum(minute.start < detected.began.at for minute in series) >= 4
-        assert detected.after > detected.before
+        assert detected.began.earliest <= detected.began.likeliest < detected.began.latest
+        assert detected.normal.since < detected.normal.until <= detected.began.likeliest
+        assert sum(minute.start < detected.began.likeliest for minute in series) >= 4
+        assert detected.level_after > detected.level_before
         assert (
             detected.recovered is None
-            or detected.began.at
+            or detected.began.likeliest
             < detected.recovered.earliest + MINUTE
-            <= detected.recovered.at
+            <= detected.recovered.likeliest
             <= detected.recovered.latest
         )
 
@@ -344,8 +344,8 @@ def test_an_onset_has_a_before_and_lies_in_its_interval(rows: list[tuple[int, fl
 @given(st.lists(COUNTS, max_size=60), st.integers(-10_000, 10_000))
 def test_the_clock_on_the_wall_does_not_matter(rows: list[tuple[int, float, float]], minutes: int) -> None:
     shift = timedelta(minutes=minutes)
-    assert [change.began.at + shift for change in onsets(series_of(rows))] == [
-        change.began.at for change in onsets(series_of(rows, minutes))
+    assert [change.began.likeliest + shift for change in onsets(series_of(rows))] == [
+        change.began.likeliest for change in onsets(series_of(rows, minutes))
     ]
 
 

@@ -67,7 +67,7 @@ def test_the_routes_that_wait_for_it_are_consequences_and_no_other_route_is_name
 
 
 def test_before_and_after_stand_side_by_side(recorded: list[Suspect]) -> None:
-    before, after = recorded[0].before, recorded[0].after
+    before, after = recorded[0].side_before, recorded[0].side_after
     assert before.median_ms is not None
     assert after.median_ms is not None
     assert before.median_ms < 700 < 5000 < after.median_ms

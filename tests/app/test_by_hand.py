@@ -1,4 +1,7 @@
-"""Notebooks worked on by hand: copies that are renewed without touching a person's cells, and seals that tell how they were worked on."""
+"""Notebooks worked on by hand.
+
+Their copies are renewed without touching a person's cells, and their seals tell how they were worked on.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,9 @@ from incident_kit.model import places
 from incident_kit.runbook.data import OURS
 from incident_kit.running.work import prepare_work
 from tests.cli.small_logs import write_log
+from tests.command import Kit
 
 NAME = "high_error_rate.ipynb"
-Kit = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +131,7 @@ def test_a_team_has_its_own_notebooks_in_the_work_folder(tmp_path: Path) -> None
 
 
 def test_no_two_drawings_of_a_notebook_share_a_name(run_once: Path) -> None:
-    """A browser takes a hatch or a clip from the first drawing that has one of that name, and draws nothing where that one is hidden."""
+    """A browser takes a hatch or a clip from the first drawing with that name, and nothing if that one is hidden."""
     cells = [each for each in cells_of(run_once / "work" / NAME) if each["cell_type"] == "code"]
     shown = [
         "".join(output["data"].get("text/html", "")) for each in cells for output in each["outputs"] if "data" in output
@@ -163,7 +166,7 @@ def test_untouched_copies_stay_as_they_are_with_their_outputs(incident: Incident
     path = incident.folder / "work" / NAME
     before = path.read_bytes(), path.stat().st_mtime_ns
     told: list[str] = []
-    prepare_work(incident, told=told.append)
+    prepare_work(incident, say=told.append)
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
     assert told == []
 
@@ -184,7 +187,7 @@ def test_a_refresh_renews_our_cells_and_leaves_a_persons_alone(
     )
     monkeypatch.setattr(places, "notebooks", lambda: newer)
     told: list[str] = []
-    prepare_work(incident, told=told.append)
+    prepare_work(incident, say=told.append)
     assert told == []
     cells = cells_of(path)
     assert cell(cells, "page.head(  # a newer version")["outputs"] == []
@@ -207,14 +210,14 @@ def test_parameters_are_a_persons_and_stay(incident: Incident, monkeypatch: pyte
 
     path = edited(incident, narrower) / NAME
     told: list[str] = []
-    prepare_work(incident, told=told.append)
+    prepare_work(incident, say=told.append)
     newer = shutil.copytree(places.notebooks(), tmp_path / "newer")
     text = (newer / NAME).read_text(encoding="utf-8")
     (newer / NAME).write_text(
         text.replace("evidence: str", "more: int = 3  # a new one\\nevidence: str"), encoding="utf-8"
     )
     monkeypatch.setattr(places, "notebooks", lambda: newer)
-    prepare_work(incident, told=told.append)
+    prepare_work(incident, say=told.append)
     assert told == []
     parameters = cell(cells_of(path), "more: int")["source"]
     assert 'since: str = "2026-11-23T09:52:00Z"' in parameters
@@ -238,7 +241,7 @@ def test_a_copy_whose_own_cells_were_changed_is_left_as_it_is(
     path = edited(incident, change) / NAME
     before = path.read_bytes()
     told: list[str] = []
-    prepare_work(incident, told=told.append)
+    prepare_work(incident, say=told.append)
     assert path.read_bytes() == before
     assert len(told) == 1
     assert "left as it is" in told[0]
@@ -359,7 +362,7 @@ def test_a_note_is_written_once_at_the_time_nearest_to_the_incident(incident: In
     assert "Noted already" in told
     assert "<b>" not in told
     entries = [entry for entry in incident.journal.entries() if entry.kind == "communicated"]
-    assert [entry.at for entry in entries] == [datetime(2026, 11, 23, 9, 58, tzinfo=UTC)]
+    assert [entry.happened for entry in entries] == [datetime(2026, 11, 23, 9, 58, tzinfo=UTC)]
     assert "Freebit &lt;b&gt;confirms&lt;/b&gt;, token=[redacted:secret]" in investigation._repr_html_()
     assert incident.journal.faults() == []
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from incident_kit.evidence.journal import Journal
 from incident_kit.evidence.store import Evidence, open_evidence
 from incident_kit.model.redaction import Redaction
+from tests.command import Kit
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 MARK = re.compile(r"\[email:[0-9a-f]{6}\]")
 
@@ -21,7 +19,8 @@ MARK = re.compile(r"\[email:[0-9a-f]{6}\]")
 def log_of_errors(path: Path) -> Path:
     """Three errors, the first and the last about the same person."""
     lines = [
-        {"level": 50, "time": int((START + timedelta(minutes=number)).timestamp() * 1000), "pid": 7, "hostname": "vm", "context": f"Part{number}",
+        {"level": 50, "time": int((START + timedelta(minutes=number)).timestamp() * 1000), "pid": 7, "hostname": "vm",
+         "context": f"Part{number}",
          "err": {"type": "MailError", "message": f"no account for {mail}"}, "msg": f"no account for {mail}"}
         for number, mail in enumerate(("hanako@example.jp", "taro@example.jp", "HANAKO@example.jp"))
     ]  # fmt: skip

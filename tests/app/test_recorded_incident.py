@@ -36,7 +36,8 @@ def rows_under(demo_run: Path, heading: str) -> list[str]:
 
 def test_slow_responses_and_errors_are_confirmed_and_complaints_not_checked(findings: dict[str, Any]) -> None:
     assert {symptom: finding["verdict"] for symptom, finding in findings.items()} == {
-        "slow_responses": "confirmed", "error_rate": "confirmed", "customer_complaints": "not_checked", "freebit_fails": "confirmed",
+        "slow_responses": "confirmed", "error_rate": "confirmed", "customer_complaints": "not_checked",
+        "freebit_fails": "confirmed",
         "salesforce_fails": "inconclusive", "traffic_spike": "ruled_out",
     }  # fmt: skip
 

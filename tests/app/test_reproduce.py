@@ -3,49 +3,23 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from unsealed import copy_of
+from unsealed import copy_of, seal_anew, sha256
 
 from incident_kit.evidence.run_folder import RunFolder, as_json, as_json_line
 from incident_kit.timeline.results import read_accounting, read_findings, read_impact, read_timeline
+from tests.command import COMMAND, Kit
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
-COMMAND = Path(sys.executable).parent / "incident-kit"
 ON_ONE_PROCESSOR = (
     "import os, sys; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); os.execv(sys.argv[1], sys.argv[1:])"
 )
-
-
-def digest_of(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def seal_anew(run: Path) -> None:
-    """Make the seal fit what is there, as a forger would: manifest, sizes, tag manifest."""
-    files = sorted(path for path in (run / "data").rglob("*") if path.is_file())
-    (run / "manifest-sha256.txt").write_text(
-        "".join(f"{digest_of(path)}  {path.relative_to(run).as_posix()}\n" for path in files), encoding="utf-8"
-    )
-    info = [
-        line
-        for line in (run / "bag-info.txt").read_text(encoding="utf-8").splitlines()
-        if not line.startswith("Payload-Oxum")
-    ]
-    oxum = f"Payload-Oxum: {sum(path.stat().st_size for path in files)}.{len(files)}"
-    (run / "bag-info.txt").write_text("\n".join([*info, oxum]) + "\n", encoding="utf-8")
-    tags = "".join(
-        f"{digest_of(run / name)}  {name}\n" for name in ("bagit.txt", "bag-info.txt", "manifest-sha256.txt")
-    )
-    (run / "tagmanifest-sha256.txt").write_text(tags, encoding="utf-8")
 
 
 def change(path: Path, old: str, new: str) -> None:
@@ -55,7 +29,7 @@ def change(path: Path, old: str, new: str) -> None:
 
 
 def contents(run: Path) -> dict[str, str]:
-    return {path.relative_to(run).as_posix(): digest_of(path) for path in run.rglob("*") if path.is_file()}
+    return {path.relative_to(run).as_posix(): sha256(path) for path in run.rglob("*") if path.is_file()}
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def false_in_series(made: Traffic) -> int:
 
 def incidents(found: Iterable[Onset]) -> int:
     """How many incidents these onsets are: what begins within ten minutes is one."""
-    begun = sorted(each.began.at for each in found)
+    begun = sorted(each.began.likeliest for each in found)
     return sum(1 for place, at in enumerate(begun) if not place or at - begun[place - 1] > timedelta(minutes=10))
 
 
@@ -188,11 +188,11 @@ def faults(rounds: int) -> None:
                     with logs.read([source], dependencies=book.dependencies) as records:
                         seen = onset_of(records)
                         named = suspects(records, seen) if seen else []
-                    if not seen or abs(seen.began.at - made.began()) > timedelta(minutes=15):
+                    if not seen or abs(seen.began.likeliest - made.began()) > timedelta(minutes=15):
                         continue
                     found += 1
-                    offs.append(abs((seen.began.at - made.began()).total_seconds()))
-                    ends += [abs((seen.recovered.at - made.ended()).total_seconds())] if seen.recovered else []
+                    offs.append(abs((seen.began.likeliest - made.began()).total_seconds()))
+                    ends += [abs((seen.recovered.likeliest - made.ended()).total_seconds())] if seen.recovered else []
                     held += seen.began.earliest <= made.began() <= seen.began.latest
                     right += (
                         bool(named) and named[0].kind == fault.suspect[0] and fault.suspect[1] in ("", named[0].name)
@@ -251,7 +251,7 @@ def rivals(days: int, rounds: int) -> None:
 
     def ours(part: list[Bucket]) -> list[datetime]:
         seen = onset_of_requests(part)
-        return [seen.began.at] if seen else []
+        return [seen.began.likeliest] if seen else []
 
     detectors = {
         "never any": lambda part: [],

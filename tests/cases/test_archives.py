@@ -1,4 +1,4 @@
-"""Packed logs and archives of logs: all that is in them is read, what is damaged is said, and a small file stays small."""
+"""Packed logs and archives of logs: all in them is read, what is damaged is said, and a small file stays small."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ import subprocess
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import repeat
 from pathlib import Path
 
 import pytest
 import zstandard
 from case_logs import record, write
-from conftest import COMMAND
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
+from tests.command import COMMAND, Kit
 
 
 def lines(word: str, count: int = 20) -> bytes:

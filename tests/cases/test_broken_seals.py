@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import case_items
 import pytest
-from unsealed import writable
+from unsealed import seal_anew, seal_tags_anew, sha256, writable
 
 from incident_kit.errors import IncidentKitError
 from incident_kit.evidence.journal import Journal
 from incident_kit.evidence.verify import verify as check
-
-Kit = Callable[..., subprocess.CompletedProcess[str]]
-TAGS = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt")
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def seal_anew(run: Path) -> str:
-    """Manifests that fit what lies there now, as anybody can write them; gives the digest."""
-    payload = sorted(path for path in (run / "data").rglob("*") if path.is_file())
-    (run / "manifest-sha256.txt").write_text(
-        "".join(f"{sha256(path)}  {path.relative_to(run).as_posix()}\n" for path in payload)
-    )
-    (run / "tagmanifest-sha256.txt").write_text("".join(f"{sha256(run / name)}  {name}\n" for name in TAGS))
-    return sha256(run / "tagmanifest-sha256.txt")
+from tests.command import Kit
 
 
 @pytest.fixture(scope="session")
 def sealed(kit: Kit, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The reports with one incident of one sealed run of a stranger's small evidence. Copy them before you damage them."""
+    """The reports with one sealed run of a stranger's small evidence. Copy them before you damage them."""
     folder = tmp_path_factory.mktemp("sealed")
     case_items.keep_slice(folder / "stranger" / "evidence")
     case_items.keep_answer(folder / "stranger" / "evidence", case_items.answer(), b'{"sent": "INFO"}\n')
@@ -203,7 +185,7 @@ def test_digests_in_capitals_are_right(run: Path) -> None:
         lines = (run / name).read_text().splitlines()
         (run / name).write_text("".join(f"{line[:64].upper()}{line[64:]}\n" for line in lines))
         if name == "manifest-sha256.txt":
-            (run / "tagmanifest-sha256.txt").write_text("".join(f"{sha256(run / tag)}  {tag}\n" for tag in TAGS))
+            seal_tags_anew(run)
     alone = run.rename(run.parents[2] / "alone")
     assert verify(alone)[0] == 0
 
@@ -295,7 +277,11 @@ def test_a_disk_without_room_is_said_before_anything_is_copied(tmp_path: Path) -
     case_items.keep(tmp_path / "stranger" / "evidence", case_items.slice_of(content), content)
     (tmp_path / "small").mkdir()
     command = shutil.which("incident-kit", path=str(Path(os.sys.executable).parent))  # type: ignore[attr-defined]
-    script = f"mount -t tmpfs -o size=4m none {tmp_path}/small && {command} report high_error_rate x --evidence {tmp_path}/stranger --reports {tmp_path}/small; code=$?; find {tmp_path}/small/x/runs; exit $code"
+    script = (
+        f"mount -t tmpfs -o size=4m none {tmp_path}/small"
+        f" && {command} report high_error_rate x --evidence {tmp_path}/stranger --reports {tmp_path}/small"
+        f"; code=$?; find {tmp_path}/small/x/runs; exit $code"
+    )
     finished = subprocess.run(["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True, check=False)
     if "unshare" in finished.stderr or "mount" in finished.stderr:
         pytest.skip("no small disk can be made here")

@@ -10,14 +10,13 @@ import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from case_logs import incident, record, write
-from conftest import COMMAND
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
+from tests.command import COMMAND, Kit
+
 REPORTS = ["--reports", "out"]
 TRIAGE, REPORT = ["triage", "t", *REPORTS, "-l"], ["report", "high_error_rate", "t", *REPORTS, "-l"]
 NOT_ROOT = pytest.mark.skipif(

@@ -11,7 +11,7 @@ import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,8 @@ import servers
 import wire
 from case_logs import incident, record, request, write
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
-NOTHING = {"REDIS_URL": "", "DATABASE_URL": "", "WHMCS_API_URL": "", "SF_LOGIN_URL": ""}
-QUIET = 'health_url = ""\nprocess = ""\n'
+from tests.command import NO_BFF, NO_SYSTEMS, Kit
+
 REDIS_ERRORS, PRISMA_ERRORS = "redis_failures/redis_errors", "database_issues/prisma_errors"
 
 
@@ -31,8 +30,8 @@ def verdicts(
     kit: Kit, folder: Path, environment: dict[str, str], *arguments: object, logs: str = '["none/*.log"]'
 ) -> tuple[dict[str, str], str]:
     """The verdict on each symptom of a triage of what is live, and all that was printed."""
-    (folder / "incident-kit.toml").write_text(f"{QUIET}logs = {logs}\n")
-    finished = kit("triage", "--live", "--json", *arguments, cwd=folder, env={**NOTHING, **environment})
+    (folder / "incident-kit.toml").write_text(f"{NO_BFF}logs = {logs}\n")
+    finished = kit("triage", "--live", "--json", *arguments, cwd=folder, env={**NO_SYSTEMS, **environment})
     assert finished.returncode in (0, 3), finished.stderr
     triage: Any = json.loads(finished.stdout)
     ranked = triage["scenarios"] if isinstance(triage, dict) else triage
@@ -148,23 +147,23 @@ def test_the_doctor_says_of_a_folder_among_the_logs_what_to_write(kit: Kit, tmp_
     folder.mkdir()
     write(folder / "portal.log", incident())
     (tmp_path / "incident-kit.toml").write_text(
-        f'{QUIET}logs = ["{log_pattern if log_pattern != "/abs" else folder}"]\n'
+        f'{NO_BFF}logs = ["{log_pattern if log_pattern != "/abs" else folder}"]\n'
     )
-    finished = kit("doctor", cwd=tmp_path, env=NOTHING)
+    finished = kit("doctor", cwd=tmp_path, env=NO_SYSTEMS)
     assert finished.returncode == 3
     assert "ready  logs" not in finished.stdout
     assert f"not ready  {folder}: it is a folder" in finished.stdout
     assert "/*" in finished.stdout
-    (tmp_path / "incident-kit.toml").write_text(f'{QUIET}logs = ["{folder}/*"]\n')
-    finished = kit("doctor", cwd=tmp_path, env=NOTHING)
+    (tmp_path / "incident-kit.toml").write_text(f'{NO_BFF}logs = ["{folder}/*"]\n')
+    finished = kit("doctor", cwd=tmp_path, env=NO_SYSTEMS)
     assert finished.returncode == 0, finished.stdout
     assert "ready  logs: 1 file(s)" in finished.stdout
 
 
 def test_the_doctor_opens_the_logs_as_triage_does(kit: Kit, tmp_path: Path) -> None:
     (tmp_path / "portal.log").write_bytes(b"\x00\x01\x02" * 100)
-    (tmp_path / "incident-kit.toml").write_text(f'{QUIET}logs = ["*.log"]\n')
-    finished = kit("doctor", cwd=tmp_path, env=NOTHING)
+    (tmp_path / "incident-kit.toml").write_text(f'{NO_BFF}logs = ["*.log"]\n')
+    finished = kit("doctor", cwd=tmp_path, env=NO_SYSTEMS)
     assert finished.returncode == 3
     assert "not ready  log files: " in finished.stdout
 
@@ -188,8 +187,8 @@ def test_when_nearly_all_of_many_requests_fail_one_stretch_of_time_is_enough(
     kit: Kit, tmp_path: Path, seconds: int, share: float, certain: bool
 ) -> None:
     write(tmp_path / "portal.log", failing(seconds, share))
-    (tmp_path / "incident-kit.toml").write_text(QUIET)
-    finished = kit("triage", "--json", "-l", "portal.log", cwd=tmp_path, env=NOTHING)
+    (tmp_path / "incident-kit.toml").write_text(NO_BFF)
+    finished = kit("triage", "--json", "-l", "portal.log", cwd=tmp_path, env=NO_SYSTEMS)
     triage: Any = json.loads(finished.stdout)
     ranked = triage["scenarios"] if isinstance(triage, dict) else triage
     [error_rate] = [
@@ -204,9 +203,9 @@ def test_when_nearly_all_of_many_requests_fail_one_stretch_of_time_is_enough(
 def test_an_answer_without_rows_is_shown_as_one_of_its_moment(kit: Kit, tmp_path: Path) -> None:
     try:
         with servers.postgres() as server:
-            (tmp_path / "incident-kit.toml").write_text(f'{QUIET}logs = ["none/*.log"]\n')
+            (tmp_path / "incident-kit.toml").write_text(f'{NO_BFF}logs = ["none/*.log"]\n')
             finished = kit(
-                "report", "database_issues", "--live", cwd=tmp_path, env={**NOTHING, "DATABASE_URL": server.dsn}
+                "report", "database_issues", "--live", cwd=tmp_path, env={**NO_SYSTEMS, "DATABASE_URL": server.dsn}
             )
     except servers.ServerUnavailable as reason:
         pytest.skip(str(reason))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,8 @@ from case_logs import record, write
 
 from incident_kit.logs.reading import read
 from incident_kit.model.source import Source
+from tests.command import Kit
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
 PAIRS = [
     ("app[1].log", "app1.log"),
     ("app*.log", "app-x.log"),

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from case_logs import incident, record, request, write
-from conftest import COMMAND
 
 from incident_kit.model.visible import visible
+from tests.command import COMMAND
 
 ODD = "no\x1b[31m\x1b]0;owned\x07\x9b2J\u202egol.log"
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2066-\u2069\udc80-\udcff]")
@@ -29,10 +29,14 @@ def assert_harmless(told: subprocess.CompletedProcess[str]) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("parse", ODD), ("parse", "-", "--to", ODD), ("redact", ODD), ("redact", "x", "-o", ODD), ("report", ODD), ("report", "high_error_rate", ODD, "-l", ODD),
-        ("report", "high_error_rate", "x", "--evidence", ODD), ("report", "high_error_rate", "-p", ODD), ("report", "high_error_rate", "-p", f"{ODD}=1"), ("triage", "-l", ODD),
-        ("triage", "--since", ODD), ("triage", "--tz", ODD), ("triage", "--env-file", ODD), ("recheck", ODD), ("recheck", "--every", ODD), ("verify", ODD), ("reproduce", ODD),
-        ("seal", ODD), ("lab", ODD), ("scenarios", "--runbook", ODD), ("doctor", "--env-file", ODD), ("doctor", "--reports", ODD), ("init", f"{ODD}/x"), (ODD,), (f"--{ODD}",), ("parse", f"--{ODD}"),
+        ("parse", ODD), ("parse", "-", "--to", ODD), ("redact", ODD), ("redact", "x", "-o", ODD), ("report", ODD),
+        ("report", "high_error_rate", ODD, "-l", ODD),
+        ("report", "high_error_rate", "x", "--evidence", ODD), ("report", "high_error_rate", "-p", ODD),
+        ("report", "high_error_rate", "-p", f"{ODD}=1"), ("triage", "-l", ODD),
+        ("triage", "--since", ODD), ("triage", "--tz", ODD), ("triage", "--env-file", ODD), ("recheck", ODD),
+        ("recheck", "--every", ODD), ("verify", ODD), ("reproduce", ODD),
+        ("seal", ODD), ("lab", ODD), ("scenarios", "--runbook", ODD), ("doctor", "--env-file", ODD),
+        ("doctor", "--reports", ODD), ("init", f"{ODD}/x"), (ODD,), (f"--{ODD}",), ("parse", f"--{ODD}"),
         ("triage", "--budget", ODD),
     ],
 )  # fmt: skip

@@ -8,8 +8,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -23,8 +21,8 @@ from incident_kit.logs.formats import own_formats
 from incident_kit.logs.reading import read
 from incident_kit.logs.signs import Sign, shown
 from incident_kit.model.source import Hints, Source
+from tests.command import Kit
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
 QUICK = {
     "split": " ",
     "when": "true",

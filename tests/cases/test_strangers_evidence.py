@@ -1,4 +1,7 @@
-"""Evidence that somebody else may have made: compared with its hashes and its form before anything of it is read, followed or sealed."""
+"""Evidence that somebody else may have made.
+
+It is compared with its hashes and its form before anything of it is read, followed or sealed.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,8 @@ import pytest
 
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.store import open_evidence
+from tests.command import Kit
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
 PRIVATE = "account of this machine: invented-4711"
 
 

@@ -17,10 +17,12 @@ def request_line(at: datetime, number: int) -> str:
     return json.dumps({
         "level": 30, "time": int(at.timestamp() * 1000), "pid": 7, "hostname": "vm",
         "req": {
-            "id": hashlib.sha256(str(number).encode()).hexdigest(), "method": "GET", "url": f"/api/orders/{number}?email={EMAIL}",
+            "id": hashlib.sha256(str(number).encode()).hexdigest(), "method": "GET",
+            "url": f"/api/orders/{number}?email={EMAIL}",
             "headers": {"authorization": f"Bearer {BEARER}"}, "remoteAddress": "127.0.0.1",
         },
-        "res": {"statusCode": 200, "headers": {"content-length": "94"}}, "responseTime": 13, "msg": f"request completed for {EMAIL}",
+        "res": {"statusCode": 200, "headers": {"content-length": "94"}}, "responseTime": 13,
+        "msg": f"request completed for {EMAIL}",
     }, separators=(",", ":"))  # fmt: skip
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from small_logs import write_log
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
+from tests.command import Kit
+
 NOT_ROOT = pytest.mark.skipif(
     os.geteuid() == 0, reason="root may read every file, so there is no file without permission"
 )

@@ -6,18 +6,15 @@ import csv
 import io
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import COMMAND
 from small_logs import BEARER, EMAIL, START, request_line, write_log
 
 from incident_kit.evidence.store import open_evidence
 from incident_kit.logs.columns import COLUMNS
-
-Kit = Callable[..., subprocess.CompletedProcess[str]]
+from tests.command import COMMAND, Kit
 
 
 def test_scenarios_lists_scenario_and_symptoms(kit: Kit) -> None:
@@ -143,10 +140,16 @@ def test_report_from_a_log_preserves_its_window_and_changes_nothing(kit: Kit, tm
     assert (log.stat().st_mtime_ns, log.read_bytes()) == before
     data = (tmp_path / finished.stdout.strip()).parent
     assert data.parent.parent == tmp_path / "reports" / "mine" / "runs"
-    assert {finding["symptom"]: finding["verdict"] for finding in json.loads((data / "findings.json").read_text(encoding="utf-8"))} == {
-        "slow_responses": "ruled_out", "error_rate": "ruled_out", "customer_complaints": "not_checked", "traffic_spike": "ruled_out",
-        "freebit_fails": "not_checked", "salesforce_fails": "not_checked",  # this log holds only completed requests
-    }  # fmt: skip
+    findings = json.loads((data / "findings.json").read_text(encoding="utf-8"))
+    assert {finding["symptom"]: finding["verdict"] for finding in findings} == {
+        "slow_responses": "ruled_out",
+        "error_rate": "ruled_out",
+        "customer_complaints": "not_checked",
+        "traffic_spike": "ruled_out",
+        # this log holds only completed requests
+        "freebit_fails": "not_checked",
+        "salesforce_fails": "not_checked",
+    }
     [slice_] = open_evidence(data.parent).slices()
     content = slice_.content.read_bytes()
     assert content in before[1]

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from tests.jupyter import START_TIMEOUT_S, Lab, Screen, browser, running_lab
+from tests.chromium import browser
+from tests.jupyter import START_TIMEOUT_S, Lab, Screen, running_lab
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +43,8 @@ def test_it_shows_the_notebooks_of_the_work_folder_with_their_parameters(lab: La
 
 
 def test_a_browser_opens_on_the_start_page_and_asks_nobody_else(lab: Lab) -> None:
-    with browser() as opened:
-        page = opened.new_page()
+    with browser() as chromium:
+        page = chromium.new_page()
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         screen = Screen(page, lab)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.jupyter import Screen, browser, running_lab
-
-Kit = Callable[..., subprocess.CompletedProcess[str]]
+from tests.chromium import browser
+from tests.command import Kit
+from tests.jupyter import Screen, running_lab
 
 
 @pytest.mark.slow
 def test_from_the_start_page_to_the_seal(tmp_path: Path, kit: Kit) -> None:
     expect.set_options(timeout=20 * 1000)
-    with running_lab(tmp_path) as lab, browser() as opened:
-        page = opened.new_page(viewport={"width": 1440, "height": 900})
+    with running_lab(tmp_path) as lab, browser() as chromium:
+        page = chromium.new_page(viewport={"width": 1440, "height": 900})
         screen = Screen(page, lab)
         expect(screen.notebook.first).to_contain_text("The recorded incident")
 

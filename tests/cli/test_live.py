@@ -1,4 +1,7 @@
-"""`report --live`, as a person uses it: when all is well, when everything is broken at once, when the disk is full, and when they press Ctrl-C."""
+"""`report --live`, as a person uses it.
+
+When all is well, when everything is broken at once, when the disk is full, and when they press Ctrl-C.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,16 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import servers
 import wire
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
-COMMAND = Path(sys.executable).parent / "incident-kit"
+from tests.command import COMMAND, NO_BFF, NO_SYSTEMS, Kit
+
 LOG = Path(__file__).parents[1] / "recorded" / "freebit_slow" / "evidence" / "ac9d2e20a1" / "content"
-NOTHING = {"REDIS_URL": "", "DATABASE_URL": "", "WHMCS_API_URL": "", "SF_LOGIN_URL": ""}
-QUIET = 'health_url = ""\nprocess = ""\n'
 SICK = json.dumps(
     {
         "status": "error",
@@ -31,10 +30,10 @@ PASSWORD = "never-t0-be-shown"
 
 
 def test_answers_are_items_of_a_sealed_run_with_everything_that_was_sent(kit: Kit, tmp_path: Path) -> None:
-    (tmp_path / "incident-kit.toml").write_text(QUIET)
+    (tmp_path / "incident-kit.toml").write_text(NO_BFF)
     with servers.redis() as server:
         finished = kit(
-            "report", "high_error_rate", "--live", "-l", LOG, cwd=tmp_path, env={**NOTHING, "REDIS_URL": server.url}
+            "report", "high_error_rate", "--live", "-l", LOG, cwd=tmp_path, env={**NO_SYSTEMS, "REDIS_URL": server.url}
         )
     assert finished.returncode == 0, finished.stderr
     assert "ok  redis.info" in finished.stderr
@@ -63,8 +62,10 @@ def test_everything_broken_at_once_is_a_sealed_report_that_names_it_all(kit: Kit
             f'health_url = "http://127.0.0.1:{sick}/health"\nprocess = "no-such-process-anywhere-8"\n'
         )
         environment = {
-            "REDIS_URL": f"redis://:{PASSWORD}@127.0.0.1:{frozen.port}", "DATABASE_URL": f"postgresql://app:{PASSWORD}@127.0.0.1:{silent}/portal",
-            "WHMCS_API_URL": "https://no-such-host.invalid/includes/api.php", "WHMCS_API_IDENTIFIER": "nobody", "WHMCS_API_SECRET": PASSWORD,
+            "REDIS_URL": f"redis://:{PASSWORD}@127.0.0.1:{frozen.port}",
+            "DATABASE_URL": f"postgresql://app:{PASSWORD}@127.0.0.1:{silent}/portal",
+            "WHMCS_API_URL": "https://no-such-host.invalid/includes/api.php", "WHMCS_API_IDENTIFIER": "nobody",
+            "WHMCS_API_SECRET": PASSWORD,
         }  # fmt: skip
         begun = time.monotonic()
         finished = kit(
@@ -85,7 +86,8 @@ def test_everything_broken_at_once_is_a_sealed_report_that_names_it_all(kit: Kit
     report = tmp_path / finished.stdout.strip()
     page = report.read_text(encoding="utf-8")
     for words in (
-        "it is frozen", "was not ready after 3 s", "the BFF says: cache is down", "the name no-such-host.invalid does not resolve",
+        "it is frozen", "was not ready after 3 s", "the BFF says: cache is down",
+        "the name no-such-host.invalid does not resolve",
         "none.env cannot be read", "no process on this machine",
     ):  # fmt: skip
         assert words in finished.stderr
@@ -97,25 +99,40 @@ def test_everything_broken_at_once_is_a_sealed_report_that_names_it_all(kit: Kit
     assert PASSWORD not in finished.stderr + finished.stdout
 
 
-def test_ctrl_c_in_the_middle_is_a_sealed_report_of_what_had_come(kit: Kit, tmp_path: Path) -> None:
-    (tmp_path / "incident-kit.toml").write_text(QUIET)
+def interrupted(folder: Path, *arguments: str, by: tuple[str, ...]) -> tuple[str, str]:
+    """What a live command wrote, on stderr and on stdout, that got a Ctrl-C at each line with one of these words.
+
+    Redis answers, and WHMCS is awaited for ever.
+    """
+    (folder / "incident-kit.toml").write_text(NO_BFF)
     with servers.redis() as server, wire.serving(wire.silent) as silent:
-        environment = {**os.environ, **NOTHING, "REDIS_URL": server.url, "WHMCS_API_URL": f"http://127.0.0.1:{silent}/"}
-        command = [str(COMMAND), "report", "high_error_rate", "--live", "-l", str(LOG)]
+        systems = {"REDIS_URL": server.url, "WHMCS_API_URL": f"http://127.0.0.1:{silent}/"}
         with subprocess.Popen(
-            command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [str(COMMAND), *arguments, "--live", "-l", str(LOG)],
+            cwd=folder,
+            env={**os.environ, **NO_SYSTEMS, **systems},
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         ) as child:
             assert child.stderr is not None
             assert child.stdout is not None
-            told = []
+            progress = []
             for line in child.stderr:
-                told.append(line)
-                if "redis.replay" in line:
-                    child.send_signal(signal.SIGINT)  # while WHMCS is still awaited
-            report = tmp_path / child.stdout.read().strip()
+                progress.append(line)
+                if any(words in line for words in by):
+                    child.send_signal(signal.SIGINT)
+            printed = child.stdout.read()
             child.wait(10)
     assert child.returncode == 130
-    assert "Traceback" not in "".join(told)
+    assert "Traceback" not in "".join(progress)
+    return "".join(progress), printed
+
+
+def test_ctrl_c_in_the_middle_is_a_sealed_report_of_what_had_come(kit: Kit, tmp_path: Path) -> None:
+    # While WHMCS is still awaited.
+    _, printed = interrupted(tmp_path, "report", "high_error_rate", by=("redis.replay",))
+    report = tmp_path / printed.strip()
     assert "the asking was interrupted by Ctrl-C" in report.read_text(encoding="utf-8")
     assert kit("verify", report.parents[1]).returncode == 0
     evidence = report.parent / "evidence"
@@ -125,45 +142,18 @@ def test_ctrl_c_in_the_middle_is_a_sealed_report_of_what_had_come(kit: Kit, tmp_
 
 
 def test_ctrl_c_in_a_triage_ranks_by_what_had_come(tmp_path: Path) -> None:
-    (tmp_path / "incident-kit.toml").write_text(QUIET)
-    with servers.redis() as server, wire.serving(wire.silent) as silent:
-        environment = {**os.environ, **NOTHING, "REDIS_URL": server.url, "WHMCS_API_URL": f"http://127.0.0.1:{silent}/"}
-        with subprocess.Popen([str(COMMAND), "triage", "--live", "-l", str(LOG)], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:  # fmt: skip
-            assert child.stderr is not None
-            assert child.stdout is not None
-            told = []
-            for line in child.stderr:
-                told.append(line)
-                if "redis.replay" in line:
-                    child.send_signal(signal.SIGINT)
-            ranked = child.stdout.read()
-            child.wait(10)
-    assert child.returncode == 130
-    assert "Traceback" not in "".join(told)
-    assert "interrupted by Ctrl-C" in "".join(told)
+    progress, ranked = interrupted(tmp_path, "triage", by=("redis.replay",))
+    assert "interrupted by Ctrl-C" in progress
     assert "High error rate" in ranked
 
 
 def test_a_second_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
-    (tmp_path / "incident-kit.toml").write_text(QUIET)
-    with servers.redis() as server, wire.serving(wire.silent) as silent:
-        environment = {**os.environ, **NOTHING, "REDIS_URL": server.url, "WHMCS_API_URL": f"http://127.0.0.1:{silent}/"}
-        command = [str(COMMAND), "report", "high_error_rate", "--live", "-l", str(LOG)]
-        with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as child:
-            assert child.stderr is not None
-            told = []
-            for line in child.stderr:
-                told.append(line)
-                if "redis.replay" in line or "Window:" in line:
-                    child.send_signal(signal.SIGINT)
-            child.wait(10)
-    assert child.returncode == 130
-    assert "Traceback" not in "".join(told)
+    interrupted(tmp_path, "report", "high_error_rate", by=("redis.replay", "Window:"))
     assert [path for path in tmp_path.glob("reports/*/runs/*") if not path.name.endswith(".partial")] == []
 
 
 def test_without_l_the_configured_logs_are_taken(kit: Kit, tmp_path: Path) -> None:
-    (tmp_path / "incident-kit.toml").write_text(QUIET + 'logs = ["logs/*.log"]\n')
+    (tmp_path / "incident-kit.toml").write_text(NO_BFF + 'logs = ["logs/*.log"]\n')
     finished = kit("report", "high_error_rate", cwd=tmp_path)
     assert finished.returncode == 2
     assert "names none here" in finished.stderr
@@ -176,10 +166,10 @@ def test_without_l_the_configured_logs_are_taken(kit: Kit, tmp_path: Path) -> No
 
 
 def test_configured_logs_that_cannot_be_used_do_not_keep_the_systems_from_being_asked(kit: Kit, tmp_path: Path) -> None:
-    (tmp_path / "incident-kit.toml").write_text(QUIET + 'logs = ["*.log"]\n')
+    (tmp_path / "incident-kit.toml").write_text(NO_BFF + 'logs = ["*.log"]\n')
     (tmp_path / "empty.log").write_bytes(b"")
     with servers.redis() as server:
-        finished = kit("report", "high_error_rate", "--live", cwd=tmp_path, env={**NOTHING, "REDIS_URL": server.url})
+        finished = kit("report", "high_error_rate", "--live", cwd=tmp_path, env={**NO_SYSTEMS, "REDIS_URL": server.url})
     assert finished.returncode == 3, finished.stderr
     assert "ok  redis.info" in finished.stderr
     assert "the configured logs could not be preserved" in (tmp_path / finished.stdout.strip()).read_text(
@@ -198,13 +188,16 @@ def test_a_full_disk_is_named_and_the_report_is_sealed(kit: Kit, tmp_path: Path)
     script = tmp_path.parent / f"{tmp_path.name}.sh"
     with servers.redis() as server:
         script.write_text(
-            f"mount -t tmpfs -o size=256m none {tmp_path} && cd {tmp_path} && printf '{QUIET.encode('unicode_escape').decode()}' > incident-kit.toml\n"
+            f"mount -t tmpfs -o size=256m none {tmp_path} && cd {tmp_path}"
+            f" && printf '{NO_BFF.encode('unicode_escape').decode()}' > incident-kit.toml\n"
             f"{COMMAND} report high_error_rate --live -l {LOG} > out.txt 2> err.txt; code=$?\n"
-            f"cat err.txt >&2; {COMMAND} verify $(dirname $(dirname $(cat out.txt))) || exit 70; grep -c 'What could not be collected' $(cat out.txt) || exit 71; exit $code\n"
+            f"cat err.txt >&2; {COMMAND} verify $(dirname $(dirname $(cat out.txt))) || exit 70\n"
+            "grep -c 'What could not be collected' $(cat out.txt) || exit 71\n"
+            "exit $code\n"
         )
         finished = subprocess.run(
             [*mount[:-1], str(script)],
-            env={**os.environ, **NOTHING, "REDIS_URL": server.url},
+            env={**os.environ, **NO_SYSTEMS, "REDIS_URL": server.url},
             capture_output=True,
             text=True,
             check=False,

@@ -14,15 +14,14 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from conftest import COMMAND
 from hypothesis import given
 from hypothesis import strategies as st
 from small_logs import BEARER, EMAIL, write_log
 
 from incident_kit.logs import redacting
 from incident_kit.model.redaction import Redaction, redact
+from tests.command import COMMAND, Kit
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
 KEY = "-----BEGIN PRIVATE " + "KEY-----\n" + "MIIinventedinventedinvented\n" * 20 + "-----END PRIVATE " + "KEY-----\n"
 
 
@@ -88,8 +87,13 @@ def test_a_cut_archive_gives_what_there_is_and_says_that_some_is_missing(kit: Ki
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "cannot be read: No such file"), ("password=hunter2\n".encode("utf-16"), "iconv"), ("password=hunter2\n".encode("utf-16-le"), "iconv"), (bytes(range(9)) * 500, "iconv")],
-)  # fmt: skip
+    [
+        (None, "cannot be read: No such file"),
+        ("password=hunter2\n".encode("utf-16"), "iconv"),
+        ("password=hunter2\n".encode("utf-16-le"), "iconv"),
+        (bytes(range(9)) * 500, "iconv"),
+    ],
+)
 def test_what_cannot_be_read_as_text_is_refused(kit: Kit, tmp_path: Path, content: bytes | None, said: str) -> None:
     if content is not None:
         (tmp_path / "log").write_bytes(content)
@@ -121,7 +125,13 @@ def test_ip_addresses_go_where_that_is_chosen(kit: Kit, tmp_path: Path) -> None:
 
 
 @given(
-    st.lists(st.sampled_from(["plain text ", "\n", "password=blue-heron-7", KEY, "args: [\n  'blue-heron-7'\n]", "command: {\n name: 'auth',\n", '"token": "blue-heron-7"', " 1795419602352 "]), max_size=12),
+    st.lists(
+        st.sampled_from([
+            "plain text ", "\n", "password=blue-heron-7", KEY, "args: [\n  'blue-heron-7'\n]",
+            "command: {\n name: 'auth',\n", '"token": "blue-heron-7"', " 1795419602352 ",
+        ]),
+        max_size=12,
+    ),
     st.integers(1, 60),
 )  # fmt: skip
 def test_where_the_pieces_of_a_stream_end_changes_nothing(parts, size):

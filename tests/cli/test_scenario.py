@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
+from tests.command import Kit
 
 
 def test_a_scenario_is_begun_checked_and_known(kit: Kit, tmp_path: Path) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from small_logs import START, write_log
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
+from tests.command import Kit
+
 HOURS = 6
 NEWEST = (START + timedelta(hours=HOURS) - timedelta(minutes=30)).isoformat()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import COMMAND
+from tests.command import COMMAND
 
 OWN = """
 log_zone = "Asia/Tokyo"

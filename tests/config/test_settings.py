@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +9,8 @@ import pytest
 
 from incident_kit.config import settings as configuration
 from incident_kit.errors import ConfigurationError
+from tests.command import Kit
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
 SECRET = "s3cret-of-nobody"
 
 

@@ -39,7 +39,12 @@ def test_what_was_noted_is_read_back_with_its_time_and_its_writer(tmp_path):
     at = datetime(2026, 11, 23, 7, 40, 2, tzinfo=UTC)
     Journal(path).append("action", "再起動: restarted\nthe BFF\u2028now", at)
     [entry] = Journal(path).entries()
-    assert (entry.line, entry.kind, entry.text, entry.at) == (1, "action", "再起動: restarted\nthe BFF\u2028now", at)
+    assert (entry.line, entry.kind, entry.text, entry.happened) == (
+        1,
+        "action",
+        "再起動: restarted\nthe BFF\u2028now",
+        at,
+    )
     assert entry.written > at
     assert entry.by == who()
     assert Journal(path).faults() == []

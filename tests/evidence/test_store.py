@@ -8,28 +8,20 @@ import os
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small_slice import ASKED, CUT
 
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.store import Evidence, open_evidence
-
-CUT = {"path": "/var/log/app.log", "window": {"since": "2026-11-23T06:00:00.000Z", "until": "2026-11-23T07:00:00.000Z"}}
-ASKED = {
-    "kind": "slice",
-    "origin": "app.log",
-    "asked": "the bytes",
-    "asked_at": "2026-11-23T07:00:00.000Z",
-    "details": CUT,
-}
-
 
 # Counts how often an item.json is opened, to be written or read.
 MANY = """
 import sys
 from pathlib import Path
-from incident_kit.evidence.store import Evidence
+from incident_kit.evidence.store import Evidence, Provenance
 opened = 0
 def hook(event, arguments):
     global opened
@@ -37,7 +29,7 @@ def hook(event, arguments):
 sys.addaudithook(hook)
 store = Evidence(Path(sys.argv[1]))
 for n in range(40):
-    store.add([b"{}"], kind="answer", origin="x", asked="?", asked_at="2026-11-23T07:00:00.000Z", details={"n": n})
+    store.add([b"{}"], Provenance("answer", "x", "?", "2026-11-23T07:00:00.000Z", details={"n": n}))
 print(opened, len(store.items()))
 """
 
@@ -47,7 +39,7 @@ def left(folder: Path) -> list[str]:
 
 
 def test_an_item_is_named_after_the_hash_of_its_description(tmp_path):
-    item = Evidence(tmp_path / "e").add([b"one\n", b"two\n"], **{**ASKED, "details": {**CUT, "before_bytes": 7}})
+    item = Evidence(tmp_path / "e").add([b"one\n", b"two\n"], replace(ASKED, details={**CUT, "before_bytes": 7}))
     text = (item.folder / "item.json").read_bytes()
     assert item.id == hashlib.sha256(text).hexdigest()[:10] == item.folder.name
     assert item.content.read_bytes() == b"one\ntwo\n"
@@ -58,17 +50,17 @@ def test_an_item_is_named_after_the_hash_of_its_description(tmp_path):
 
 def test_the_same_item_twice_is_one_item_and_the_first_stays_untouched(tmp_path):
     store = Evidence(tmp_path / "e")
-    first = store.add([b"x"], **ASKED)
+    first = store.add([b"x"], ASKED)
     before = (first.content.stat().st_ino, first.content.stat().st_mtime_ns)
-    assert store.add([b"x"], **ASKED) == first
+    assert store.add([b"x"], ASKED) == first
     assert (first.content.stat().st_ino, first.content.stat().st_mtime_ns) == before
     assert left(store.folder) == [first.id]
 
 
 def test_asking_again_adds_and_replaces_nothing(tmp_path):
     store = Evidence(tmp_path / "e")
-    first = store.add([b"x"], **ASKED)
-    second = store.add([b"x"], **{**ASKED, "asked_at": "2026-11-23T08:00:00.000Z"})
+    first = store.add([b"x"], ASKED)
+    second = store.add([b"x"], replace(ASKED, asked_at="2026-11-23T08:00:00.000Z"))
     assert [item.id for item in store.items()] == [first.id, second.id]
 
 
@@ -83,27 +75,27 @@ def test_keeping_an_item_does_not_read_all_others_again(tmp_path):
 
 def test_an_item_that_another_process_kept_is_seen(tmp_path):
     store, other = Evidence(tmp_path / "e"), Evidence(tmp_path / "e")
-    first = store.add([b"x"], **ASKED)
-    second = other.add([b"y"], **ASKED)
+    first = store.add([b"x"], ASKED)
+    second = other.add([b"y"], ASKED)
     assert {item.id for item in store.items()} == {first.id, second.id}
     assert store.items() == other.items() == Evidence(tmp_path / "e").items()
 
 
 def test_items_come_in_the_order_they_were_asked_for(tmp_path):
     store = Evidence(tmp_path / "e")
-    late = store.add([b"1"], **{**ASKED, "asked_at": "2026-11-23T09:00:00.000Z"})
-    early = store.add([b"2"], **{**ASKED, "asked_at": "2026-11-23T08:00:00.000Z", "kind": "redis"})
+    late = store.add([b"1"], replace(ASKED, asked_at="2026-11-23T09:00:00.000Z"))
+    early = store.add([b"2"], replace(ASKED, asked_at="2026-11-23T08:00:00.000Z", kind="redis"))
     assert store.items() == [early, late]
     assert store.slices() == [late]
 
 
 def test_evidence_over_the_limit_is_refused_and_leaves_nothing_behind(tmp_path):
     store = Evidence(tmp_path / "e", limit_bytes=10)
-    kept = store.add([b"12345678"], **ASKED)
+    kept = store.add([b"12345678"], ASKED)
     with pytest.raises(EvidenceError, match="no room for more evidence"):
-        store.add([b"ab", b"c"], **ASKED)
+        store.add([b"ab", b"c"], ASKED)
     assert left(store.folder) == [kept.id]
-    store.add([b"ab"], **ASKED)
+    store.add([b"ab"], ASKED)
     assert store.room_bytes() == 0
 
 
@@ -114,12 +106,12 @@ def test_a_source_that_breaks_off_leaves_no_half_item(tmp_path):
 
     store = Evidence(tmp_path / "e")
     with pytest.raises(OSError, match="the disk is gone"):
-        store.add(breaking(), **ASKED)
+        store.add(breaking(), ASKED)
     assert left(store.folder) == []
 
 
 def test_adopted_items_share_no_file_with_the_original_and_may_be_adopted_again(tmp_path):
-    item = Evidence(tmp_path / "a").add([b"x"], **ASKED)
+    item = Evidence(tmp_path / "a").add([b"x"], ASKED)
     other = Evidence(tmp_path / "b")
     for _ in range(2):
         [adopted] = other.adopt([item])
@@ -141,7 +133,7 @@ def test_adopted_items_share_no_file_with_the_original_and_may_be_adopted_again(
 )
 def test_a_damaged_item_is_named_with_what_to_do(tmp_path, accident, said):
     store = Evidence(tmp_path / "e")
-    item = store.add([b"x"], **ASKED)
+    item = store.add([b"x"], ASKED)
     accident(item)
     with pytest.raises(EvidenceError, match=said) as error:
         store.items()
@@ -151,7 +143,7 @@ def test_a_damaged_item_is_named_with_what_to_do(tmp_path, accident, said):
 
 @pytest.mark.parametrize("place", ["data/evidence", "evidence", ""])
 def test_evidence_is_found_in_a_run_an_incident_or_its_own_folder(tmp_path, place):
-    item = Evidence(tmp_path / "base" / place).add([b"x"], **ASKED)
+    item = Evidence(tmp_path / "base" / place).add([b"x"], ASKED)
     assert [found.id for found in open_evidence(tmp_path / "base").items()] == [item.id]
 
 
@@ -164,6 +156,6 @@ def test_a_folder_without_evidence_is_named(tmp_path):
 
 def test_a_store_without_a_slice_has_no_window_and_says_what_to_do(tmp_path):
     store = Evidence(tmp_path / "e")
-    store.add([b"x"], **{**ASKED, "kind": "redis"})
+    store.add([b"x"], replace(ASKED, kind="redis"))
     with pytest.raises(EvidenceError, match="no slice of a log"):
         store.window()

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_slice import ASKED
 from unsealed import writable
 
 from incident_kit.errors import EvidenceError, VerificationFailed
@@ -18,15 +19,6 @@ from incident_kit.evidence.store import Evidence
 from incident_kit.evidence.untrusted import sha256_of
 from incident_kit.evidence.verify import verify
 
-CUT = {"path": "/var/log/app.log", "window": {"since": "2026-11-23T06:00:00.000Z", "until": "2026-11-23T07:00:00.000Z"}}
-ASKED = {
-    "kind": "slice",
-    "origin": "app.log",
-    "asked": "the bytes",
-    "asked_at": "2026-11-23T07:00:00.000Z",
-    "details": CUT,
-}
-
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
@@ -34,7 +26,7 @@ def run(tmp_path: Path) -> Path:
     data = folder / "data"
     store = Evidence(data / "evidence")
     for content in (b"one\n", b"two\n"):
-        store.add([content], **ASKED)
+        store.add([content], ASKED)
     for text in ("opened", "restarted", "closed"):
         Journal(data / "journal.jsonl").append("note", text)
     (data / "report.html").write_text("<p>Report</p>\n")
@@ -210,8 +202,15 @@ def test_all_accidents_are_named_at_once(run):
     journal_file = data / "journal.jsonl"
     journal_file.write_bytes(journal_file.read_bytes().replace(b"opened", b"OPENED"))
     found = faults(run)
-    for name in (f"{damaged.name}/content", f"{damaged.name}/item.json", "data/report.html: missing", "data/extra.txt: added",
-                 "bag-info.txt: changed", "data/journal.jsonl: changed", "data/journal.jsonl, line 2"):  # fmt: skip
+    for name in (
+        f"{damaged.name}/content",
+        f"{damaged.name}/item.json",
+        "data/report.html: missing",
+        "data/extra.txt: added",
+        "bag-info.txt: changed",
+        "data/journal.jsonl: changed",
+        "data/journal.jsonl, line 2",
+    ):
         assert any(name in fault for fault in found), name
     assert len(found) == len(set(found))
 

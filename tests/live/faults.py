@@ -530,14 +530,7 @@ def health_slow_drip_of_headers() -> Iterator[Place]:
 
 @says("no complete answer within")
 def health_slow_drip_of_the_body() -> Iterator[Place]:
-    def drip(connection: socket.socket) -> None:
-        wire.request_of(connection)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-        while True:
-            connection.sendall(b"x")
-            time.sleep(0.1)
-
-    with health(drip) as place:
+    with health(wire.dripping_body) as place:
         yield place
 
 

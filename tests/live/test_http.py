@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Callable
 from urllib.parse import parse_qs
 
@@ -111,14 +110,7 @@ def test_a_throttled_probe_says_nothing_of_health() -> None:
 
 
 def test_slow_drip_of_a_body_is_cut_and_its_status_is_kept() -> None:
-    def drip(connection: socket.socket) -> None:
-        wire.request_of(connection)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-        while True:
-            connection.sendall(b"x")
-            time.sleep(0.1)
-
-    answer = of_health(drip, 2)
+    answer = of_health(wire.dripping_body, 2)
     assert (answer.status, answer.data["http_status"]) == (Status.PARTIAL, 200)
     assert "no complete answer within the 2 s allowed" in answer.reason
 

@@ -10,7 +10,7 @@ import pytest
 from incident_kit.logs.formats import all_formats
 from incident_kit.logs.reading import read
 from incident_kit.logs.recognise import recognise
-from incident_kit.logs.times import Zones
+from incident_kit.logs.time_forms import Zones
 from incident_kit.model.source import Source
 from incident_kit.model.times import iso
 

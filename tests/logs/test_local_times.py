@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from incident_kit.evidence.store import Evidence
+from incident_kit.evidence.store import Evidence, Provenance
 from incident_kit.logs import read
 from incident_kit.model.source import Hints, Source
 from incident_kit.model.times import iso
@@ -76,11 +76,7 @@ def test_the_year_of_preserved_lines_comes_from_the_item_and_not_from_its_copy(t
     }
     evidence.add(
         [SYSLOG.encode()],
-        kind="slice",
-        origin="/var/log/syslog",
-        asked="it",
-        asked_at="2026-11-23T07:00:00.000Z",
-        details=details,
+        Provenance("slice", "/var/log/syslog", "it", "2026-11-23T07:00:00.000Z", details=details),
     )
     with read(evidence.sources()) as records:
         assert [iso(row["ts"]) for row in records.rows()] == ["2018-12-31T23:59:58.000Z", "2019-01-01T00:00:01.000Z"]

@@ -17,7 +17,7 @@ from incident_kit.model import places
 from incident_kit.model.finding import Line
 from incident_kit.model.source import Source
 from incident_kit.model.times import Window
-from incident_kit.view.notebook import as_html
+from incident_kit.view.display import as_html
 from tests.runbook.pino_lines import request
 
 NINE = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -88,7 +88,8 @@ def test_lines_say_how_many_more_there_are_and_show_no_secret(few: Records) -> N
 
 def test_sql_of_ones_own_has_parameters_and_aware_times(few: Records) -> None:
     frame = few.sql(
-        "SELECT route, count(*) AS n, max(ts) AS last FROM Requests WHERE STATUS = $status GROUP BY ROUTE ORDER BY n DESC",
+        "SELECT route, count(*) AS n, max(ts) AS last FROM Requests"
+        " WHERE STATUS = $status GROUP BY ROUTE ORDER BY n DESC",
         status=200,
     )
     assert frame["n"].tolist() == [4, 1]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,8 +10,8 @@ import pytest
 from incident_kit.logs import read
 from incident_kit.logs.remarks import Remark
 from incident_kit.model.source import Source
+from tests.command import Kit
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
 UNDECIDED = "11/12 may be November or December, and no date of this log tells: say --date-order mdy or dmy"
 NEST = "[Nest] 18660  - 11/12/2026, 16:%02d:00     LOG [Http] GET /api/orders/%d 200 - 13ms\n"
 PINO = '{"level":30,"time":%d,"pid":1,"hostname":"vm","msg":"hello"}\n'

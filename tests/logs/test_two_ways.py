@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from incident_kit.logs.reading import read
 from incident_kit.logs.recognise import Recognition, recognise
-from incident_kit.logs.times import Zones
+from incident_kit.logs.time_forms import Zones
 from incident_kit.model.source import Source
 
 IN_PLACE, LAID_OUT = Recognition.is_plain, property(lambda _: False)

@@ -14,17 +14,24 @@ A = "aB3dE5fG7hJ9kL1mN2pQ4rS6tU8vW0xY"
 KEYED, PLAIN, ALL = Redaction(b"invented"), Redaction(), Redaction(b"invented", ip_addresses=True)
 FRAGMENTS = [
     # names and what stands between them and their values
-    "password", "token", "apiKey", "authorization", "cookie", "session", "credentials", "phone", "args", "params", "<a:password>", "pass",
-    "=", ":", ": ", " = ", "=>", "%3D", "%22", "%253A", '"', "'", "`", '\\"', '\\\\\\"', '""', ",", ";", "&", "[", "]", "{", "}", "(", ")", "<", ">", "</", "/", "\\n", "\n", " ", "\t",
+    "password", "token", "apiKey", "authorization", "cookie", "session", "credentials", "phone", "args", "params",
+    "<a:password>", "pass",
+    "=", ":", ": ", " = ", "=>", "%3D", "%22", "%253A", '"', "'", "`", '\\"', '\\\\\\"', '""', ",", ";", "&", "[", "]",
+    "{", "}", "(", ")", "<", ">", "</", "/", "\\n", "\n", " ", "\t",
     "\u2028", "\x85", "\x1c", "\x00", "\x1b[31m", "\u202e", "é", "😀", "\ud800",
     # values
-    "hunter22", "12", "1234567", "09012345678", "+81 90-1234-5678", "4111111111111111", "4111 1111 1111 1111", "hanako@example.jp", "10.0.0.7", "::1", A, "AI" + "za" + A + "xyz",
-    "gh" + "p_" + A, "sk" + "_live_" + A, "ey" + "JhbGciOiJIUzI1NiJ9.ey" + "JzdWIiOiJub2JvZHkifQ." + A, "Bearer ", "Basic abc=", "redis://:hunter2@cache:6379", "https://a:b1@c",
-    "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----", "Key (email)=(a b) already exists", "$1 = 'x", "curl -u ", "--token ", "row contains (", "s:" + A + "." + A,
+    "hunter22", "12", "1234567", "09012345678", "+81 90-1234-5678", "4111111111111111", "4111 1111 1111 1111",
+    "hanako@example.jp", "10.0.0.7", "::1", A, "AI" + "za" + A + "xyz",
+    "gh" + "p_" + A, "sk" + "_live_" + A, "ey" + "JhbGciOiJIUzI1NiJ9.ey" + "JzdWIiOiJub2JvZHkifQ." + A, "Bearer ",
+    "Basic abc=", "redis://:hunter2@cache:6379", "https://a:b1@c",
+    "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----", "Key (email)=(a b) already exists", "$1 = 'x",
+    "curl -u ", "--token ", "row contains (", "s:" + A + "." + A,
     # marks, whole and cut, and what resembles them
-    "[redacted:secret]", "[email:3fa9c1]", "[secret:abcdef]", "[redacted:", "[redacted]", "[email:3fa9c", ":3fa9c1]", "[Redacted]", "redacted:secret]",
+    "[redacted:secret]", "[email:3fa9c1]", "[secret:abcdef]", "[redacted:", "[redacted]", "[email:3fa9c", ":3fa9c1]",
+    "[Redacted]", "redacted:secret]",
     # routes
-    "POST /oauth/token", "/api/auth/password", "/reset-password?", "/api/tokens/:id", "https://portal.example/session/secret", "2.0 s on average", "401",
+    "POST /oauth/token", "/api/auth/password", "/reset-password?", "/api/tokens/:id",
+    "https://portal.example/session/secret", "2.0 s on average", "401",
 ]  # fmt: skip
 TEXTS = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=3), max_size=12).map("".join)
 
@@ -103,9 +110,12 @@ def test_what_ends_a_long_chain_takes_no_line_beside_it():
 @pytest.mark.parametrize(
     "sentence",
     [
-        "POST /oauth/token: 2.0 s on average", "GET /api/auth/api-key: 14 of 20 failed", "password: 30 requests in a minute", "InvalidToken: 12 times, the first at 10:00",
-        "Check the API credentials: WHMCS_API_IDENTIFIER and WHMCS_API_SECRET", "dependency secret: p95 4.2 s", "x-api-key: sent by 3 clients", "token, secret and password",
-        "PUT /reset-password: 4 s; GET /api/tokens/:id: 2 s", "/var/log/password: 3 lines not read", "PasswordExpired: 7",
+        "POST /oauth/token: 2.0 s on average", "GET /api/auth/api-key: 14 of 20 failed",
+        "password: 30 requests in a minute", "InvalidToken: 12 times, the first at 10:00",
+        "Check the API credentials: WHMCS_API_IDENTIFIER and WHMCS_API_SECRET", "dependency secret: p95 4.2 s",
+        "x-api-key: sent by 3 clients", "token, secret and password",
+        "PUT /reset-password: 4 s; GET /api/tokens/:id: 2 s", "/var/log/password: 3 lines not read",
+        "PasswordExpired: 7",
     ],
 )  # fmt: skip
 def test_a_sentence_of_ours_about_such_names_stays(sentence):
@@ -115,8 +125,10 @@ def test_a_sentence_of_ours_about_such_names_stays(sentence):
 @pytest.mark.parametrize(
     ("sentence", "gone"),
     [
-        ("told hanako@example.jp: 2 s", "hanako"), ("password=blue-heron-7", "heron"), ('{"password": "blue-heron-7"}', "heron"), ("/login?token=blue-heron-7: 2 s", "heron"),
-        ("redis://:hunter2@cache:6379: 3 failed", "hunter2"), ("secret: 'blue-heron-7'", "heron"), ("%22secret%22%3A%22blue-heron%22", "heron"), ("token%3Dblue-heron-7", "heron"),
+        ("told hanako@example.jp: 2 s", "hanako"), ("password=blue-heron-7", "heron"),
+        ('{"password": "blue-heron-7"}', "heron"), ("/login?token=blue-heron-7: 2 s", "heron"),
+        ("redis://:hunter2@cache:6379: 3 failed", "hunter2"), ("secret: 'blue-heron-7'", "heron"),
+        ("%22secret%22%3A%22blue-heron%22", "heron"), ("token%3Dblue-heron-7", "heron"),
         ("card 4111 1111 1111 1111: 3 times", "4111"), ("Authorization: Bearer abc.DEF-123456", "DEF"),
     ],
 )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,16 +23,8 @@ from incident_kit.model.finding import (
     Verdict,
     citation_from_json,
 )
-from incident_kit.model.times import Window
+from tests.drawn import COUNTS, MOMENTS, TEXTS, WINDOWS
 
-# No half of a character: what is written as UTF-8 holds none.
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-COUNTS = st.integers(0, 10**12)
-BOUNDS = datetime(1970, 1, 1), datetime(2100, 1, 1)  # noqa: DTZ001 - hypothesis wants them without a zone
-MOMENTS = st.datetimes(*BOUNDS, timezones=st.just(UTC))
-WINDOWS = st.builds(
-    lambda since, span: Window(since, since + span), MOMENTS, st.timedeltas(timedelta(microseconds=1), timedelta(400))
-)
 # As they are written: with four decimals, and whole numbers whole.
 MEASURES = st.integers(-(10**9), 10**9) | st.integers(-(10**9), 10**9).map(lambda number: round(number / 7, 4))
 DURATIONS_MS = st.integers(0, 10**9).map(lambda duration_us: duration_us / 1000)

@@ -29,26 +29,41 @@ def pem(kind: str, line_end: str = "\n", end: bool = True) -> str:
 
 # Tokens as vendors make them, from parts: whole ones would be refused by the scanners of code hosts.
 TOKENS = {
-    "jwt": "ey" + "JhbGciOiJIUzI1NiJ9.ey" + "JzdWIiOiJub2JvZHkifQ." + A, "unsigned_jwt": "ey" + "JhbGciOiJub25lIn0.ey" + "JzdWIiOiJub2JvZHkifQ.",
+    "jwt": "ey" + "JhbGciOiJIUzI1NiJ9.ey" + "JzdWIiOiJub2JvZHkifQ." + A,
+    "unsigned_jwt": "ey" + "JhbGciOiJub25lIn0.ey" + "JzdWIiOiJub2JvZHkifQ.",
     "jwe": "ey" + "JhbGciOiJkaXIifQ.." + A[:16] + "." + A + "." + A[:22], "mail": "hanako@example.jp",
     "scram": "SCRAM-SHA-256" + "$4096:" + A[:22] + "==$" + A + "=:" + A + "=",
-    "sf_session": "00D" + "8d0000012AbC!" + A + "._" + A, "sf_session_encoded": "00D" + "8d0000012AbC%21" + A + "._" + A,
+    "sf_session": "00D" + "8d0000012AbC!" + A + "._" + A,
+    "sf_session_encoded": "00D" + "8d0000012AbC%21" + A + "._" + A,
     "sf_consumer": "3MV" + "G9" + A + A, "sf_refresh": "5Ae" + "p861" + A + A,
-    "pem_private": pem("PRIVATE " + "KEY"), "pem_private_escaped": pem("PRIVATE " + "KEY", "\\n"), "pem_rsa": pem("RSA PRIVATE " + "KEY"),
-    "pem_ec_cut": pem("EC PRIVATE " + "KEY", end=False), "pem_openssh": pem("OPENSSH PRIVATE " + "KEY"), "pem_pgp": pem("PGP PRIVATE " + "KEY BLOCK"),
+    "pem_private": pem("PRIVATE " + "KEY"), "pem_private_escaped": pem("PRIVATE " + "KEY", "\\n"),
+    "pem_rsa": pem("RSA PRIVATE " + "KEY"),
+    "pem_ec_cut": pem("EC PRIVATE " + "KEY", end=False), "pem_openssh": pem("OPENSSH PRIVATE " + "KEY"),
+    "pem_pgp": pem("PGP PRIVATE " + "KEY BLOCK"),
     "pem_line": "MIIEvQ" + "IBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj",
     "age_key": "AGE-SECRET-" + "KEY-1" + "QZ7" * 18,
-    "aws_key": "AK" + "IA" + "Z7QW" * 4, "aws_temporary": "AS" + "IA" + "Z7QW" * 4, "gcp_key": "AI" + "za" + A + "xyz", "gcp_oauth": "ya" + "29." + A,
-    "gcp_client_secret": "GOC" + "SPX-" + A, "azure_account": "Account" + "Key=" + A + A + "==", "azure_bus": "SharedAccess" + "Key=" + A + A[:11] + "=",
-    "github_classic": "gh" + "p_" + A + "zzzz", "github_app": "gh" + "s_" + A + "zzzz", "github_fine": "github" + "_pat_" + A + "_" + A,
-    "gitlab": "gl" + "pat-" + A[:20], "slack_bot": "xo" + "xb-" + "12345678901-" + A, "slack_user": "xo" + "xp-" + "12345678901-" + A,
-    "slack_app": "xa" + "pp-1-" + "A012-345-" + A, "slack_hook": "https://hooks." + "slack.com/services/" + "T0001/B0002/" + A,
-    "stripe_live": "sk" + "_live_" + A, "stripe_test": "sk" + "_test_" + A, "stripe_restricted": "rk" + "_live_" + A, "stripe_hook": "wh" + "sec_" + A,
-    "npm": "np" + "m_" + A + "zzzz", "pypi": "py" + "pi-" + A + A, "docker": "dckr" + "_pat_" + A, "sendgrid": "S" + "G." + A[:22] + "." + A + A[:11],
-    "twilio": "S" + "K" + H, "mailgun": "ke" + "y-" + H, "telegram": "987654321" + ":AA" + A + "x", "digitalocean": "dop" + "_v1_" + H + H,
-    "huggingface": "h" + "f_" + A + "zz", "shopify": "shp" + "at_" + H, "vault": "hv" + "s." + A, "newrelic": "NR" + "AK-" + A.upper(), "linear": "lin" + "_api_" + A + A[:8],
-    "atlassian": "ATA" + "TT3" + A + A, "square": "sq0" + "atp-" + A[:22], "databricks": "da" + "pi" + H, "grafana": "gl" + "sa_" + A + "_1a2b3c4d",
-    "openai": "s" + "k-proj-" + A + A, "anthropic": "s" + "k-ant-" + "api03-" + A, "discord_hook": "https://disc" + "ord.com/api/webhooks/" + "1234567890/" + A,
+    "aws_key": "AK" + "IA" + "Z7QW" * 4, "aws_temporary": "AS" + "IA" + "Z7QW" * 4, "gcp_key": "AI" + "za" + A + "xyz",
+    "gcp_oauth": "ya" + "29." + A,
+    "gcp_client_secret": "GOC" + "SPX-" + A, "azure_account": "Account" + "Key=" + A + A + "==",
+    "azure_bus": "SharedAccess" + "Key=" + A + A[:11] + "=",
+    "github_classic": "gh" + "p_" + A + "zzzz", "github_app": "gh" + "s_" + A + "zzzz",
+    "github_fine": "github" + "_pat_" + A + "_" + A,
+    "gitlab": "gl" + "pat-" + A[:20], "slack_bot": "xo" + "xb-" + "12345678901-" + A,
+    "slack_user": "xo" + "xp-" + "12345678901-" + A,
+    "slack_app": "xa" + "pp-1-" + "A012-345-" + A,
+    "slack_hook": "https://hooks." + "slack.com/services/" + "T0001/B0002/" + A,
+    "stripe_live": "sk" + "_live_" + A, "stripe_test": "sk" + "_test_" + A, "stripe_restricted": "rk" + "_live_" + A,
+    "stripe_hook": "wh" + "sec_" + A,
+    "npm": "np" + "m_" + A + "zzzz", "pypi": "py" + "pi-" + A + A, "docker": "dckr" + "_pat_" + A,
+    "sendgrid": "S" + "G." + A[:22] + "." + A + A[:11],
+    "twilio": "S" + "K" + H, "mailgun": "ke" + "y-" + H, "telegram": "987654321" + ":AA" + A + "x",
+    "digitalocean": "dop" + "_v1_" + H + H,
+    "huggingface": "h" + "f_" + A + "zz", "shopify": "shp" + "at_" + H, "vault": "hv" + "s." + A,
+    "newrelic": "NR" + "AK-" + A.upper(), "linear": "lin" + "_api_" + A + A[:8],
+    "atlassian": "ATA" + "TT3" + A + A, "square": "sq0" + "atp-" + A[:22], "databricks": "da" + "pi" + H,
+    "grafana": "gl" + "sa_" + A + "_1a2b3c4d",
+    "openai": "s" + "k-proj-" + A + A, "anthropic": "s" + "k-ant-" + "api03-" + A,
+    "discord_hook": "https://disc" + "ord.com/api/webhooks/" + "1234567890/" + A,
 }  # fmt: skip
 WHOLE = re.compile("‹([a-z0-9_]+)›")
 HIDDEN = re.compile("⟦([^⟧\n]*)(?:⟧|$)")
@@ -124,8 +139,13 @@ def test_what_stands_around_a_secret_stays():
 
 def test_a_redacted_record_is_still_json():
     record = {
-        "level": 50, "time": 1795419602352, "req": {"headers": {"authorization": "Bearer abc.DEF-123", "cookie": "sid=invented"}},
-        "err": {"command": {"name": "auth", "args": ["hunter2"]}, "config": {"data": '{"identifier":"inventedId1","secret":"a\\"b"}'}}, "msg": "x",
+        "level": 50, "time": 1795419602352,
+        "req": {"headers": {"authorization": "Bearer abc.DEF-123", "cookie": "sid=invented"}},
+        "err": {
+            "command": {"name": "auth", "args": ["hunter2"]},
+            "config": {"data": '{"identifier":"inventedId1","secret":"a\\"b"}'},
+        },
+        "msg": "x",
     }  # fmt: skip
     shown = redact(json.dumps(record))
     assert not [secret for secret in ("DEF-123", "invented", "hunter2", 'a\\"b') if secret in shown]
@@ -134,8 +154,10 @@ def test_a_redacted_record_is_still_json():
 
 def test_secrets_in_a_log_come_out_redacted_everywhere(tmp_path):
     line = {
-        "level": 50, "time": 1795419602352, "pid": 7, "hostname": "vm", "req": {"id": 1, "url": "/reset?token=inventedtoken"},
-        "err": {"type": "Error", "message": "redis://:hunter2@cache:6379 refused"}, "msg": "failed: secret=inventedSecret2",
+        "level": 50, "time": 1795419602352, "pid": 7, "hostname": "vm",
+        "req": {"id": 1, "url": "/reset?token=inventedtoken"},
+        "err": {"type": "Error", "message": "redis://:hunter2@cache:6379 refused"},
+        "msg": "failed: secret=inventedSecret2",
     }  # fmt: skip
     path = tmp_path / "app.log"
     path.write_text(
@@ -149,7 +171,8 @@ def test_secrets_in_a_log_come_out_redacted_everywhere(tmp_path):
 @pytest.mark.parametrize(
     ("number", "kind"),
     [("4111111111111111", "card"), ("4111111111111112", None), ("09012345678", "phone"), ("0312345678", None),
-     ("8981100000000000001", "iccid"), ("440101234567890", "imsi"), ("1795419602352", None), ("1234567890123456", None)],
+     ("8981100000000000001", "iccid"), ("440101234567890", "imsi"), ("1795419602352", None),
+     ("1234567890123456", None)],
 )  # fmt: skip
 def test_a_long_number_is_told_by_what_it_is(number, kind):
     assert kind_of_number(number) == kind
@@ -157,7 +180,10 @@ def test_a_long_number_is_told_by_what_it_is(number, kind):
 
 SEARCHED = {
     "names": names.NAMED, **{f"{shape.kind} {shape.marks[0]}": shape.pattern for shape in shapes.SHAPES},
-    **{name: getattr(numbers, name) for name in ("RUN", "GROUPED_CARD", "GROUPED_PHONE", "INTERNATIONAL", "IPV4", "IPV6")},
+    **{
+        name: getattr(numbers, name)
+        for name in ("RUN", "GROUPED_CARD", "GROUPED_PHONE", "INTERNATIONAL", "IPV4", "IPV6")
+    },
 }  # fmt: skip
 
 
@@ -197,8 +223,10 @@ def unbounded_risks(parsed, followed_by_doubt=False):
 
 
 HOSTILE = [
-    'password="', "session='", 'token\\":\\"', '"args":[', "%22secret%22%3A%22", "a@a.", "-eyJa", "-----BEGIN PRIVATE KEY-----", "a://a:", "Bearer a", 'cookie: ="',
-    'authorization","', "Key (a)=(", "row contains (", "$1 = '", "curl -u", "4111 ", "+1 ", "1:", 'params: ["', '\\\\\\"', "token[", "[redacted:secret]", "password '",
+    'password="', "session='", 'token\\":\\"', '"args":[', "%22secret%22%3A%22", "a@a.", "-eyJa",
+    "-----BEGIN PRIVATE KEY-----", "a://a:", "Bearer a", 'cookie: ="',
+    'authorization","', "Key (a)=(", "row contains (", "$1 = '", "curl -u", "4111 ", "+1 ", "1:", 'params: ["',
+    '\\\\\\"', "token[", "[redacted:secret]", "password '",
 ]  # fmt: skip
 
 

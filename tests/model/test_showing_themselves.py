@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from incident_kit.errors import ParameterError
-from incident_kit.evidence.store import Evidence, open_evidence
+from incident_kit.evidence.store import Evidence, Provenance, open_evidence
 from incident_kit.logs.accounting import Account, Accounting
 from incident_kit.logs.raw import RawLines
 from incident_kit.model import places
 from incident_kit.model.finding import Event, Findings, Line, Timeline
-from incident_kit.view.notebook import as_html, notice
+from incident_kit.view.display import as_html, notice
 
 NASTY = "<script>alert(1)</script> redis://:hunter2@cache:6379"
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -28,7 +28,7 @@ def findings() -> Findings:
 
 def evidence(folder: Any) -> Evidence:
     stored = Evidence(folder / "evidence")
-    stored.add([b"what it said"], kind="answer", origin=NASTY, asked=NASTY, asked_at="2026-11-23T09:00:00Z")
+    stored.add([b"what it said"], Provenance("answer", NASTY, NASTY, "2026-11-23T09:00:00Z"))
     return stored
 
 

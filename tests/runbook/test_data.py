@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from incident_kit import runbook
 from incident_kit.errors import RunbookError
 from incident_kit.model.finding import Verdict
 from incident_kit.runbook.data import OURS
+from tests.command import Kit
 
 SCENARIO = "scenarios/high_error_rate.toml"
 MISTAKES = [
@@ -130,9 +129,7 @@ def test_missing_file_is_named_with_where_to_copy_it_from(book_folder: Path, fil
     assert str(book_folder / file) in str(caught.value)
 
 
-def test_mistake_reaches_the_terminal_as_a_sentence(
-    book_folder: Path, kit: Callable[..., subprocess.CompletedProcess[str]]
-) -> None:
+def test_mistake_reaches_the_terminal_as_a_sentence(book_folder: Path, kit: Kit) -> None:
     edit(book_folder / SCENARIO, "average_ms = 2000", 'average_ms = "2 s"')
     finished = kit("scenarios", "--runbook", book_folder)
     assert finished.returncode == 2

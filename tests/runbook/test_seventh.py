@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 from incident_kit.runbook.data import OURS
+from tests.command import Kit
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
 RECORDED = Path(__file__).parents[1] / "recorded" / "freebit_slow"  # stands for the new scenario's own
 SEVENTH = """\
 id = "carrier_down"

@@ -6,9 +6,7 @@ import gzip
 import json
 import shlex
 import shutil
-import subprocess
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,9 +15,9 @@ import redis
 import servers
 from pino_lines import request
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
+from tests.command import NO_SYSTEMS, Kit
+
 RECORDED = Path(__file__).parents[1] / "recorded" / "freebit_slow"
-NOTHING = {"REDIS_URL": "", "DATABASE_URL": "", "WHMCS_API_URL": "", "SF_LOGIN_URL": ""}
 
 
 def refused(moment: datetime) -> str:
@@ -116,7 +114,7 @@ def test_redis_out_of_memory_is_named_by_its_log_then_by_its_answer_and_a_rechec
     with servers.redis(config=["maxmemory-policy noeviction"]) as cache, redis.Redis(port=cache.port) as there:
         there.mset({f"session:{number:x}": "x" * 1000 for number in range(3000)})
         there.config_set("maxmemory", "2mb")
-        environment = {**NOTHING, "REDIS_URL": cache.url}
+        environment = {**NO_SYSTEMS, "REDIS_URL": cache.url}
         finished = kit("triage", "full", "-l", log, "--live", cwd=tmp_path, env=environment)
         assert finished.returncode == 0, finished.stderr
         alone, _, everything = finished.stdout.partition("Window: ")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
+from tests.command import Kit
 
 
 def test_a_kernel_of_that_name_from_somewhere_else_is_not_used(kit: Kit, tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,8 +11,8 @@ import truth
 from incident_kit import runbook
 from incident_kit.model import places
 from incident_kit.running.template import notebooks_of
+from tests.command import Kit
 
-Kit = Callable[..., subprocess.CompletedProcess[str]]
 WRITTEN = notebooks_of(runbook.load())
 
 

@@ -30,7 +30,7 @@ def test_a_clock_that_is_off_is_an_event_with_its_error_bound(tmp_path: Path, ah
     [event] = clock_events(evidence.clocks())
     [item] = evidence.answers()
     assert f"the clock of REDIS is {words} this machine's, give or take 0.010 s" in event.message
-    assert event.at == ASKED
+    assert event.moment == ASKED
     assert event.citation.to_json() == {"item": item.id, "pointer": "/clock"}
 
 

@@ -45,7 +45,7 @@ def test_two_minutes_into_an_incident_its_suspect_is_named_by_the_runbooks_limit
         impact = impact_of(records, window, findings)
         assert impact.by_limits
         assert impact.onset is not None
-        assert abs(impact.onset.began.at - BEGAN) <= timedelta(minutes=1)
+        assert abs(impact.onset.began.likeliest - BEGAN) <= timedelta(minutes=1)
         assert impact.onset.recovered is None
         assert causes(impact) == [("dependency", TRUTH["suspect"])]
         assert impact_events(impact) == []  # the symptom's own event says it

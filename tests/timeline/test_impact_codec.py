@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 import pytest
@@ -18,16 +18,10 @@ from incident_kit.model.fields import Unusable, parse_json
 from incident_kit.model.finding import Absence, Figure, Line
 from incident_kit.model.times import Window
 from incident_kit.timeline.impact import Affected, Impact, Suspicion
+from tests.drawn import COUNTS, MOMENTS, TEXTS, WINDOWS
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 ITEMS = st.lists(TEXTS, max_size=3).map(tuple)
-COUNTS = st.integers(0, 10**12)
 LEVELS = st.integers(0, 10**9).map(lambda number: round(number / 7, 4))
-BOUNDS = datetime(1970, 1, 1), datetime(2100, 1, 1)  # noqa: DTZ001 - hypothesis wants them without a zone
-MOMENTS = st.datetimes(*BOUNDS, timezones=st.just(UTC))
-WINDOWS = st.builds(
-    lambda since, span: Window(since, since + span), MOMENTS, st.timedeltas(timedelta(microseconds=1), timedelta(400))
-)
 FIGURES = st.builds(Figure, ITEMS, TEXTS, COUNTS, st.lists(st.builds(Line, TEXTS, COUNTS), max_size=2).map(tuple))
 INTERVALS = st.builds(Moment, MOMENTS, MOMENTS, MOMENTS)
 SIDES = st.builds(Side, COUNTS, COUNTS, COUNTS, st.none() | LEVELS, LEVELS)
@@ -38,8 +32,8 @@ SUSPECTS = st.builds(
     role=st.sampled_from(get_args(Role)),
     sure=st.sampled_from(get_args(Sure)),
     share_of_excess=LEVELS,
-    before=SIDES,
-    after=SIDES,
+    side_before=SIDES,
+    side_after=SIDES,
     why=TEXTS,
 )
 ONSETS = st.builds(
@@ -48,8 +42,8 @@ ONSETS = st.builds(
     measure=st.sampled_from(get_args(Measure)),
     began=INTERVALS,
     recovered=st.none() | INTERVALS,
-    before=LEVELS,
-    after=LEVELS,
+    level_before=LEVELS,
+    level_after=LEVELS,
     normal=WINDOWS,
     strength=st.integers(0, 10**6).map(lambda number: number / 10),
     affected=COUNTS,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+
+from tests import chromium
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 A4_WIDTH = 718  # CSS pixels between the margins of 1 cm that `page.pdf` gets below
@@ -16,14 +17,8 @@ A4_WIDTH = 718  # CSS pixels between the margins of 1 cm that `page.pdf` gets be
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no chromium on PATH")
-    with sync_playwright() as playwright:
-        # Its sandbox refuses to start as root; the page and its script are ours.
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    with chromium.browser() as running:
+        yield running
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ class Format:
 
     `columns` maps a field to the paths at which its value may stand in a JSON object, first found wins; a text format
     has `pattern` instead, whose groups are named after the fields. `request_columns` are the paths of a finished
-    request where they are fewer. `times` are forms of `times.FORMS`. `words` are the keys that never hold a number.
+    request where they are fewer. `times` are forms of `time_forms.FORMS`. `words` are keys that never hold a number.
     `spread` says how a record lies over several lines (see `normalise`), `begins` how a file that is no list of lines
     begins. A pattern over `two_lines` sees the line after, too. A format that stands `alone` has first lines that
     others have within their records: it is looked for only where there are no others. `quick` is SQL that takes most
@@ -136,15 +136,16 @@ class Format:
             fields["message"] = last
         return fields
 
-    def pick(self, found: Mapping[str, Any]) -> dict[str, Any]:
+    def pick(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """The fields of an object, those that are there."""
-        values = ((field, first_at(found, paths)) for field, paths in self.columns.items())
-        return self._marked({field: value for field, value in values if value is not None}, found)
+        values = ((field, first_at(document, paths)) for field, paths in self.columns.items())
+        return self._marked({field: value for field, value in values if value is not None}, document)
 
-    def _marked(self, fields: dict[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    def _marked(self, fields: dict[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
         """The same fields, and `request` where the record has all that a finished request has."""
         if self.request_has and all(
-            name in fields if name in self.fields else first_at(found, (name,)) is not None for name in self.request_has
+            name in fields if name in self.fields else first_at(document, (name,)) is not None
+            for name in self.request_has
         ):
             fields["request"] = True
         return fields
@@ -221,7 +222,7 @@ def own_formats(data: Sequence[Mapping[str, Any]], where: str = "formats") -> tu
 
 def _check_own(data: Mapping[str, Any], fail: Callable[[str], ParameterError]) -> None:
     """Raise for what a format from outside must not say, or says in a wrong type."""
-    from incident_kit.logs.times import FORMS  # which needs the formats of SQL, and they the formats of logs
+    from incident_kit.logs.time_forms import FORMS  # which needs the formats of SQL, and they the formats of logs
 
     if not isinstance(data, Mapping):
         raise fail("the format is no table of fields")

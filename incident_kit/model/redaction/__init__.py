@@ -29,7 +29,7 @@ from typing import Any
 from incident_kit.model.redaction import names, numbers, shapes
 from incident_kit.model.redaction.names import kind_of_name
 from incident_kit.model.redaction.span import Span
-from incident_kit.model.redaction.sql import without_literals
+from incident_kit.model.redaction.statements import without_literals
 
 __all__ = ["REDACTION", "Redaction", "Span", "kind_of_name", "redact", "redact_tree", "without", "without_literals"]
 
@@ -187,12 +187,12 @@ def _between_marks(text: str, span: Span) -> Iterator[Span]:
     if text.find("[", max(0, span.start - 30), span.end) < 0:
         yield span
         return
-    at = span.start
+    hidden_until = span.start
     for mark in MARK.finditer(text, max(0, span.start - 30), span.end + 30):
         if mark.end() > span.start and mark.start() < span.end:
-            yield from _with_words(text, span._replace(start=at, end=mark.start()))
-            at = mark.end()
-    yield from _with_words(text, span._replace(start=at))
+            yield from _with_words(text, span._replace(start=hidden_until, end=mark.start()))
+            hidden_until = mark.end()
+    yield from _with_words(text, span._replace(start=hidden_until))
 
 
 def _with_words(text: str, span: Span) -> Iterator[Span]:

@@ -169,11 +169,11 @@ def kind_of_name(name: str) -> str:
 
 def value_of(text: str, named: re.Match[str], kind: str) -> Span | None:
     """Where the value of this name stands, if there is one and it is one to hide."""
-    close, sep, at = named["close"] or "", named["sep"].strip(" \t"), named.end()
+    close, sep, position = named["close"] or "", named["sep"].strip(" \t"), named.end()
     bare_name = named["name"].lower().replace("-", "").replace("_", "")
     if sep == ">":  # XML
         element = (
-            ELEMENT.match(text, at)
+            ELEMENT.match(text, position)
             if text[named.start() - 1 : named.start()] in ("<", ":") and not close and kind != "weak"
             else None
         )
@@ -186,27 +186,27 @@ def value_of(text: str, named: re.Match[str], kind: str) -> Span | None:
     if sep == "," and not (close and bare_name.endswith(HEADERS)):  # names and values in turn, as in Node's rawHeaders
         return None
     if sep.startswith("%") or close.startswith("%2"):
-        return _encoded(text, _after_blanks(text, at) if close.startswith("%2") else at, kind)
+        return _encoded(text, _after_blanks(text, position) if close.startswith("%2") else position, kind)
     if sep != "=" or named["sep"][0] in " \t":
-        at = _after_blanks(text, at)
-    if close == '""' and (doubled := DOUBLED.match(text, at)):
+        position = _after_blanks(text, position)
+    if close == '""' and (doubled := DOUBLED.match(text, position)):
         return _secret(text, *doubled.span(1), kind)
-    if opening := OPENING.match(text, at):
+    if opening := OPENING.match(text, position):
         return _quoted(text, opening, kind)
-    if text.startswith("[", at):
-        return _list(text, at, named, kind)
+    if text.startswith("[", position):
+        return _list(text, position, named, kind)
     if kind in ("redis-command", "parameter") or (
-        bare_name == "pass" and NUMBER.match(text, at)
+        bare_name == "pass" and NUMBER.match(text, position)
     ):  # `pass: 12` counts tests
         return None
     if close and close not in BRACKETS:
-        number = NUMBER.match(text, at)
+        number = NUMBER.match(text, position)
         return _span(text, number, kind, around='"') if number else None
     if sep == "=" and named["sep"] == "=":
-        return _span(text, FORM_VALUE.match(text, at), kind)
+        return _span(text, FORM_VALUE.match(text, position), kind)
     if bare_name.endswith(HEADERS):
-        return _span(text, HEADER_VALUE.match(text, at), kind)
-    word = WORD.match(text, at)
+        return _span(text, HEADER_VALUE.match(text, position), kind)
+    word = WORD.match(text, position)
     # Behind a colon or blanks, without quotes, there may be prose: `invalid token: expired`.
     return None if word and PROSE.fullmatch(word[0]) else _span(text, word, kind)
 
@@ -223,23 +223,24 @@ def _is_prose(text: str, named: re.Match[str], prose: bool) -> bool:
         or text[named.end() : named.end() + 1].strip(" \t\n:;,.)" if prose else " \t\n")
     ):
         return False
-    at = _after_blanks(text, named.end())
-    if OPENING.match(text, at):
+    position = _after_blanks(text, named.end())
+    if OPENING.match(text, position):
         return False
     return prose or (
-        FIGURE.match(text, at) is not None and _ends_path(text[max(0, named.start() - LONGEST_PATH) : named.start()])
+        FIGURE.match(text, position) is not None
+        and _ends_path(text[max(0, named.start() - LONGEST_PATH) : named.start()])
     )
 
 
-def _ends_path(before: str) -> bool:
+def _ends_path(lead: str) -> bool:
     """Whether what stands before a name is the beginning of a path or an address."""
-    path = before.split()[-1].lstrip("\"'`([{<=,;") if before.endswith(("/", "?", "&")) else ""
+    path = lead.split()[-1].lstrip("\"'`([{<=,;") if lead.endswith(("/", "?", "&")) else ""
     return path.startswith("/") or "://" in path
 
 
-def _after_blanks(text: str, at: int) -> int:
-    blanks = BLANKS.match(text, at)
-    return blanks.end() if blanks else at
+def _after_blanks(text: str, position: int) -> int:
+    blanks = BLANKS.match(text, position)
+    return blanks.end() if blanks else position
 
 
 def _span(text: str, value: re.Match[str] | None, kind: str, around: str = "") -> Span | None:
@@ -265,40 +266,40 @@ def _quoted(text: str, opening: re.Match[str], kind: str) -> Span | None:
     n, start = len(opening["escape"]), opening.end()
     if kind in ("redis-command", "parameter") and not text.startswith("[", start):
         return None
-    end, at = len(text), text.find(opening["quote"], start)
-    while at >= 0:
-        slashes = at
+    end, position = len(text), text.find(opening["quote"], start)
+    while position >= 0:
+        slashes = position
         while slashes > start and text[slashes - 1] == "\\":
             slashes -= 1
-        if (m := at - slashes) < n or m % (2 * (n + 1)) == n:
-            end = at - min(n, m)
+        if (m := position - slashes) < n or m % (2 * (n + 1)) == n:
+            end = position - min(n, m)
             break
-        at = text.find(opening["quote"], at + 1)
+        position = text.find(opening["quote"], position + 1)
     return _secret(text, start, end, kind)
 
 
-def _list(text: str, at: int, named: re.Match[str], kind: str) -> Span | None:
+def _list(text: str, position: int, named: re.Match[str], kind: str) -> Span | None:
     """What stands in square brackets. Of `args` only those of a Redis command: others have arguments too."""
-    if kind == "weak" or (kind == "redis-command" and not _of_redis(text, named.start(), at)):
+    if kind == "weak" or (kind == "redis-command" and not _of_redis(text, named.start(), position)):
         return None
     close = named["close"] or '"'
-    inside = (ESCAPED_LIST if close.startswith("\\") else LIST).match(text, at)
+    inside = (ESCAPED_LIST if close.startswith("\\") else LIST).match(text, position)
     return _secret(text, *inside.span(1), kind, close) if inside and inside[1].strip() else None
 
 
-def _of_redis(text: str, start: int, at: int) -> bool:
-    before = text[max(0, start - 200) : start]
-    place = before.rfind("command")
-    return (place >= 0 and "}" not in before[place:]) or AUTH.match(text, at) is not None
+def _of_redis(text: str, start: int, position: int) -> bool:
+    lead = text[max(0, start - 200) : start]
+    place = lead.rfind("command")
+    return (place >= 0 and "}" not in lead[place:]) or AUTH.match(text, position) is not None
 
 
-def _encoded(text: str, at: int, kind: str) -> Span | None:
+def _encoded(text: str, position: int, kind: str) -> Span | None:
     """A value in percent encoding: to the closing quote, if there is an opening one."""
     if kind in ("redis-command", "parameter"):
         return None
-    opening = ENCODED_QUOTE.match(text, at)
+    opening = ENCODED_QUOTE.match(text, position)
     if not opening:
-        return _span(text, ENCODED_VALUE.match(text, at), kind)
+        return _span(text, ENCODED_VALUE.match(text, position), kind)
     escape = opening[0][:-2] + "5C"
     for stop in ENCODED_STOP.finditer(text, opening.end()):
         if stop[0][0] != "%" or (

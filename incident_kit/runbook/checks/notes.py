@@ -17,5 +17,5 @@ def noted(case: Case, symptom: Symptom, *, kind: str) -> Finding:
         )
     statement = f"{len(entries)} noted, first: {entries[0].text}"
     return confirmed(
-        symptom, statement, [Line("journal", entry.line) for entry in entries], min(entry.at for entry in entries)
+        symptom, statement, [Line("journal", entry.line) for entry in entries], min(entry.happened for entry in entries)
     )

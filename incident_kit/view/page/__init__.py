@@ -2,11 +2,11 @@
 
 Every value is redacted and escaped by `view.markup`; text from logs was redacted when it left the records.
 Citations are links to the cited lines and queries, which `cited_lines` shows at the end. The page's script opens them
-where they are cited. Importing this in a kernel tells it how our objects are shown (`view.notebook`).
+where they are cited. Importing this in a kernel tells it how our objects are shown (`view.display`).
 """
 
+from incident_kit.view.display import notice, register
 from incident_kit.view.markup import Html
-from incident_kit.view.notebook import notice, register
 from incident_kit.view.page.citations import cited_lines, queries
 from incident_kit.view.page.figures import chart, drawings, small_multiples
 from incident_kit.view.page.head import head

@@ -40,10 +40,10 @@ class Excerpt:
     summary: str
     origin: str
     offset: int
-    before: Sequence[str]
+    lines_before: Sequence[str]
     text: str
     left_out: int
-    after: Sequence[str]
+    lines_after: Sequence[str]
 
 
 def cited_lines(impact: Impact, findings: Sequence[Finding], events: Sequence[Event], records: Records) -> Html:
@@ -80,10 +80,10 @@ def _excerpts(cited: Iterable[Line], records: Records) -> list[Excerpt]:
             summary=around.get(line, str(line.line)).lstrip(),
             origin=origins[line.item],
             offset=placed[line][1],
-            before=near(line, range(line.line - AROUND, line.line)),
+            lines_before=near(line, range(line.line - AROUND, line.line)),
             text=placed[line][0][:most],
             left_out=max(len(placed[line][0]) - most, 0),
-            after=near(line, range(line.line + 1, line.line + AROUND + 1)),
+            lines_after=near(line, range(line.line + 1, line.line + AROUND + 1)),
         )
         for line in lines
         if line in placed

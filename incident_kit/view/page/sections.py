@@ -36,9 +36,9 @@ COMMANDS = (
 )
 
 
-def findings(found: Sequence[Finding]) -> Html:
+def findings(symptoms: Sequence[Finding]) -> Html:
     """The symptoms of the scenario with their verdicts and what they rest on."""
-    return render("findings", findings=found, linked=True)
+    return render("findings", findings=symptoms, linked=True)
 
 
 def suspects(impact: Impact) -> Html:
@@ -97,7 +97,7 @@ def _worsening(phases: Sequence[Bucket | None]) -> float:
 def timeline(events: Sequence[Event]) -> Html:
     """The events in order; the page's script lets a person filter them by lane and words."""
     shown = events[:MOST_EVENTS]
-    days = sorted({words.day(event.at) for event in shown})
+    days = sorted({words.day(event.moment) for event in shown})
     return render("timeline", events=shown, of=len(events), days=dict.fromkeys((*days[:1], *days[-1:])))
 
 

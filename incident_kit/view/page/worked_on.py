@@ -8,8 +8,8 @@ from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.item import Item
 from incident_kit.evidence.journal import Entry
 from incident_kit.model.times import Window
+from incident_kit.view.display import as_html
 from incident_kit.view.markup import Html, render
-from incident_kit.view.notebook import as_html
 from incident_kit.view.page.stored_answers import answers
 
 

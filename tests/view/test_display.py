@@ -14,10 +14,10 @@ before = dict(formatter.type_printers)
 
 import incident_kit.view.page
 from incident_kit.model.finding import Findings
-from incident_kit.view import notebook
+from incident_kit.view import display
 
 once = dict(formatter.type_printers)
-notebook.register()
+display.register()
 added = {shown.__module__.partition(".")[0] for shown in once if shown not in before}
 shown, _ = shell.display_formatter.format(Findings())
 listed, _ = shell.display_formatter.format([])
