@@ -75,7 +75,7 @@ def beyond_chance(
     kept = []
     for burst in bursts:
         tries = requests(burst.since, burst.until)
-        if tries <= burst.n or _is_more(burst.n / spread, tries / spread, ordinary):
+        if not tries or _is_more(burst.n / spread, max(tries, burst.n) / spread, ordinary):
             kept.append(burst)
     return kept
 

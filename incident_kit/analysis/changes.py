@@ -181,11 +181,13 @@ def _dispersion(counts: Sequence[int], usual: float) -> float:
     return deviation**2 / usual if usual else 1.0
 
 
-def drift(series: Series) -> Change | None:
-    """Whether durations grew and grew over hours: a trend by Mann and Kendall, and to a multiple of the early level.
+def drifts(series: Iterable[Series]) -> list[Change]:
+    """The series whose durations grew and grew over hours, those that cost most first."""
+    return _largest_first([change for one in series if (change := _drift(one))])
 
-    It began where the level last was as it had been at first.
-    """
+
+def _drift(series: Series) -> Change | None:
+    """A trend by Mann and Kendall, and to a multiple of the early level: it began where it last was as at first."""
     length = len(series.steps) * series.width
     if length < LEAST_DRIFT:
         return None

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from typing import Any
 
-from incident_kit.analysis.changes import Change, drift, failures, refusals, traffic
+from incident_kit.analysis.changes import Change, drifts, failures, refusals, traffic
 from incident_kit.analysis.episodes import NOTHING, Series, Step, added, step_width
 from incident_kit.evidence.journal import Entry
 from incident_kit.logs.accounting import Account
@@ -151,12 +151,11 @@ class Case:
         if every is None:
             return []
         routes = [series for name, series in self.traffic.items() if name]
-        creeping = drift(every)
         return [
             *traffic(every, self.coverage.request_holes, self.window),
             *refusals(self._asked_in_steps("refusals_by_step").values()),
             *failures([*routes, *self._asked_in_steps("clients_by_step").values()]),
-            *([creeping] if creeping else []),
+            *drifts([every, *routes]),
         ]
 
     def _asked_in_steps(self, query: str) -> Mapping[str | None, Series]:

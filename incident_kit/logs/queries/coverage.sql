@@ -9,7 +9,7 @@ SELECT
     count(*) FILTER (is_request AND NOT streaming AND request_us IS NOT NULL) AS timed,
     count(*) FILTER (is_request AND status IS NOT NULL) AS answered,
     count(*) FILTER (is_request AND client IS NOT NULL) AS with_client,
-    count(*) FILTER (is_request AND "user" IS NOT NULL) AS with_account,
+    count(*) FILTER (is_request AND regexp_matches("user", '[A-Za-z0-9]')) AS with_account,
     count(*) FILTER (is_request AND response_bytes IS NOT NULL) AS with_size,
     count(*) FILTER (is_request AND request_id IS NOT NULL) AS with_id,
     count(*) FILTER (NOT is_request) AS spoken,

@@ -13,16 +13,18 @@ from statistics import median
 from incident_kit.logs.signs import SignCount
 from incident_kit.model.answer import Status
 from incident_kit.model.finding import Absence, Citation, Finding, Line, Symptom, Verdict
-from incident_kit.model.times import Window
+from incident_kit.model.times import Window, parse_iso
 from incident_kit.runbook.case import Case, StatusCount
 from incident_kit.runbook.checks.systems import answered, attributed_to, bursts_of
 from incident_kit.runbook.checks.verdicts import (
+    EXEMPLARS,
     combined,
     confirmed,
     figure,
     inconclusive,
     not_checked,
     recovered_at,
+    ruled_out_by_answer,
     ruled_out_by_logs,
     sign_figures,
     sign_summary,
@@ -105,6 +107,37 @@ def authentication_failing(
         n,
         "statuses",
     )
+
+
+def slow_commands(case: Case, symptom: Symptom, *, longer_ms: float, least: int, busy: float) -> Finding:
+    """Whether commands that take `longer_ms` hold Redis up, by its slow log: it does nothing else meanwhile.
+
+    `least` of them in the window, and together `busy` as a part of the time from the first to the last.
+    """
+    stored = case.last("redis.slowlog")
+    if stored is None or stored.answer.status in (Status.NOT_CHECKED, Status.FAILED):
+        return not_checked(symptom, f"Redis's slow log was not read{f': {stored.answer.reason}' if stored else ''}")
+    entries = [
+        (place, parse_iso(entry["at"]), entry["duration_ms"], entry["command"])
+        for place, entry in enumerate(stored.answer.data.get("entries", []))
+        if entry["duration_ms"] >= longer_ms and parse_iso(entry["at"]) >= case.window.since
+    ]
+    if not entries:
+        return ruled_out_by_answer(
+            symptom, stored, f"Its slow log held no command of the window that took {longer_ms:g} ms"
+        )
+    first, last = (pick(at for _, at, _, _ in entries) for pick in (min, max))
+    together = sum(took for _, _, took, _ in entries) / 1000
+    worst = max(entries, key=lambda entry: entry[2])
+    statement = (
+        f"{len(entries)} slow commands from {first:%H:%M:%S} to {last:%H:%M:%S} UTC took {together:.0f} s together, "
+        f"the longest {worst[2] / 1000:.1f} s ({worst[3]}): Redis answers nobody else meanwhile."
+    )
+    cited = [stored.at(f"/data/entries/{place}") for place, _, _, _ in entries[:EXEMPLARS]]
+    lasted = (last - first).total_seconds() + entries[0][2] / 1000
+    if len(entries) < least or together < busy * lasted:
+        return inconclusive(symptom, statement, "so few may be chance", cited)
+    return confirmed(symptom, statement, cited, first, slow_commands=len(entries), together_s=together)
 
 
 def cache_misses(

@@ -116,7 +116,20 @@ def error_share(
             "without its worst minute it may be chance",
             _figures(case, limit, [worst]),
         )
+    if feature and (refused := _refusals(case, feature)):
+        return inconclusive(symptom, statement, refused)
     return _ruled_out(case, symptom, every, share, rules_out, statement)
+
+
+def _refusals(case: Case, feature: str) -> str:
+    """Why a feature may be gone though nothing fails: its requests are refused (4xx) as never before; or nothing."""
+    for change in case.changes:
+        if change.kind == "refusals" and (change.name is None or case.belongs(change.name, feature)):
+            return (
+                f"{change.after:.0%} of the requests {f'on {change.name}' if change.name else 'of all routes'} were "
+                f"refused (4xx) from {change.since:%H:%M:%S} UTC on, before {change.before:.1%}"
+            )
+    return ""
 
 
 def _ruled_out(

@@ -40,6 +40,8 @@ TELLS_NOTHING = {
 }
 # The questions to a system, by the beginning of its signs.
 QUESTIONS_TO = {"redis.": ("redis.ping", "redis.info"), "database.": ("postgres.ping",), "whmcs.": ("whmcs",)}
+# A question that takes no work is not answered well if it takes so long, connecting included.
+SLOW_PING_MS = {"redis.ping": 500.0, "postgres.ping": 2000.0}
 # So near in time things belong together.
 AROUND = timedelta(minutes=2)
 # A sign that much before the first affected request may be of the call that it made.
@@ -144,7 +146,7 @@ def bursts_of(
         return [], f"fewer than {least} within {_minutes(within)}, which may be chance"
     timed = case.calls_in_steps.get(calls) if calls and not feature else None
     if timed is not None:
-        made = [asked_between(timed, *_a_minute(burst)) for burst in bursts]
+        made = [asked_between(timed, *_lasting(burst, MINUTE)) for burst in bursts]
         bursts = [burst for burst, n in zip(bursts, made, strict=True) if burst.n > share * n]
         if not bursts:
             return [], f"so few of {max(made):,} calls in that time are not more than {share:.0%}"
@@ -154,15 +156,15 @@ def bursts_of(
     beyond = beyond_chance(
         bursts,
         occurrences,
-        lambda since, until: asked_between(every, *_a_minute(Burst(since, until, 0))),
+        lambda since, until: asked_between(every, *_lasting(Burst(since, until, 0), MINUTE / 2)),
         ordinary,
     )
     return beyond, f"so few beside the requests of that time are not more than {ordinary:.0%}, which may be chance"
 
 
-def _a_minute(burst: Burst) -> tuple[datetime, datetime]:
-    """The time of a burst, or a minute around it: calls that failed one after the other are not all there were."""
-    missing = max(timedelta(0), MINUTE - (burst.until - burst.since)) / 2
+def _lasting(burst: Burst, least: timedelta) -> tuple[datetime, datetime]:
+    """The time of a burst, or as much around it: requests that failed one after the other are not all there were."""
+    missing = max(timedelta(0), least - (burst.until - burst.since)) / 2
     return burst.since - missing, burst.until + missing
 
 
@@ -185,6 +187,13 @@ def answered(case: Case, symptom: Symptom, question: str) -> Finding:
     if answer.status is Status.NOT_CHECKED:
         return not_checked(symptom, f"{question} was not asked: {answer.reason}")
     if answer.status is Status.OK and not answer.warnings:
+        if question in SLOW_PING_MS and answer.duration_ms >= SLOW_PING_MS[question]:
+            return inconclusive(
+                symptom,
+                f"{_system(stored)} answered at {answer.asked_at:%H:%M:%S} UTC, in {answer.duration_ms:,.0f} ms.",
+                "so long for so small a question: something holds it up, or the way to it",
+                [stored.at("/duration_ms")],
+            )
         return ruled_out_by_answer(symptom, stored, f"{_system(stored)} answered well")
     if answer.blamed in TELLS_NOTHING and not answer.warnings:
         return inconclusive(
