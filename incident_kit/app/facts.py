@@ -125,7 +125,7 @@ def examined_evidence(
     window = window or stored.window()
     with log_files.read(stored.sources(), window, dependencies=book.dependencies) as records:
         answers = stored.stored_answers()
-        case = Case(records, window, entries, answers, book.signs, book.features, book.sigma_rules)
+        case = Case(records, window, book, entries, answers)
         ranked = tuple(ranked_scenarios(book, case))
         yield records, Facts("the stored evidence", window, ranked, case.impact_with(ranked[0].findings))
 
