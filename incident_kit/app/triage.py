@@ -13,7 +13,14 @@ from incident_kit import logs as log_files
 from incident_kit.app.collect import LogPlan, Say, collect
 from incident_kit.app.console import exit_code, say, show, show_json, show_lines
 from incident_kit.app.deadlines import say_next_deadline, show_calls
-from incident_kit.app.sources import check_choice, incident_for, planned_logs, stored_evidence, stored_window
+from incident_kit.app.sources import (
+    check_choice,
+    incident_for,
+    kept_columns,
+    planned_logs,
+    stored_evidence,
+    stored_window,
+)
 from incident_kit.config.request import Request
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident
@@ -22,7 +29,7 @@ from incident_kit.evidence.store import Evidence
 from incident_kit.incident.facts import Facts
 from incident_kit.incident.severity import severity_of
 from incident_kit.logs.accounting import Account
-from incident_kit.logs.columns import TYPES
+from incident_kit.logs.cache import Cache
 from incident_kit.model.answer import Status, StoredAnswer
 from incident_kit.model.severity import Severity
 from incident_kit.model.times import Window
@@ -32,9 +39,6 @@ from incident_kit.runbook.data import load
 from incident_kit.runbook.ranking import Ranked
 from incident_kit.runbook.ranking import triage as ranked_scenarios
 from incident_kit.view.terminal import next_command, ranking_lines, severity_lines
-
-# Columns of a record that no check looks at.
-NOT_LOOKED_AT = frozenset({"ts_raw", "duration_ms", "format", "host", "pid", "request_id", "level"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,8 @@ def triage(request: Request, incident_id: str, as_json: bool) -> int:
     book = load(request.runbook)
     check_choice(request)
     if evidence := stored_evidence(request):
-        ranking = rank_evidence(book, evidence, stored_window(request, evidence))
+        kept = kept_columns(request, evidence, say)
+        ranking = rank_evidence(book, evidence, stored_window(request, evidence), kept=kept)
         _show(ranking, as_json, incident_id, str(request.sources.evidence), request, book)
         if not as_json:
             show_calls(request, book, ranking.facts)
@@ -101,12 +106,17 @@ def triage(request: Request, incident_id: str, as_json: bool) -> int:
 
 
 def rank_evidence(
-    book: Runbook, stored: Evidence, window: Window, only: Sequence[Item] | None = None, lost: Sequence[str] = ()
+    book: Runbook,
+    stored: Evidence,
+    window: Window,
+    only: Sequence[Item] | None = None,
+    lost: Sequence[str] = (),
+    kept: Cache | None = None,
 ) -> Ranking:
-    """The ranking on evidence that was collected before: all of it, or these items."""
+    """The ranking on evidence that was collected before: all of it, or these items. `kept`: where columns are kept."""
     items = stored.items() if only is None else list(only)
     slices = [item for item in items if item.kind == "slice"]
-    return _rank(book, stored, slices, _answers_of(stored, items), window, lost)
+    return _rank(book, stored, slices, _answers_of(stored, items), window, lost, kept)
 
 
 def collect_and_rank(
@@ -124,10 +134,11 @@ def collect_and_rank(
     ranking: Ranking | None = None
     slices: tuple[Item, ...] = ()
     live = request.sources.live
+    kept = Cache(incident.cache) if request.sources.cache else None  # collecting says it where that cannot be used
     if logs:
         collected = collect(incident, request.with_sources(live=False), logs, say)
         slices = tuple(item for item in collected.items if item.kind == "slice")
-        ranking = _rank(book, incident.evidence, slices, (), collected.window, collected.lost)
+        ranking = _rank(book, incident.evidence, slices, (), collected.window, collected.lost, kept)
         if live:
             first(ranking)
     if live:
@@ -140,7 +151,8 @@ def collect_and_rank(
         window, lost = (ranking.window, ranking.lost) if ranking else (asked.window, ())
         # Earlier answers too: some things show only in the difference.
         answers = incident.evidence.stored_answers()
-        ranking = _rank(book, incident.evidence, slices, answers, window, (*lost, *asked.lost, *failed))
+        lost = (*lost, *asked.lost, *failed)
+        ranking = _rank(book, incident.evidence, slices, answers, window, lost, kept)
         ranking = replace(ranking, interrupted=asked.interrupted)
     if ranking is None:
         raise EvidenceError(
@@ -156,14 +168,11 @@ def _rank(
     answers: Sequence[StoredAnswer],
     window: Window,
     lost: Sequence[str],
+    kept: Cache | None,
 ) -> Ranking:
     redaction = stored.redaction()
-    with log_files.read(
-        [item.source(redaction) for item in slices],
-        window,
-        dependencies=book.dependencies,
-        only=TYPES.keys() - NOT_LOOKED_AT,
-    ) as records:
+    sources = [item.source(redaction) for item in slices]
+    with log_files.read(sources, window, dependencies=book.dependencies, kept=kept) as records:
         case = Case(records, window, stored.journal(), answers, book.signs, book.features, book.sigma_rules)
         ranked = tuple(ranked_scenarios(book, case))
         return Ranking(ranked, window, severity_of(book, case), tuple(lost), accounts=tuple(case.accounts))

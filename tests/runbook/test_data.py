@@ -177,10 +177,13 @@ def test_missing_file_is_named_with_where_to_copy_it_from(book_folder: Path, fil
 def test_a_folder_without_the_later_files_is_read_with_ours_and_a_check_says_so(book_folder: Path, kit: Kit) -> None:
     (book_folder / "escalation.toml").unlink()
     edit(book_folder / "severity.toml", 'respond_within = "15m"', 'respond_within = "5m"')
-    # As a team has it that knows one scenario only, which ours speaks of nowhere.
+    levels, _, _ = (book_folder / "severity.toml").read_text(encoding="utf-8").partition("[[rule]]")
+    (book_folder / "severity.toml").write_text(levels, encoding="utf-8")
+    # As a team has it that took a scenario out of which ours speaks.
     for path in (book_folder / "scenarios").glob("*.toml"):
-        if path.stem != "security_incident":
+        if path.stem == "whmcs_unavailable":
             path.unlink()
+    edit(book_folder / "features.toml", 'delayed_by = ["orders_waiting", "no_provisioning", "replay_unmoved"]\n', "")
     book = runbook.load(str(book_folder))
     assert [path.name for path in book.borrowed] == ["escalation.toml"]
     assert book.files()[Path("escalation.toml")] == OURS / "escalation.toml"
