@@ -115,7 +115,7 @@ def _interval(row: Row, zone: tzinfo) -> str:
     if row.latest - row.earliest < LONG:
         return ""
     earliest, latest = (moment.astimezone(zone) for moment in (row.earliest, row.latest))
-    return f" (between {words.clock(earliest)} and {words.clock(latest)})"
+    return f" (between {words.clock(earliest)} {earliest:%Z} and {words.clock(latest)} {latest:%Z})"
 
 
 def _known(row: Row) -> str:
