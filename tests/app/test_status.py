@@ -172,6 +172,26 @@ def test_what_is_overdue_is_said_first(kit: Kit, request_: Request) -> None:
     assert "internal update" in overdue
 
 
+def test_a_call_is_noted_with_whom_it_was_to_and_keeps_its_deadline(kit: Kit, request_: Request) -> None:
+    kit("open", "Orders wait", "--at", "-20m", "--reports", request_.reports)
+    kit("step", "1", "done", "it is true", "--scenario", "platform_events", "--reports", request_.reports)
+    due = kit("note", "looking", "--reports", request_.reports)
+    assert "Next deadline: call Salesforce administrator in" in due.stderr
+    arguments = ("note", "called Kim", "--kind", "escalated", "--reports", request_.reports)
+    kept = kit(*arguments, "--to", "salesforce_admin")
+    assert "Next deadline: call L2 in" in kept.stderr
+    nobody = kit(*arguments)
+    assert "No deadline is kept by this: say who was called" in nobody.stderr
+    unknown = kit(*arguments, "--to", "salesforce_admn")
+    assert unknown.returncode == 2
+    assert (
+        "not a role of [contacts] in incident-kit.toml: 'salesforce_admn'. Use one of primary_on_call" in unknown.stderr
+    )
+    other = kit("note", "called Kim", "--level", "L2", "--reports", request_.reports)
+    assert other.returncode == 2
+    assert "not a note of kind note: use escalated" in other.stderr
+
+
 def test_evidence_that_nobody_opened_as_an_incident_has_no_deadline(kit: Kit, request_: Request) -> None:
     create(request_.reports, "one", "Triage")
     noted = kit("note", "one", "looking", "--reports", request_.reports)
