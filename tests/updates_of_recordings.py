@@ -50,7 +50,7 @@ def facts(recording: str, during: bool = False) -> Facts:
     return facts_of_evidence(evidence, BOOK, window=Window(window.since, window.since + DURING) if during else window)
 
 
-def entry(line: int, kind: str, text: str, happened: datetime, **data: object) -> Entry:
+def entry(line: int, kind: str, text: str, happened: datetime, /, **data: object) -> Entry:
     """An entry of a journal that nobody wrote to a file."""
     return Entry(line, kind, text, happened, happened, "alice", data)
 

@@ -6,13 +6,16 @@ A run counts as long as nothing was collected after it. Its results are compared
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from incident_kit import logs as log_files
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident
+from incident_kit.evidence.item import ANSWER, SLICE, Item
 from incident_kit.evidence.journal import Entry
 from incident_kit.evidence.run_folder import RunFolder, read_run_description
 from incident_kit.evidence.store import Evidence
@@ -20,6 +23,7 @@ from incident_kit.evidence.untrusted import FOLDER, kind_of
 from incident_kit.evidence.verify import check_files
 from incident_kit.incident.facts import Facts
 from incident_kit.logs.prepare import check_sources
+from incident_kit.logs.reading import Records
 from incident_kit.model.fields import Fields, Unusable
 from incident_kit.model.finding import FOUND_BY_HAND, Finding, Findings
 from incident_kit.model.times import Window, parse_iso
@@ -35,20 +39,37 @@ RUN_NAME = re.compile(r"(\d{8}T\d{6}Z)_\w+")
 
 def facts_of(incident: Incident, book: Runbook) -> Facts:
     """The facts of an incident. Without a run and without evidence they are empty. Raises EvidenceError for damage."""
-    stored = incident.evidence
-    latest = max((parse_iso(item.asked_at) for item in stored.items() if not item.secret), default=None)
     doubts: list[str] = []
-    for folder in sealed_runs(incident):
-        if latest and parse_iso(folder.name.partition("_")[0]) < latest.replace(microsecond=0):
-            break  # what was collected since is not in it, nor in older ones
+    for folder in current_runs(incident):
         try:
             return replace(facts_of_run(folder, book), doubts=tuple(doubts))
         except EvidenceError as error:
             doubts.append(str(error))
-    if latest is None:
+    stored = incident.evidence
+    if not analysed(stored):
         return Facts(doubts=tuple(doubts))
     entries, _ = incident.journal.readable()  # a damaged line is named where the journal is the matter
     return replace(facts_of_evidence(stored, book, entries), doubts=tuple(doubts))
+
+
+def current_runs(incident: Incident) -> list[Path]:
+    """The folders of the sealed runs that nothing was collected after, the newest first."""
+    latest = max((parse_iso(item.asked_at) for item in analysed(incident.evidence)), default=None)
+    return [
+        folder
+        for folder in sealed_runs(incident)
+        if latest is None or run_time(folder) >= latest.replace(microsecond=0)
+    ]
+
+
+def analysed(stored: Evidence) -> list[Item]:
+    """The items that findings rest on. What an alerting system or a chat said is none of them."""
+    return [item for item in stored.items() if item.kind in (SLICE, ANSWER)]
+
+
+def run_time(folder: Path) -> datetime:
+    """When a sealed run was begun, by its folder's name."""
+    return parse_iso(folder.name.partition("_")[0])
 
 
 def newest_run(incident: Incident, book: Runbook) -> Facts:
@@ -90,14 +111,23 @@ def facts_of_evidence(
 
     Raises EvidenceError for damage.
     """
+    with examined_evidence(stored, book, entries, window) as (_, facts):
+        return facts
+
+
+@contextmanager
+def examined_evidence(
+    stored: Evidence, book: Runbook, entries: Sequence[Entry] = (), window: Window | None = None
+) -> Iterator[tuple[Records, Facts]]:
+    """The same with the records, for whoever asks more of them."""
     stored.check()
     check_sources(stored.sources())
     window = window or stored.window()
     with log_files.read(stored.sources(), window, dependencies=book.dependencies) as records:
         answers = stored.stored_answers()
-        case = Case(records, window, entries, answers, book.signs, book.features, book.sigma_rules)
+        case = Case(records, window, book, entries, answers)
         ranked = tuple(ranked_scenarios(book, case))
-        return Facts("the stored evidence", window, ranked, case.impact_with(ranked[0].findings))
+        yield records, Facts("the stored evidence", window, ranked, case.impact_with(ranked[0].findings))
 
 
 def _by_scenario(findings: list[Finding], book: Runbook) -> list[Ranked]:

@@ -16,6 +16,7 @@ from incident_kit.model import places
 from incident_kit.runbook.contents import TRIAGE, Runbook
 from incident_kit.runbook.data import load
 from incident_kit.running.template import notebooks_of
+from incident_kit.view.messages import template_faults
 from incident_kit.view.terminal import short_path
 
 ID = re.compile(r"[a-z][a-z0-9_]*")
@@ -69,7 +70,7 @@ def check(folder: Path) -> int:
             f"{folder}: no {borrowed.name}, so that of incident-kit counts. "
             f"To change it, copy {short_path(str(borrowed))} there."
         )
-    faults = [*_doubled(book), *_differing(book)]
+    faults = [*_doubled(book), *_differing(book), *template_faults(book)]
     for fault in faults:
         show(fault)
     if faults:

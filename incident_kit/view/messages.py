@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -16,12 +16,15 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from incident_kit.errors import RunbookError
-from incident_kit.incident.state import Audience, Status
-from incident_kit.incident.updates import How, Update
+from incident_kit.incident.facts import Facts
+from incident_kit.incident.state import Audience, State, Status
+from incident_kit.incident.updates import Action, Hit, How, StartedBy, Update, update_of
 from incident_kit.model.redaction import REDACTION
+from incident_kit.model.times import Window
 from incident_kit.model.visible import visible
-from incident_kit.runbook.contents import Language
+from incident_kit.runbook.contents import Language, Runbook
 from incident_kit.runbook.messages import file_of, filled
+from incident_kit.timeline.impact import Affected
 from incident_kit.view import words
 
 # Of more features than these, customers read that several parts are concerned.
@@ -109,7 +112,7 @@ def rendered(name: str, language: Language, target: Target, values: dict[str, An
         text = environment.from_string(language.templates[name]).render(values)
     except jinja2.TemplateSyntaxError as error:
         raise RunbookError(f"{path}, line {error.lineno}: not a template: {error.message}.") from None
-    except (jinja2.TemplateError, TypeError, KeyError, ValueError, ArithmeticError) as error:
+    except (jinja2.TemplateError, AttributeError, TypeError, LookupError, ValueError, ArithmeticError) as error:
         raise RunbookError(f"{path}: the template does not fit what is known of an update: {error}.") from None
     return _laid_out(text, target)
 
@@ -121,6 +124,57 @@ def _laid_out(text: str, target: Target) -> str:
         after_list = bool(lines) and lines[-1].startswith(target.bullet) and not line.startswith(target.bullet)
         lines += ["", line] if target.line_end and after_list else [line]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n") + "\n"
+
+
+def template_faults(book: Runbook) -> list[str]:
+    """What is wrong with a runbook's templates, tried on an update that knows nothing and on one that knows all."""
+    return list(
+        dict.fromkeys(
+            fault
+            for language in book.messages.languages.values()
+            for name in language.templates
+            for sample in _samples(book)
+            if (fault := _fault(name, language, sample))
+        )
+    )
+
+
+def _fault(name: str, language: Language, sample: Update) -> str:
+    try:
+        rendered(name, language, TARGETS["text"], _Phrases(sample, language, UTC).for_template())
+    except RunbookError as error:
+        return str(error)
+    return ""
+
+
+def _samples(book: Runbook) -> list[Update]:
+    now = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
+    empty = update_of(State(), Facts(), book, "Payments fail", Audience.INTERNAL, "", now, None)
+    routes = ("GET /invoices", "POST /orders", "POST /payments", "POST /login")
+    full = replace(
+        empty,
+        audience=Audience.CUSTOMER,
+        severity="P2",
+        impact_noted="Invoices cannot be seen",
+        affected=Affected(3, 4, 2, 2, routes),
+        affected_from=now - HOUR,
+        affected_until=now,
+        confirmed=("Billing pages fail.",),
+        looked_at=Window(now - 2 * HOUR, now),
+        hits=tuple(Hit(feature, How.FAILS) for feature in book.features),
+        how=How.FAILS,
+        started=now - HOUR,
+        started_by=StartedBy.REQUESTS,
+        detected=now,
+        recovered=now,
+        ended=now,
+        previous=now - HOUR,
+        next_update=now + HOUR,
+        cadence=HOUR,
+        actions=(Action(now, "called the on-call engineer"),),
+        actions_before=1,
+    )
+    return [empty, full]
 
 
 def _escaped(target: Target, value: object) -> str:
