@@ -212,6 +212,16 @@ def test_triage_ends_with_whom_to_call_and_how(kit: Kit, request_: Request) -> N
     ]
 
 
+def test_a_damaged_journal_is_named_and_the_rest_is_shown(kit: Kit, request_: Request) -> None:
+    incident = incident_of("whmcs_html", request_)
+    with open(incident.journal.path, "ab") as file:
+        file.write(b'{"n": 2, "kind"\n')
+    finished = kit("status", "--reports", request_.reports)
+    assert finished.returncode == 3
+    assert "Doubts     journal.jsonl, line 2: not a journal entry" in finished.stdout
+    assert "What       WHMCS is unavailable" in finished.stdout
+
+
 def test_a_broken_list_of_holidays_fails_no_note(kit: Kit, request_: Request, tmp_path: Path) -> None:
     (tmp_path / "incident-kit.toml").write_text('holidays = ["gone.ics"]\n')
     kit("open", "Payments fail", "--reports", request_.reports)
