@@ -46,7 +46,7 @@ class Stage:
 class Need:
     """Something that a stage needs: what to say where it is `missing`, and what to type.
 
-    `{due}` in the sentence stands for when it is due. From the stage `until` on it is asked for no more, if there is one.
+    `{due}` in the sentence is when it is due. From the stage `until` on, if there is such, it is asked for no more.
     """
 
     id: str
