@@ -62,6 +62,7 @@ class Investigation:
         at: str | datetime = "",
         *,
         level: str = "",
+        to: str = "",
         temporary: bool = False,
         undoes: int | None = None,
     ) -> Html:
@@ -71,13 +72,14 @@ class Investigation:
 
         `kind` is note, action, decision, complaint, deploy, escalated, communicated, observation or review. `at` is
         when it happened: "09:58" (the nearest to the incident) or ISO 8601, in the people's zone, or a datetime;
-        without it, now. `level` is of an escalation (L1 to L4). What is `temporary` has to be put back, by a note that
-        `undoes` its line. Lines are never changed or removed.
+        without it, now. `level` (L1 to L4) and `to` say who was called: a level, a role or a vendor. What is
+        `temporary` has to be put back, by a note that `undoes` its line. Lines are never changed or removed.
 
         incident.note("Freebit's support confirms an outage, ticket 4711", kind="communicated", at="09:58")
         """
         data = {
             **({"level": level.upper()} if level else {}),
+            **({"to": to} if to else {}),
             **({"temporary": True} if temporary else {}),
             **({} if undoes is None else {"undoes": undoes}),
         }
