@@ -205,7 +205,7 @@ def _first_sentence(text: str) -> str:
 def _action(action: Entry | StepMark, clock: Callable[[datetime], str]) -> str:
     entry = entry_of(action)
     if isinstance(action, StepMark):
-        result = visible(entry.text).partition(": ")[2]
+        result = visible(action.result)
         text = f"step {action.number} of {action.scenario}, {action.outcome.value}"
         return f"{clock(entry.happened)} {text}{f': {result}' if result else ''}"
     return f"{clock(entry.happened)} {visible(entry.text)} ({visible(entry.by)})"

@@ -22,7 +22,7 @@ from incident_kit.view.page.sections import (
     timeline,
 )
 from incident_kit.view.page.stored_answers import answers, masked, notes, worked
-from incident_kit.view.page.worked_on import brief, collected, incident, not_here, noted, sealed
+from incident_kit.view.page.worked_on import brief, collected, incident, message, not_here, noted, sealed
 
 __all__ = [
     "Html",
@@ -41,6 +41,7 @@ __all__ = [
     "how_to_verify",
     "incident",
     "masked",
+    "message",
     "not_here",
     "noted",
     "notes",
