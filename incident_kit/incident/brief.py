@@ -119,6 +119,7 @@ class Brief:
             }
             if level
             else None,
+            "assessment": self.facts.assessment.to_json(),
             "impact": self.state.impact.text if self.state.impact else None,
             "evidence": {
                 "source": self.facts.source,
