@@ -42,6 +42,7 @@ class Investigation:
     set        severity, status of the work, impact
     strike     take a line of the journal back
     step       a step of the runbook that was done or skipped
+    status     where the incident stands
     collect    preserve more of the logs, ask the live systems
     seal       make a sealed run of this notebook as it stands
     """
@@ -144,6 +145,19 @@ class Investigation:
                 return page.noted(entry, already=True)
         written = write(self.incident.journal, happened)
         return page.noted(written.entry, warnings=written.warnings)
+
+    def status(self) -> Html:
+        """Where the incident stands, on one screen: how bad, what it is, what was tried, what is next, by when, who.
+
+        incident.status()
+        """
+        if self.incident is None:
+            return page.not_here("worked on")
+        from incident_kit.app.status import brief_of
+        from incident_kit.config.request import Typed, resolve
+
+        request = resolve(Typed())
+        return page.brief(brief_of(request, self.incident), request.zone)
 
     def collect(
         self, *logs: str | Path, since: str = "", until: str = "", live: bool = False, env_file: str | Path = ""
