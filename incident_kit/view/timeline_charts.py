@@ -29,7 +29,9 @@ from incident_kit.view.timeline_text import folded
 
 LEFT, RIGHT = 0.115, 0.985
 POINTS = 72
-FONT_POINTS = 8.0
+FONT_POINTS, TICK_POINTS = 8.0, 9.0
+# With a day before each time there is room for so many.
+MOST_TICKS = 7
 # Of the font's size: how wide characters are in the widest font that a browser may take.
 NARROW, CAPITAL, WIDEST, EAST_ASIAN = 0.66, 0.8, 1.0, 1.05
 WIDE_LETTERS = "MWmw@%…—"
@@ -38,6 +40,8 @@ LINE_IN, MARGIN_IN, AXIS_IN = 0.19, 0.08, 0.5
 LONGEST_LABEL = 48
 MOST_LINES = 5
 BEYOND = 0.06
+# The share of the width that the words on the impact take.
+ROOM_FOR_WORDS = 0.2
 LEAST_SPAN = timedelta(minutes=10)
 MARKERS = {
     Lane.SYMPTOMS: "D",
@@ -251,9 +255,16 @@ def _figure(
 
 
 def _time_axis(axis: Any, window: Window, zone: tzinfo) -> None:
-    ticks, form = round_times(window, zone)
+    """Round times of a zone; one without room for its words within the chart has none."""
+    ticks, form = round_times(window, zone, MOST_TICKS)
+    labels = [tick.strftime(form) for tick in ticks]
+    room = (1 - RIGHT) * WIDTH_IN * POINTS
+    for number, tick in enumerate(ticks):
+        beyond = (window.until - tick) / (window.until - window.since) * (RIGHT - LEFT) * WIDTH_IN * POINTS + room
+        if sum(map(_width, labels[number])) * TICK_POINTS / 2 > beyond:
+            labels[number] = ""
     axis.set_major_locator(FixedLocator([x_of(tick) for tick in ticks]))
-    axis.set_major_formatter(FixedFormatter([tick.strftime(form) for tick in ticks]))
+    axis.set_major_formatter(FixedFormatter(labels))
     axis.set_minor_locator(NullLocator())
 
 
@@ -310,15 +321,22 @@ def _draw_impact(axis: Axes, impact: Impact, window: Window, middle: float) -> N
         _write(axis, x_of(window.since), middle, "no onset is known")
         return
     over = onset.recovered.likeliest if onset.recovered else window.until
+    if onset.began.likeliest >= window.until or over <= window.since:
+        _write(axis, x_of(window.since), middle, "outside of this time")
+        return
     _bar(axis, onset.began.likeliest, over, window, middle, BAD, "")
     for moment in (onset.began, onset.recovered):
         if moment:
             axis.plot([x_of(moment.earliest), x_of(moment.latest)], [middle, middle], "-", color=INK, linewidth=1.5)
             axis.plot([x_of(moment.likeliest)], [middle], "|", color=INK, markersize=11, markeredgewidth=1.5)
     end = _beside(over, window)
+    start = max(onset.began.likeliest, window.since)
     since = f"since {onset.began.likeliest:%H:%M:%S} UTC"
     lasted = words.lasted(over - onset.began.likeliest) if onset.recovered else f"{since}, not over"
-    _write(axis, x_of(over) if end else x_of(onset.began.likeliest), middle, lasted, on_the_left=not end)
+    if end or _beside(start, window, of_the_start=True):
+        _write(axis, x_of(over if end else start), middle, lasted, on_the_left=not end)
+    else:
+        _write_on(axis, start + (min(over, window.until) - start) / 2, middle, lasted)
 
 
 def _draw_severities(axis: Axes, state: State, window: Window, middle: float) -> None:
@@ -336,16 +354,7 @@ def _draw_severities(axis: Axes, state: State, window: Window, middle: float) ->
         colour, hatch = LEVELS[change.level]
         _bar(axis, since, until, window, middle, colour, hatch)
         if (until - since) / (window.until - window.since) > 0.04:
-            axis.text(
-                x_of(since + (until - since) / 2),
-                middle,
-                change.level,
-                ha="center",
-                va="center_baseline",
-                fontsize=FONT_POINTS,
-                fontweight="bold",
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2},
-            )
+            _write_on(axis, since + (until - since) / 2, middle, change.level)
 
 
 def _bar(axis: Axes, since: datetime, until: datetime, window: Window, middle: float, colour: str, hatch: str) -> None:
@@ -354,9 +363,24 @@ def _bar(axis: Axes, since: datetime, until: datetime, window: Window, middle: f
     axis.barh(middle, right - left, 0.7, left, color=colour, edgecolor="white", hatch=hatch, linewidth=0)
 
 
-def _beside(moment: datetime, window: Window) -> bool:
-    """Whether there is room for words behind this time."""
-    return (window.until - moment) / (window.until - window.since) > 0.15
+def _write_on(axis: Axes, time: datetime, middle: float, text: str) -> None:
+    """Words in the middle of a bar."""
+    axis.text(
+        x_of(time),
+        middle,
+        text,
+        ha="center",
+        va="center_baseline",
+        fontsize=FONT_POINTS,
+        fontweight="bold",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2},
+    )
+
+
+def _beside(moment: datetime, window: Window, of_the_start: bool = False) -> bool:
+    """Whether there is room for a few words behind this time, or before it."""
+    room = moment - window.since if of_the_start else window.until - moment
+    return room / (window.until - window.since) > ROOM_FOR_WORDS
 
 
 def _glance_words(state: State, impact: Impact, marks: Sequence[tuple[datetime, str]], zone: tzinfo) -> str:

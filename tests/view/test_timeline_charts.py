@@ -36,11 +36,11 @@ def row(at_minute: float, lane: Lane, message: str, meaning: str = "noted", item
     return Row(moment, moment, moment, None, meaning, message, lane, OURS, Line(item, 1))
 
 
-def crowd(count: int) -> list[Row]:
+def crowd(count: int, minutes: float = 90) -> list[Row]:
     luck = random.Random(count)
     return sorted(
         (
-            row(luck.uniform(0, 90), luck.choice(list(Lane)), f"{luck.choice(WORDS)} {number}")
+            row(luck.uniform(0, minutes), luck.choice(list(Lane)), f"{luck.choice(WORDS)} {number}")
             for number in range(count)
         ),
         key=lambda row: row.moment,
@@ -78,10 +78,12 @@ def overlapping(chart: Chart) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize("count", [1, 3, 30, 300])
+@pytest.mark.parametrize(
+    ("count", "minutes"), [(1, 90), (3, 90), (30, 90), (300, 90), (30, 1), (30, 700), (30, 7_300), (30, 60_000)]
+)
 @pytest.mark.parametrize("zone", [UTC, TOKYO, KOLKATA], ids=str)
-def test_no_words_of_a_chart_lie_on_others_or_outside_of_it(count: int, zone: ZoneInfo) -> None:
-    rows = crowd(count)
+def test_no_words_of_a_chart_lie_on_others_or_outside_of_it(count: int, minutes: float, zone: ZoneInfo) -> None:
+    rows = crowd(count, minutes)
     window = window_of(rows)
     assert window
     for chart in (lanes(rows, impact(), window, zone), glance(rows, played(), impact(), window, zone)):
@@ -143,6 +145,18 @@ def test_an_impact_that_goes_on_says_so() -> None:
     chart = glance([], played(), impact(over=False), Window(minute(0), minute(60)), UTC)
     assert "since 09:10:00 UTC, not over" in {text for text, _ in boxes(chart)}
     assert "and is not over" in chart.words
+
+
+@pytest.mark.parametrize(("since", "until"), [(0, 11), (40, 60), (15, 45), (0, 600), (9, 9.5), (0, 52), (12, 2000)])
+def test_words_on_the_impact_stay_within_the_chart_however_it_is_cut(since: float, until: float) -> None:
+    for course in (impact(), impact(over=False)):
+        chart = glance([], played(), course, Window(minute(since), minute(until)), TOKYO)
+        left, right = chart.axes[0].get_position().x0 * chart.bbox.width, chart.bbox.width
+        shown = [box for text, box in boxes(chart) if " min " in text or "outside" in text or "not over" in text]
+        assert len(shown) == 1
+        assert left <= shown[0].x0
+        assert shown[0].x1 <= right
+        assert overlapping(chart) == []
 
 
 def test_a_chart_is_xml_whatever_a_log_says_and_the_same_bytes_each_time() -> None:
