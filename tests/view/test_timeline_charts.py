@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from incident_kit.analysis.onset import Moment, Onset
-from incident_kit.incident.state import State
+from incident_kit.incident.deadlines import LevelFrom, level_history
 from incident_kit.model.finding import Line
 from incident_kit.model.times import Window
 from incident_kit.timeline.impact import Impact
@@ -53,13 +53,13 @@ def impact(over: bool = True) -> Impact:
     return Impact(onset, None, None, None, (), None, minute(90))
 
 
-def played() -> State:
+def played() -> tuple[LevelFrom, ...]:
     incident = Played()
     incident.opened(5)
     incident.severity("P3", 8)
     incident.severity("P1", 20)
     incident.milestone("acknowledged", 12)
-    return incident.state
+    return level_history(incident.state)
 
 
 def boxes(chart: Chart) -> list[tuple[str, Bbox]]:
@@ -136,9 +136,18 @@ def test_the_glance_shows_how_long_how_bad_and_the_milestones() -> None:
 
 
 def test_what_is_not_known_is_said_and_not_drawn() -> None:
-    chart = glance([row(5, Lane.PEOPLE, "note: x")], State(), NO_IMPACT, Window(minute(0), minute(60)), UTC)
+    chart = glance([row(5, Lane.PEOPLE, "note: x")], (), NO_IMPACT, Window(minute(0), minute(60)), UTC)
     assert {"no onset is known", "nobody has set it"} <= {text for text, _ in boxes(chart)}
     assert chart.words == "No onset is known. Severity: not set. Milestones: none."
+
+
+def test_a_severity_that_nobody_set_is_the_facts_and_ends_with_the_incident() -> None:
+    rows = [row(5, Lane.MILESTONES, "opened: x"), row(55, Lane.MILESTONES, "closed: stable")]
+    chart = glance(rows, [LevelFrom("P2", minute(5))], NO_IMPACT, Window(minute(0), minute(60)), UTC)
+    assert "P2 by the facts" in {text for text, _ in boxes(chart)}
+    assert "Severity: P2 by the facts from 09:05:00 UTC." in chart.words
+    (bar,) = chart.axes[0].containers
+    assert bar.patches[0].get_width() == pytest.approx(50 / 60 / 24)
 
 
 def test_an_impact_that_goes_on_says_so() -> None:
