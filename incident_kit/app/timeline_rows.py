@@ -83,6 +83,11 @@ def timeline_of(request: Request, incident: Incident, book: Runbook, now: dateti
     run_items = Evidence(analysis.run.evidence).items() if analysis.run else ()
     items = {item.id: item for item in (*run_items, *stored.items())}
     answers = [StoredAnswer(item.id, item.answer()) for item in _sound(items.values(), ANSWER, doubts)]
+    log_clock = clock_error(_clocks_of_the_application(answers))
+    if analysis.events and log_clock is None:
+        remarks.append(
+            "The clock of the logs was not compared with this machine's: their order to other rows is as they tell it."
+        )
     impact = analysis.facts.impact or NO_IMPACT
     levels, deadlines = _clocks(request, incident, book, state, analysis.facts, now, doubts)
     rows = [
@@ -91,7 +96,7 @@ def timeline_of(request: Request, incident: Incident, book: Runbook, now: dateti
             impact,
             analysis.made,
             {item.id: parse_iso(item.asked_at) for item in items.values()},
-            clock_error(_clocks_of_the_application(answers)),
+            log_clock,
         ),
         *answer_rows(answers),
         *journal_rows(entries),
