@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from incident_kit.model.finding import Finding
+from incident_kit.model.severity import Assessment
 from incident_kit.model.times import Window
 from incident_kit.runbook.ranking import Ranked
 from incident_kit.timeline.impact import Impact
@@ -16,7 +17,8 @@ class Facts:
 
     `source` names it: a run's folder, or the stored evidence. `window` is what was looked at; what came after it is not
     known. `ranked` are the scenarios that were examined, the likeliest first: all of them, or of a run the one that it
-    reports on. `by_hand` are findings that a person kept. `doubts` say which evidence could not be used, and why.
+    reports on. `by_hand` are findings that a person kept. `assessment` is the severity by the runbook's rules, without
+    what people set; what people suspect counts even without evidence. `doubts` say which evidence could not be used.
     """
 
     source: str = ""
@@ -25,6 +27,7 @@ class Facts:
     impact: Impact | None = None
     by_hand: tuple[Finding, ...] = ()
     doubts: tuple[str, ...] = ()
+    assessment: Assessment = field(default_factory=Assessment)
 
     @property
     def confirmed(self) -> list[Finding]:

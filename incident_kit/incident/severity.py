@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from incident_kit.evidence.journal import Entry, standing
 from incident_kit.incident.state import State, state_of
 from incident_kit.model.severity import Assessment, LevelSet, Severity
 from incident_kit.model.times import iso
 from incident_kit.runbook.case import Case
-from incident_kit.runbook.contents import Runbook, Scenario
-from incident_kit.runbook.severity import assess, facts_of
+from incident_kit.runbook.contents import Runbook, Scenario, Suspected
+from incident_kit.runbook.severity import SeverityFacts, assess, facts_of
 
 
 def severity_of(book: Runbook, case: Case, chosen: Scenario | None = None) -> Severity:
@@ -30,6 +33,15 @@ def severity_json(book: Runbook, severity: Severity) -> dict[str, Any]:
             for change in severity.history
         ],
     }
+
+
+def suspected(book: Runbook, by_facts: Assessment, entries: Sequence[Entry]) -> Assessment:
+    """The assessment with what people suspect by these entries, which may be younger than the evidence."""
+    rules = [rule for rule in book.severity_rules if isinstance(rule.condition, Suspected)]
+    names = {rule.id for rule in rules}
+    suspicions = assess(rules, SeverityFacts({}, {}, entries=tuple(standing(entries)))).met
+    met = sorted((*suspicions, *(met for met in by_facts.met if met.rule not in names)), key=lambda met: met.level)
+    return replace(by_facts, met=tuple(met))
 
 
 def held(by_facts: Assessment, state: State) -> Severity:

@@ -33,16 +33,17 @@ MISTAKES = [
         SCENARIO, "average_ms = 2000", "average = 2000", "symptom[1].parameters.average", id="unknown parameter"
     ),
     pytest.param(SCENARIO, "average_ms = 2000", "", "symptom[1].parameters.average_ms", id="parameter missing"),
-    pytest.param(SCENARIO, 'bucket = "5m"', "bucket = 5", "symptom[1].parameters.bucket", id="a number for a span"),
+    pytest.param(SCENARIO, 'within = "1m"', "within = 5", "symptom[4].parameters.within", id="a number for a span"),
     pytest.param(
-        SCENARIO, 'bucket = "5m"', 'bucket = "5 minutes"', "symptom[1].parameters.bucket", id="a span in words"
+        SCENARIO, 'within = "1m"', 'within = "5 minutes"', "symptom[4].parameters.within", id="a span in words"
     ),
+    pytest.param(SCENARIO, '"4 s for 5m"', '"four seconds"', "symptom[1].parameters.rules_out", id="a fault in words"),
     pytest.param(SCENARIO, "by_route = true", "by_route = 1", "symptom[1].parameters.by_route", id="1 for true"),
     pytest.param(
         SCENARIO,
-        "min_requests = 50",
-        "min_requests = 0.5",
-        "symptom[1].parameters.min_requests",
+        "least = 300",
+        "least = 0.5",
+        "symptom[6].parameters.least",
         id="a fraction for a count",
     ),
     pytest.param(
@@ -132,6 +133,7 @@ MISTAKES = [
     pytest.param("workflow.toml", 'id = "severity"', 'id = "severty"', "need[4].id", id="a need nobody can see"),
     pytest.param("workflow.toml", 'id = "severity"', 'id = "opened"', "need[4].id", id="a need twice"),
     pytest.param("workflow.toml", 'stage = "respond"', 'stage = "react"', "need[7].stage", id="a need of no stage"),
+    pytest.param("workflow.toml", 'until = "review"', 'until = "detect"', "need[2].until", id="a need never asked for"),
     pytest.param("workflow.toml", "is due {due}", "is due {when}", "need[18].missing", id="an unknown place"),
     pytest.param(
         "workflow.toml", 'missing = "nobody has set', 'mising = "nobody has set', "need[4].mising", id="a need misspelt"
@@ -211,7 +213,7 @@ def test_runbook_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_threshold_in_a_copied_runbook_changes_the_verdict(book_folder: Path, tmp_path: Path) -> None:
-    lines = [line for number in range(4) for line in bucket(number, bad=60, ms=1500)]
+    lines = [line for number in range(4) for line in bucket(number, bad=150, ms=1500)]
     assert examined(tmp_path / "log", lines, 4)["slow_responses"].verdict is Verdict.RULED_OUT
     edit(book_folder / SCENARIO, "average_ms = 2000", "average_ms = 1000")
     assert (
