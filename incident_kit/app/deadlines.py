@@ -86,8 +86,8 @@ def _clocks(
 
 
 def assessed(facts: Facts) -> str:
-    """The severity as the facts have it, until a person sets it; empty where nothing is confirmed."""
-    return facts.first.scenario.severity if facts.first else ""
+    """The severity as the facts have it, until a person sets it; empty where no rule of the runbook is met."""
+    return facts.assessment.level
 
 
 def say_next_deadline(request: Request, incident: Incident, facts: Facts | None = None) -> None:

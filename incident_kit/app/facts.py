@@ -31,7 +31,8 @@ from incident_kit.runbook.case import Case
 from incident_kit.runbook.contents import Runbook
 from incident_kit.runbook.ranking import Ranked, rank
 from incident_kit.runbook.ranking import triage as ranked_scenarios
-from incident_kit.timeline.results import read_findings, read_impact
+from incident_kit.runbook.severity import assess_case
+from incident_kit.timeline.results import read_findings, read_impact, read_severity
 
 # As `run.begin` calls it, with the time at which what it reads was collected.
 RUN_NAME = re.compile(r"(\d{8}T\d{6}Z)_\w+")
@@ -93,7 +94,7 @@ def sealed_runs(incident: Incident) -> list[Path]:
 def facts_of_run(folder: Path, book: Runbook) -> Facts:
     """The facts that a sealed run holds. Raises EvidenceError where it is not as it was sealed, or holds no results."""
     run = RunFolder(folder)
-    check_files(folder, (run.findings, run.impact, run.description))
+    check_files(folder, (run.findings, run.impact, run.severity, run.description))
     findings, impact = read_findings(run), read_impact(run)
     try:
         parameters = Fields(dict(read_run_description(run.description).parameters), "parameters")
@@ -101,7 +102,9 @@ def facts_of_run(folder: Path, book: Runbook) -> Facts:
     except Unusable as error:
         raise EvidenceError(f"{run.description}: {error}. Make the run again.") from None
     by_hand = tuple(finding for finding in findings if finding.symptom == FOUND_BY_HAND)
-    return Facts(f"runs/{folder.name}", window, tuple(rank(_by_scenario(findings, book))), impact, by_hand)
+    assessment = read_severity(run).by_facts
+    ranked = tuple(rank(_by_scenario(findings, book)))
+    return Facts(f"runs/{folder.name}", window, ranked, impact, by_hand, assessment)
 
 
 def facts_of_evidence(
@@ -127,7 +130,8 @@ def examined_evidence(
         answers = stored.stored_answers()
         case = Case(records, window, book, entries, answers)
         ranked = tuple(ranked_scenarios(book, case))
-        yield records, Facts("the stored evidence", window, ranked, case.impact_with(ranked[0].findings))
+        impact, assessment = case.impact_with(ranked[0].findings), assess_case(book, case, ranked)
+        yield records, Facts("the stored evidence", window, ranked, impact, assessment=assessment)
 
 
 def _by_scenario(findings: list[Finding], book: Runbook) -> list[Ranked]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from incident_kit.model.finding import Finding
+from incident_kit.model.severity import Assessment
 from incident_kit.model.times import Window
 from incident_kit.runbook.ranking import Ranked
 from incident_kit.timeline.impact import Impact
@@ -16,7 +17,8 @@ class Facts:
 
     `source` names it: a run's folder, or the stored evidence. `window` is what was looked at; what came after it is not
     known. `ranked` are the scenarios that were examined, the likeliest first: all of them, or of a run the one that it
-    reports on. `by_hand` are findings that a person kept. `doubts` say which evidence could not be used, and why.
+    reports on. `by_hand` are findings that a person kept. `assessment` is the severity by the rules of the runbook.
+    `doubts` say which evidence could not be used, and why.
     """
 
     source: str = ""
@@ -24,6 +26,7 @@ class Facts:
     ranked: tuple[Ranked, ...] = ()
     impact: Impact | None = None
     by_hand: tuple[Finding, ...] = ()
+    assessment: Assessment = field(default_factory=Assessment)
     doubts: tuple[str, ...] = ()
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from incident_kit.incident.state import State, state_of
@@ -9,12 +10,16 @@ from incident_kit.model.severity import Assessment, LevelSet, Severity
 from incident_kit.model.times import iso
 from incident_kit.runbook.case import Case
 from incident_kit.runbook.contents import Runbook, Scenario
-from incident_kit.runbook.severity import assess, facts_of
+from incident_kit.runbook.ranking import Ranked
+from incident_kit.runbook.severity import assess_case
 
 
-def severity_of(book: Runbook, case: Case, chosen: Scenario | None = None) -> Severity:
-    """The severity by all that the evidence holds. `chosen` is the scenario that a person chose to report on."""
-    return held(assess(book.severity_rules, facts_of(book, case, chosen)), state_of(case.journal))
+def severity_of(book: Runbook, case: Case, ranked: Sequence[Ranked] = (), chosen: Scenario | None = None) -> Severity:
+    """The severity by all that the evidence holds. What is `ranked` was examined before, and is not examined again.
+
+    `chosen` is the scenario that a person chose to report on.
+    """
+    return held(assess_case(book, case, ranked, chosen), state_of(case.journal))
 
 
 def severity_json(book: Runbook, severity: Severity) -> dict[str, Any]:
