@@ -75,7 +75,7 @@ class Ranking:
     @property
     def facts(self) -> Facts:
         """What it says of the incident, for whoever is to be called."""
-        return Facts("the collected evidence", self.window, self.ranked)
+        return Facts("the collected evidence", self.window, self.ranked, assessment=self.severity.by_facts)
 
     @property
     def incomplete(self) -> bool:
