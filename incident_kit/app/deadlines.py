@@ -86,7 +86,7 @@ def _clocks(
 
 
 def assessed(facts: Facts) -> str:
-    """The severity as the facts have it, until a person sets it; empty where no rule of the runbook is met."""
+    """The severity as the facts have it, until a person sets it; empty where no rule is met."""
     return facts.assessment.level
 
 

@@ -22,16 +22,17 @@ from incident_kit.evidence.store import Evidence
 from incident_kit.evidence.untrusted import FOLDER, kind_of
 from incident_kit.evidence.verify import check_files
 from incident_kit.incident.facts import Facts
+from incident_kit.incident.severity import severity_of, suspected
 from incident_kit.logs.prepare import check_sources
 from incident_kit.logs.reading import Records
 from incident_kit.model.fields import Fields, Unusable
 from incident_kit.model.finding import FOUND_BY_HAND, Finding, Findings
+from incident_kit.model.severity import Assessment
 from incident_kit.model.times import Window, parse_iso
 from incident_kit.runbook.case import Case
 from incident_kit.runbook.contents import Runbook
 from incident_kit.runbook.ranking import Ranked, rank
 from incident_kit.runbook.ranking import triage as ranked_scenarios
-from incident_kit.runbook.severity import assess_case
 from incident_kit.timeline.results import read_findings, read_impact, read_severity
 
 # As `run.begin` calls it, with the time at which what it reads was collected.
@@ -40,6 +41,12 @@ RUN_NAME = re.compile(r"(\d{8}T\d{6}Z)_\w+")
 
 def facts_of(incident: Incident, book: Runbook) -> Facts:
     """The facts of an incident. Without a run and without evidence they are empty. Raises EvidenceError for damage."""
+    entries, _ = incident.journal.readable()  # a damaged line is named where the journal is the matter
+    facts = _by_evidence(incident, book, entries)
+    return replace(facts, assessment=suspected(book, facts.assessment, entries))
+
+
+def _by_evidence(incident: Incident, book: Runbook, entries: Sequence[Entry]) -> Facts:
     doubts: list[str] = []
     for folder in current_runs(incident):
         try:
@@ -49,7 +56,6 @@ def facts_of(incident: Incident, book: Runbook) -> Facts:
     stored = incident.evidence
     if not analysed(stored):
         return Facts(doubts=tuple(doubts))
-    entries, _ = incident.journal.readable()  # a damaged line is named where the journal is the matter
     return replace(facts_of_evidence(stored, book, entries), doubts=tuple(doubts))
 
 
@@ -77,9 +83,10 @@ def newest_run(incident: Incident, book: Runbook) -> Facts:
     """The facts of the newest sealed run that can be read, without any look at the evidence; empty without a run."""
     for folder in sealed_runs(incident):
         try:
-            return facts_of_run(folder, book)
+            facts = facts_of_run(folder, book)
         except EvidenceError:
             continue
+        return replace(facts, assessment=suspected(book, facts.assessment, incident.journal.readable()[0]))
     return Facts()
 
 
@@ -94,17 +101,24 @@ def sealed_runs(incident: Incident) -> list[Path]:
 def facts_of_run(folder: Path, book: Runbook) -> Facts:
     """The facts that a sealed run holds. Raises EvidenceError where it is not as it was sealed, or holds no results."""
     run = RunFolder(folder)
-    check_files(folder, (run.findings, run.impact, run.severity, run.description))
+    has_severity = bool(kind_of(run.severity))  # runs of version 0.2.0 have none
+    check_files(folder, (run.findings, run.impact, run.description, *([run.severity] if has_severity else [])))
     findings, impact = read_findings(run), read_impact(run)
+    assessment = read_severity(run).by_facts if has_severity else Assessment()
     try:
         parameters = Fields(dict(read_run_description(run.description).parameters), "parameters")
         window = Window(parameters.moment("since"), parameters.moment("until"))
     except Unusable as error:
         raise EvidenceError(f"{run.description}: {error}. Make the run again.") from None
     by_hand = tuple(finding for finding in findings if finding.symptom == FOUND_BY_HAND)
-    assessment = read_severity(run).by_facts
-    ranked = tuple(rank(_by_scenario(findings, book)))
-    return Facts(f"runs/{folder.name}", window, ranked, impact, by_hand, assessment)
+    return Facts(
+        f"runs/{folder.name}",
+        window,
+        tuple(rank(_by_scenario(findings, book))),
+        impact,
+        by_hand,
+        assessment=assessment,
+    )
 
 
 def facts_of_evidence(
@@ -130,7 +144,8 @@ def examined_evidence(
         answers = stored.stored_answers()
         case = Case(records, window, book, entries, answers)
         ranked = tuple(ranked_scenarios(book, case))
-        impact, assessment = case.impact_with(ranked[0].findings), assess_case(book, case, ranked)
+        assessment = severity_of(book, case, ranked).by_facts
+        impact = case.impact_with(ranked[0].findings)
         yield records, Facts("the stored evidence", window, ranked, impact, assessment=assessment)
 
 

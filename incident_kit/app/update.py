@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from incident_kit.app.chosen import chosen
 from incident_kit.app.console import exit_code, say, show_lines
-from incident_kit.app.facts import facts_of
+from incident_kit.app.deadlines import all_facts, clocks, say_next_deadline
 from incident_kit.config.request import Request
 from incident_kit.errors import InputError, ParameterError
 from incident_kit.evidence.journal import Kind
 from incident_kit.incident import entries
 from incident_kit.incident.facts import Facts
-from incident_kit.incident.state import Audience, Status, state_of
+from incident_kit.incident.state import Audience, Status
 from incident_kit.incident.updates import Update, for_customers, update_of, why_not_to_customers
 from incident_kit.model.redaction import REDACTION
 from incident_kit.model.times import iso, parse_coming
@@ -27,7 +27,6 @@ from incident_kit.view import words
 from incident_kit.view.messages import TARGETS, Target, message
 
 MOST_TEXT_BYTES = 64 << 10
-CADENCE = {"P1": timedelta(minutes=30), "P2": timedelta(hours=1)}
 STDIN = "-"
 # Evidence that ended so long ago says little of now.
 STALE = timedelta(minutes=15)
@@ -55,13 +54,16 @@ def update(request: Request, incident_id: str, typed: Typed) -> int:
     book = load(request.runbook)
     audience, language, target = _checked(book, typed)
     incident = chosen(request, incident_id)
-    noted, faults = incident.journal.readable()
-    facts, state, now = facts_of(incident, book), state_of(noted), datetime.now(UTC)
+    faults = incident.journal.readable()[1]
+    facts = all_facts(incident, book)
+    current = clocks(request, incident, book, facts)
+    state, now = current.state, current.now
     if typed.next_update and state.status is Status.RESOLVED:
         raise ParameterError("the incident is resolved, so there is no next update. Leave --next away.")
-    severity = state.severity.level if state.severity else ""
+    severity = current.level.level if current.level else ""
+    cadence = book.policy.updates[audience.value].get(severity)
     following = parse_coming(typed.next_update, now, request.zone) if typed.next_update else None
-    made = update_of(state, facts, book, incident.title, audience, severity, now, CADENCE.get(severity), following)
+    made = update_of(state, facts, book, incident.title, audience, severity, now, cadence, following)
     for line in (*faults, *facts.doubts, *_stale(facts, now)):
         say(line)
     if audience is Audience.CUSTOMER:
@@ -76,6 +78,7 @@ def update(request: Request, incident_id: str, typed: Typed) -> int:
     show_lines(text.removesuffix("\n"))
     if typed.sent:
         _note(request, incident.id, made, text, typed)
+    say_next_deadline(request, incident, facts)
     return exit_code(bool(faults or facts.doubts))
 
 

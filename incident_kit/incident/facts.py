@@ -17,8 +17,8 @@ class Facts:
 
     `source` names it: a run's folder, or the stored evidence. `window` is what was looked at; what came after it is not
     known. `ranked` are the scenarios that were examined, the likeliest first: all of them, or of a run the one that it
-    reports on. `by_hand` are findings that a person kept. `assessment` is the severity by the rules of the runbook.
-    `doubts` say which evidence could not be used, and why.
+    reports on. `by_hand` are findings that a person kept. `assessment` is the severity by the runbook's rules, without
+    what people set; what people suspect counts even without evidence. `doubts` say which evidence could not be used.
     """
 
     source: str = ""
@@ -26,8 +26,8 @@ class Facts:
     ranked: tuple[Ranked, ...] = ()
     impact: Impact | None = None
     by_hand: tuple[Finding, ...] = ()
-    assessment: Assessment = field(default_factory=Assessment)
     doubts: tuple[str, ...] = ()
+    assessment: Assessment = field(default_factory=Assessment)
 
     @property
     def confirmed(self) -> list[Finding]:

@@ -17,7 +17,7 @@ from incident_kit.model.finding import Finding
 from incident_kit.model.patterns import compiled
 from incident_kit.model.times import Window
 from incident_kit.model.visible import visible
-from incident_kit.runbook.contents import Feature, InternalWords, Runbook
+from incident_kit.runbook.contents import Feature, InternalWords, Runbook, Suspected
 from incident_kit.runbook.messages import internal_words_in, security_words_in
 from incident_kit.runbook.ranking import Ranked
 from incident_kit.timeline.impact import Affected, Impact
@@ -77,7 +77,8 @@ class Security:
 class Update:
     """What an update says; None and empty where it is not known.
 
-    `severity` is the level that holds, `status` where the work stands. `impact_noted` is what a person wrote of it.
+    `severity` is the level that holds: who set it (by the runbook's rules: nobody) and why; `status` is where the work
+    stands. `impact_noted` is what a person wrote of it.
     `affected` counts requests between `affected_from` and `affected_until` (None: it was not over when last seen);
     `by_errors`: they failed, and were not only slow. `confirmed` are sentences. `hits` are the features, `everywhere`
     that no part was spared, `how` what is noticed of all. `recovered` is since when the requests are well again.
@@ -87,6 +88,8 @@ class Update:
 
     audience: Audience
     severity: str
+    severity_by: str
+    severity_why: str
     title: str
     status: Status
     security: Security
@@ -147,9 +150,11 @@ def update_of(
     return Update(
         audience=audience,
         severity=severity,
+        severity_by=state.severity.entry.by if state.severity else "",
+        severity_why=state.severity.why if state.severity else facts.assessment.sentence,
         title=state.opened.text if state.opened and state.opened.text.strip() else title,
         status=state.status,
-        security=security_of(state, facts, book.messages.words, title),
+        security=security_of(state, facts, book, title),
         impact_noted=state.impact.text if state.impact else "",
         affected=numbers,
         affected_from=_down(onset.began.likeliest) if onset else None,
@@ -225,12 +230,19 @@ def is_japanese(text: str) -> bool:
     return bool(compiled(r"[\p{Hiragana}\p{Katakana}\p{Han}]").search(text))
 
 
-def security_of(state: State, facts: Facts, words: InternalWords, title: str = "") -> Security:
-    """Whether a cause of a scenario that calls for caution is confirmed, or people speak of security."""
+def security_of(state: State, facts: Facts, book: Runbook, title: str = "") -> Security:
+    """Whether a cause of a scenario that calls for caution is confirmed, or people suspect or speak of one."""
+    words = book.messages.words
     reasons = [
         f"confirmed: {place.causes[0].title}" for place in facts.ranked if place.scenario.caution and place.causes
     ]
-    careful = {place.scenario.id for place in facts.ranked if place.scenario.caution}
+    careful = {scenario.id for scenario in book.scenarios if scenario.caution}
+    suspicions = {
+        rule.id
+        for rule in book.severity_rules
+        if isinstance(rule.condition, Suspected) and rule.condition.scenario in careful
+    }
+    reasons += [met.sentence for met in facts.assessment.met if met.rule in suspicions]
     reasons += [
         f"line {mark.entry.line} of the journal marks a step of {mark.scenario}"
         for mark in state.steps
@@ -258,7 +270,7 @@ def hits_of(facts: Facts, features: Sequence[Feature]) -> tuple[Hit, ...]:
         if place.scenario.caution:
             continue  # sign-ins that are refused to strangers are no trouble of customers
         for finding in place.confirmed:
-            for name, how in _noticed_by(place, finding, features):
+            for name, how in _noticed_by(place, finding):
                 noticed.setdefault(name, []).append(how)
     impact = facts.impact
     if impact and impact.affected and not impact.by_limits:
@@ -270,13 +282,15 @@ def hits_of(facts: Facts, features: Sequence[Feature]) -> tuple[Hit, ...]:
     return tuple(Hit(feature, _together(noticed[feature.name])) for feature in features if feature.name in noticed)
 
 
-def _noticed_by(place: Ranked, finding: Finding, features: Sequence[Feature]) -> list[tuple[str, How]]:
+def _noticed_by(place: Ranked, finding: Finding) -> list[tuple[str, How]]:
+    """The features that a confirmed symptom is about, by name."""
     symptom = next((symptom for symptom in place.scenario.symptoms if symptom.id == finding.symptom), None)
     if symptom is None:
         return []
-    late = [(feature.name, How.DELAYED) for feature in features if symptom.id in feature.delayed_by]
-    if late or not (name := symptom.parameters.get("feature")):
-        return late
+    if symptom.delays:
+        return [(symptom.delays, How.DELAYED)]
+    if not (name := symptom.parameters.get("feature")):
+        return []
     return [(name, How.SLOW if "average_ms" in finding.measures else How.FAILS)]
 
 

@@ -140,6 +140,7 @@ class Symptom:
     """A symptom of the runbook: decided by the check of that name with these parameters.
 
     `is_cause`: where it is there it says what is wrong, and not only what follows from something that is.
+    `delays` is the feature that still works then, but takes longer to be completed; empty for none.
     """
 
     id: str
@@ -147,6 +148,7 @@ class Symptom:
     check: str
     parameters: Mapping[str, Any]
     is_cause: bool = False
+    delays: str = ""
 
 
 @dataclass(frozen=True, slots=True)

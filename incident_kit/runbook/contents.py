@@ -40,14 +40,13 @@ class CustomersWords:
 class Feature:
     """Something customers do with the portal, and the pattern of its routes.
 
-    `customers` has the words for customers by language. `delayed_by` are symptoms after which it is only late. Where a
+    `customers` has the words for customers by language. Where a
     `major` one does not work, the incident is more severe.
     """
 
     name: str
     routes: str
     customers: Mapping[str, CustomersWords] = field(default_factory=dict)
-    delayed_by: tuple[str, ...] = ()
     major: bool = False
 
 

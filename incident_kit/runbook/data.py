@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -35,6 +34,7 @@ from incident_kit.runbook.contents import (
 )
 from incident_kit.runbook.escalation import FILE as ESCALATION
 from incident_kit.runbook.escalation import Known, read_policy, read_scenario_rules
+from incident_kit.runbook.messages import FOLDER as MESSAGES
 from incident_kit.runbook.messages import INTERNAL_WORDS, internal_words_in, load_messages
 from incident_kit.runbook.severity_rules import fitting, rules_of
 from incident_kit.runbook.sigma_rules import load_rules
@@ -67,8 +67,10 @@ def load(folder: str | Path = "") -> Runbook:
             f"{base}: no runbook (there is no folder {base / 'scenarios'}). Copy ours and edit it, "
             "or leave --runbook away."
         )
-    borrowed = tuple(OURS / name for name in LATER_FILES if not (base / name).exists())
-    places = {name: base / name for name in (*DATA_FILES, *LATER_FILES)} | {path.name: path for path in borrowed}
+    borrowed = tuple(OURS / name for name in (*LATER_FILES, MESSAGES) if not (base / name).exists())
+    places = {name: base / name for name in (*DATA_FILES, *LATER_FILES)} | {
+        path.name: path for path in borrowed if path.name != MESSAGES
+    }
     files = {name: read(path, Table, f"Copy it from {OURS / name}.") for name, path in places.items()}
     dependencies = tuple(map(_dependency, files["dependencies.toml"].tables("dependency")))
     documents = tuple(map(_document, files["documents.toml"].tables("document")))
@@ -97,7 +99,6 @@ def load(folder: str | Path = "") -> Runbook:
         (_scenario(read(path, Table, f"Copy it from {OURS / 'scenarios'}."), names, known) for path in paths),
         key=lambda scenario: scenario.number,
     )
-    _check_delays(files["features.toml"], scenarios)
     has_rules = RULE in levels.data
     if has_rules:
         severity_rules = rules_of(levels, names.severities, scenarios, features)
@@ -146,11 +147,11 @@ def _document(table: Table) -> Document:
 
 
 def _feature(table: Table, messages: Messages) -> Feature:
-    table.only("name", "routes", "customers", "delayed_by", "major")
+    table.only("name", "routes", "customers", "major")
     customers = table.table("customers")
     customers.only(*messages.languages)
     words = {language: _customers_words(customers.table(language), messages) for language in customers.data}
-    return Feature(table.text("name"), table.pattern("routes"), words, table.texts("delayed_by"), table.flag("major"))
+    return Feature(table.text("name"), table.pattern("routes"), words, table.flag("major"))
 
 
 def _customers_words(table: Table, messages: Messages) -> CustomersWords:
@@ -160,14 +161,6 @@ def _customers_words(table: Table, messages: Messages) -> CustomersWords:
             expected = f"words that customers know, without {', '.join(named)} (see {INTERNAL_WORDS})"
             raise table.fail(field, expected)
     return CustomersWords(table.text("title"), {how: table.text(how) for how in NOTICED if how in table.data})
-
-
-def _check_delays(table: Table, scenarios: Sequence[Scenario]) -> None:
-    """A symptom that no scenario has would never delay anything."""
-    symptoms = {symptom.id for scenario in scenarios for symptom in scenario.symptoms}
-    for feature in table.tables("feature"):
-        if unknown := [symptom for symptom in feature.texts("delayed_by") if symptom not in symptoms]:
-            raise feature.fail("delayed_by", f"a list of symptoms that scenarios have, which {unknown[0]} is not")
 
 
 def _probes(table: Table) -> str:
@@ -254,7 +247,9 @@ def _step(table: Table, names: _Names) -> Step:
 
 
 def _symptom(table: Table, names: _Names) -> Symptom:
-    table.only("id", "title", "check", "is_cause", "parameters")
+    table.only("id", "title", "check", "is_cause", "delays", "parameters")
+    if table.text("delays", "") not in ("", *names.features):
+        raise table.fail("delays", f"a feature of features.toml ({', '.join(names.features)}), or nothing")
     name = table.text("check")
     if name not in checks.__all__:
         raise table.fail("check", f"one of {', '.join(checks.__all__)}")
@@ -262,7 +257,9 @@ def _symptom(table: Table, names: _Names) -> Symptom:
     kinds = check_parameters(name)
     parameters.only(*kinds)
     values = {field: _parameter(parameters, field, kind, names) for field, kind in kinds.items()}
-    return Symptom(table.text("id"), table.text("title"), name, values, table.flag("is_cause"))
+    return Symptom(
+        table.text("id"), table.text("title"), name, values, table.flag("is_cause"), table.text("delays", "")
+    )
 
 
 def check_parameters(check: str) -> dict[str, Any]:

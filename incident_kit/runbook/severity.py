@@ -70,11 +70,6 @@ class Outcome:
     unknown: tuple[str, ...] = ()
 
 
-def assess_case(book: Runbook, case: Case, ranked: Sequence[Ranked] = (), chosen: Scenario | None = None) -> Assessment:
-    """The severity by the evidence of a case. See `facts_of`."""
-    return assess(book.severity_rules, facts_of(book, case, ranked, chosen))
-
-
 def facts_of(book: Runbook, case: Case, ranked: Sequence[Ranked] = (), chosen: Scenario | None = None) -> SeverityFacts:
     """The facts that the rules of this runbook ask for, from the evidence.
 

@@ -39,13 +39,14 @@ def test_an_update_to_the_team_is_printed_and_nothing_is_noted(kit: Kit, inciden
     before = (incident / "journal.jsonl").read_bytes()
     finished = updated(kit, incident, "--tz", "Asia/Tokyo")
     assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.startswith("INCIDENT UPDATE - severity not set - Payments fail\n")
+    assert finished.stdout.startswith("INCIDENT UPDATE - P2 - Payments fail\n")  # by the runbook's rules
     assert "224 of 228 requests failed" in finished.stdout
     assert "The evidence ends" in finished.stderr  # the recording is old: collect again first
     assert (incident / "journal.jsonl").read_bytes() == before
 
 
 def test_customers_are_not_written_to_without_a_severity(kit: Kit, incident: Path) -> None:
+    shutil.rmtree(incident / "evidence")
     finished = updated(kit, incident, "--audience", "customer", "--sent")
     assert finished.returncode == 2
     assert finished.stdout == ""
@@ -141,6 +142,17 @@ def test_of_a_breach_nothing_is_written_until_somebody_approves_it(kit: Kit, tmp
     assert "We cannot share details" in finished.stdout
     (sent,) = updates(folder)
     assert sent.entry.data["approved_by"] == "Mori"
+
+
+def test_a_breach_that_a_person_suspects_needs_approval_before_any_evidence(kit: Kit, tmp_path: Path) -> None:
+    kit("open", "Odd sign-ins", cwd=tmp_path)
+    kit("note", "we suspect a breach of accounts", cwd=tmp_path)
+    refused = kit("update", "--audience", "customer", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "we suspect a breach of accounts" in refused.stderr
+    assert "--approved-by NAME" in refused.stderr
+    kit("strike", "2", "it was a test", cwd=tmp_path)
+    assert "no severity yet" in kit("update", "--audience", "customer", cwd=tmp_path).stderr
 
 
 def test_what_is_resolved_has_a_text_of_its_own_and_no_next_update(kit: Kit, incident: Path) -> None:

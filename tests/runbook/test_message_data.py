@@ -50,7 +50,9 @@ def change(path: Path, old: str, new: str) -> int:
         pytest.param(
             "features.toml", "see your bills", "reach the server", "fails", id="a word of the trade for customers"
         ),
-        pytest.param("features.toml", '"replay_unmoved"]', '"replay_moved"]', "delayed_by", id="an unknown symptom"),
+        pytest.param(
+            "scenarios/platform_events.toml", 'delays = "Ordering"', 'delays = "Orders"', "delays", id="no such feature"
+        ),
         pytest.param("features.toml", "[feature.customers.en]", "[feature.customers.de]", "de", id="no such language"),
     ],
 )
@@ -90,7 +92,8 @@ def test_a_runbook_without_messages_has_ours(team_folder: Path) -> None:
     shutil.rmtree(team_folder / "messages")
     book = runbook.load(team_folder)
     assert book.messages.languages["en"].folder == OURS / "messages" / "en"
-    assert not [path for path in book.files() if path.parts[0] == "messages"]
+    assert OURS / "messages" in book.borrowed
+    assert book.files()[Path(EN)] == OURS / EN
 
 
 def test_a_run_keeps_the_messages_of_its_runbook(team_folder: Path) -> None:

@@ -112,7 +112,7 @@ def test_in_markdown_a_list_does_not_take_in_the_line_behind_it() -> None:
 
 def test_labels_are_strong_in_markdown_in_japanese_too() -> None:
     page = str(RENDERED(text_of(noted("restarted"), "ja", "md")))
-    assert page.count("<strong>") == 7
+    assert page.count("<strong>") == 8
     assert "**" not in page
 
 
@@ -120,6 +120,7 @@ def test_what_is_not_known_is_said_to_be_not_known() -> None:
     made = update_of(state_of([]), Facts(), BOOK, "Payments fail", Audience.INTERNAL, "", NOW, None)
     assert text_of(made, "en") == (
         "INCIDENT UPDATE - severity not set - Payments fail\n\n"
+        "Severity: Not set.\n"
         "Status: Investigating\n"
         "Impact: Not known yet.\n"
         "- How many requests are affected is not known: no evidence is collected yet.\n"
