@@ -144,7 +144,7 @@ def examined_evidence(
         answers = stored.stored_answers()
         case = Case(records, window, book, entries, answers)
         ranked = tuple(ranked_scenarios(book, case))
-        assessment = severity_of(book, case).by_facts
+        assessment = severity_of(book, case, ranked).by_facts
         impact = case.impact_with(ranked[0].findings)
         yield records, Facts("the stored evidence", window, ranked, impact, assessment=assessment)
 
