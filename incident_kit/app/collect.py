@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -25,18 +26,22 @@ from incident_kit.evidence.journal import Kind
 from incident_kit.evidence.store import Evidence, Incoming, Provenance
 from incident_kit.live.ask import LiveAnswers, ask_live
 from incident_kit.logs.archives import untouched
+from incident_kit.logs.cache import Cache
 from incident_kit.logs.inputs import LogFile, UnusableLog
+from incident_kit.logs.reading import Records
 from incident_kit.logs.reading import read as records_of
 from incident_kit.logs.slices import MARGIN, NO_HINTS, ByteRange, OpenLog, open_log
 from incident_kit.model.source import Hints, Source
 from incident_kit.model.times import Window, iso
 from incident_kit.model.visible import visible
+from incident_kit.runbook.data import load
 
 DEFAULT_SPAN = timedelta(hours=2)
 BLOCK_BYTES = 1 << 20
 
 
 Say = Callable[[str], None]
+Read = Callable[[Sequence[Source]], Records]
 Times = dict[LogFile, tuple[datetime, datetime] | None]
 
 
@@ -100,7 +105,10 @@ def collect(incident: Incident, request: Request, logs: LogPlan | None, say: Say
     if logs:
         try:
             # The logs went on while the systems were asked, and the window goes on to their newest record.
-            preserved = preserve_logs(evidence, plan_logs(logs.logs, request) if sources.live else logs)
+            plan = plan_logs(logs.logs, request) if sources.live else logs
+            dependencies = load(request.runbook).dependencies
+            kept = Cache(incident.cache, say) if sources.cache else None
+            preserved = preserve_logs(evidence, plan, partial(records_of, dependencies=dependencies, kept=kept))
         except EvidenceError as error:
             if not sources.live:
                 raise
@@ -154,10 +162,10 @@ def plan_logs(logs: Sequence[LogFile | Path], request: Request) -> LogPlan:
     )
 
 
-def preserve_logs(evidence: Evidence, plan: LogPlan) -> Collected:
+def preserve_logs(evidence: Evidence, plan: LogPlan, read: Read = records_of) -> Collected:
     """Preserve the window of each planned log, or the whole of it.
 
-    The hints are kept with every slice, so that it is read later as it was read now.
+    The hints are kept with every slice, so that it is read later as it was read now. `read` reads what was preserved.
     """
     items, archives, notes, lost = list[Item](), dict[Path, str](), list(plan.notes), list(plan.lost)
     window = plan.window
@@ -173,7 +181,7 @@ def preserve_logs(evidence: Evidence, plan: LogPlan) -> Collected:
                 origin = log.origin.removesuffix(f"!{visible(log.member)}")
                 items.append(preserve_archive(evidence, log.archive, origin))
         archive_sha256 = archives[log.archive] if log.archive else ""
-        items.append(preserve(evidence, log, window, plan.hints, plan.whole, archive_sha256))
+        items.append(preserve(evidence, log, window, plan.hints, plan.whole, archive_sha256, read))
         if damage := items[-1].details.get("damage"):
             lost.append(f"{log.origin}: {damage}")
     return Collected(window, tuple(items), (*plan.empty, *notes), tuple(lost), empty=plan.empty)
@@ -255,15 +263,17 @@ def preserve(
     hints: Hints = NO_HINTS,
     whole: bool = False,
     archive_sha256: str = "",
+    read: Read = records_of,
 ) -> Item:
     """Store the slice of one log, or of a member of an archive, for the window; or the `whole` of it."""
     asked_at, begun = datetime.now(UTC), time.monotonic()
     with open_log(log.path, hints, log.origin) as file:
         margin = MARGIN
+        hints = replace(hints, date_order=file.recognition.zones.date_order)  # the slice alone may not show it
         while True:
             span = ByteRange(0, file.size, file.size) if whole else span_of(file, window, margin)
             incoming = evidence.receive(file_blocks(file, span))
-            lateness, damage = lateness_of(incoming, file.recognition.zones.written, hints)
+            lateness, damage = lateness_of(incoming, file.recognition.zones.written, hints, read)
             all_of_it = span.start == 0 and span.end == span.size
             if all_of_it or lateness <= margin / 2:
                 break
@@ -271,7 +281,6 @@ def preserve(
             margin *= 2
         status = os.fstat(file.descriptor)
         notes = []
-        hints = replace(hints, date_order=file.recognition.zones.date_order)  # the slice alone may not show it
         if incoming.size_bytes < span.end - span.start:
             notes.append(
                 "the file shrank while it was read (truncated or rotated by copying): what could be read is kept"
@@ -354,15 +363,14 @@ def file_blocks(file: OpenLog, span: ByteRange) -> Iterator[bytes]:
         yield block
 
 
-def lateness_of(incoming: Incoming, written: datetime | None, hints: Hints) -> tuple[timedelta, str]:
+def lateness_of(incoming: Incoming, written: datetime | None, hints: Hints, read: Read) -> tuple[timedelta, str]:
     """How far records of a received slice stand behind newer ones before them; and what of it cannot be read.
 
     `written` is when the log was last written.
     """
     if not incoming.size_bytes:
         return timedelta(0), ""
-    with records_of(
-        [Source("incoming", incoming.content, "incoming", written=written, hints=hints)], only=("ts",)
-    ) as records:
+    source = Source("incoming", incoming.content, "incoming", 0, written, hints, sha256=incoming.sha256)
+    with read([source]) as records:
         [damage] = records.damages()
         return timedelta(microseconds=int(records.query("lateness")[0]["lateness_us"])), damage

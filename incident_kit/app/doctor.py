@@ -105,12 +105,17 @@ def _contacts(request: Request) -> Look:
     """Whether everybody can be reached who may have to be called."""
     contacts = request.configuration.contacts
     roles = [*contacts.levels, *ROLES, *contacts.by_role]
+    called = [*ROLES, *(role for roles_of_level in contacts.levels.values() for role in roles_of_level)]
     try:
-        scenarios = load(request.runbook).scenarios
-        roles += [rule.to for scenario in scenarios for rule in scenario.rules]
+        book = load(request.runbook)
+        called += [rule.to for scenario in book.scenarios for rule in scenario.rules]
+        called += [dependency.name for dependency in book.dependencies]
+        roles += [rule.to for scenario in book.scenarios for rule in scenario.rules]
     except RunbookError:
         pass  # said above
     faults = contacts.faults(dict.fromkeys(roles))
+    if nobody := [role for role in contacts.by_role if role not in called]:
+        faults.append(f"contacts.{', contacts.'.join(nobody)}: no level and no rule calls that role")
     if faults:
         return Look("contacts", "not named", f"{'; '.join(faults)}: write them into [contacts] of incident-kit.toml")
     return Look("contacts", "ready", f"{len(contacts.by_role)} role(s) can be reached, each in two ways")

@@ -6,13 +6,16 @@ A run counts as long as nothing was collected after it. Its results are compared
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from incident_kit import logs as log_files
 from incident_kit.errors import EvidenceError
 from incident_kit.evidence.incident import Incident
+from incident_kit.evidence.item import ANSWER, SLICE, Item
 from incident_kit.evidence.journal import Entry
 from incident_kit.evidence.run_folder import RunFolder, read_run_description
 from incident_kit.evidence.store import Evidence
@@ -21,6 +24,7 @@ from incident_kit.evidence.verify import check_files
 from incident_kit.incident.facts import Facts
 from incident_kit.incident.severity import severity_of, suspected
 from incident_kit.logs.prepare import check_sources
+from incident_kit.logs.reading import Records
 from incident_kit.model.fields import Fields, Unusable
 from incident_kit.model.finding import FOUND_BY_HAND, Finding, Findings
 from incident_kit.model.severity import Assessment
@@ -43,19 +47,36 @@ def facts_of(incident: Incident, book: Runbook) -> Facts:
 
 
 def _by_evidence(incident: Incident, book: Runbook, entries: Sequence[Entry]) -> Facts:
-    stored = incident.evidence
-    latest = max((parse_iso(item.asked_at) for item in stored.items() if not item.secret), default=None)
     doubts: list[str] = []
-    for folder in sealed_runs(incident):
-        if latest and parse_iso(folder.name.partition("_")[0]) < latest.replace(microsecond=0):
-            break  # what was collected since is not in it, nor in older ones
+    for folder in current_runs(incident):
         try:
             return replace(facts_of_run(folder, book), doubts=tuple(doubts))
         except EvidenceError as error:
             doubts.append(str(error))
-    if latest is None:
+    stored = incident.evidence
+    if not analysed(stored):
         return Facts(doubts=tuple(doubts))
     return replace(facts_of_evidence(stored, book, entries), doubts=tuple(doubts))
+
+
+def current_runs(incident: Incident) -> list[Path]:
+    """The folders of the sealed runs that nothing was collected after, the newest first."""
+    latest = max((parse_iso(item.asked_at) for item in analysed(incident.evidence)), default=None)
+    return [
+        folder
+        for folder in sealed_runs(incident)
+        if latest is None or run_time(folder) >= latest.replace(microsecond=0)
+    ]
+
+
+def analysed(stored: Evidence) -> list[Item]:
+    """The items that findings rest on. What an alerting system or a chat said is none of them."""
+    return [item for item in stored.items() if item.kind in (SLICE, ANSWER)]
+
+
+def run_time(folder: Path) -> datetime:
+    """When a sealed run was begun, by its folder's name."""
+    return parse_iso(folder.name.partition("_")[0])
 
 
 def newest_run(incident: Incident, book: Runbook) -> Facts:
@@ -107,20 +128,24 @@ def facts_of_evidence(
 
     Raises EvidenceError for damage.
     """
+    with examined_evidence(stored, book, entries, window) as (_, facts):
+        return facts
+
+
+@contextmanager
+def examined_evidence(
+    stored: Evidence, book: Runbook, entries: Sequence[Entry] = (), window: Window | None = None
+) -> Iterator[tuple[Records, Facts]]:
+    """The same with the records, for whoever asks more of them."""
     stored.check()
     check_sources(stored.sources())
     window = window or stored.window()
     with log_files.read(stored.sources(), window, dependencies=book.dependencies) as records:
         answers = stored.stored_answers()
-        case = Case(records, window, entries, answers, book.signs, book.features, book.sigma_rules)
+        case = Case(records, window, book, entries, answers)
         ranked = tuple(ranked_scenarios(book, case))
-        return Facts(
-            "the stored evidence",
-            window,
-            ranked,
-            case.impact_with(ranked[0].findings),
-            assessment=severity_of(book, case).by_facts,
-        )
+        impact, severity = case.impact_with(ranked[0].findings), severity_of(book, case)
+        yield records, Facts("the stored evidence", window, ranked, impact, assessment=severity.by_facts)
 
 
 def _by_scenario(findings: list[Finding], book: Runbook) -> list[Ranked]:

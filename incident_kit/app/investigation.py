@@ -68,10 +68,10 @@ class Investigation:
 
         It stands on the timeline when the notebook is run again.
 
-        `kind` is note, action, decision, complaint, deploy, escalated, communicated or observation. `at` is when it
-        happened: "09:58" (the nearest to the incident) or ISO 8601, in the people's zone, or a datetime; without it,
-        now. `level` is of an escalation (L1 to L4). What is `temporary` has to be put back, by a note that `undoes` its
-        line. Lines are never changed or removed.
+        `kind` is note, action, decision, complaint, deploy, escalated, communicated, observation or review. `at` is
+        when it happened: "09:58" (the nearest to the incident) or ISO 8601, in the people's zone, or a datetime;
+        without it, now. `level` is of an escalation (L1 to L4). What is `temporary` has to be put back, by a note that
+        `undoes` its line. Lines are never changed or removed.
 
         incident.note("Freebit's support confirms an outage, ticket 4711", kind="communicated", at="09:58")
         """

@@ -13,6 +13,7 @@ from incident_kit.config.request import Request
 from incident_kit.config.settings import VARIABLE
 from incident_kit.errors import InputError
 from incident_kit.evidence.incident import load_or_create
+from incident_kit.logs.cache import FOLDER_VARIABLE
 from incident_kit.model.visible import visible
 from incident_kit.running.lab import lab_command, lab_environment
 from incident_kit.running.work import prepare_work
@@ -34,4 +35,5 @@ def lab(request: Request, incident_id: str, prepare_only: bool, options: Sequenc
     # The folder may lie where a kernel would not find the configuration.
     file = request.configuration.file
     environment = {**os.environ, **({VARIABLE: str(file.resolve())} if file else {})}
+    environment[FOLDER_VARIABLE] = str(incident.cache.resolve())
     os.execve(sys.executable, lab_command(folder, options), lab_environment(environment))

@@ -11,6 +11,7 @@ from pathlib import Path
 from incident_kit.app.collect import Say, path_of, plan_logs
 from incident_kit.app.console import exit_code, say, show_json, show_lines
 from incident_kit.app.deadlines import say_next_deadline
+from incident_kit.app.sources import kept_columns
 from incident_kit.app.triage import Ranking, collect_and_rank, rank_evidence
 from incident_kit.config.request import Request
 from incident_kit.errors import EvidenceError
@@ -54,7 +55,7 @@ def changes_since(incident: Incident, book: Runbook, request: Request, say: Say)
             "Begin with incident-kit triage."
         )
     slices = stored.slices()
-    earlier = rank_evidence(book, stored, stored.window(), items)
+    earlier = rank_evidence(book, stored, stored.window(), items, kept=kept_columns(request, stored, say))
     paths = [path for path in dict.fromkeys(map(path_of, slices)) if path and path.is_file()]
     answers = {stored_answer.answer.question: stored_answer.answer for stored_answer in stored.stored_answers()}
     env_file = answers["environment"].data.get("file") if "environment" in answers else None

@@ -118,11 +118,13 @@ def make_run(
     window: Window,
     given: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
+    *,
+    cache: bool = True,
 ) -> Run:
     """Execute the scenario's notebook on the items and seal the result below the incident's `runs/`.
 
-    `given` are further parameters of the notebook; `notes` say what could not be collected. Raises ParameterError,
-    RunbookError and EvidenceError.
+    `given` are further parameters of the notebook; `notes` say what could not be collected; `cache` whether the columns
+    of the logs are kept. Raises ParameterError, RunbookError and EvidenceError.
     """
     source = notebook_of(book, scenario_id)
     parameters = {**OUR_PARAMETERS, "since": iso(window.since), "until": iso(window.until), **(given or {})}
@@ -130,7 +132,7 @@ def make_run(
     partial = begin(incident, scenario_id)
     run = RunFolder(partial)
     started = datetime.now(UTC)
-    with booting_kernel(run.data) as kernel:
+    with booting_kernel(run.data, incident.cache if cache else None) as kernel:
         try:
             Evidence(run.evidence).adopt(items)
         except (

@@ -11,7 +11,9 @@ from incident_kit.app.collect import LogPlan, Say, plan_logs
 from incident_kit.config.request import Request
 from incident_kit.errors import InputError, LogFileError
 from incident_kit.evidence.incident import Incident, load_or_create
+from incident_kit.evidence.run_folder import RunFolder
 from incident_kit.evidence.store import Evidence, open_evidence
+from incident_kit.logs.cache import Cache
 from incident_kit.logs.inputs import log_files_of
 from incident_kit.logs.prepare import check_sources
 from incident_kit.model.times import Window, iso
@@ -43,6 +45,13 @@ def stored_evidence(request: Request) -> Evidence | None:
     evidence = open_evidence(request.sources.evidence)
     check_sources(evidence.sources())
     return evidence
+
+
+def kept_columns(request: Request, evidence: Evidence, say: Say) -> Cache | None:
+    """Where the columns of evidence are kept: beside the evidence of an incident, and nowhere in a run or a copy."""
+    folder = evidence.folder.parent
+    of_an_incident = (folder / "incident.toml").is_file() and folder.name != RunFolder(folder).data.name
+    return Cache(folder / "cache", say) if request.sources.cache and of_an_incident else None
 
 
 def stored_window(request: Request, evidence: Evidence) -> Window:

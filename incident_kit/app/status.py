@@ -103,7 +103,7 @@ def _known(incident: Incident, book: Runbook, facts: Facts, scenario: Scenario, 
     }
     texts: list[str] = []
     with log_files.read([], facts.window, dependencies=book.dependencies) as records:
-        case = Case(records, facts.window, (), answers, book.signs, book.features)
+        case = Case(records, facts.window, book, (), answers)
         for reference in step.facts:
             name, _, subject = reference.partition(" ")
             if name == "finding" and subject in findings:

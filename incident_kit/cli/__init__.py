@@ -5,6 +5,7 @@ Imports stand inside, so that --help answers at once.
 options      options that several commands take
 investigate  collect, read, judge, report, seal
 incident     what people do and say: open, note, milestone, close
+timeline     everything in one order
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typer.exceptions import TyperException
 from incident_kit.app.console import DONE, INTERRUPTED, say
 from incident_kit.cli.incident import app as incident
 from incident_kit.cli.investigate import app as investigate
+from incident_kit.cli.timeline import app as timeline
 from incident_kit.errors import IncidentKitError
 from incident_kit.model.visible import visible_stream
 
@@ -32,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(investigate)
 app.add_typer(incident)
+app.add_typer(timeline)
 
 
 def main() -> None:

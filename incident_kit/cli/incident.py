@@ -76,7 +76,7 @@ def note(
         str,
         typer.Option(
             "--kind",
-            help="note, action, decision, complaint, deploy, escalated, communicated or observation.",
+            help="note, action, decision, complaint, deploy, escalated, communicated, observation or review.",
         ),
     ] = "note",
     level: Annotated[str, typer.Option("--level", help="Of an escalation: L1, L2, L3 or L4.")] = "",

@@ -12,6 +12,9 @@ Reports = Annotated[
     typer.Option("--reports", help="Where incidents live [INCIDENT_KIT_REPORTS, else as configured, else ./reports]."),
 ]
 RunbookFolder = Annotated[str, typer.Option("--runbook", help="A folder of your own runbook data.")]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Keep nothing of what is read from the logs; read it again each time.")
+]
 LogZone = Annotated[
     str,
     typer.Option(

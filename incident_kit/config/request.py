@@ -32,6 +32,7 @@ class Typed:
     budget_s: float = BUDGET_S
     preserve: str = ""
     max_evidence_bytes: int = EVIDENCE_LIMIT_BYTES
+    no_cache: bool = False
     reports: Path | None = None
     runbook: str = ""
     zone: str = ""
@@ -45,7 +46,8 @@ class Sources:
     """Where evidence comes from: logs, live systems, or a folder of evidence that was collected before.
 
     `logs` are those that were named; without any, the configured ones are meant. `whole` says whether whole logs are
-    kept; None leaves that to the scenario. `limit_bytes` is how much evidence an incident may hold.
+    kept; None leaves that to the scenario. `limit_bytes` is how much evidence an incident may hold; `cache` whether the
+    columns of its logs are kept beside it.
     """
 
     logs: tuple[Path, ...] = ()
@@ -55,6 +57,7 @@ class Sources:
     budget_s: float = BUDGET_S
     whole: bool | None = None
     limit_bytes: int = EVIDENCE_LIMIT_BYTES
+    cache: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ def resolve(typed: Typed) -> Request:
             typed.budget_s,
             _whole(typed.preserve),
             typed.max_evidence_bytes,
+            not typed.no_cache,
         ),
     )
 

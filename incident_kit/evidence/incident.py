@@ -47,6 +47,11 @@ class Incident:
         return self.folder / "runs"
 
     @property
+    def cache(self) -> Path:
+        """Where the columns of its logs are kept; whoever needs room may delete it."""
+        return self.folder / "cache"
+
+    @property
     def evidence(self) -> Evidence:
         return Evidence(self.folder / "evidence", self.limit_bytes)
 

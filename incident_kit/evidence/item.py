@@ -91,6 +91,7 @@ class Item:
             Hints.from_json(self.details.get("unsaid", {})),
             redaction,
             visible(self.details.get("missing", "")),
+            self.sha256,
         )
 
     def answer(self) -> Answer:

@@ -49,6 +49,7 @@ class Kind(StrEnum):
     ESCALATED = "escalated"
     COMMUNICATED = "communicated"
     OBSERVATION = "observation"
+    REVIEW = "review"  # that one was held, and where it is written
     # The incident's life.
     OPENED = "opened"
     ALERT = "alert"
@@ -74,6 +75,7 @@ NOTED = (
     Kind.ESCALATED,
     Kind.COMMUNICATED,
     Kind.OBSERVATION,
+    Kind.REVIEW,
 )
 
 

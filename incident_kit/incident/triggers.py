@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from incident_kit.evidence.journal import Entry
+from incident_kit.evidence.journal import Entry, Kind
 from incident_kit.incident.facts import Facts
 from incident_kit.incident.state import State, StepMark
 from incident_kit.model.finding import Absence, Citation, Figure, Finding
@@ -63,7 +63,9 @@ def triggers_of(facts: Facts, state: State, book: Runbook, stored: Mapping[str, 
     customers = [shown[symptom] for symptom in policy.customers if symptom in shown]
     if state.impact and not state.impact.text.lower().startswith(NO_IMPACT):
         customers.append(Shown(state.impact.happened, "the impact was set", state.impact))
-    return Triggers(_first(customers), vendors, tuple(_rules(facts, state, book, shown)))
+    reviews = state.noted(Kind.REVIEW)
+    reviewed = reviews[0] if reviews else None
+    return Triggers(_first(customers), vendors, tuple(_rules(facts, state, book, shown)), reviewed)
 
 
 def _rules(

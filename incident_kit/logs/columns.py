@@ -1,16 +1,14 @@
 """The canonical columns of a record, and the SQL that finds them in the lines of a format.
 
 The SQL has three layers: the texts of the fields, what each of them means alone (times, levels, numbers), and what
-several mean together (route, dependency, severity). Only what a question needs is put into it: DuckDB leaves out
-columns nobody asks for, but not fields of the structure it parses JSON by.
+several mean together (route, dependency, severity). It looks at one line only, and at the one after it.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from incident_kit.logs.formats import FIELDS, Format
@@ -47,7 +45,7 @@ COLUMNS: Mapping[str, str] = {
     "offset": "byte in the original file",
 }
 
-# What the relation `lines` has of each line, by DuckDB type: the canonical columns and what queries need beside them.
+# What a line says, by DuckDB type: the canonical columns and what queries need beside them.
 TYPES = {
     "ts": "TIMESTAMP",
     "ts_raw": "VARCHAR",
@@ -77,7 +75,6 @@ TYPES = {
     "aborted": "BOOLEAN",
     "consequence": "BOOLEAN",
     "severity": "INTEGER",
-    "twin": "UBIGINT",
     "mended": "BOOLEAN",
     "request_us": "BIGINT",
 }
@@ -150,21 +147,16 @@ REQUEST_IN_TEXT = (
 
 
 FIRST = "<the first layer>"
+# Where a line stands within the piece of text that it is read from.
+PLACE = 'segment, line, "offset"'
+# What is extracted of each line: its place, what it is (record, continuation or unparsed), and what it says.
+EXTRACTED = ", ".join([PLACE, "class", *map(quoted_name, TYPES)])
 
 
-# What each line of a relation says besides its text: where it stands,
-# and on which line the first record of its file does.
-PLACE = "source, item, file, first_record"
+def in_place_select(recognition: Recognition, lines: str, dependencies: Sequence[Dependency]) -> str:
+    """The SELECT of EXTRACTED from one-line records; `lines` gives PLACE, `raw` and `next`.
 
-
-def in_place_select(
-    recognition: Recognition, lines: str, objects: str, dependencies: Sequence[Dependency], needed: Set[str]
-) -> str:
-    """The SELECT that reads one-line records in place; `lines` gives PLACE, `line`, `raw` and `next`.
-
-    Most lines are of the first format; each other one reads what those before it leave. `objects`, if not empty, reads
-    the finished requests of the first format without going through lines, for questions that ask for nothing else: it
-    gives PLACE and the object `j`.
+    Most lines are of the first format; each other one reads what those before it leave.
     """
     left = f"SELECT * FROM ({lines})"
     selects = []
@@ -175,13 +167,8 @@ def in_place_select(
             others = " OR ".join(is_line_of(other) for other in recognition.formats[1:])
             mine = f"{is_line_of(form)} OR NOT ({others})" if others else "true"
         relation = lines if mine == "true" else f"{left} WHERE {mine}"
-        selects.append(
-            plain_select(
-                form, recognition.zones, relation, "" if place else objects, dependencies, needed, main=not place
-            )
-        )
-    names = ", ".join(["source", "line", "class", "item", "file", *(quoted_name(name) for name in sorted(needed))])
-    return " UNION ALL ".join(f"SELECT {names} FROM ({select})" for select in selects)
+        selects.append(plain_select(form, recognition.zones, relation, dependencies))
+    return " UNION ALL ".join(f"SELECT {EXTRACTED} FROM ({select})" for select in selects)
 
 
 def is_line_of(form: Format) -> str:
@@ -194,37 +181,18 @@ def is_line_of(form: Format) -> str:
     )
 
 
-def is_whole(form: Format) -> str:
-    """Whether all of such a line is there: JSON may be cut short."""
-    return f"{json_of('raw', quoted(json.dumps({'level': 'VARCHAR'})))} IS NOT NULL" if form.is_json else "true"
-
-
-def plain_select(
-    form: Format,
-    zones: Zones,
-    lines: str,
-    objects: str,
-    dependencies: Sequence[Dependency],
-    needed: Set[str],
-    *,
-    main: bool,
-) -> str:
-    """The SELECT that reads the lines of one format; the `main` one also has the lines that are of none."""
-    if objects and form.request_columns:
-        form = replace(form, columns={**form.columns, **form.request_columns})
+def plain_select(form: Format, zones: Zones, lines: str, dependencies: Sequence[Dependency]) -> str:
+    """The SELECT that reads the lines of one format."""
     texts, parsed, is_record, broken = _json_texts(form) if form.is_json else _group_texts(form)
     present = " AND ".join(f"{_has(name, form, texts)} IS NOT NULL" for name in form.request_has)
-    if form.message_last and not objects:
+    if form.message_last:
         texts["message"] = f"coalesce({LAST_MESSAGE}, {texts['message']})"
-    unparsed = f"{broken}{' OR line < first_record' if main else ''}"
     apart = {
         "request": present or ("struct_extract(spoken, 'url') <> ''" if speaks(form) else "false"),
         "mended": "j IS NOT NULL AND (contains(raw, '\\ud') OR contains(raw, '\\uD')) AND NOT json_valid(raw)"
-        if form.is_json and not objects
+        if form.is_json
         else "false",
-        "class": "'record'"
-        if objects
-        else f"CASE WHEN {is_record} THEN 'record' WHEN {unparsed} THEN 'unparsed' ELSE 'continuation' END",
+        "class": f"CASE WHEN {is_record} THEN 'record' WHEN {broken} THEN 'unparsed' ELSE 'continuation' END",
     }
     if speaks(form):
         apart = {
@@ -238,34 +206,14 @@ def plain_select(
         "format": quoted(form.name),
         **meanings(form.levels, form),
     }
-    upper = together(dependencies, form, zones.name)
-    wanted = closure(needed | {"class"}, {**upper, **own, **apart})
-    structure = json_structure(form, {name.removesuffix("_text") for name in wanted})
-    if objects:  # of finished requests only, see `reading`
-        columns = ", ".join(f"{quoted_name(name)}: '{sql_type(kind)}'" for name, kind in structure.items())
-        body = (
-            f"SELECT {PLACE}, NULL::BIGINT AS line, NULL::VARCHAR AS next, {FIRST}"
-            f" FROM ({objects.replace('COLUMNS', columns)}) WHERE {present}"
-        )
-    else:
-        j = parsed.replace("STRUCTURE", quoted(json.dumps(structure)))
-        body = f"SELECT {PLACE}, line, next, {FIRST} FROM (SELECT *, {j} AS j FROM ({taken_apart(form, lines)}))"
-    return layers(body, {**{f"{field}_text": text for field, text in texts.items()}, **apart}, own, upper, wanted)
+    j = parsed.replace("STRUCTURE", quoted(json.dumps(json_structure(form))))
+    body = f"SELECT {PLACE}, next, {FIRST} FROM (SELECT *, {j} AS j FROM ({taken_apart(form, lines)}))"
+    first = {**{f"{field}_text": text for field, text in texts.items()}, **apart}
+    return layers(body, first, own, together(dependencies, form, zones.name))
 
 
-def sql_type(kind: Any) -> str:
-    """The type of a JSON structure's part, as DuckDB writes it."""
-    return (
-        "STRUCT(" + ", ".join(f"{quoted_name(name)} {sql_type(inner)}" for name, inner in kind.items()) + ")"
-        if isinstance(kind, dict)
-        else str(kind)
-    )
-
-
-def normalised_select(
-    recognition: Recognition, lines: str, dependencies: Sequence[Dependency], needed: Set[str]
-) -> str:
-    """The SELECT that reads the working copy of a log that was normalised (see `normalise`)."""
+def normalised_select(recognition: Recognition, lines: str, dependencies: Sequence[Dependency]) -> str:
+    """The SELECT of EXTRACTED from the lines of a log that was normalised (see `normalise`)."""
     fields = sorted(FIELDS - {"inner", "partial", "stream", "priority"})
     first = {
         **{f"{field}_text": f"j.{field}" for field in fields},
@@ -284,8 +232,6 @@ def normalised_select(
         "format": "format_found",
         **meanings({}, None),
     }
-    upper = together(dependencies, None, recognition.zones.name)
-    wanted = closure(needed | {"class"}, {**upper, **own})
     structure = dict.fromkeys(fields, "VARCHAR") | {
         "ts_raw": "VARCHAR",
         "zoned": "BOOLEAN",
@@ -293,38 +239,20 @@ def normalised_select(
         "format": "VARCHAR",
     }
     j = f"CASE WHEN starts_with(raw, '{{') THEN {json_of('raw', quoted(json.dumps(structure)))} END"
-    parsed = f"SELECT {PLACE}, line, raw, {j} AS j FROM ({lines})"
-    body = f"SELECT {PLACE}, line, NULL::VARCHAR AS next, {FIRST} FROM ({parsed})"
-    return layers(body, first, own, upper, wanted)
+    body = f"SELECT {PLACE}, NULL::VARCHAR AS next, {FIRST} FROM (SELECT {PLACE}, raw, {j} AS j FROM ({lines}))"
+    select = layers(body, first, own, together(dependencies, None, recognition.zones.name))
+    return f"SELECT {EXTRACTED} FROM ({select})"
 
 
-def layers(
-    body: str, first: Mapping[str, str], own: Mapping[str, str], upper: Mapping[str, str], wanted: Set[str]
-) -> str:
-    """The three layers put together, of what is wanted; `body` has a place for the first one."""
+def layers(body: str, first: Mapping[str, str], own: Mapping[str, str], upper: Mapping[str, str]) -> str:
+    """The three layers put together; `body` has a place for the first one."""
     texts = {**{f"{field}_text": "NULL::VARCHAR" for field in FIELDS}, **first}
-    lowest = body.replace(
-        FIRST, ", ".join(f"{expression} AS {name}" for name, expression in texts.items() if name in wanted)
-    )
-    second = [f"{expression} AS {name}" for name, expression in own.items() if name in wanted]
-    third = [f"{expression} AS {name}" for name, expression in upper.items() if name in wanted]
-    return f"SELECT *{_more(third)} FROM (SELECT *{_more(second)} FROM ({lowest}))"
+    lowest = body.replace(FIRST, ", ".join(f"{expression} AS {name}" for name, expression in texts.items()))
+    return f"SELECT *{_more(upper)} FROM (SELECT *{_more(own)} FROM ({lowest}))"
 
 
-def _more(expressions: Sequence[str]) -> str:
-    return "".join(f",\n    {expression}" for expression in expressions)
-
-
-def closure(needed: Set[str], expressions: Mapping[str, str]) -> frozenset[str]:
-    """The names that these names are made of, all the way down."""
-    names: set[str] = set()
-    waiting = list(needed)
-    while waiting:
-        name = waiting.pop()
-        if name not in names:
-            names.add(name)
-            waiting += re.findall(r"[a-z_]\w*", expressions.get(name, ""))
-    return frozenset(names)
+def _more(expressions: Mapping[str, str]) -> str:
+    return "".join(f",\n    {expression} AS {quoted_name(name)}" for name, expression in expressions.items())
 
 
 def meanings(levels: Mapping[str, str], form: Format | None) -> dict[str, str]:
@@ -393,7 +321,6 @@ def together(dependencies: Sequence[Dependency], form: Format | None, zone: str)
         else "false",
         "severity": f"greatest({level_number('level')}, CASE WHEN status >= 500 THEN 50 WHEN status >= 400 THEN 40"
         " WHEN error_message_text IS NOT NULL THEN 50 ELSE 0 END)",
-        "twin": "hash(ts_raw, level_text, message, host_text, pid_text, request_id_text, error_message_text)",
     }
 
 
@@ -450,17 +377,13 @@ def json_of(text: str, structure: str) -> str:
     return f"coalesce(TRY(from_json({text}, {structure})), {again})"
 
 
-def json_structure(form: Format, fields: Set[str]) -> dict[str, Any]:
-    """The structure for from_json: the paths of these fields and of what makes a request, all leaves as text."""
+def json_structure(form: Format) -> dict[str, Any]:
+    """The structure for from_json: the paths of all fields and of what makes a request, all leaves as text."""
     tree: dict[str, Any] = {}
     whole = leaves(form)
-    asked = [path for field, paths in form.columns.items() if field in fields for path in paths]
-    wanted = [top if (top := path.partition("/")[0]) in whole else path for path in asked]
-    for path in [
-        *wanted,
-        *(name for name in form.request_has if name not in form.fields),
-        *(("level",) if not wanted else ()),
-    ]:
+    paths = [path for field_paths in form.columns.values() for path in field_paths]
+    wanted = [top if (top := path.partition("/")[0]) in whole else path for path in paths]
+    for path in [*wanted, *(name for name in form.request_has if name not in form.fields)]:
         branch = tree
         *parents, leaf = path.split("/")
         for parent in parents:
@@ -605,9 +528,9 @@ def meaningful_line(text: str) -> str:
 
 
 def no_format_select(lines: str) -> str:
-    """The SELECT for a source of no known format: every line is unparsed, and none is lost."""
+    """The SELECT of EXTRACTED for a source of no known format: every line is unparsed, and none is lost."""
     nulls = ", ".join(f"NULL::{kind} AS {quoted_name(column)}" for column, kind in TYPES.items())
-    return f"SELECT source, line, 'unparsed' AS class, item, file, {nulls} FROM ({lines})"
+    return f"SELECT {EXTRACTED} FROM (SELECT {PLACE}, 'unparsed' AS class, {nulls} FROM ({lines}))"
 
 
 def member(struct: str, path: str) -> str:

@@ -12,6 +12,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,22 +21,22 @@ from typing import TYPE_CHECKING, Any
 from fsspec import AbstractFileSystem
 
 from incident_kit.errors import LogFileError, ParameterError
-from incident_kit.logs.archives import TextReader
 
 if TYPE_CHECKING:
     import duckdb
 
 PREFIX = "evidence://"
-SETTINGS = (
+LOCKED = (
     "SET TimeZone = 'UTC'",
-    # It moves conditions below the layers of `columns` and then computes what they are made of once for each:
-    # three times the work.
-    "SET disabled_optimizers = 'filter_pushdown'",
     "SET python_enable_replacements = false",  # else a statement could read variables of this process
-    f"SET allowed_directories = ['{PREFIX}']",
+    "SET allowed_directories = $folders",
     "SET enable_external_access = false",
     "SET lock_configuration = true",
 )
+ALONE: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
 
 
 def connect(files: EvidenceFiles, scratch: Path) -> duckdb.DuckDBPyConnection:
@@ -45,16 +46,21 @@ def connect(files: EvidenceFiles, scratch: Path) -> duckdb.DuckDBPyConnection:
     """
     import duckdb  # here, because commands that only start a kernel import this module and read nothing
 
-    connection = duckdb.connect(
-        config={
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "temp_directory": str(scratch / "spill"),
-        }
-    )
+    connection = duckdb.connect(config={**ALONE, "temp_directory": str(scratch / "spill")})
     connection.register_filesystem(files)
-    for setting in SETTINGS:
-        connection.execute(setting)
+    _lock(connection, [PREFIX])
+    return connection
+
+
+def connect_for_extraction(files: EvidenceFiles, folder: Path) -> duckdb.DuckDBPyConnection:
+    """A database in memory that reads these files, and writes into this folder and nowhere else; for SQL of ours."""
+    import duckdb
+
+    connection = duckdb.connect(config={**ALONE, "threads": 1, "temp_directory": ""})
+    connection.register_filesystem(files)
+    # It would move conditions below the layers of `columns`, and compute what they are made of once for each.
+    connection.execute("SET disabled_optimizers = 'filter_pushdown'")
+    _lock(connection, [PREFIX, f"{folder}/"])
     return connection
 
 
@@ -62,13 +68,15 @@ def connect_for_writing(folder: Path) -> duckdb.DuckDBPyConnection:
     """A database of its own in this folder, which may write there and nowhere else; for what leaves as a file."""
     import duckdb
 
-    connection = duckdb.connect(
-        str(folder / "written.db"), config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    )
-    connection.execute("SET allowed_directories = $folders", {"folders": [f"{folder}/"]})
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
+    connection = duckdb.connect(str(folder / "written.db"), config=ALONE)
+    _lock(connection, [f"{folder}/"])
     return connection
+
+
+def _lock(connection: duckdb.DuckDBPyConnection, folders: list[str]) -> None:
+    """Let it reach nothing but these folders, from now on."""
+    for setting in LOCKED:
+        connection.execute(setting, {"folders": folders} if "$folders" in setting else None)
 
 
 def only_select(connection: duckdb.DuckDBPyConnection, statement: str) -> str:
@@ -86,12 +94,11 @@ class EvidenceFile:
 
     path: Path
     identity: tuple[int, int]  # device and inode
-    size_bytes: int  # of its text, unpacked
-    packed: bool
+    size_bytes: int
 
 
 class EvidenceFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is not annotated
-    """The files that a database may read, as `evidence://0`, `evidence://1` and so on.
+    """What a database may read, as `evidence://0`, `evidence://1` and so on: plain files, and texts in memory.
 
     Opening for anything but reading fails.
     """
@@ -101,42 +108,44 @@ class EvidenceFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is not 
 
     def __init__(self) -> None:
         super().__init__()
-        self._files: list[EvidenceFile] = []
-        self._numbers: dict[EvidenceFile, int] = {}
+        self._files: list[EvidenceFile | bytes | None] = []
         self._adding = threading.Lock()
 
-    def add(self, path: Path, text_bytes: int | None = None) -> str:
-        """Make a file known; its address. What is packed is read as its text, which has so many bytes.
-
-        Raises LogFileError for anything that is no plain file.
-        """
+    def add(self, path: Path) -> str:
+        """Make a file known; its address. Raises LogFileError for anything that is no plain file."""
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise LogFileError(f"{path}: not a plain file. Give a log file.")
-        packed = text_bytes is not None
-        file = EvidenceFile(
-            path, (status.st_dev, status.st_ino), status.st_size if text_bytes is None else text_bytes, packed
-        )
+        self._files.append(EvidenceFile(path, (status.st_dev, status.st_ino), status.st_size))
+        return f"{PREFIX}{len(self._files) - 1}"
+
+    @contextmanager
+    def holding(self, text: bytes) -> Iterator[str]:
+        """A text made known for a while; its address."""
         with self._adding:
-            number = self._numbers.setdefault(file, len(self._files))
-            if number == len(self._files):
-                self._files.append(file)
-        return f"{PREFIX}{number}"
+            number = len(self._files)
+            self._files.append(text)
+        try:
+            yield f"{PREFIX}{number}"
+        finally:
+            self._files[number] = None
 
-    def _file(self, address: str) -> EvidenceFile:
+    def _file(self, address: str) -> EvidenceFile | bytes:
         number = address.removeprefix(PREFIX)
-        if not number.isdecimal() or int(number) >= len(self._files):
+        file = self._files[int(number)] if number.isdecimal() and int(number) < len(self._files) else None
+        if file is None:
             raise FileNotFoundError(address)
-        return self._files[int(number)]
+        return file
 
-    def _open(self, path: str, mode: str = "rb", **_: Any) -> ReadOnlyBytes | UnpackedText:
+    def _open(self, path: str, mode: str = "rb", **_: Any) -> ReadOnlyBytes | TextInMemory:
         if mode != "rb":
             raise PermissionError(f"{path}: evidence is only read")
         file = self._file(path)
-        return UnpackedText(file) if file.packed else ReadOnlyBytes(file)
+        return TextInMemory(file) if isinstance(file, bytes) else ReadOnlyBytes(file)
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
-        return {"name": path, "size": self._file(path).size_bytes, "type": "file"}
+        file = self._file(path)
+        return {"name": path, "size": len(file) if isinstance(file, bytes) else file.size_bytes, "type": "file"}
 
     def exists(self, path: str, **_: Any) -> bool:
         return path.removeprefix(PREFIX).isdecimal() and int(path.removeprefix(PREFIX)) < len(self._files)
@@ -146,7 +155,7 @@ class EvidenceFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is not 
         return [path] if self.exists(path) else []
 
     def modified(self, path: str) -> datetime:
-        return datetime.fromtimestamp(self._file(path).path.stat().st_mtime, UTC)
+        return datetime(1970, 1, 1, tzinfo=UTC)  # what is behind an address never changes
 
 
 class ReadOnlyBytes:
@@ -196,42 +205,22 @@ class ReadOnlyBytes:
             self._descriptor = -1
 
 
-class UnpackedText:
-    """The text of a packed file, read from its beginning on; going back unpacks it again.
+class TextInMemory:
+    """A text that is held in memory, read by position."""
 
-    Raises LogFileError where another file has taken its place.
-    """
+    closed = False
 
-    def __init__(self, file: EvidenceFile) -> None:
-        self._file = file
-        self.closed = False
-        self._begin()
-
-    def _begin(self) -> None:
-        check_identity(self._file, self._file.path.stat())
-        self._blocks: Iterator[bytes] = TextReader(self._file.path, self._file.size_bytes).blocks()
-        self._rest, self._at = memoryview(b""), 0
+    def __init__(self, text: bytes) -> None:
+        self._text = memoryview(text)
+        self._at = 0
 
     def read(self, count: int = -1) -> bytes:
-        parts, wanted = [], self._file.size_bytes if count < 0 else count
-        while wanted:
-            if not self._rest:
-                self._rest = memoryview(next(self._blocks, b""))
-                if not self._rest:
-                    break
-            part, self._rest = self._rest[:wanted], self._rest[wanted:]
-            parts.append(part)
-            wanted -= len(part)
-        data = b"".join(parts)
+        data = bytes(self._text[self._at :] if count < 0 else self._text[self._at : self._at + count])
         self._at += len(data)
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        target = place(offset, whence, self._at, self._file.size_bytes)
-        if target < self._at:
-            self._begin()
-        while self._at < target and self.read(min(target - self._at, 1 << 20)):
-            pass
+        self._at = place(offset, whence, self._at, len(self._text))
         return self._at
 
     def tell(self) -> int:
@@ -241,8 +230,7 @@ class UnpackedText:
         return True
 
     def close(self) -> None:
-        self.closed = True
-        self._blocks = iter(())  # which lets go of the file
+        pass
 
 
 def check_identity(file: EvidenceFile, status: os.stat_result) -> None:

@@ -1,6 +1,6 @@
 """A log that is no plain list of one-line records is normalised: record by record, as one JSON object of fields each.
 
-The working copy has the lines of the original: a record stands on its first line, and what belongs to it or to nothing
+What comes out has the lines of the original: a record stands on its first line, and what belongs to it or to nothing
 is marked, so that line numbers stay true. This is what docker, syslog or pm2 around a log need, two programs in one
 stream, CSV with line ends in its values, and records that go on over many lines.
 """
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
-from typing import IO, Any
+from typing import Any
 
 from incident_kit.logs import inspected
 from incident_kit.logs.columns import ERROR_IN_TEXT, LEVEL_NAMES, REQUEST_IN_TEXT, speaks
@@ -55,14 +55,13 @@ class Draft:
     more: list[str] = field(default_factory=list)
 
 
-class NormalisedCopy:
-    """Where the lines of the copy are written: each in its place, as soon as no earlier one can still change.
+class NormalisedLines:
+    """The lines that come out: each in its place, as soon as no earlier one can still change.
 
     A line that nothing was put on goes on from the record before; before the first record it belongs to nothing.
     """
 
-    def __init__(self, out: IO[bytes]) -> None:
-        self._out = out
+    def __init__(self) -> None:
         self._waiting: dict[int, str] = {}
         self._next = 1
         self._otherwise = UNPARSED
@@ -70,20 +69,20 @@ class NormalisedCopy:
     def put(self, line: int, text: str) -> None:
         self._waiting[line] = text
 
-    def advance(self, line: int) -> None:
-        """Write every line before this one."""
+    def up_to(self, line: int) -> Iterator[bytes]:
+        """Every line before this one that was not given yet."""
         while self._next < line:
             text = self._waiting.pop(self._next, self._otherwise)
             if text != UNPARSED:
                 self._otherwise = CONTINUED
             written = text.encode("utf-8", "replace")
-            self._out.write((written if len(written) <= MOST_RECORD_BYTES else UNPARSED.encode()) + b"\n")
+            yield written if len(written) <= MOST_RECORD_BYTES else UNPARSED.encode()
             self._next += 1
 
 
-def normalise(lines: Iterable[bytes], recognition: Recognition, out: IO[bytes]) -> None:
-    """Write the working copy. `lines` are the log's, without their line ends and in valid UTF-8."""
-    paper = NormalisedCopy(out)
+def normalise(lines: Iterable[bytes], recognition: Recognition) -> Iterator[bytes]:
+    """The normalised lines. `lines` are the log's, without their line ends and in valid UTF-8."""
+    paper = NormalisedLines()
     drafts: dict[tuple[str | None, ...], Draft] = {}
     latest: Draft | None = None
     counted = Lines(lines)
@@ -107,10 +106,10 @@ def normalise(lines: Iterable[bytes], recognition: Recognition, out: IO[bytes]) 
             if entry.line - old.line > MOST_KEPT_LINES and old is not latest:
                 _finish(drafts.pop(name), recognition, paper)
         begun = [draft.line for draft in drafts.values()] or [entry.line + 1]
-        paper.advance(min(*begun, *counted.waiting.values(), after.line))
+        yield from paper.up_to(min(*begun, *counted.waiting.values(), after.line))
     for draft in drafts.values():
         _finish(draft, recognition, paper)
-    paper.advance(counted.count + 1)
+    yield from paper.up_to(counted.count + 1)
 
 
 def _begins(
@@ -133,7 +132,7 @@ def _begins(
     return per_message or not recognition.formats
 
 
-def _finish(draft: Draft, recognition: Recognition, paper: NormalisedCopy) -> None:
+def _finish(draft: Draft, recognition: Recognition, paper: NormalisedLines) -> None:
     """Put a record on its line: its fields, from its first line, the lines after it and what was around it."""
     form, fields = draft.record or (None, {"message": draft.inside.text})
     fields = dict(fields)

@@ -1,48 +1,30 @@
-"""Sources and a window become records in canonical columns, read by DuckDB.
+"""Sources and a window become records in canonical columns, asked by DuckDB.
 
-Each source is scanned once (`scan`), recognised (`recognise`), and read in place where every record is a line of one
-format; else a working copy is normalised first (`normalise`). One SELECT a source gives the columns of
-`columns.COLUMNS`. The lines of all sources form the relation `lines`; `records` is what of it lies in the window,
-counted once where two files hold the same record. Small inputs are read into memory once; of large ones each question
-reads what it needs.
+The lines of all sources are extracted once into Parquet (`extract`), and nothing but these columns is asked. They form
+the relation `lines`; `records` is what of it lies in the window, counted once where two files hold the same record;
+`requests` and `calls` are the records that are such.
 
 Everything that leaves here as text has been redacted: this is the one way from stored bytes to a person.
 """
 
 from __future__ import annotations
 
-import re
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from incident_kit.logs.accounting import Account, Accounting, silences
-from incident_kit.logs.archives import TextReader
-from incident_kit.logs.columns import (
-    COLUMNS,
-    PLACE,
-    TYPES,
-    Dependency,
-    in_place_select,
-    is_line_of,
-    is_whole,
-    no_format_select,
-    normalised_select,
-)
-from incident_kit.logs.formats import all_formats, as_object
-from incident_kit.logs.prepare import PreparedSource, glance, prepare, single_lines
+from incident_kit.logs.cache import Cache
+from incident_kit.logs.columns import COLUMNS, TYPES, Dependency
+from incident_kit.logs.extract import extract_all
+from incident_kit.logs.pieces import lines_at
+from incident_kit.logs.prepare import prepare
 from incident_kit.logs.raw import RawLines
-from incident_kit.logs.recognise import decoded, unwrap
 from incident_kit.logs.redacted import Redactor
-from incident_kit.logs.scan import HEAD_LINES, clean_lines, line_offsets
-from incident_kit.logs.sql import quoted
+from incident_kit.logs.sql import quoted, quoted_name
 from incident_kit.logs.time_forms import hours_twice
 from incident_kit.model.finding import Line
 from incident_kit.model.redaction import REDACTION
@@ -53,16 +35,16 @@ if TYPE_CHECKING:
     import pandas
 
 QUERIES = Path(__file__).parent / "queries"
-IN_MEMORY_BYTES = 128 << 20
-MOST_READ_IN_PLACE = 64  # sources; the SQL of each is long, so more are read into tables first
 VIEWS = ("requests", "calls")
+# By which a record is known again in another file.
+TWIN = "hash(ts_raw, level, message, host, pid, request_id, error_message)"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_KEPT = 10_000  # rows of an answer
+MOST_SEGMENTS_OF_A_PART = 1 << 20
 FIRST_UNPARSED = (
     "SELECT line, max(line) OVER () AS last FROM lines"
     " WHERE class = 'unparsed' AND source = $source ORDER BY line LIMIT 3"
 )
-EVERY_COLUMN = f"SELECT {', '.join(TYPES)} FROM lines"
 
 
 class Records:
@@ -76,37 +58,36 @@ class Records:
     """
 
     def __init__(
-        self, sources: Sequence[Source], window: Window | None, dependencies: Sequence[Dependency], only: frozenset[str]
+        self,
+        sources: Sequence[Source],
+        window: Window | None,
+        dependencies: Sequence[Dependency],
+        kept: Cache | None,
     ) -> None:
         # Here, because commands that only start a kernel import this module and read nothing.
         from incident_kit.logs.engine import EvidenceFiles, connect
 
         self.sources = tuple(sources)
         self.window = window
-        self._dependencies = dependencies
-        self._only = only
+        self._dependencies, self._cache = dependencies, kept
         self._shown = Redactor(sources[0].redaction if sources else REDACTION)
         self._scratch = tempfile.TemporaryDirectory(prefix="incident-kit-")
         scratch = Path(self._scratch.name)
-        self._files = EvidenceFiles()
-        large = sum(source.path.stat().st_size for source in self.sources) > IN_MEMORY_BYTES
-        few = len(self.sources) <= MOST_READ_IN_PLACE
-        first = [glance(source, self._files) if large and few else None for source in self.sources]
-        self._looking = ThreadPoolExecutor(1)
-        self._promised: dict[int, Future[PreparedSource]] = {
-            number: self._looking.submit(prepare, self.sources[number], scratch, self._files)
-            for number, readable in enumerate(first)
-            if readable
-        }
-        self._readable = [
-            readable or prepare(self.sources[number], scratch, self._files) for number, readable in enumerate(first)
-        ]
-        self._connection = connect(self._files, scratch)
-        self._small = not few or sum(readable.scan.text_bytes for readable in self._readable) <= IN_MEMORY_BYTES
+        try:
+            self._prepared = [prepare(source) for source in self.sources]
+            self._extracted = (
+                kept.extracted(self._prepared, dependencies, scratch)
+                if kept
+                else extract_all(self._prepared, dependencies, scratch)
+            )
+            self._files = EvidenceFiles()
+            self._connection = connect(self._files, scratch)
+        except BaseException:
+            self._scratch.cleanup()
+            raise
         self._accounts: Accounting | None = None
-        # Each question is a pass over the logs; checks, impact and charts ask the same ones.
+        # Checks, impact and charts ask the same questions.
         self._answered: dict[str, list[dict[str, Any]]] = {}
-        self._views: list[str] = []
         self._build()
 
     def __enter__(self) -> Records:
@@ -116,8 +97,7 @@ class Records:
         self.close()
 
     def close(self) -> None:
-        """Let go of the database and the working copies."""
-        self._looking.shutdown()
+        """Let go of the database and the columns."""
         self._connection.close()
         self._scratch.cleanup()
 
@@ -140,21 +120,11 @@ class Records:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Every record as a dict of the canonical columns, file by file in the order of their lines."""
-        names = [column for column in COLUMNS if column != "offset"]
-        columns = ", ".join(f'"{column}"' for column in names)
-        statement = f"SELECT source, {columns} FROM records ORDER BY source, line"
-        self._settle()
-        self._provide(statement)
-        cursor = self._connection.execute(statement)
-        number, offsets, last_line = -1, iter([0]), 0
+        columns = ", ".join(map(quoted_name, COLUMNS))
+        cursor = self._connection.execute(f"SELECT {columns} FROM records ORDER BY source, line")
         while rows := cursor.fetchmany(10_000):
-            for source, *row in rows:
-                record = dict(zip(names, map(self._shown, row), strict=True))
-                if source != number:
-                    number, offsets, last_line = source, self._offsets(self.sources[source]), 0
-                record["offset"] = next(islice(offsets, record["line"] - last_line - 1, None))
-                last_line = record["line"]
-                yield record
+            for row in rows:
+                yield dict(zip(COLUMNS, map(self._shown, row), strict=True))
 
     def frame(self, where: str = "true") -> pandas.DataFrame:
         """The records as a DataFrame of the canonical columns (without `offset`), in time order.
@@ -169,8 +139,6 @@ class Records:
         statement = only_select(
             self._connection, f"SELECT {columns} FROM records WHERE {where} ORDER BY ts, file, line"
         )
-        self._settle()
-        self._provide(statement)
         return self._shown.frame(self._connection.execute(statement).df())
 
     def zoom(self, since: str | datetime, until: str | datetime = "") -> Records:
@@ -186,7 +154,7 @@ class Records:
             self.sources,
             Window(begun, self._moment(until) if until else begun + timedelta(minutes=1)),
             self._dependencies,
-            self._only,
+            self._cache,
         )
 
     def sql(self, statement: str, **parameters: object) -> pandas.DataFrame:
@@ -202,8 +170,6 @@ class Records:
         from incident_kit.logs.engine import only_select
 
         only_select(self._connection, statement)
-        self._settle()
-        self._provide(EVERY_COLUMN)  # a star, or a name in capitals, would be missed among those a statement mentions
         return self._shown.frame(self._connection.execute(statement, parameters).df())
 
     def lines(self, where: str = "true", most: int = 20, around: int = 0) -> RawLines:
@@ -235,46 +201,34 @@ class Records:
 
         Each with the byte in the original file at which it begins.
         """
-        wanted: dict[str, set[int]] = {}
-        for line in cited:
-            wanted.setdefault(line.item, set()).add(line.line)
         placed: dict[Line, tuple[str, int]] = {}
-        for place, readable in enumerate(self._readable):
-            item, begins_at = readable.source.id, readable.source.offset_bytes
-            numbers = wanted.get(item, set())
-            if numbers and self._small and readable.lines_are_raw and not readable.is_shorter:
-                lengths = (
-                    "SELECT line, raw, sum(strlen(raw) + 1) OVER (ORDER BY line) - strlen(raw) - 1 AS bytes_before"
-                    f" FROM ({self._raw(place)})"
-                )
-                listed = ", ".join(map(str, numbers))
-                chosen = f"SELECT line, raw, bytes_before FROM ({lengths}) WHERE line IN ({listed})"
-                rows = self._connection.execute(chosen).fetchall()
-                placed |= {
-                    Line(item, line): (self._shown(raw or ""), begins_at + int(bytes_before or 0))
-                    for line, raw, bytes_before in rows
-                }
-                continue
-            left = len(numbers)
-            lines = enumerate(
-                zip(
-                    single_lines(clean_lines(TextReader.of(readable.source), Counter())),
-                    self._offsets(readable.source),
-                    strict=False,
-                ),
-                start=1,
-            )
-            while left and (following := next(lines, None)):
-                number, (raw, offset) = following
-                if number in numbers:
-                    placed[Line(item, number)] = self._shown(raw.decode("utf-8", "replace")), offset
-                    left -= 1
+        wanted: dict[int, list[tuple[int, Line]]] = {}
+        for row in self._offsets_of(cited):
+            wanted.setdefault(row["source"], []).append((row["offset"], Line(row["item"], row["line"])))
+        for number, lines in wanted.items():
+            begins_at = self.sources[number].offset_bytes
+            offsets = [offset - begins_at for offset, _ in lines]
+            for (offset, line), raw in zip(lines, lines_at(self._prepared[number], offsets), strict=False):
+                placed[line] = self._shown(raw.decode("utf-8", "replace")), offset
         return placed
+
+    def _offsets_of(self, cited: Iterable[Line]) -> list[dict[str, Any]]:
+        """Where cited lines stand, in the order of their offsets."""
+        cited = list(cited)
+        if not cited:
+            return []
+        return self._rows(
+            'SELECT source, item, line, "offset" FROM lines'
+            " WHERE (item, line) IN (SELECT unnest($items), unnest($numbers)) ORDER BY source, line",
+            {"items": [line.item for line in cited], "numbers": [line.line for line in cited]},
+        )
 
     def damages(self) -> list[str]:
         """What of each source could not be read, in their order; empty for a source that is whole."""
-        self._settle()
-        return [readable.damage for readable in self._readable]
+        return [
+            "; ".join(filter(None, (source.missing, reading.damage)))
+            for source, reading in zip(self.sources, self._extracted.readings, strict=True)
+        ]
 
     def accounting(self) -> Accounting:
         """What became of every line, a row per source, in the order of the sources."""
@@ -286,24 +240,25 @@ class Records:
         return self._accounts
 
     def _account(self, number: int, row: Mapping[str, Any]) -> Account:
-        self._settle()
-        readable = self._readable[number]
-        source, scanned, recognition = readable.source, readable.scan, readable.recognition
+        prepared, reading = self._prepared[number], self._extracted.readings[number]
+        source, recognition = prepared.source, prepared.recognition
         examples, last_unparsed = [], None
-        if row.get("unparsed"):  # the lines themselves are read again only if there are any
+        if row.get("unparsed"):
             unparsed = self._rows(FIRST_UNPARSED, {"source": number})
             last_unparsed = unparsed[0]["last"]
             raws = self.raw_lines(Line(source.id, row["line"]) for row in unparsed)
             examples = [(line.line, raw[:200]) for line, raw in sorted(raws.items(), key=lambda pair: pair[0].line)]
         lines, zones = row.get("lines", 0), tuple(sorted(row.get("zones") or ()))
-        cleaned = {**readable.cleaned, **({"lone_surrogate": row["mended"]} if row.get("mended") else {})}
+        cleaned = {kind: count for kind, count in sorted(self._extracted.cleaned[number].items()) if count}
+        if row.get("mended"):
+            cleaned["lone_surrogate"] = row["mended"]
         assumed = any(zone != "explicit" for zone in zones)
         return Account(
             item=source.id,
             origin=source.origin,
             format=recognition.name,
             wrapper=recognition.wrapper,
-            bytes=scanned.size_bytes,
+            bytes=prepared.size_bytes,
             lines=lines,
             records=row.get("records", 0),
             continuations=row.get("continuations", 0),
@@ -312,14 +267,14 @@ class Records:
             undated=row.get("undated", 0),
             undated_reason=recognition.undecided if row.get("undated") else "",
             repeated=row.get("repeated", 0),
-            unfinished=bool(lines) and not scanned.ends_with_newline and last_unparsed == lines,
+            unfinished=bool(lines) and not reading.ends_with_newline and last_unparsed == lines,
             first=row.get("first"),
             last=row.get("last"),
             silences=silences(row.get("minutes") or ()),
             zones=zones,
             hours_twice=tuple(hours_twice(source.hints.zone, row["first"], row["last"])) if assumed else (),
             cleaned=cleaned,
-            damage=readable.damage,
+            damage=self.damages()[number],
             unparsed_examples=tuple(examples),
         )
 
@@ -343,58 +298,14 @@ class Records:
         return extent
 
     def _rows(self, statement: str, parameters: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
-        import duckdb
-
-        try:
-            rows = self._read(statement, parameters)
-        except duckdb.Error:  # an unclean line: it can only be one that was not looked at yet
-            if not self._settle():
-                raise
-            return self._read(statement, parameters)
-        return self._read(statement, parameters) if self._settle() else rows
-
-    def _read(self, statement: str, parameters: Mapping[str, object] | None) -> list[dict[str, Any]]:
-        self._provide(statement)
         cursor = self._connection.execute(statement, dict(parameters or {}))
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, map(self._shown, row), strict=True)) for row in cursor.fetchall()]
 
-    def _settle(self) -> bool:
-        """Wait until every byte has been looked at.
-
-        Whether that showed that what was read so far has to be read again.
-        """
-        scanned = {number: promise.result() for number, promise in self._promised.items()}
-        again = any(not self._readable[number].reads_like(readable) for number, readable in scanned.items())
-        for number, readable in scanned.items():
-            self._readable[number] = readable
-        self._promised = {}
-        if again:
-            self._build()
-        return again
-
-    def _offsets(self, source: Source) -> Iterator[int]:
-        """Where each line of a source begins in the original file."""
-        return (source.offset_bytes + offset for offset in line_offsets(TextReader.of(source).blocks()))
-
     def _build(self) -> None:
-        """The relations.
-
-        `lines` (a table, or a view made for each question), `repeated`, `records`, `requests`, `calls`.
-        """
-        self._answered.clear()
+        """The relations: `lines`, `placed`, `repeated`, `records`, `requests`, `calls`."""
         run = self._connection.execute
-        self._alike = self._read_into_tables() if self._small else [[number] for number in range(len(self._readable))]
-        self._first_lines = [self._first_record_line(number) for number in range(len(self._readable))]
-        run("CREATE OR REPLACE TEMP TABLE places (source INTEGER, item VARCHAR, file VARCHAR, first_record BIGINT)")
-        standing = [
-            (number, source.id, source.origin, self._first_lines[number]) for number, source in enumerate(self.sources)
-        ]
-        if standing:
-            self._connection.executemany("INSERT INTO places VALUES ($1, $2, $3, $4)", standing)
-        if self._small:
-            asked = self._only if len(self.sources) > 1 else self._only - {"twin"}
-            run(f"CREATE TEMP TABLE lines AS {self._lines(asked)}")
+        run(f"CREATE TEMP VIEW lines AS {self._lines()}")
         since, until = (
             f"make_timestamp({(bound - EPOCH) // timedelta(microseconds=1)})" for bound in _bounds(self.window)
         )
@@ -411,138 +322,60 @@ class Records:
                 f" FROM lines JOIN {rank} USING (source) "
                 f"WHERE class = 'record' AND {within}) WHERE rank > first_rank"
             )
-            self._settle()
-            self._provide("SELECT line, twin, ts FROM lines")
-        run(f"CREATE OR REPLACE TEMP TABLE repeated AS {repeated}")
+        run(f"CREATE TEMP TABLE repeated AS {repeated}")
         [(again,)] = run("SELECT count(*) FROM repeated").fetchall()
         once = "AND (source, line) NOT IN (SELECT (source, line) FROM repeated)" if again else ""
-        self._views = [
-            f"CREATE OR REPLACE TEMP VIEW placed AS SELECT *, {within} AS within FROM lines",
-            f"CREATE OR REPLACE TEMP VIEW records AS SELECT * FROM placed WHERE class = 'record' AND within {once}",
-            *(f"CREATE OR REPLACE TEMP VIEW {view} AS {question(view)}" for view in VIEWS),
-        ]
-        if self._small:
-            for view in self._views:
-                run(view)
+        run(f"CREATE TEMP VIEW placed AS SELECT *, {within} AS within FROM lines")
+        run(f"CREATE TEMP VIEW records AS SELECT * FROM placed WHERE class = 'record' AND within {once}")
+        for view in VIEWS:
+            run(f"CREATE TEMP VIEW {view} AS {question(view)}")
 
-    def _provide(self, statement: str) -> None:
-        """Make `lines` anew with what this statement needs of it.
-
-        Only for large inputs, where parsing the rest costs.
-        """
-        if self._small:
-            return
-        used = [view for view in VIEWS if mentions(statement, view)]
-        needed = {name for name in TYPES if any(mentions(text, name) for text in (statement, *map(question, used)))} | {
-            "ts"
-        }
-        if used == ["requests"]:
-            needed.discard("duration_us")  # the view has `request_us` in its place
-        only_requests = used == ["requests"] and not any(
-            mentions(statement, name) for name in ("line", "lines", "placed", "records")
-        )
+    def _lines(self) -> str:
+        """The SELECT of `lines`: what was extracted, with where it stands in its source."""
+        columns = ", ".join(map(quoted_name, TYPES))
         self._connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW lines AS {self._lines(frozenset(needed), only_requests)}"
+            "CREATE TEMP TABLE places (place BIGINT, source INTEGER, item VARCHAR, file VARCHAR,"
+            " lines_before BIGINT, bytes_before BIGINT, first_record BIGINT)"
         )
-        for view in self._views:
-            self._connection.execute(view)
-
-    def _lines(self, needed: frozenset[str], only_requests: bool = False) -> str:
-        """The SELECT of `lines` with these columns; the others are null. `only_requests`: all else may be left out."""
-        columns = ", ".join(
-            f'"{name}"' if name in needed else f'NULL::{kind} AS "{name}"' for name, kind in TYPES.items()
+        places = list(self._places())
+        if not places:
+            nothing = ", ".join(f"NULL::{kind} AS {quoted_name(name)}" for name, kind in TYPES.items())
+            return (
+                "SELECT source, item, file, 0::BIGINT AS line, 0::BIGINT AS \"offset\", '' AS class,"
+                f" {nothing}, 0::UBIGINT AS twin FROM places"
+            )
+        self._connection.executemany("INSERT INTO places VALUES ($1, $2, $3, $4, $5, $6, $7)", places)
+        addresses = ", ".join(quoted(self._files.add(part.path)) for part in self._extracted.parts)
+        return (
+            'SELECT source, item, file, line + lines_before AS line, "offset" + bytes_before AS "offset",'
+            " CASE WHEN class = 'continuation' AND line + lines_before < first_record THEN 'unparsed' ELSE class END"
+            f" AS class, {columns}, {TWIN} AS twin FROM read_parquet([{addresses}]) JOIN places"
+            f" ON place = file_index::BIGINT * {MOST_SEGMENTS_OF_A_PART} + segment"
         )
-        if not self._readable:
-            nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in TYPES.items())
-            return f"SELECT 0 AS source, 0::BIGINT AS line, '' AS class, '' AS item, '' AS file, {nothing} WHERE false"
-        return " UNION ALL ".join(
-            f"SELECT source, line, class, item, file, {columns} FROM ({self._select(numbers, needed, only_requests)})"
-            for numbers in self._alike
-        )
 
-    def _read_into_tables(self) -> list[list[int]]:
-        """Read the lines of sources that are read alike into one table each; return which those are.
-
-        They are unpacked and split once, however often they are asked.
-        """
-        alike: dict[tuple[object, ...], list[int]] = {}
-        for number, readable in enumerate(self._readable):
-            recognition = readable.recognition
-            alike.setdefault(
-                (
-                    recognition.formats,
-                    recognition.wrappers,
-                    replace(recognition.zones, written=None),
-                    readable.normalised,
-                ),
-                [],
-            ).append(number)
-        for table, numbers in enumerate(alike.values()):
-            self._connection.execute(
-                f"CREATE TEMP TABLE raw_{table} (source INTEGER, line BIGINT, raw VARCHAR, next VARCHAR)"
+    def _places(self) -> Iterator[tuple[int, int, str, str, int, int, int]]:
+        """Where the lines of each segment of each part stand: what is before them in their source."""
+        lines_before = [0] * len(self.sources)
+        first_records: dict[int, int] = {}
+        segments: list[tuple[int, Any, int]] = []
+        for number, part in enumerate(self._extracted.parts):
+            for segment, stretch in enumerate(part.stretches):
+                before = lines_before[stretch.source]
+                segments.append((number * MOST_SEGMENTS_OF_A_PART + segment, stretch, before))
+                lines_before[stretch.source] += stretch.lines
+                if stretch.first_record:
+                    first_records.setdefault(stretch.source, before + stretch.first_record)
+        for place, stretch, before in segments:
+            source = self.sources[stretch.source]
+            yield (
+                place,
+                stretch.source,
+                source.id,
+                source.origin,
+                before,
+                source.offset_bytes + stretch.start,
+                first_records.get(stretch.source, 0),
             )
-            for number in numbers:
-                self._connection.execute(
-                    f"INSERT INTO raw_{table} SELECT {number}, line, raw, next FROM ({self._readable[number].lines})"
-                )
-        return list(alike.values())
-
-    def _raw(self, number: int) -> str:
-        """The lines of one source: `line`, `raw`, `next`."""
-        if not self._small:
-            return self._readable[number].lines
-        table = next(table for table, numbers in enumerate(self._alike) if number in numbers)
-        return f"SELECT line, raw, next FROM raw_{table} WHERE source = {number}"
-
-    def _select(self, numbers: list[int], needed: frozenset[str], only_requests: bool) -> str:
-        """The SELECT of the columns of sources that are read alike; of only one where they are read in place."""
-        readable = self._readable[numbers[0]]
-        formats = readable.recognition.formats
-        if self._small:
-            lines, objects = (
-                f"SELECT {PLACE}, line, raw, next FROM raw_{self._alike.index(numbers)} JOIN places USING (source)",
-                "",
-            )
-        else:
-            source, asks = readable.source, only_requests and not readable.normalised and bool(formats)
-            first = 0 if asks else self._first_lines[numbers[0]]
-            place = (
-                f"{numbers[0]} AS source, {quoted(source.id)} AS item, {quoted(source.origin)} AS file,"
-                f" {first} AS first_record"
-            )
-            lines = f"SELECT {place}, line, raw, next FROM ({readable.unnumbered if asks else readable.lines})"
-            # The names of a format's keys stand in its SQL as names of columns, so only formats of ours are read so.
-            by_object = (
-                asks
-                and formats[0].request_has
-                and formats[0] in all_formats()
-                and formats[0].is_json
-                and not readable.scan.packing
-            )
-            objects = f"SELECT {place}, j FROM {readable.objects} AS j" if by_object else ""
-        if readable.normalised:
-            return normalised_select(readable.recognition, lines, self._dependencies, needed)
-        if not formats:
-            return no_format_select(lines)
-        return in_place_select(readable.recognition, lines, objects, self._dependencies, needed)
-
-    def _first_record_line(self, number: int) -> int:
-        """The first line that is a record: lines before it go on from nothing."""
-        readable = self._readable[number]
-        if not readable.recognition.formats or readable.normalised:
-            return 0
-        for place, line in enumerate(
-            readable.scan.sample[:HEAD_LINES], start=1
-        ):  # mostly the very first, which spares a query
-            text = unwrap(decoded(line), (), ()).text
-            if any(
-                as_object(text) is not None if form.is_json else form.read(text) is not None
-                for form in readable.recognition.formats
-            ):
-                return place
-        begins = " OR ".join(f"({is_line_of(form)} AND {is_whole(form)})" for form in readable.recognition.formats)
-        row = self._connection.execute(f"SELECT line FROM ({self._raw(number)}) WHERE {begins} LIMIT 1").fetchone()
-        return row[0] if row else 0
 
 
 def read(
@@ -550,17 +383,14 @@ def read(
     window: Window | None = None,
     *,
     dependencies: Sequence[Dependency] = (),
-    only: Iterable[str] = TYPES,
+    kept: Cache | None = None,
 ) -> Records:
     """The records of `sources` within `window` (all of them without one).
 
-    `dependencies` tell which outside system a record speaks of; `only` these columns will be asked for.
+    `dependencies` tell which outside system a record speaks of. `kept` is where the columns are kept for the next time;
+    without it, where the environment names a folder for it, else nowhere.
     """
-    return Records(sources, window, dependencies, frozenset(only))
-
-
-def mentions(statement: str, name: str) -> bool:
-    return re.search(rf"\b{name}\b", re.sub(r"--.*", "", statement)) is not None
+    return Records(sources, window, dependencies, kept or Cache.of_environment())
 
 
 @cache

@@ -1,24 +1,20 @@
-"""One pass over a log's bytes, before DuckDB reads it.
+"""The bytes of a log, before DuckDB reads them: lines to recognise it by, and what has to be cleaned.
 
-DuckDB's line reader drops lines without a word where it meets invalid UTF-8, its delimiter or a lone CR. So the bytes
-are looked at first. A clean file is read in place; of an unclean one a working copy is made in which the offending
-bytes are replaced one for one: line numbers stay true, and what was replaced is counted. Two things have no end and are
-left out of the copy, counted too: what a line has beyond MOST_LINE_BYTES, and NULs before a line and in long runs,
-which copytruncate leaves where the writer keeps its place. Where a line begins in the original is told by
-`line_offsets`. Evidence itself is never touched.
+DuckDB's line reader drops lines without a word where it meets invalid UTF-8, its delimiter or a lone CR. So each piece
+of text is cleaned as it is read: the offending bytes are replaced one for one, so that line numbers stay true, and what
+was replaced is counted. Two things have no end and are left out, counted too: what a line has beyond MOST_LINE_BYTES,
+and NULs before a line and in long runs, which copytruncate leaves where the writer keeps its place. Where a line begins
+in the original is told by `line_offsets`. Evidence itself is never touched.
 """
 
 from __future__ import annotations
 
 import codecs
-import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 
 from incident_kit.logs.archives import BLOCK_BYTES, TextReader
-from incident_kit.model.source import Source
 
 DELIMITER = b"\x01"  # a byte no log line has a use for; a line that has it all the same is cleaned
 REPLACED = {"nul": (b"\x00", b" "), "separator": (DELIMITER, b" "), "carriage_return": (b"\r", b" ")}
@@ -26,90 +22,29 @@ MOST_LINE_BYTES = 4 << 20  # of a line that is read; a request with its body is 
 LONG_RUN = 1 << 16  # of NULs within a line; shorter ones are blanks
 NULS = re.compile(rb"(?:\A|(?<=\n))\x00+|\x00{%d,}" % LONG_RUN)
 MOST_AT_ONCE_BYTES = 256 << 20  # of a container that has to be in memory as a whole
-HEAD_BYTES, PLACE_BYTES, PLACES = 1 << 20, 1 << 16, 32
+HEAD_BYTES, PLACE_BYTES, PLACES = BLOCK_BYTES, 1 << 16, 32
 MOST_SAMPLED_BYTES = 1 << 18  # of a line; longer ones are no help and many of them much memory
 HEAD_LINES, LINES_OF_A_BLOCK, MOST_LINES = 200, 3, 200
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """What a log's bytes are like: how it is packed, how much text it holds, whether it can be read in place.
-
-    `longest_line_bytes` is no less than the longest line that is read, and no more than a bound.
-    """
-
-    packing: str
-    size_bytes: int
-    text_bytes: int
-    longest_line_bytes: int
-    has_escapes: bool
-    ends_with_newline: bool
-    clean: bool
-    sample: tuple[bytes, ...]
-    damage: str = ""
-
-
-def scan(source: Source) -> Scan:
-    """Look at every byte once; take lines from all over the file to recognise it by."""
-    reader = TextReader.of(source)
-    text_bytes = 0
-    run = longest_run = 0  # bytes of neighbouring blocks between two line ends, rounded up to whole blocks
-    has_escapes = ends_with_newline = unclean = False
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    undecided = False  # whether the block before ended within a character
-    sample, sampled = Sample(), 0
-    for number, block in enumerate(reader.blocks()):
-        text_bytes += len(block)
-        run += len(block)
-        longest_run = max(longest_run, run)
-        if b"\n" in block:
-            run = len(block)
-        has_escapes = has_escapes or b"\x1b" in block
-        ends_with_newline = block.endswith(b"\n")
-        if sampled or (begun := block.lstrip(b"\x00")):  # the first line is the one behind what copytruncate left
-            sample.take(sampled, block if sampled else begun)
-            sampled += 1
-        if not unclean:
-            unclean = (number == 0 and block.startswith(codecs.BOM_UTF8)) or any(
-                byte in block for byte, _ in REPLACED.values()
-            )
-            if undecided or not block.isascii():
-                try:
-                    decoder.decode(block)
-                    undecided = bool(decoder.getstate()[0])
-                except UnicodeDecodeError:
-                    unclean = True
-    return Scan(
-        packing=reader.packing,
-        size_bytes=source.path.stat().st_size,
-        text_bytes=text_bytes,
-        longest_line_bytes=min(longest_run, MOST_LINE_BYTES) + BLOCK_BYTES,
-        has_escapes=has_escapes,
-        ends_with_newline=ends_with_newline,
-        clean=not unclean and not undecided and longest_run <= MOST_LINE_BYTES,
-        sample=sample.lines,
-        damage=reader.damage,
-    )
-
-
 class Sample:
-    """The first lines of a log and a few from all over the rest, never more than MOST_LINES."""
+    """The first lines of a text and a few from all over the rest, never more than MOST_LINES of these."""
 
     def __init__(self) -> None:
         self._head: list[bytes] = []
         self._rest: list[bytes] = []
+        self._blocks = 0
         self._stride = 1
         self._begun = b""  # the line that the block before has begun, as far as it is worth keeping
 
-    def take(self, number: int, block: bytes) -> None:
-        if number == 0:
-            self._head = block.split(b"\n", HEAD_LINES)[:HEAD_LINES]
-            begun = sum(map(len, self._head)) + HEAD_LINES
-            for place in range(1, PLACES):
-                line_start = block.find(b"\n", begun + (len(block) - begun) * place // PLACES) + 1
-                if len(self._head) == HEAD_LINES and line_start:
-                    self._rest += block[line_start : line_start + PLACE_BYTES].split(b"\n")[:-1][:LINES_OF_A_BLOCK]
-        elif number % self._stride == 0:
+    def take(self, block: bytes) -> None:
+        """Look at the next block. The first line is the one behind what copytruncate left."""
+        if not self._blocks:
+            block = block.lstrip(b"\x00")
+            if not block:
+                return
+            self._head, self._rest = lines_of_head(block)
+        elif self._blocks % self._stride == 0:
             begin = 0
             for _ in range(LINES_OF_A_BLOCK):  # split would copy the rest of the block
                 end = block.find(b"\n", begin)
@@ -122,31 +57,50 @@ class Sample:
             if len(self._rest) > MOST_LINES:
                 self._rest = self._rest[::2]
                 self._stride *= 2
+        self._blocks += 1
         self._begun = block[block.rfind(b"\n") + 1 :]
 
     @property
-    def lines(self) -> tuple[bytes, ...]:
-        return (*self._head, *self._rest)
+    def lines(self) -> list[bytes]:
+        return [*self._head, *self._rest]
 
 
-def sample_of(descriptor: int, size: int, begins_at: int = 0) -> list[bytes]:
-    """Lines to recognise a plain log by, without reading all of it.
+def lines_of_head(block: bytes) -> tuple[list[bytes], list[bytes]]:
+    """The first lines of a text's first block, and a few from all over the rest of it."""
+    head, rest = block.split(b"\n", HEAD_LINES)[:HEAD_LINES], list[bytes]()
+    begun = sum(map(len, head)) + HEAD_LINES
+    for place in range(1, PLACES):
+        line_start = block.find(b"\n", begun + (len(block) - begun) * place // PLACES) + 1
+        if len(head) == HEAD_LINES and line_start:
+            rest += block[line_start : line_start + PLACE_BYTES].split(b"\n")[:-1][:LINES_OF_A_BLOCK]
+    return head, rest
 
-    Its first ones, and a few from places all over it.
+
+def sample_of(read: Callable[[int, int], bytes], size: int, begins_at: int = 0) -> list[bytes]:
+    """Lines to recognise a plain log by, without reading all of it: its first ones, and a few from all over it.
+
+    `read` gives so many bytes from an offset on. The first line is the one behind what copytruncate left.
     """
-    lines = os.pread(descriptor, HEAD_BYTES, begins_at).split(b"\n", HEAD_LINES)[:HEAD_LINES]
-    begun = begins_at + sum(map(len, lines)) + HEAD_LINES
+    while begins_at < size and not (block := read(HEAD_BYTES, begins_at).lstrip(b"\x00")):
+        begins_at += HEAD_BYTES
+    if begins_at >= size:
+        return []
+    head, rest = lines_of_head(block)
+    begun = begins_at + HEAD_BYTES
     for place in range(1, PLACES + 1):
-        sample_start = size * place // PLACES - PLACE_BYTES
-        if sample_start > begun:
-            lines += os.pread(descriptor, PLACE_BYTES, sample_start).split(b"\n")[1 : LINES_OF_A_BLOCK + 1]
-    return lines
+        start = begun + (size - begun) * place // PLACES - PLACE_BYTES
+        if start > begun:
+            rest += read(PLACE_BYTES, start).split(b"\n")[1 : LINES_OF_A_BLOCK + 1]
+    return [*head, *rest]
 
 
-def clean_lines(reader: TextReader, counts: Counter[str]) -> Iterator[bytes]:
-    """The text, in pieces of whole lines, with offending bytes replaced; counts how many of each kind."""
-    for number, lines in enumerate(bounded_lines(reader.blocks(), counts)):
-        if number == 0 and lines.startswith(codecs.BOM_UTF8):
+def clean_lines(blocks: Iterable[bytes], counts: Counter[str], *, begins: bool = True) -> Iterator[bytes]:
+    """The text, in pieces of whole lines, with offending bytes replaced; counts how many of each kind.
+
+    `begins`: it is read from its beginning.
+    """
+    for number, lines in enumerate(bounded_lines(blocks, counts)):
+        if number == 0 and begins and lines.startswith(codecs.BOM_UTF8):
             lines = b"   " + lines[3:]
             counts["byte_order_mark"] += 1
         yield clean(lines, counts)
@@ -230,9 +184,11 @@ def line_offsets(blocks: Iterable[bytes]) -> Iterator[int]:
 def clean(lines: bytes, counts: Counter[str]) -> bytes:
     """The same number of bytes, of which DuckDB drops nothing."""
     for kind, (byte, replacement) in REPLACED.items():
-        if count := lines.count(byte):
-            counts[kind] += count
+        if byte in lines:  # which is many times faster than to count
+            counts[kind] += lines.count(byte)
             lines = lines.replace(byte, replacement)
+    if lines.isascii():
+        return lines
     try:
         lines.decode("utf-8")
     except UnicodeDecodeError:

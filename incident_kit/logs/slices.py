@@ -232,7 +232,8 @@ def open_log(path: Path, hints: Hints = NO_HINTS, origin: str = "") -> Iterator[
         recognition = recognise(head.split(b"\n")[:HEAD_LINES], zones, own)
         # A banner, a long stack; a date that may be November or December: then it is worth reading more.
         if not packing and (not (recognition.formats or recognition.wrappers) or recognition.undecided):
-            recognition = recognise(sample_of(descriptor, size, begins_at), zones, own)
+            lines = sample_of(lambda length, offset: os.pread(descriptor, length, offset), size, begins_at)
+            recognition = recognise(lines, zones, own)
         yield OpenLog(path, descriptor, size, packing, recognition, hints, 0 if packing else begins_at)
     finally:
         os.close(descriptor)

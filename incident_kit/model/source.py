@@ -46,7 +46,8 @@ class Source:
 
     `id` is what citations name, `origin` what people call it, `offset_bytes` where it began in the original.
     `written` is when the original was last written, for times that leave out their year; None: when this file was.
-    `redaction` is how its text is shown. `missing` says what of the original these bytes lack, if anything.
+    `redaction` is how its text is shown. `missing` says what of the original these bytes lack, if anything. `sha256` is
+    that of the bytes, where they were compared with it.
     """
 
     id: str
@@ -57,3 +58,4 @@ class Source:
     hints: Hints = Hints()
     redaction: Redaction = REDACTION
     missing: str = ""
+    sha256: str = ""

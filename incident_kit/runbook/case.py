@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from typing import Any
 
+from incident_kit.analysis.changes import Change, drifts, failures, refusals, traffic
+from incident_kit.analysis.episodes import NOTHING, Series, Step, added, step_width
 from incident_kit.evidence.journal import Entry, standing
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.rates import Bucket, calls_by_bucket, requests_by_bucket
 from incident_kit.logs.reading import Records
-from incident_kit.logs.signs import Sign, SignCount, shown
+from incident_kit.logs.signs import SignCount
+from incident_kit.logs.sql import quoted
 from incident_kit.model.answer import StoredAnswer
-from incident_kit.model.finding import Finding
+from incident_kit.model.finding import Finding, Line
 from incident_kit.model.patterns import compiled
 from incident_kit.model.times import Window
-from incident_kit.runbook.contents import Feature
-from incident_kit.runbook.sigma_rules import Rule
+from incident_kit.runbook.contents import Runbook
+from incident_kit.runbook.coverage import Coverage, coverage_of
 from incident_kit.timeline.impact import Impact, impact_of
+
+NO_ROUTE = "[^\\s\\S]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +50,21 @@ class StatusCount:
 class Case:
     """The evidence of one incident, as checks ask it: records, window, journal and stored answers.
 
-    Beside it stand the runbook's signs, features and Sigma rules. What several checks ask is asked once.
+    Beside it stand the runbook's signs, features, probes and Sigma rules. What several checks ask is asked once.
     """
 
     def __init__(
         self,
         records: Records,
         window: Window,
+        book: Runbook,
         journal: Sequence[Entry] = (),
         answers: Sequence[StoredAnswer] = (),
-        signs: Sequence[Sign] = (),
-        features: Sequence[Feature] = (),
-        sigma_rules: Sequence[Rule] = (),
     ) -> None:
-        self.records, self.window, self.journal, self.answers, self.features = (
-            records,
-            window,
-            standing(journal),
-            answers,
-            features,
-        )
-        self._signs, self.sigma_rules = signs, sigma_rules
+        self.records, self.window, self.journal, self.answers = records, window, standing(journal), answers
+        self.features, self.sigma_rules, self._signs = book.features, book.sigma_rules, book.signs
+        # The pattern of routes that only machines ask for, which watch the portal: they are no customers.
+        self.probes = f"(?i){book.probes}" if book.probes else NO_ROUTE
         self.buckets = cache(self._buckets)
 
     @cached_property
@@ -92,9 +91,101 @@ class Case:
         return [StatusCount(**row) for row in self.records.query("statuses")]
 
     @cached_property
+    def coverage(self) -> Coverage:
+        """What the logs could have shown, and what not."""
+        return coverage_of(self.records, self.window, self.accounts)
+
+    @cached_property
+    def customers(self) -> Mapping[str, Any]:
+        """How many requests customers made, how many are timed, and the times of the first and the last."""
+        return self.records.query("requests_of_customers", probes=self.probes)[0]
+
+    @cached_property
+    def traffic(self) -> Mapping[str | None, Series]:
+        """Requests of customers in steps from the first of them on: of all routes (None) and by route."""
+        first, last = self.customers["first"], self.customers["last"]
+        if first is None:
+            return {}
+        width = step_width(last - first)
+        rows = self.records.query("requests_by_step", probes=self.probes, step_us=width // timedelta(microseconds=1))
+        return _series(rows, first, width, (last - first) // width + 1)
+
+    def traffic_of(self, feature: str) -> Series | None:
+        """The requests of a feature's routes, or of all routes; None if there are none."""
+        if not feature:
+            return self.traffic.get(None)
+        return added([series for name, series in self.traffic.items() if name and self.belongs(name, feature)])
+
+    @cached_property
+    def calls_in_steps(self) -> Mapping[str | None, Series]:
+        """Timed calls to outside systems in the steps of `traffic`, by system."""
+        every = self.traffic.get(None)
+        if every is None:
+            return {}
+        rows = self.records.query(
+            "calls_by_step",
+            first=every.first.astimezone(UTC).replace(tzinfo=None),
+            step_us=every.width // timedelta(microseconds=1),
+        )
+        return _series([row for row in rows if row["step"] >= 0], every.first, every.width, len(every.steps))
+
+    @cached_property
+    def changes(self) -> list[Change]:
+        """What differs from the logs' own past, whether or not the runbook has a name for it."""
+        every = self.traffic.get(None)
+        if every is None:
+            return []
+        routes = [series for name, series in self.traffic.items() if name]
+        return [
+            *traffic(every, self.coverage.request_holes, self.window),
+            *refusals(self._asked_in_steps("refusals_by_step").values()),
+            *failures([*routes, *self._asked_in_steps("clients_by_step").values()]),
+            *drifts([every, *routes]),
+        ]
+
+    def _asked_in_steps(self, query: str) -> Mapping[str | None, Series]:
+        every = self.traffic[None]
+        rows = self.records.query(
+            query,
+            probes=self.probes,
+            first=every.first.astimezone(UTC).replace(tzinfo=None),
+            step_us=every.width // timedelta(microseconds=1),
+        )
+        return _series(rows, every.first, every.width, len(every.steps))
+
+    @cached_property
     def sign_counts(self) -> list[SignCount]:
-        """What records show of all signs, in the order of time."""
-        return shown(self.records, self._signs)
+        """What records show of all signs, by second, in the order of time."""
+        if not self._signs:
+            return []
+        patterns = [f"(?is){sign.pattern}" for sign in self._signs]
+        cases = " ".join(
+            f"WHEN regexp_matches(said, {quoted(pattern)}) THEN {quoted(sign.name)}"
+            for sign, pattern in zip(self._signs, patterns, strict=True)
+        )
+        insert = {"SIGN_OF_IT": f"CASE {cases} END", "ANY_OF_THEM": self._any_sign}
+        rows = self.records.query_with("signs_by_second", insert)
+        return [
+            SignCount(
+                row["sign"],
+                row["route"],
+                row["start"],
+                row["n"],
+                row["first"],
+                row["last"],
+                tuple(Line(place["item"], place["line"]) for place in row["places"]),
+            )
+            for row in rows
+        ]
+
+    @property
+    def _any_sign(self) -> str:
+        return quoted("|".join(f"(?:(?is){sign.pattern})" for sign in self._signs) or NO_ROUTE)
+
+    @cached_property
+    def unclassified(self) -> list[Mapping[str, Any]]:
+        """Errors that no sign names, by where and what; the most frequent first."""
+        return list(self.records.query_with("unclassified_errors", {"ANY_OF_THEM": self._any_sign}))
 
     @cached_property
     def extent(self) -> Mapping[str, Any]:
@@ -139,6 +230,11 @@ class Case:
         """The routes of a feature that were asked for."""
         return tuple(sorted({row.route for row in self.statuses if self.belongs(row.route, feature)}))
 
+    @cached_property
+    def asked_routes(self) -> tuple[str, ...]:
+        """The routes that customers asked for."""
+        return tuple(sorted(name for name in self.traffic if name))
+
     def answers_to(self, question: str) -> list[StoredAnswer]:
         """The answers to this question, in the order of time."""
         return [stored for stored in self.answers if stored.answer.question == question]
@@ -151,3 +247,15 @@ class Case:
 def stands_for(sign: str, names: Sequence[str]) -> bool:
     """Whether a sign is one of these; a name that ends with a dot stands for all that begin so."""
     return any(sign == name or (name.endswith(".") and sign.startswith(name)) for name in names)
+
+
+def _series(
+    rows: Sequence[Mapping[str, Any]], first: datetime, width: timedelta, count: int
+) -> Mapping[str | None, Series]:
+    """Rows of `..._by_step` as series of `count` steps, by name."""
+    steps: dict[str | None, list[Step]] = {}
+    for row in rows:
+        series = steps.setdefault(row["name"], [NOTHING] * count)
+        if row["step"] < count:
+            series[row["step"]] = Step(row["n"], row["bad"], row["total_us"], row["timed"])
+    return {name: Series(name, first, width, tuple(series)) for name, series in steps.items()}

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from incident_kit.analysis.faults import fault
 from incident_kit.config.toml import Table, read
 from incident_kit.errors import ParameterError, RunbookError
 from incident_kit.logs.columns import Dependency
@@ -278,6 +279,8 @@ def _parameter(table: Table, field: str, kind: Any, names: _Names) -> Any:
         return _known(table, field, names.signs)
     if field == "feature" and table.text(field) not in ("", *names.features):
         raise table.fail(field, f"a feature of features.toml ({', '.join(names.features)}), or nothing for all")
+    if field == "rules_out":
+        return _faults(table, field)
     if kind is timedelta:
         try:
             return parse_duration(table.text(field))
@@ -294,6 +297,17 @@ def _parameter(table: Table, field: str, kind: Any, names: _Names) -> Any:
             raise table.fail(field, "true or false")
         return table.flag(field)
     return table.text(field) if kind is str else table.texts(field)
+
+
+def _faults(table: Table, field: str) -> tuple[str, ...]:
+    """The smallest faults that a check has to see before it rules anything out."""
+    texts = table.texts(field)
+    try:
+        if texts and all(map(fault, texts)):
+            return texts
+    except (ValueError, ParameterError):
+        pass
+    raise table.fail(field, "a list of faults such as '20% for 5m' or '4 s for 5m'")
 
 
 def _known(table: Table, field: str, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ __all__ = ["Case", "case_of", "examine"]
 
 def case_of(book: Runbook, stored: Evidence, records: Records, window: Window) -> Case:
     """What the checks of this runbook may look at: the records, and the journal and the answers beside them."""
-    return Case(records, window, stored.journal(), stored.stored_answers(), book.signs, book.features, book.sigma_rules)
+    return Case(records, window, book, stored.journal(), stored.stored_answers())
 
 
 def examine(scenario: Scenario, case: Case) -> Findings:

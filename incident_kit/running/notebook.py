@@ -16,6 +16,7 @@ from typing import Any
 
 from incident_kit.errors import EvidenceError, ParameterError, RunbookError
 from incident_kit.evidence.untrusted import read_plain
+from incident_kit.logs.cache import FOLDER_VARIABLE
 from incident_kit.model import places
 from incident_kit.model.fields import Fields, Unusable
 from incident_kit.runbook.contents import Runbook
@@ -180,12 +181,12 @@ def execute(path: Path, output: Path, parameters: Mapping[str, Any], folder: Pat
 
 
 @contextmanager
-def booting_kernel(folder: Path) -> Iterator[Any]:
+def booting_kernel(folder: Path, cache: Path | None = None) -> Iterator[Any]:
     """A kernel that is still booting, and importing what every notebook imports; ended at the end.
 
     It listens on sockets in a private folder instead of ports. It is killed in the end: one orderly shutdown in nine
-    takes seconds, and there is nothing in it to keep. What it put aside, such as working copies of logs, lies in a
-    folder that goes with it.
+    takes seconds, and there is nothing in it to keep. What it put aside lies in a folder that goes with it, but for the
+    columns of logs, which are kept in the folder `cache`, if there is one.
     """
     from jupyter_client.manager import KernelManager
 
@@ -204,8 +205,9 @@ def booting_kernel(folder: Path) -> Iterator[Any]:
             connection_file=f"{sockets}/k.json",
         )
         kernel.client_class = "jupyter_client.asynchronous.AsyncKernelClient"  # what papermill's client expects
+        environment = {**os.environ, "TMPDIR": scratch, FOLDER_VARIABLE: str(cache.resolve()) if cache else ""}
         options = [f"--IPKernelApp.exec_lines={PRELOAD}", "--HistoryManager.enabled=False"]
-        kernel.start_kernel(cwd=str(folder), env={**os.environ, "TMPDIR": scratch}, extra_arguments=options)
+        kernel.start_kernel(cwd=str(folder), env=environment, extra_arguments=options)
         try:
             yield kernel
         finally:

@@ -27,11 +27,11 @@ LEAST_LINES = {
     "Severity": 2,
     "Confirmed": 4,
     "Ruled out": 2,
-    "Unknown": 3,
+    "Unknown": 2,
     "Tried": 4,
     "Next": 5,
     "Deadlines": 5,
-    "Who": 4,
+    "Who": 5,
     "Contacts": 1,
     "Missing": 3,
     "Doubts": 1,
@@ -39,15 +39,16 @@ LEAST_LINES = {
 # What gets the lines that others leave, the first first.
 GROWING = (
     "Deadlines",
+    "Who",
     "Next",
     "Tried",
     "Confirmed",
-    "Unknown",
-    "Who",
     "Missing",
-    "Contacts",
     "What",
+    "Unknown",
+    "Contacts",
     "Ruled out",
+    "Severity",
     "Doubts",
 )
 MARKDOWN = re.compile(r"([\\`*_\[\]<>~|#&])")

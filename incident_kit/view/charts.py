@@ -14,7 +14,7 @@ import io
 import math
 import warnings
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from statistics import median
 from typing import Any
@@ -217,15 +217,15 @@ def _figure(heights: Sequence[float], height_in: float, window: Window) -> tuple
     # Fixed margins: matplotlib's own layout engines draw everything twice.
     figure.subplots_adjust(left=0.1, right=0.985, top=1 - 0.45 / height_in, bottom=0.48 / height_in, hspace=0.34)
     axes[-1].xaxis_date(UTC)  # who adds something in a notebook may give datetimes
-    ticks, form = _ticks(window)
-    places = list(map(_x, ticks))
+    ticks, form = round_times(window)
+    places = list(map(x_of, ticks))
     axes[-1].xaxis.set_major_locator(FixedLocator(places))
     axes[-1].xaxis.set_major_formatter(FixedFormatter([tick.strftime(form) for tick in ticks]))
     for axis in axes[:-1]:
         # Ticks without labels cost as much as those with; lines at the same places do not.
         axis.xaxis.set_visible(False)
         axis.vlines(places, 0, 1, transform=axis.get_xaxis_transform(), color=MARK, alpha=0.25, linewidth=0.6)
-    axes[-1].set_xlim(_x(window.since), _x(window.until))
+    axes[-1].set_xlim(x_of(window.since), x_of(window.until))
     day = f"{window.since:%Y-%m-%d}" + (
         f" to {window.until:%Y-%m-%d}" if window.since.date() != window.until.date() else ""
     )
@@ -233,17 +233,19 @@ def _figure(heights: Sequence[float], height_in: float, window: Window) -> tuple
     return figure, axes
 
 
-def _ticks(window: Window) -> tuple[list[datetime], str]:
-    """Round times in the window, and how to write them."""
+def round_times(window: Window, zone: tzinfo = UTC) -> tuple[list[datetime], str]:
+    """Times in the window that are round in a zone, and how to write them."""
     lasted = window.until - window.since
     step = next(
         (step for step in STEPS if lasted / step <= MOST_TICKS),
         max(STEPS[-1], timedelta(days=math.ceil(lasted / DAY / MOST_TICKS))),
     )
     step_s = step // timedelta(seconds=1)
-    first = math.ceil(window.since.timestamp() / step_s) * step_s
+    offset_s = (window.since.astimezone(zone).utcoffset() or timedelta(0)) // timedelta(seconds=1)
+    first = math.ceil((window.since.timestamp() + offset_s) / step_s) * step_s - offset_s
     ticks = [
-        datetime.fromtimestamp(second, UTC) for second in range(first, math.floor(window.until.timestamp()) + 1, step_s)
+        datetime.fromtimestamp(second, zone)
+        for second in range(first, math.floor(window.until.timestamp()) + 1, step_s)
     ]
     return ticks, "%H:%M:%S" if step < timedelta(
         minutes=1
@@ -292,7 +294,7 @@ def _together(start: datetime, group: Sequence[Bucket]) -> Bucket:
 
 
 def _requests(axis: Axes, buckets: Sequence[Bucket], width: timedelta) -> None:
-    left, days = [_x(bucket.start) for bucket in buckets], width / DAY
+    left, days = [x_of(bucket.start) for bucket in buckets], width / DAY
     tops = [bucket.n for bucket in buckets], [bucket.failed + bucket.aborted for bucket in buckets]
     edge: dict[str, Any] = {"linewidth": 0}
     axis.add_collection(
@@ -352,7 +354,7 @@ def _durations(axis: Axes, buckets: Sequence[Bucket], width: timedelta) -> None:
 
 def _line(axis: Axes, buckets: Sequence[Bucket], width: timedelta, values: Sequence[float | None], **look: Any) -> None:
     marker = {"marker": "o", "markersize": 3} if len(buckets) <= MARKERS_UP_TO else {}
-    middles = [_x(bucket.start + width / 2) for bucket in buckets]
+    middles = [x_of(bucket.start + width / 2) for bucket in buckets]
     axis.plot(
         middles, [math.nan if value is None else value for value in values], **{"linewidth": 1.5, **marker, **look}
     )
@@ -363,7 +365,7 @@ def _lanes(axis: Axes, events: Sequence[Event], window: Window) -> None:
     for place, lane in enumerate(shown):
         times = sorted(
             {
-                round(_x(event.moment) * 86400 / _second(window)) * _second(window) / 86400
+                round(x_of(event.moment) * 86400 / _second(window)) * _second(window) / 86400
                 for event in events
                 if event.lane == lane
             }
@@ -385,13 +387,13 @@ def _course(axes: Sequence[Axes], onset: Onset | None, window: Window) -> None:
         return
     over = onset.recovered.likeliest if onset.recovered else window.until
     for axis in axes:
-        axis.axvspan(_x(onset.began.likeliest), _x(over), color=LASTING, linewidth=0, zorder=0)
+        axis.axvspan(x_of(onset.began.likeliest), x_of(over), color=LASTING, linewidth=0, zorder=0)
         for moment, dash in ((onset.began, "-"), (onset.recovered, "--")):
             if moment:
                 axis.axvspan(
-                    _x(moment.earliest), _x(moment.latest), facecolor=MARK, alpha=0.35, linewidth=0, zorder=0.5
+                    x_of(moment.earliest), x_of(moment.latest), facecolor=MARK, alpha=0.35, linewidth=0, zorder=0.5
                 )
-                axis.axvline(_x(moment.likeliest), color=INK, linewidth=1, linestyle=dash)
+                axis.axvline(x_of(moment.likeliest), color=INK, linewidth=1, linestyle=dash)
     form = "%H:%M:%S" if window.until - window.since <= DAY else "%d %b %H:%M"
     close = (
         onset.recovered is not None
@@ -399,7 +401,7 @@ def _course(axes: Sequence[Axes], onset: Onset | None, window: Window) -> None:
     )
     for moment, word, side in ((onset.began, "onset", "right"), (onset.recovered, "recovery", "left")):
         if moment:
-            place: Any = (_x(moment.likeliest), 1.02)
+            place: Any = (x_of(moment.likeliest), 1.02)
             axes[0].annotate(
                 f"{word} {moment.likeliest.strftime(form)}",
                 place,
@@ -502,6 +504,6 @@ def _legend(axis: Axes) -> None:
     )
 
 
-def _x(time: datetime) -> float:
+def x_of(time: datetime) -> float:
     """As matplotlib counts time: days since 1970."""
     return time.timestamp() / 86400

@@ -10,7 +10,8 @@ import unsealed
 from incident_kit import runbook
 from incident_kit.app.facts import facts_of
 from incident_kit.evidence.incident import Incident, create, load
-from incident_kit.evidence.store import Evidence
+from incident_kit.evidence.item import ALERT
+from incident_kit.evidence.store import Evidence, Provenance
 from incident_kit.model.times import iso
 
 RECORDED = Path(__file__).parents[1] / "recorded"
@@ -65,6 +66,20 @@ def test_a_run_counts_no_more_once_something_was_collected_after_it(demo_run: Pa
     later = incident.runs / "20200101T000000Z_high_error_rate"
     (incident.runs / demo_run.name).rename(later)
     assert facts_of(incident, BOOK).source == "the stored evidence"
+
+
+def test_an_alert_that_comes_after_a_run_leaves_the_run_as_it_is(demo_run: Path, tmp_path: Path) -> None:
+    incident = copy_of(demo_run, tmp_path)
+    asked_at = "2099-01-01T00:00:00.000Z"
+    incident.evidence.add([b"{}"], Provenance(ALERT, "a pager", "received from an alerting system", asked_at))
+    assert facts_of(incident, BOOK).source == f"runs/{demo_run.name}"
+
+
+def test_an_incident_that_has_only_an_alert_has_no_facts(tmp_path: Path) -> None:
+    incident = create(tmp_path, "one", "Payments fail")
+    asked_at = "2026-11-23T12:00:00.000Z"
+    incident.evidence.add([b"{}"], Provenance(ALERT, "a pager", "received from an alerting system", asked_at))
+    assert facts_of(incident, BOOK).source == ""
 
 
 def test_a_run_with_changed_findings_is_not_used_and_named(demo_run: Path, tmp_path: Path) -> None:

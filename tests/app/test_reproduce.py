@@ -14,7 +14,7 @@ import pytest
 from unsealed import copy_of, seal_anew, sha256
 
 from incident_kit.evidence.run_folder import RunFolder, as_json, as_json_line
-from incident_kit.timeline.results import read_accounting, read_findings, read_impact, read_timeline
+from incident_kit.timeline.results import read_accounting, read_findings, read_impact, read_severity, read_timeline
 from tests.command import COMMAND, Kit
 
 ON_ONE_PROCESSOR = (
@@ -106,6 +106,14 @@ def test_changed_finding_under_a_new_seal_is_not_reproduced(kit: Kit, run: Path)
     assert "Traceback" not in finished.stderr
 
 
+def test_changed_severity_under_a_new_seal_is_not_reproduced(kit: Kit, run: Path) -> None:
+    change(run / "data" / "severity.json", '"level": "P3"', '"level": "P4"')
+    seal_anew(run)
+    finished = kit("reproduce", run)
+    assert finished.returncode == 1
+    assert "severity.json: differs from line" in finished.stderr
+
+
 def test_removed_series_under_a_new_seal_is_named(kit: Kit, run: Path) -> None:
     (run / "data" / "series" / "calls_by_minute.csv").unlink()
     seal_anew(run)
@@ -165,6 +173,7 @@ def test_results_of_a_run_are_read_back_as_they_were_written(run: Path) -> None:
         (results.findings, [finding.to_json() for finding in read_findings(results)]),
         (results.accounting, [account.to_json() for account in read_accounting(results)]),
         (results.impact, read_impact(results).to_json()),
+        (results.severity, read_severity(results).to_json()),
     ):
         assert as_json(read) == path.read_text(encoding="utf-8")
     lines = "".join(as_json_line(event.to_json()) for event in read_timeline(results))

@@ -41,16 +41,17 @@ def library(kind: str, log: Path, threads: int) -> Callable[[], Table]:
     import duckdb
 
     from incident_kit import logs
-    from incident_kit.logs import rates
+    from incident_kit.logs import extract, rates
     from incident_kit.model.source import Source
 
     connect = duckdb.connect
 
     def connect_with_threads(*arguments: Any, config: dict[str, Any] | None = None, **options: Any) -> Any:
-        return connect(*arguments, config={**(config or {}), "threads": threads}, **options)
+        return connect(*arguments, config={"threads": threads, **(config or {})}, **options)
 
     if threads:
         duckdb.connect = connect_with_threads
+        extract.workers = lambda: threads
 
     def work() -> Table:
         with logs.read([Source("log", log, str(log))]) as records:

@@ -9,7 +9,7 @@ import generate
 import jobs
 import pytest
 
-from incident_kit.logs import reading
+from incident_kit.logs import extract, pieces
 
 
 @pytest.fixture(scope="module", params=["pino", "nest", "nginx"])
@@ -23,11 +23,11 @@ def log(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     return request.param, path
 
 
-@pytest.mark.parametrize("in_memory_bytes", [0, 1 << 30], ids=["large", "small"])
+@pytest.mark.parametrize("piece_bytes", [100_000, 1 << 30], ids=["pieces", "whole"])
 def test_the_library_gives_the_table_made_by_hand(
-    log: tuple[str, Path], in_memory_bytes: int, monkeypatch: pytest.MonkeyPatch
+    log: tuple[str, Path], piece_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "IN_MEMORY_BYTES", in_memory_bytes)
+    monkeypatch.setattr(pieces, "PIECE_BYTES", piece_bytes)
     table = jobs.plain_table(jobs.library(*log, 0)())
     assert len(table) > 25
     assert sum(row[3] for row in table) > 0  # some requests failed
@@ -35,11 +35,12 @@ def test_the_library_gives_the_table_made_by_hand(
 
 
 def test_the_number_of_threads_changes_nothing(log: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 1_000_000)
     tables = []
     for threads in (1, 2, 4):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(duckdb, "connect", duckdb.connect)  # the job puts its own in its place
+            patch.setattr(extract, "workers", extract.workers)
             tables.append(jobs.library(*log, threads)())
     assert tables[0] == tables[1] == tables[2]
 

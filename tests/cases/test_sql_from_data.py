@@ -14,10 +14,12 @@ import duckdb
 import pytest
 from case_logs import incident, record, write
 
-from incident_kit.errors import ParameterError
+from incident_kit.errors import LogFileError, ParameterError
 from incident_kit.logs.columns import Dependency
 from incident_kit.logs.engine import EvidenceFiles, connect
+from incident_kit.logs.extract import extract_all
 from incident_kit.logs.formats import own_formats
+from incident_kit.logs.prepare import prepare
 from incident_kit.logs.reading import read
 from incident_kit.logs.signs import Sign, shown
 from incident_kit.model.source import Hints, Source
@@ -95,7 +97,7 @@ def test_a_format_of_a_configuration_found_upward_brings_no_sql(kit: Kit, tmp_pa
         ("columns", {"message": [1]}),
         ("columns", ["message"]),
         ("request", {"has": "status"}),
-        ("request", {"columns": "x"}),
+        ("request", {"columns": {"message": ["a"]}}),
         ("request", {"has": ["status"], "quick": 1}),
         ("recognised_by", ["level"]),
         ("spread", "csv"),
@@ -138,7 +140,6 @@ def test_what_stands_in_a_formats_texts_is_never_sql(tmp_path: Path) -> None:
             "has": ["status"],
             "aborted_message": odd,
             "consequence_message": odd,
-            "columns": {"message": [odd]},
         },
         "sample": [{"line": "x", "expected": {}}],
     }
@@ -246,15 +247,11 @@ def test_a_condition_of_your_own_is_no_second_statement(tmp_path: Path, where: s
         assert len(records.frame()) == 10
 
 
-@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
-def test_a_file_that_another_took_the_place_of_is_not_read_under_its_name(tmp_path: Path, packed: bool) -> None:
+def test_a_file_that_another_took_the_place_of_is_not_read_under_its_name(tmp_path: Path) -> None:
     """Between looking at a log and asking it, somebody renames another file over it."""
     log, other = write(tmp_path / "in.log", incident()[:10]), write(tmp_path / "other.log", [record(0, "WRONG")])
-    size_bytes = log.stat().st_size
-    for path in (log, other) if packed else ():
-        path.write_bytes(gzip.compress(path.read_bytes()))
     files = EvidenceFiles()
-    address = files.add(log, size_bytes if packed else None)
+    address = files.add(log)
     other.replace(log)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -264,3 +261,14 @@ def test_a_file_that_another_took_the_place_of_is_not_read_under_its_name(tmp_pa
             connection.execute(f"SELECT * FROM read_blob('{address}')").fetchall()
     finally:
         connection.close()
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+def test_a_log_that_another_took_the_place_of_after_it_was_recognised_is_refused(tmp_path: Path, packed: bool) -> None:
+    log, other = write(tmp_path / "in.log", incident()[:10]), write(tmp_path / "other.log", [record(0, "WRONG")])
+    for path in (log, other) if packed else ():
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    prepared = prepare(Source("a", log, "in.log"))
+    other.replace(log)
+    with pytest.raises(LogFileError, match="another file has taken its place"):
+        extract_all([prepared], [], tmp_path)

@@ -102,6 +102,22 @@ def test_a_secret_in_the_body_is_not_kept() -> None:
     assert outcome.data["checks"]["database"]["state"] == "down"
 
 
+@pytest.mark.parametrize(
+    ("url", "where"),
+    [
+        ("http://127.0.0.1:1/health", {"outside": False}),
+        ("http://localhost:1/health", {"outside": False}),
+        ("http://[::1]:1/health", {"outside": False}),
+        ("https://portal.invalid/health", {"outside": True}),
+        ("portal.invalid/health", {}),
+    ],
+)
+def test_where_it_was_asked_is_told_even_where_nothing_answers(url: str, where: dict[str, bool]) -> None:
+    answer = ask_one("health", lambda session: health.ask(url, session), 8.0, "health_url").answers["health"]
+    assert answer.status is Status.FAILED
+    assert answer.data == where
+
+
 def test_a_throttled_probe_says_nothing_of_health() -> None:
     answer = of_health(
         answering({"statusCode": 429, "message": "ThrottlerException: Too Many Requests"}, "429 Too Many Requests")

@@ -11,7 +11,7 @@ import pytest
 from incident_kit import logs
 from incident_kit.errors import ParameterError
 from incident_kit.evidence.store import open_evidence
-from incident_kit.logs import reading
+from incident_kit.logs import pieces
 from incident_kit.logs.reading import Records, read
 from incident_kit.model import places
 from incident_kit.model.finding import Line
@@ -125,9 +125,9 @@ def test_sql_of_ones_own_can_only_read(
     assert len(few.frame()) == 6
 
 
-def test_large_logs_answer_the_same(recorded: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of large logs only what a statement mentions is parsed; a star, or a name in capitals, mentions everything."""
-    monkeypatch.setattr(reading, "IN_MEMORY_BYTES", 1000)
+def test_logs_in_many_pieces_answer_the_same(recorded: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 50_000)
+    monkeypatch.setattr(pieces, "SMALL_BYTES", 0)
     statements = [
         "SELECT * EXCLUDE (twin) FROM requests ORDER BY line LIMIT 50",
         "FROM calls SELECT columns(lambda name: name <> 'twin') ORDER BY LINE LIMIT 50",

@@ -53,7 +53,7 @@ def readings(path: Path) -> list[tuple[list[dict], dict]]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Recognition, "is_plain", plain)
             with read([Source("a", path, "a")]) as records:
-                assert records._readable[0].normalised == (plain is LAID_OUT)
+                assert records._prepared[0].normalised == (plain is LAID_OUT)
                 found.append((list(records.rows()), records.accounting()[0].to_json()))
     return found
 

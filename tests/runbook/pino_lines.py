@@ -15,7 +15,7 @@ from incident_kit.model.times import Window
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 BUCKET = timedelta(minutes=5)
-PER_BUCKET = 60
+PER_BUCKET = 150
 
 
 def request(
@@ -53,5 +53,5 @@ def examined(
     book = book or runbook.load()
     window = Window(since, START + buckets * BUCKET)
     with logs.read([Source("0123456789", path, "made.log")], window, dependencies=book.dependencies) as records:
-        findings = runbook.examine(book.scenario("high_error_rate"), runbook.Case(records, window))
+        findings = runbook.examine(book.scenario("high_error_rate"), runbook.Case(records, window, book))
     return {finding.symptom: finding for finding in findings}

@@ -152,9 +152,7 @@ class case_of:  # noqa: N801  # a function that is used in a `with`
             else Window(min(stored.moment.since for stored in answers), max(stored.moment.until for stored in answers))
         )
         self.records = logs.read(sources, self.window, dependencies=book.dependencies)
-        self.case = runbook.Case(
-            self.records, self.window, journal, answers, book.signs, book.features, book.sigma_rules
-        )
+        self.case = runbook.Case(self.records, self.window, book, journal, answers)
 
     def __enter__(self) -> runbook.Case:
         return self.case

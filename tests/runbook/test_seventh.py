@@ -33,7 +33,8 @@ feature = ""
 calls = "freebit"
 share = 0.1
 least = 5
-bucket = "1m"
+within = "1m"
+ordinary = 0.01
 answers = []
 health = ""
 
@@ -63,7 +64,7 @@ def test_a_seventh_scenario_is_data(kit: Kit, tmp_path: Path) -> None:
     ranking = json.loads(triage.stdout)
     assert {
         ranked["scenario"]
-        for ranked in ranking
+        for ranked in ranking["scenarios"]
         if any(symptom["verdict"] == "confirmed" for symptom in ranked["symptoms"])
     } == {"carrier_down", "high_error_rate"}
     report = kit("report", "carrier_down", "x", "--evidence", RECORDED, "--runbook", book, cwd=tmp_path)

@@ -16,7 +16,7 @@ from incident_kit.errors import RunbookError
 from incident_kit.evidence.incident import create
 from incident_kit.evidence.run_folder import RunFolder
 from incident_kit.evidence.store import open_evidence
-from incident_kit.logs import reading
+from incident_kit.logs import pieces
 from incident_kit.model.finding import Figure, Finding, Verdict
 from incident_kit.runbook.data import OURS
 
@@ -185,8 +185,9 @@ def test_a_rule_that_cannot_be_used_is_named_and_nothing_is_ruled_out(tmp_path: 
     assert reason in hit.statement
 
 
-def test_rules_are_met_in_logs_too_large_for_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "IN_MEMORY_BYTES", 1000)
+def test_rules_are_met_in_logs_that_are_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 1000)
+    monkeypatch.setattr(pieces, "SMALL_BYTES", 0)
     comments = a_rule(
         "cs-uri-query|contains: '--'\n    cs-uri-stem|endswith: s\n    cs-method: GET\n"
         "    sc-status: 200\n    c-ip: 192.0.2.66"

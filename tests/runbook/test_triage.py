@@ -50,9 +50,14 @@ def test_the_recorded_incident_is_named_first_and_the_next_command_works(kit: Ki
     assert not list(tmp_path.glob("reports/*/work"))
 
 
-def test_json_is_a_list_of_scenarios_with_their_symptoms_and_citations(kit: Kit, tmp_path: Path) -> None:
+def test_json_is_an_object_with_the_answer_the_onset_and_the_scenarios(kit: Kit, tmp_path: Path) -> None:
     finished = kit("triage", "--evidence", RECORDED, "--json", cwd=tmp_path)
-    ranking = json.loads(finished.stdout)
+    triaged = json.loads(finished.stdout)
+    assert triaged["onset"]["at"][:16] == triaged["onset"]["began"]["at"][:16]
+    assert triaged["suspects"][0]["name"] == "freebit"
+    assert triaged["coverage"]["sources"][0]["of_the_portal"] is True
+    assert triaged["next"].startswith("incident-kit report high_error_rate")
+    ranking = triaged["scenarios"]
     assert ranking[0]["scenario"] == "high_error_rate"
     assert len(ranking) == 6
     by_id = {symptom["id"]: symptom for symptom in ranking[0]["symptoms"]}

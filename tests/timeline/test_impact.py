@@ -28,7 +28,11 @@ def recorded(until: datetime) -> Iterator[tuple[Records, Window, list[Finding]]]
     stored, book = open_evidence("recorded"), runbook.load()
     window = replace(stored.window(), until=until)
     with logs.read(stored.sources(), window, dependencies=book.dependencies) as records:
-        yield records, window, list(runbook.examine(book.scenario("high_error_rate"), runbook.Case(records, window)))
+        yield (
+            records,
+            window,
+            list(runbook.examine(book.scenario("high_error_rate"), runbook.Case(records, window, book))),
+        )
 
 
 def causes(impact: Impact) -> list[tuple[str, str]]:

@@ -58,7 +58,6 @@ class Format:
     times: tuple[str, ...]
     levels: Mapping[str, str]
     request_has: tuple[str, ...]
-    request_columns: Mapping[str, tuple[str, ...]]
     aborted_message: str
     consequence_message: str
     message_last: bool
@@ -237,7 +236,6 @@ def _check_own(data: Mapping[str, Any], fail: Callable[[str], ParameterError]) -
         **{f"columns.{name}": paths for name, paths in data.get("columns", {}).items()},
         **{f"recognised_by[{place}]": names for place, names in enumerate(data.get("recognised_by", []))},
         "request.has": request.get("has", []),
-        **{f"request.columns.{name}": paths for name, paths in _table(request.get("columns", {})).items()},
         "levels": list(data.get("levels", {}).values()),
     }
     for name, values in texts.items():
@@ -247,9 +245,9 @@ def _check_own(data: Mapping[str, Any], fail: Callable[[str], ParameterError]) -
         raise fail(f"times: unknown form {', '.join(sorted(unknown))}; known: {', '.join(FORMS)}")
     if unknown := set(data.get("levels", {}).values()) - set(LEVELS):
         raise fail(f"levels: unknown level {', '.join(sorted(unknown))}; known: {', '.join(LEVELS)}")
-    if unknown := (data.get("columns", {}).keys() | _table(request.get("columns", {})).keys()) - FIELDS:
+    if unknown := data.get("columns", {}).keys() - FIELDS:
         raise fail(f"columns: unknown field {', '.join(sorted(unknown))}; known: {', '.join(sorted(FIELDS))}")
-    if unknown := request.keys() - {"has", "columns", "aborted_message", "consequence_message"}:
+    if unknown := request.keys() - {"has", "aborted_message", "consequence_message"}:
         raise fail(f"request: unknown field {', '.join(sorted(unknown))}")
     if not all(isinstance(request.get(name, ""), str) for name in ("aborted_message", "consequence_message")):
         raise fail("request: its messages must be texts")
@@ -261,10 +259,6 @@ def _check_own(data: Mapping[str, Any], fail: Callable[[str], ParameterError]) -
         raise fail(f"the name {data['name']} is that of a format of ours: a reader could not tell them apart")
     if len(data.get("pattern", "")) > LONGEST_PATTERN:
         raise fail(f"the pattern is longer than {LONGEST_PATTERN} characters")
-
-
-def _table(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {"": None}
 
 
 def load(data: Mapping[str, Any], where: str, *, own: bool = False) -> Format:
@@ -296,7 +290,6 @@ def load(data: Mapping[str, Any], where: str, *, own: bool = False) -> Format:
             times=tuple(data.get("times", ("epoch", "iso"))),
             levels={name.lower(): level for name, level in data.get("levels", {}).items()},
             request_has=tuple(request.get("has", ())),
-            request_columns={column: tuple(paths) for column, paths in request.get("columns", {}).items()},
             aborted_message=request.get("aborted_message", ""),
             consequence_message=request.get("consequence_message", ""),
             message_last=bool(data.get("message_last")),

@@ -16,6 +16,7 @@ from incident_kit.runbook.checks.cache import (
     blacklist_open,
     cache_misses,
     rate_limit_gone,
+    slow_commands,
     streams_dropping,
 )
 from incident_kit.runbook.checks.database import blocking_chain, connections_near_limit, corruption, long_running
@@ -24,6 +25,7 @@ from incident_kit.runbook.checks.notes import noted
 from incident_kit.runbook.checks.rates import average_duration, error_share, traffic_spike
 from incident_kit.runbook.checks.security import (
     attacks_answered,
+    guessed_addresses,
     guessing,
     large_volumes,
     new_clients,
@@ -45,6 +47,7 @@ __all__ = [
     "connections_near_limit",
     "corruption",
     "error_share",
+    "guessed_addresses",
     "guessing",
     "large_volumes",
     "long_running",
@@ -56,6 +59,7 @@ __all__ = [
     "replay_unmoved",
     "sigma_rules",
     "sign_in_burst",
+    "slow_commands",
     "streams_dropping",
     "success_after_refusals",
     "traffic_spike",

@@ -13,16 +13,18 @@ from statistics import median
 from incident_kit.logs.signs import SignCount
 from incident_kit.model.answer import Status
 from incident_kit.model.finding import Absence, Citation, Finding, Line, Symptom, Verdict
-from incident_kit.model.times import Window
+from incident_kit.model.times import Window, parse_iso
 from incident_kit.runbook.case import Case, StatusCount
-from incident_kit.runbook.checks.systems import answered, attributed_to
+from incident_kit.runbook.checks.systems import answered, attributed_to, bursts_of
 from incident_kit.runbook.checks.verdicts import (
+    EXEMPLARS,
     combined,
     confirmed,
     figure,
     inconclusive,
     not_checked,
     recovered_at,
+    ruled_out_by_answer,
     ruled_out_by_logs,
     sign_figures,
     sign_summary,
@@ -107,6 +109,37 @@ def authentication_failing(
     )
 
 
+def slow_commands(case: Case, symptom: Symptom, *, longer_ms: float, least: int, busy: float) -> Finding:
+    """Whether commands that take `longer_ms` hold Redis up, by its slow log: it does nothing else meanwhile.
+
+    `least` of them in the window, and together `busy` as a part of the time from the first to the last.
+    """
+    stored = case.last("redis.slowlog")
+    if stored is None or stored.answer.status in (Status.NOT_CHECKED, Status.FAILED):
+        return not_checked(symptom, f"Redis's slow log was not read{f': {stored.answer.reason}' if stored else ''}")
+    entries = [
+        (place, parse_iso(entry["at"]), entry["duration_ms"], entry["command"])
+        for place, entry in enumerate(stored.answer.data.get("entries", []))
+        if entry["duration_ms"] >= longer_ms and parse_iso(entry["at"]) >= case.window.since
+    ]
+    if not entries:
+        return ruled_out_by_answer(
+            symptom, stored, f"Its slow log held no command of the window that took {longer_ms:g} ms"
+        )
+    first, last = (pick(at for _, at, _, _ in entries) for pick in (min, max))
+    together = sum(took for _, _, took, _ in entries) / 1000
+    worst = max(entries, key=lambda entry: entry[2])
+    statement = (
+        f"{len(entries)} slow commands from {first:%H:%M:%S} to {last:%H:%M:%S} UTC took {together:.0f} s together, "
+        f"the longest {worst[2] / 1000:.1f} s ({worst[3]}): Redis answers nobody else meanwhile."
+    )
+    cited = [stored.at(f"/data/entries/{place}") for place, _, _, _ in entries[:EXEMPLARS]]
+    lasted = (last - first).total_seconds() + entries[0][2] / 1000
+    if len(entries) < least or together < busy * lasted:
+        return inconclusive(symptom, statement, "so few may be chance", cited)
+    return confirmed(symptom, statement, cited, first, slow_commands=len(entries), together_s=together)
+
+
 def cache_misses(
     case: Case,
     symptom: Symptom,
@@ -116,7 +149,7 @@ def cache_misses(
     signs: Sequence[str],
     hits: Sequence[str],
     misses: Sequence[str],
-    bucket: timedelta,
+    within: timedelta,
 ) -> Finding:
     """Whether nearly every read misses the cache.
 
@@ -129,10 +162,7 @@ def cache_misses(
             confirmed(symptom, f"Nothing can be read: {down.statement}", down.citations, down.first_affected)
         )
     counts = case.signs(signs)
-    dense: dict[datetime, int] = defaultdict(int)
-    for count in counts:
-        dense[count.start] += count.n
-    if dense and max(dense.values()) >= least / (bucket / MINUTE):
+    if counts and bursts_of(case, counts, round(least / (within / MINUTE)), MINUTE, ordinary=0.0)[0]:
         findings.append(
             confirmed(
                 symptom,
@@ -393,12 +423,14 @@ def _by_minute(rows: Sequence[StatusCount]) -> dict[datetime, list[StatusCount]]
     return minutes
 
 
-def _signs_by_minute(*groups: Sequence[SignCount]) -> dict[datetime, tuple[int, int]]:
-    counts: dict[datetime, list[int]] = defaultdict(lambda: [0, 0])
+def _signs_by_minute(*groups: Sequence[SignCount]) -> dict[int, tuple[int, int]]:
+    """How often each group's signs are shown, by minute from the first of them on."""
+    first = min(count.first for group in groups for count in group)
+    counts: dict[int, list[int]] = defaultdict(lambda: [0, 0])
     for place, group in enumerate(groups):
         for count in group:
-            counts[count.start][place] += count.n
-    return {start: (pair[0], pair[1]) for start, pair in counts.items()}
+            counts[(count.first - first) // MINUTE][place] += count.n
+    return {minute: (pair[0], pair[1]) for minute, pair in counts.items()}
 
 
 def _n(rows: Sequence[StatusCount]) -> int:

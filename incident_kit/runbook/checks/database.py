@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from incident_kit.model.answer import Status, StoredAnswer
 from incident_kit.model.finding import Finding, Symptom
 from incident_kit.runbook.case import Case
+from incident_kit.runbook.checks.systems import in_logs
 from incident_kit.runbook.checks.verdicts import (
     combined,
     confirmed,
@@ -15,24 +17,34 @@ from incident_kit.runbook.checks.verdicts import (
     not_checked,
     recovered_at,
     ruled_out_by_answer,
-    ruled_out_by_logs,
     sign_figures,
     sign_summary,
     why_logs_cannot_tell,
 )
 
 
-def connections_near_limit(case: Case, symptom: Symptom, *, share: float, signs: Sequence[str], least: int) -> Finding:
+def connections_near_limit(
+    case: Case,
+    symptom: Symptom,
+    *,
+    share: float,
+    signs: Sequence[str],
+    least: int,
+    within: timedelta,
+    ordinary: float,
+) -> Finding:
     """Whether `share` or more of PostgreSQL's connections are used, or connections were refused for want of one.
 
     Refused by PostgreSQL, or by the BFF's own pool.
     """
-    return combined(case, symptom, [_signs(case, symptom, signs, least), _limits(case, symptom, share)])
+    return combined(
+        case, symptom, [_signs(case, symptom, signs, least, within, ordinary), _limits(case, symptom, share)]
+    )
 
 
-def blocking_chain(case: Case, symptom: Symptom, *, signs: Sequence[str], least: int) -> Finding:
+def blocking_chain(case: Case, symptom: Symptom, *, signs: Sequence[str], least: int, within: timedelta) -> Finding:
     """Whether sessions wait for each other's locks; named is the root, which waits for nobody."""
-    findings = [_signs(case, symptom, signs, least, would_show=False)]
+    findings = [_signs(case, symptom, signs, least, within, would_show=False)]
     rows, stored, unclear = _rows(case, symptom, "postgres.blocking")
     if unclear:
         return combined(case, symptom, [*findings, unclear])
@@ -54,10 +66,17 @@ def blocking_chain(case: Case, symptom: Symptom, *, signs: Sequence[str], least:
 
 
 def long_running(
-    case: Case, symptom: Symptom, *, running_s: float, idle_s: float, signs: Sequence[str], least: int
+    case: Case,
+    symptom: Symptom,
+    *,
+    running_s: float,
+    idle_s: float,
+    signs: Sequence[str],
+    least: int,
+    within: timedelta,
 ) -> Finding:
     """Whether statements run longer than `running_s`, or transactions stand open and idle longer than `idle_s`."""
-    findings = [_signs(case, symptom, signs, least, would_show=False)]
+    findings = [_signs(case, symptom, signs, least, within, would_show=False)]
     for question, column, limit, description, one_of_them in (
         (
             "postgres.long_running",
@@ -107,7 +126,7 @@ def long_running(
 def corruption(case: Case, symptom: Symptom, *, signs: Sequence[str]) -> Finding:
     """Whether anything says that stored data is damaged: one such line is enough."""
     rows, stored, unclear = _rows(case, symptom, "postgres.database")
-    findings = [_signs(case, symptom, signs, 1)]
+    findings = [_conclusive(case, symptom, signs)]
     if unclear:
         return combined(case, symptom, [*findings, unclear])
     failures = rows[0]["checksum_failures"] if rows else None
@@ -135,25 +154,30 @@ def corruption(case: Case, symptom: Symptom, *, signs: Sequence[str]) -> Finding
     return combined(case, symptom, findings)
 
 
-def _signs(case: Case, symptom: Symptom, signs: Sequence[str], least: int, would_show: bool = True) -> Finding:
+def _signs(
+    case: Case,
+    symptom: Symptom,
+    signs: Sequence[str],
+    least: int,
+    within: timedelta,
+    ordinary: float = 0.0,
+    would_show: bool = True,
+) -> Finding:
     """What logs say; `would_show`: whether it could not be there without a trace in them."""
-    if reason := why_logs_cannot_tell(case):
-        return not_checked(symptom, reason)
-    counts = case.signs(signs)
-    n = sum(count.n for count in counts)
-    if n < least:
-        if counts:
-            return inconclusive(
-                symptom,
-                f"{sign_summary(case, counts)}.",
-                f"fewer than {least}, which may be chance",
-                sign_figures(case, counts),
-            )
-        if not would_show:
-            return not_checked(symptom, "the logs have no sign of it, but need not: only PostgreSQL knows (--live)")
-        return ruled_out_by_logs(case, symptom, "No sign of it in the logs.", case.extent["spoken"], "signs")
+    if not would_show and not case.signs(signs):
+        if reason := why_logs_cannot_tell(case):
+            return not_checked(symptom, reason)
+        return not_checked(symptom, "the logs have no sign of it, but need not: only PostgreSQL knows (--live)")
+    return in_logs(case, symptom, signs, least, within, ordinary)
+
+
+def _conclusive(case: Case, symptom: Symptom, signs: Sequence[str]) -> Finding:
+    """What logs say of something of which one record is enough."""
+    if not (counts := case.signs(signs)):
+        return in_logs(case, symptom, signs, 1, timedelta(0), 0.0)
     last = max(count.last for count in counts)
     statement = f"{sign_summary(case, counts)}, from {counts[0].first:%H:%M:%S} to {last:%H:%M:%S} UTC."
+    n = sum(count.n for count in counts)
     return confirmed(
         symptom, statement, sign_figures(case, counts), counts[0].first, recovered_at(case, last), records=n
     )

@@ -23,6 +23,7 @@ from incident_kit.runbook.checks.verdicts import (
     figure,
     inconclusive,
     not_checked,
+    ruled_out_by_answer,
     ruled_out_by_logs,
     sign_figures,
     why_logs_cannot_tell,
@@ -196,6 +197,18 @@ def replay_unmoved(
             [stored.at("/data/positions")],
         )
     since = stored.answer.asked_at - still
+    if idle_s and still < patience:
+        return combined(
+            case,
+            symptom,
+            [
+                ruled_out_by_answer(
+                    symptom,
+                    stored,
+                    f"A replay position had moved {_span(still)} before, so that it did not stand still",
+                )
+            ],
+        )
     statement = f"No replay position has moved for {_span(still)}, since {since:%H:%M:%S} UTC."
     expected = _Expected(feature, method, signs, errors, keepalive, silent, patience, least)
     reasons, cited, first = _why_it_should_move(case, since, stored.answer.asked_at, expected)

@@ -5,74 +5,140 @@ What a log does not hold (accounts, clients, sizes) is named in the finding.
 
 from __future__ import annotations
 
+import math
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
 from statistics import median
 from typing import Any
 
+from incident_kit.analysis.bursts import Occurrence, dense
+from incident_kit.analysis.chance import ONE_IN_A_MILLION, at_least_poisson
 from incident_kit.model.finding import Finding, Line, Symptom
 from incident_kit.runbook.case import Case, StatusCount
 from incident_kit.runbook.checks.verdicts import (
     confirmed,
     figure,
     inconclusive,
+    missing,
+    needs,
     not_checked,
     recovered_at,
     ruled_out_by_logs,
 )
+from incident_kit.runbook.coverage import Capability
 
 REFUSED = (400, 401, 403)
+MINUTE = timedelta(minutes=1)
+# Slow spraying: so many refused sign-ins, within one of these times.
+SPRAYING_LEAST = 20
+SPRAYING_WITHIN = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
+# So few addresses, of so many sign-ins together and each, are those of proxies; or one with so many accounts.
+MOST_PROXIES, LEAST_TRIES, TRIES_OF_A_PROXY, ACCOUNTS_OF_A_PROXY = 8, 20, 5, 5
+PRIVATE = tuple(
+    ip_network(network)
+    for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "fc00::/7", "::1")
+)
+# An account name has at least a letter or a digit; a log may have dashes in its place.
+ANY_NAME = re.compile(r"\w")
+# A person mistypes a password so often; who moves about signs in from many addresses, and gets in.
+MOST_TYPOS = 3
 
 
+@needs(Capability.REQUESTS, Capability.STATUSES)
 def sign_in_burst(
-    case: Case, symptom: Symptom, *, feature: str, method: str, bucket: timedelta, least: int, times: float
+    case: Case, symptom: Symptom, *, feature: str, method: str, within: timedelta, least: int, times: float
 ) -> Finding:
-    """Whether sign-ins refused in a bucket are at least `least`, and `times` as many as usual.
+    """Whether `least` sign-ins or more are refused `within` some time, wherever it begins, and `times` the usual.
 
-    Usual is the median of the quieter half of the buckets.
+    Usual is the median of the quieter half of such times. Slower spraying, of accounts by clients that are only ever
+    refused, is inconclusive: it is no chance, but may be something else.
     """
     attempts = _attempts(case, feature, method)
     if reason := _no_attempts(case, attempts):
         return (
             not_checked(symptom, reason) if not case.items else inconclusive(symptom, "No sign-in in the logs.", reason)
         )
-    width = bucket // timedelta(microseconds=1)
-    counts: dict[int, int] = defaultdict(int)
-    edges = [round(moment.timestamp() * 1e6) // width for moment in (case.extent["first"], case.extent["last"])]
-    for row in attempts:
-        if row.status in REFUSED:
-            counts[round(row.start.timestamp() * 1e6) // width] += row.n
-    everything = [counts.get(place, 0) for place in range(edges[0], edges[1] + 1)]
-    n, refused = sum(row.n for row in attempts), sum(everything)
-    if not refused:
-        return ruled_out_by_logs(case, symptom, f"None of {n} sign-ins was refused.", n, "statuses")
-    place = max(counts, key=lambda place: (counts[place], -place))
-    start = datetime.fromtimestamp(place * width / 1e6, UTC)
-    usual = median(sorted(everything)[: (len(everything) + 1) // 2])  # an attack may fill half of the window
-    burst = (
-        f"{counts[place]} sign-ins were refused in {bucket / timedelta(minutes=1):g} min from {start:%H:%M} UTC, "
-        f"usually {usual:g}"
-    )
-    if counts[place] < least or counts[place] < times * max(usual, 1):
-        return ruled_out_by_logs(case, symptom, f"At most {burst}.", n, "statuses")
-    many = [
-        row
-        for row in attempts
-        if row.status in REFUSED
-        and counts[round(row.start.timestamp() * 1e6) // width] >= max(least, times * max(usual, 1))
-    ]
-    rows = _exemplars(case, many)
-    return confirmed(
+    routes = sorted({row.route for row in attempts})
+    rows = [row for row in case.records.query("sign_ins_by_second", routes=routes) if row["refused"]]
+    n = sum(row.n for row in attempts)
+    if not rows:
+        return ruled_out_by_logs(case, symptom, f"None of {n} sign-ins was refused.", n, "sign_ins_by_second")
+    refused = [Occurrence(row["first"], row["last"], row["refused"]) for row in rows]
+    usual = _usual(refused, within, case.extent["first"], case.extent["last"])
+    span = f"{within / MINUTE:g} min"
+    bursts = dense(refused, math.ceil(max(least, times * max(usual, 1.0))), within)
+    if bursts:
+        worst = max(bursts, key=lambda burst: burst.n)
+        cited = figure(
+            case,
+            "sign_ins_by_second",
+            sum(burst.n for burst in bursts),
+            _exemplars(case, routes, bursts[0].since, bursts[-1].until),
+        )
+        return confirmed(
+            symptom,
+            f"{worst.n} sign-ins were refused from {worst.since:%H:%M:%S} to {worst.until:%H:%M:%S} UTC, usually "
+            f"{usual:g} in {span}.",
+            [cited],
+            bursts[0].since,
+            recovered_at(case, bursts[-1].until),
+            refused=worst.n,
+        )
+    return _spraying(case, symptom, refused, routes) or ruled_out_by_logs(
+        case,
         symptom,
-        f"{burst}.",
-        [figure(case, "statuses", sum(row.n for row in many), rows)],
-        many[0].first,
-        recovered_at(case, many[-1].last),
-        refused=counts[place],
+        f"{sum(o.n for o in refused)} of {n} sign-ins were refused, at most {_most_within(refused, within)} in {span}, "
+        f"usually {usual:g}.",
+        n,
+        "sign_ins_by_second",
     )
 
 
+def _usual(refused: Sequence[Occurrence], within: timedelta, first: datetime, last: datetime) -> float:
+    """The median of the quieter half of the times, counted from the first record: an attack may fill the other half."""
+    counts = [0] * max(1, math.ceil((last - first) / within))
+    for occurrence in refused:
+        counts[min(len(counts) - 1, max(0, (occurrence.first - first) // within))] += occurrence.n
+    return float(median(sorted(counts)[: (len(counts) + 1) // 2]))
+
+
+def _most_within(refused: Sequence[Occurrence], within: timedelta) -> int:
+    return max(
+        sum(other.n for other in refused if timedelta(0) <= other.last - occurrence.first <= within)
+        for occurrence in refused
+    )
+
+
+def _spraying(case: Case, symptom: Symptom, refused: Sequence[Occurrence], routes: Sequence[str]) -> Finding | None:
+    """Inconclusive, if far more sign-ins than chance gives are refused to clients that never got in; else None."""
+    for length in SPRAYING_WITHIN:
+        for burst in dense(refused, SPRAYING_LEAST, length):
+            n, lasted = burst.n, max(burst.until - burst.since, MINUTE)
+            around = (case.extent["last"] - case.extent["first"]) - lasted
+            outside = sum(o.n for o in refused) - n
+            due = max(0.5, outside) * (lasted / max(around, MINUTE))
+            if at_least_poisson(n, due) >= ONE_IN_A_MILLION:
+                continue
+            since, until = (_naive(moment) for moment in (burst.since, burst.until + timedelta(milliseconds=1)))
+            (row,) = case.records.query("sign_ins_refused_once", routes=list(routes), since=since, until=until)
+            if row["n"] < n / 2:
+                continue
+            accounts = f" for {row['accounts']} accounts" if row["accounts"] else ""
+            return inconclusive(
+                symptom,
+                f"{n} sign-ins were refused from {burst.since:%H:%M:%S} to {burst.until:%H:%M:%S} UTC, where {due:.0f} "
+                f"were due; {row['n']} of them to {row['clients']} addresses{accounts}, not seen before, that never "
+                "got in.",
+                "no single address stands out: it may be somebody who tries one password on many accounts",
+                [figure(case, "sign_ins_refused_once", row["n"], _places(row["places"]))],
+            )
+    return None
+
+
+@needs(Capability.REQUESTS, Capability.STATUSES, Capability.CLIENTS)
 def guessing(case: Case, symptom: Symptom, *, feature: str, method: str, least: int, success_share: float) -> Finding:
     """Whether one client was refused `least` times or more and got in on fewer than `success_share` of its tries."""
     rows, reason = _by_client(case, feature, method)
@@ -108,6 +174,7 @@ def guessing(case: Case, symptom: Symptom, *, feature: str, method: str, least: 
     )
 
 
+@needs(Capability.REQUESTS, Capability.STATUSES, Capability.CLIENTS)
 def success_after_refusals(case: Case, symptom: Symptom, *, feature: str, method: str, run: int) -> Finding:
     """Whether a client got in after `run` or more refusals in a row: somebody may have found a password."""
     rows, reason = _by_client(case, feature, method, run)
@@ -135,6 +202,7 @@ def success_after_refusals(case: Case, symptom: Symptom, *, feature: str, method
     return confirmed(symptom, statement, [cited], first["success_at"], refusals_before=first["run_before"])
 
 
+@needs(Capability.REQUESTS, Capability.STATUSES, Capability.CLIENTS, Capability.ACCOUNTS)
 def one_account_many_clients(case: Case, symptom: Symptom, *, feature: str, method: str, clients: int) -> Finding:
     """Whether one account was tried from `clients` or more addresses."""
     attempts = _attempts(case, feature, method)
@@ -142,17 +210,21 @@ def one_account_many_clients(case: Case, symptom: Symptom, *, feature: str, meth
         return (
             not_checked(symptom, reason) if not case.items else inconclusive(symptom, "No sign-in in the logs.", reason)
         )
-    rows = case.records.query("sign_ins_by_account", routes=sorted({row.route for row in attempts}))
+    routes = sorted({row.route for row in attempts})
+    if reason := _behind_proxies(case.records.query("sign_ins", routes=routes, run=10)):
+        return not_checked(symptom, reason)
+    rows = [row for row in case.records.query("sign_ins_by_account", routes=routes) if ANY_NAME.search(row["account"])]
     if not rows:
         return not_checked(
             symptom, "sign-ins in these logs name no account, so those of one account cannot be told from others"
         )
-    bad = [row for row in rows if row["clients"] >= clients]
+    bad = [row for row in rows if row["clients"] >= clients and row["refused"] >= max(MOST_TYPOS, row["taken"])]
     if not bad:
         return ruled_out_by_logs(
             case,
             symptom,
-            f"No account of {len(rows)} was tried from more than {rows[0]['clients']} addresses.",
+            f"No account of {len(rows)} was tried in vain from {clients} addresses; the most that used one are "
+            f"{rows[0]['clients']}.",
             sum(row["n"] for row in rows),
             "sign_ins_by_account",
         )
@@ -170,6 +242,7 @@ def one_account_many_clients(case: Case, symptom: Symptom, *, feature: str, meth
     return confirmed(symptom, statement, [cited], min(row["first"] for row in bad), clients=worst["clients"])
 
 
+@needs(Capability.REQUESTS, Capability.STATUSES, Capability.CLIENTS)
 def new_clients(
     case: Case, symptom: Symptom, *, feature: str, method: str, known_for: timedelta, least: int, times: float
 ) -> Finding:
@@ -215,6 +288,7 @@ def new_clients(
     return confirmed(symptom, statement, [cited], min(row["first"] for row in newcomers), new_clients=len(newcomers))
 
 
+@needs(Capability.REQUESTS, Capability.STATUSES)
 def attacks_answered(case: Case, symptom: Symptom, *, pattern: str) -> Finding:
     """Whether requests that look like attacks were answered otherwise than by a refusal (4xx).
 
@@ -253,6 +327,7 @@ def attacks_answered(case: Case, symptom: Symptom, *, pattern: str) -> Finding:
     )
 
 
+@needs(Capability.REQUESTS)
 def sigma_rules(case: Case, symptom: Symptom) -> Finding:
     """Whether requests meet the team's own Sigma rules.
 
@@ -294,20 +369,18 @@ def sigma_rules(case: Case, symptom: Symptom) -> Finding:
     return confirmed(symptom, f"{matches}.{left_out}", cited, first, recovered_at(case, last), rules_met=len(rows))
 
 
+@needs(Capability.REQUESTS, Capability.CLIENTS)
 def large_volumes(case: Case, symptom: Symptom, *, times: float, least_bytes: int, least_requests: int) -> Finding:
     """Whether one client got `times` as much as others do by their median.
 
-    It has to be at least `least_bytes`, or at least `least_requests` requests.
+    It has to be at least `least_bytes`, or at least `least_requests` requests. Machines that watch the portal are no
+    clients, nor are addresses that stand for many accounts.
     """
-    if not case.items:
-        return not_checked(symptom, "no log is in the evidence")
-    rows = case.records.query("volumes")
+    if reason := missing(case, [Capability.REQUESTS, Capability.CLIENTS]):
+        return not_checked(symptom, reason)
+    rows = _people(case)
     if len(rows) < 5:
-        reason = (
-            "the logs tell fewer than five clients apart: behind a proxy its address may stand for all"
-            if rows
-            else "the logs name no client"
-        )
+        reason = "the logs tell fewer than five clients apart: behind a proxy its address may stand for all"
         return inconclusive(symptom, "Cannot be said.", reason)
     n, sized = sum(row["n"] for row in rows), sum(row["sized"] for row in rows)
     usual_bytes, usual_n = median(row["bytes"] for row in rows), median(row["n"] for row in rows)
@@ -324,13 +397,14 @@ def large_volumes(case: Case, symptom: Symptom, *, times: float, least_bytes: in
     )
     if bad:
         worst = bad[0]
+        size = f"{worst['bytes'] / 1e6:,.1f} MB" if worst["sized"] else "an unknown size"
+        usual = f"{usual_bytes / 1e6:,.2f} MB or less" if sized else "an unknown size"
         statement = (
-            f"{worst['client']} got {worst['bytes'] / 1e6:,.1f} MB in {worst['n']:,} requests; "
-            f"half of {len(rows)} clients got {usual_bytes / 1e6:,.2f} MB or less in {usual_n:g}"
-            + (f". {len(bad) - 1} more stand out." if len(bad) > 1 else ".")
+            f"{worst['client']} got {size} in {worst['n']:,} requests; half of {len(rows)} clients got {usual} in "
+            f"{usual_n:g}" + (f". {len(bad) - 1} more stand out." if len(bad) > 1 else ".")
         )
         cited = figure(
-            case, "volumes", sum(row["n"] for row in bad), (line for row in bad for line in _places(row["places"]))
+            case, "clients", sum(row["n"] for row in bad), (line for row in bad for line in _places(row["places"]))
         )
         return confirmed(
             symptom, statement, [cited], min(row["first"] for row in bad), bytes=worst["bytes"], requests=worst["n"]
@@ -341,7 +415,60 @@ def large_volumes(case: Case, symptom: Symptom, *, times: float, least_bytes: in
             f"{typical}.",
             f"only {sized:,} of {n:,} requests tell the size of their answer, so a large one may not show",
         )
-    return ruled_out_by_logs(case, symptom, f"{typical[0].upper()}{typical[1:]}.", n, "volumes")
+    return ruled_out_by_logs(case, symptom, f"{typical[0].upper()}{typical[1:]}.", n, "clients")
+
+
+@needs(Capability.REQUESTS, Capability.STATUSES, Capability.CLIENTS)
+def guessed_addresses(case: Case, symptom: Symptom, *, least: int, share: float, times: float) -> Finding:
+    """Whether one client asks for `least` different addresses or more that are not there, or not for it.
+
+    More than `share` of its requests are refused (4xx), and `times` as many as of others by their median.
+    """
+    if reason := missing(case, [Capability.REQUESTS, Capability.STATUSES, Capability.CLIENTS]):
+        return not_checked(symptom, reason)
+    rows = _people(case)
+    n = sum(row["n"] for row in rows)
+    usual = median(row["refused"] for row in rows) if rows else 0
+    bad = sorted(
+        (
+            row
+            for row in rows
+            if row["refused_urls"] >= least and row["refused"] > max(share * row["n"], times * max(usual, 1))
+        ),
+        key=lambda row: (-row["refused_urls"], row["client"]),
+    )
+    if not bad:
+        most = max((row["refused_urls"] for row in rows), default=0)
+        return ruled_out_by_logs(
+            case, symptom, f"No client of {len(rows)} was refused more than {most} addresses.", n, "clients"
+        )
+    worst = bad[0]
+    others = f"; {len(bad) - 1} more do so" if len(bad) > 1 else ""
+    statement = (
+        f"{worst['client']} was refused {worst['refused']:,} of {worst['n']:,} requests (4xx), for "
+        f"{worst['refused_urls']:,} different addresses, from {worst['first_refused']:%H:%M:%S} to "
+        f"{worst['last_refused']:%H:%M:%S} UTC; half of {len(rows)} clients {usual:g} times or less{others}."
+    )
+    cited = figure(
+        case,
+        "clients",
+        sum(row["refused"] for row in bad),
+        (line for row in bad for line in _places(row["refused_places"])),
+    )
+    return confirmed(
+        symptom,
+        statement,
+        [cited],
+        min(row["first_refused"] for row in bad),
+        recovered_at(case, max(row["last_refused"] for row in bad)),
+        refused=worst["refused"],
+    )
+
+
+def _people(case: Case) -> list[dict[str, Any]]:
+    """Clients by their requests, without those that stand for many accounts."""
+    rows = case.records.query("clients", probes=case.probes)
+    return [row for row in rows if row["accounts"] < ACCOUNTS_OF_A_PROXY]
 
 
 def _attempts(case: Case, feature: str, method: str) -> list[StatusCount]:
@@ -364,25 +491,62 @@ def _by_client(case: Case, feature: str, method: str, run: int = 10) -> tuple[li
     rows = case.records.query("sign_ins", routes=sorted({row.route for row in attempts}), run=run)
     if not rows:
         return [], "sign-ins in these logs name no client"
-    tries = sum(row.n for row in attempts)
-    if len(rows) == 1 and tries >= 20:
-        return (
-            [],
-            f"all {tries} sign-ins come from one address ({rows[0]['client']}), likely a proxy's: "
-            "no client can be told from another",
-        )
+    if shared := _behind_proxies(rows):
+        return [], shared
     return rows, ""
 
 
-def _exemplars(case: Case, rows: Sequence[StatusCount]) -> list[Line]:
-    since, until = (
-        moment.astimezone(UTC).replace(tzinfo=None)
-        for moment in (rows[0].first, rows[-1].last + timedelta(milliseconds=1))
+def _behind_proxies(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Why the clients of these sign-ins are no people's; empty if they are.
+
+    Few addresses that everybody comes from are those of proxies: one, or a handful that is private, or that each got
+    many accounts in.
+    """
+    tries = sum(row["n"] for row in rows)
+    if tries < LEAST_TRIES or len(rows) > MOST_PROXIES or tries / len(rows) < TRIES_OF_A_PROXY:
+        return ""
+    taken = sum(row["taken"] for row in rows)
+    if len(rows) == 1:
+        return (
+            f"all {tries} sign-ins come from one address ({rows[0]['client']}), likely a proxy's: "
+            "no client can be told from another"
+        )
+    if taken < tries / 2 or not all(
+        is_private(row["client"]) or row["accounts"] >= ACCOUNTS_OF_A_PROXY for row in rows
+    ):
+        return ""
+    return (
+        f"all {tries} sign-ins come from {len(rows)} addresses, likely those of proxies: "
+        "no client can be told from another"
     )
+
+
+def is_private(client: str) -> bool:
+    """Whether an address is one that only a network of one's own uses.
+
+    >>> is_private("10.0.3.11"), is_private("203.0.113.7"), is_private("shop.example:443")
+    (True, False, False)
+    """
+    try:
+        address = ip_address(client)
+    except ValueError:
+        return False
+    return any(address in network for network in PRIVATE if network.version == address.version)
+
+
+def _exemplars(case: Case, routes: Sequence[str], since: datetime, until: datetime) -> list[Line]:
     requests = case.records.query(
-        "requests_with", since=since, until=until, routes=sorted({row.route for row in rows}), statuses=list(REFUSED)
+        "requests_with",
+        since=_naive(since),
+        until=_naive(until + timedelta(milliseconds=1)),
+        routes=list(routes),
+        statuses=list(REFUSED),
     )
     return [Line(row["item"], row["line"]) for row in requests]
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _counted(rules: int) -> str:

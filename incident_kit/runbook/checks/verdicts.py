@@ -2,25 +2,43 @@
 
 Each kind of evidence gives a finding of its own, made as if there were no other evidence. Logs rule out over their
 window, an answer over the moment it was given. Only combined do they have to cover the window of the incident.
+What the logs could have shown is asked of the case's coverage, here and nowhere else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from incident_kit.logs.signs import SignCount
 from incident_kit.model.answer import StoredAnswer
 from incident_kit.model.finding import Absence, Citation, Figure, Finding, Line, Pointer, Symptom, Verdict
 from incident_kit.model.times import Window
 from incident_kit.runbook.case import Case
+from incident_kit.runbook.coverage import Capability
 
 EXEMPLARS = 5
 # The edge of the evidence may miss the edge of the window by this much and still cover it.
 EDGE_TOLERANCE = timedelta(seconds=60)
 # Recovered only if records were seen for so long afterwards.
 WELL_AGAIN = timedelta(minutes=1)
+# What each check has to see in the logs before it rules anything out, by its name.
+NEEDS: dict[str, tuple[Capability, ...]] = {}
+Check = TypeVar("Check", bound=Callable[..., Finding])
+# Systems whose records bear another name than their signs.
+DEPENDENCY_OF = {"database": "postgresql", "events": "salesforce", "cache": "redis", "limiter": "redis"}
+# Errors that name no system may still be of one, if they say that something could not be reached.
+OF_SOMETHING_REMOTE = re.compile(
+    r"\bE(?:CONN|TIMEDOUT|NOTFOUND|AI_AGAIN|HOSTUNREACH|PIPE|PROTO)|socket|connect|timed? ?out|refused|unavailable"
+    r"|unreachable|status code|upstream|handshake|certificate|hang up",
+    re.IGNORECASE,
+)
+# So many errors of one shape within so short a time are a burst.
+BURST_LEAST, BURST_WITHIN = 10, timedelta(minutes=5)
+SHAPES, MOST_OF_A_SHAPE = 3, 100
 
 
 def not_checked(symptom: Symptom, reason: str) -> Finding:
@@ -54,12 +72,81 @@ def confirmed(
     )
 
 
-def ruled_out_by_logs(case: Case, symptom: Symptom, statement: str, examined: int, query: str) -> Finding:
-    """Ruled out by the logs, if they cover the window."""
-    if gap := coverage_gap(case):
-        return inconclusive(symptom, "Not seen in what there is.", gap)
+def needs(*capabilities: Capability) -> Callable[[Check], Check]:
+    """Declare what a check has to see in the logs before it says `ruled_out`: a decorator of the check."""
+
+    def declared(check: Check) -> Check:
+        NEEDS[check.__name__] = capabilities
+        return check
+
+    return declared
+
+
+def missing(case: Case, needed: Iterable[Capability]) -> str:
+    """Why the logs could not show something, whatever happened; empty if they could."""
+    if not case.items:
+        return "no log is in the evidence"
+    return next(filter(None, map(case.coverage.missing, needed)), "")
+
+
+def ruled_out_by_logs(
+    case: Case,
+    symptom: Symptom,
+    statement: str,
+    examined: int,
+    query: str,
+    needed: Sequence[Capability] | None = None,
+    systems: Sequence[str] = (),
+) -> Finding:
+    """Ruled out by the logs, if they would have shown it: this is the one place where that is decided.
+
+    They have to hold what the check needs, over the whole window. Where they hold what the portal itself logs, no burst
+    of errors may be left that nobody classified and that could be of one of the `systems` (all, if none is named).
+    """
+    needed = NEEDS.get(symptom.check, ()) if needed is None else needed
+    if reason := missing(case, needed):
+        return not_checked(symptom, reason)
+    for capability in needed or (Capability.REQUESTS,):
+        if gap := case.coverage.gap(capability):
+            return inconclusive(symptom, "Not seen in what there is.", gap)
+    if Capability.APPLICATION in needed and (unnamed := unclassified_burst(case, systems)):
+        return unclear_because_unclassified(case, symptom, unnamed)
     return Finding(
         symptom.id, symptom.title, Verdict.RULED_OUT, statement, (Absence(case.items, case.window, examined, query),)
+    )
+
+
+def unclassified_burst(case: Case, systems: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Errors that no sign names, that came in a burst, and that could be of one of these systems.
+
+    They are if they name the system, or if they name none and speak of something that could not be reached.
+    """
+    dependencies = {DEPENDENCY_OF.get(system, system) for system in systems}
+    return [
+        row
+        for row in case.unclassified
+        if (row["dependency"] in dependencies if row["dependency"] else OF_SOMETHING_REMOTE.search(row["pattern"]))
+        and _comes_in_a_burst(row["seconds"])
+    ]
+
+
+def _comes_in_a_burst(seconds: Sequence[int]) -> bool:
+    span = BURST_WITHIN // timedelta(seconds=1)
+    return any(last - first <= span for first, last in zip(seconds, seconds[BURST_LEAST - 1 :], strict=False))
+
+
+def unclear_because_unclassified(case: Case, symptom: Symptom, rows: Sequence[Mapping[str, Any]]) -> Finding:
+    """Inconclusive beside errors that nobody classified; their commonest shapes are named."""
+    shapes = "; ".join(
+        f"{row['n']:,} × {row['logger'] or row['dependency'] or row['kind']}: {row['pattern'][:MOST_OF_A_SHAPE]}"
+        for row in rows[:SHAPES]
+    )
+    places = (Line(place["item"], place["line"]) for row in rows for place in row["places"])
+    return inconclusive(
+        symptom,
+        f"Errors that no sign of the runbook names: {shapes}.",
+        "they could be of this: see what they are, and add a sign for them to signs.toml",
+        [figure(case, "unclassified_errors", sum(row["n"] for row in rows), places)],
     )
 
 
@@ -140,29 +227,9 @@ def _absence_gap(window: Window, absences: Sequence[Absence]) -> str:
     return f"nothing tells of the time after {reached:%H:%M:%S} UTC"
 
 
-def coverage_gap(case: Case) -> str:
-    """Why the logs do not cover the window; empty if they do. Nothing can be ruled out over what was not seen."""
-    dated = [account for account in case.accounts if account.first and account.last]
-    if not dated:
-        return "the evidence holds no dated record in the window"
-    first = min(account.first for account in dated if account.first)
-    last = max(account.last for account in dated if account.last)
-    if first - case.window.since > EDGE_TOLERANCE:
-        return f"the evidence begins at {first:%H:%M:%S} UTC, after the window does ({case.window.since:%H:%M:%S})"
-    if case.window.until - last > EDGE_TOLERANCE:
-        return f"the evidence ends at {last:%H:%M:%S} UTC, before the window does ({case.window.until:%H:%M:%S})"
-    return next((f"{account.origin}: {account.damage}" for account in dated if account.damage), "")
-
-
 def why_logs_cannot_tell(case: Case) -> str:
     """Why the logs could not say what goes on inside the portal, whatever happened; empty if they could."""
-    if not case.items:
-        return "no log is in the evidence"
-    if not case.extent["records"]:
-        return "the evidence holds no dated record in the window"
-    if not case.extent["spoken"]:
-        return "the logs hold only completed requests, and say nothing of what goes on inside the portal"
-    return ""
+    return missing(case, (Capability.APPLICATION,))
 
 
 def recovered_at(case: Case, last: datetime) -> datetime | None:
