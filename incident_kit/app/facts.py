@@ -144,8 +144,9 @@ def examined_evidence(
         answers = stored.stored_answers()
         case = Case(records, window, book, entries, answers)
         ranked = tuple(ranked_scenarios(book, case))
-        impact, severity = case.impact_with(ranked[0].findings), severity_of(book, case)
-        yield records, Facts("the stored evidence", window, ranked, impact, assessment=severity.by_facts)
+        assessment = severity_of(book, case).by_facts
+        impact = case.impact_with(ranked[0].findings)
+        yield records, Facts("the stored evidence", window, ranked, impact, assessment=assessment)
 
 
 def _by_scenario(findings: list[Finding], book: Runbook) -> list[Ranked]:

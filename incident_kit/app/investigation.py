@@ -42,6 +42,7 @@ class Investigation:
     set        severity, status of the work, impact
     strike     take a line of the journal back
     step       a step of the runbook that was done or skipped
+    status     where the incident stands
     collect    preserve more of the logs, ask the live systems
     seal       make a sealed run of this notebook as it stands
     """
@@ -61,6 +62,7 @@ class Investigation:
         at: str | datetime = "",
         *,
         level: str = "",
+        to: str = "",
         temporary: bool = False,
         undoes: int | None = None,
     ) -> Html:
@@ -70,13 +72,14 @@ class Investigation:
 
         `kind` is note, action, decision, complaint, deploy, escalated, communicated, observation or review. `at` is
         when it happened: "09:58" (the nearest to the incident) or ISO 8601, in the people's zone, or a datetime;
-        without it, now. `level` is of an escalation (L1 to L4). What is `temporary` has to be put back, by a note that
-        `undoes` its line. Lines are never changed or removed.
+        without it, now. `level` (L1 to L4) and `to` say who was called: a level, a role or a vendor. What is
+        `temporary` has to be put back, by a note that `undoes` its line. Lines are never changed or removed.
 
         incident.note("Freebit's support confirms an outage, ticket 4711", kind="communicated", at="09:58")
         """
         data = {
             **({"level": level.upper()} if level else {}),
+            **({"to": to} if to else {}),
             **({"temporary": True} if temporary else {}),
             **({} if undoes is None else {"undoes": undoes}),
         }
@@ -142,6 +145,19 @@ class Investigation:
                 return page.noted(entry, already=True)
         written = write(self.incident.journal, happened)
         return page.noted(written.entry, warnings=written.warnings)
+
+    def status(self) -> Html:
+        """Where the incident stands, on one screen: how bad, what it is, what was tried, what is next, by when, who.
+
+        incident.status()
+        """
+        if self.incident is None:
+            return page.not_here("worked on")
+        from incident_kit.app.status import brief_of
+        from incident_kit.config.request import Typed, resolve
+
+        request = resolve(Typed())
+        return page.brief(brief_of(request, self.incident), request.zone)
 
     def collect(
         self, *logs: str | Path, since: str = "", until: str = "", live: bool = False, env_file: str | Path = ""

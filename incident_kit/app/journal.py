@@ -17,7 +17,7 @@ from incident_kit.app.facts import facts_of_run, sealed_runs
 from incident_kit.config.request import Request
 from incident_kit.errors import IncidentKitError, InputError
 from incident_kit.evidence.incident import Incident
-from incident_kit.evidence.journal import Journal
+from incident_kit.evidence.journal import Journal, Kind
 from incident_kit.incident import entries
 from incident_kit.incident.entries import Written
 from incident_kit.incident.proposals import proposals
@@ -41,10 +41,12 @@ class Typed:
     undoes: int | None = None
 
 
-def note(request: Request, arguments: Sequence[str], kind: str, level: str, typed: Typed) -> int:
+def note(request: Request, arguments: Sequence[str], kind: str, level: str, to: str, typed: Typed) -> int:
     """Note something in words."""
     incident_id, (text,) = split(arguments, ("TEXT",), "note")
-    fields = {"level": level.upper()} if level else {}
+    fields = {**({"level": level.upper()} if level else {}), **({"to": _role(request, to)} if to else {})}
+    if kind == Kind.ESCALATED and not fields:
+        say("No deadline is kept by this: say who was called with --level L2, or --to salesforce_admin.")
     return _write(
         request,
         incident_id,
@@ -171,6 +173,14 @@ def _changes(request: Request, typed: Typed) -> dict[str, Any]:
     if typed.undoes is not None:
         fields["undoes"] = typed.undoes
     return fields
+
+
+def _role(request: Request, role: str) -> str:
+    """A role of [contacts]. Raises InputError that lists them."""
+    roles = request.configuration.contacts.by_role
+    if role not in roles:
+        raise InputError(f"not a role of [contacts] in incident-kit.toml: {role!r}. Use one of {', '.join(roles)}.")
+    return role
 
 
 def _number(text: str, what: str) -> int:

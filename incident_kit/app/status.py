@@ -12,6 +12,7 @@ from incident_kit.app.deadlines import all_facts, calls, clocks
 from incident_kit.config.request import Request
 from incident_kit.errors import IncidentKitError
 from incident_kit.evidence.incident import Incident
+from incident_kit.evidence.untrusted import kind_of
 from incident_kit.incident.brief import Brief, NextStep, open_step, scenario_in_hand
 from incident_kit.incident.facts import Facts
 from incident_kit.incident.state import State
@@ -49,7 +50,7 @@ def status(request: Request, incident_id: str, form: Form) -> int:
         show_file(calendar(brief.deadlines, incident.id, incident.title, brief.now, request.zone))
     else:
         show_lines(*view.screen(brief, request.zone))
-    return INCOMPLETE if brief.facts.doubts or brief.state.faults else DONE
+    return INCOMPLETE if brief.doubts else DONE
 
 
 def brief_of(request: Request, incident: Incident, now: datetime | None = None) -> Brief:
@@ -76,6 +77,7 @@ def brief_of(request: Request, incident: Incident, now: datetime | None = None) 
         next_step=_next_step(incident, book, facts, current.state, scenario) if scenario else None,
         calls=whom,
         unreachable=request.configuration.contacts.faults(call.whom for call in whom),
+        damage=incident.journal.faults() if kind_of(incident.journal.path) else (),
     )
 
 

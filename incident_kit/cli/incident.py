@@ -80,6 +80,9 @@ def note(
         ),
     ] = "note",
     level: Annotated[str, typer.Option("--level", help="Of an escalation: L1, L2, L3 or L4.")] = "",
+    to: Annotated[
+        str, typer.Option("--to", help="Of an escalation: who was called, a role of [contacts] or a vendor.")
+    ] = "",
     at: At = "",
     by: By = "",
     temporary: Temporary = False,
@@ -95,7 +98,7 @@ def note(
     from incident_kit.app import journal
 
     typed = journal.Typed(at, by, temporary, revert_by, undoes)
-    return journal.note(resolve(Typed(reports=reports, zone=tz)), words, kind, level, typed)
+    return journal.note(resolve(Typed(reports=reports, zone=tz)), words, kind, level, to, typed)
 
 
 @app.command()

@@ -46,7 +46,8 @@ class Call:
 class Brief:
     """An incident at a moment. `level` is its severity then; None where nobody and nothing says one.
 
-    `deadlines` are all of them, `calls` the most urgent first. `unreachable` says which contacts are missing.
+    `deadlines` are all of them, `calls` the most urgent first. `unreachable` says which contacts are missing, `damage`
+    what is wrong with the journal.
     """
 
     incident_id: str
@@ -61,6 +62,7 @@ class Brief:
     next_step: NextStep | None
     calls: Sequence[Call]
     unreachable: Sequence[str]
+    damage: Sequence[str] = ()
 
     @property
     def confirmed(self) -> list[Finding]:
@@ -85,6 +87,11 @@ class Brief:
     def pending(self) -> list[Deadline]:
         """The deadlines that are still to be kept, the most urgent first."""
         return pending(self.deadlines)
+
+    @property
+    def doubts(self) -> list[str]:
+        """What could not be used: damage of the journal, entries of other versions, evidence."""
+        return [*self.damage, *self.state.faults, *self.facts.doubts]
 
     @property
     def missing(self) -> list[str]:
@@ -116,8 +123,8 @@ class Brief:
             "evidence": {
                 "source": self.facts.source,
                 "window": self.facts.window.to_json() if self.facts.window else None,
-                "doubts": list(self.facts.doubts),
             },
+            "doubts": self.doubts,
             "confirmed": [finding.to_json() for finding in self.confirmed],
             "ruled_out": [finding.to_json() for finding in self.ruled_out],
             "unknown": [finding.to_json() for finding in self.unclear],

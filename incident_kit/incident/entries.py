@@ -72,6 +72,8 @@ def note(
     fields = dict(data or {})
     if fields.get("level", "") not in ("", *ESCALATION_LEVELS):
         raise ParameterError(f"not a level: {fields['level']!r}. Use one of {', '.join(ESCALATION_LEVELS)}.")
+    if kind != Kind.ESCALATED and (fields.keys() & {"level", "to"}):
+        raise ParameterError(f"only who is called has a level or a role, and not a note of kind {kind}: use escalated.")
     return _write(journal, kind, text, happened, by, fields, _undone_is_there(fields))
 
 

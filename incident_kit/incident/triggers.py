@@ -8,7 +8,7 @@ from datetime import datetime
 
 from incident_kit.evidence.journal import Entry, Kind
 from incident_kit.incident.facts import Facts
-from incident_kit.incident.state import State, StepMark
+from incident_kit.incident.state import Milestone, State, StepMark
 from incident_kit.model.finding import Absence, Citation, Figure, Finding
 from incident_kit.runbook.contents import Runbook, Scenario
 from incident_kit.runbook.escalation import ScenarioRule
@@ -63,8 +63,9 @@ def triggers_of(facts: Facts, state: State, book: Runbook, stored: Mapping[str, 
     customers = [shown[symptom] for symptom in policy.customers if symptom in shown]
     if state.impact and not state.impact.text.lower().startswith(NO_IMPACT):
         customers.append(Shown(state.impact.happened, "the impact was set", state.impact))
-    reviews = state.noted(Kind.REVIEW)
-    reviewed = reviews[0] if reviews else None
+    # A review of before it was opened again, and resolved again, is not the one that is owed.
+    resolved = state.moment(Milestone.RESOLVED)
+    reviewed = next((entry for entry in state.noted(Kind.REVIEW) if resolved and entry.happened >= resolved), None)
     return Triggers(_first(customers), vendors, tuple(_rules(facts, state, book, shown)), reviewed)
 
 

@@ -78,7 +78,9 @@ def progress(workflow: Workflow, situation: Situation) -> tuple[Progress, ...]:
             tuple(
                 Missing(need.id, need.missing.replace("{due}", _due(need.id, situation)), need.command)
                 for need in workflow.of(stage.id)
-                if STAGES.index(stage.id) <= last and MISSING[need.id](situation)
+                if STAGES.index(stage.id) <= last
+                and not (need.until and last >= STAGES.index(need.until))
+                and MISSING[need.id](situation)
             ),
         )
         for stage in workflow.stages

@@ -46,13 +46,14 @@ class Stage:
 class Need:
     """Something that a stage needs: what to say where it is `missing`, and what to type.
 
-    `{due}` in the sentence stands for when it is due.
+    `{due}` in the sentence is when it is due. From the stage `until` on, if there is such, it is asked for no more.
     """
 
     id: str
     stage: str
     missing: str
     command: str
+    until: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +89,20 @@ def _stage(table: Table) -> Stage:
 
 
 def _need(table: Table, earlier: Sequence[str]) -> Need:
-    table.only("id", "stage", "missing", "command")
-    need = Need(table.text("id"), table.text("stage"), table.text("missing"), table.text("command", ""))
+    table.only("id", "stage", "until", "missing", "command")
+    need = Need(
+        table.text("id"),
+        table.text("stage"),
+        table.text("missing"),
+        table.text("command", ""),
+        table.text("until", ""),
+    )
     if need.id not in NEEDS or need.id in earlier:
         raise table.fail("id", f"one of {', '.join(NEEDS)}, each once")
     if need.stage not in STAGES:
         raise table.fail("stage", f"one of {', '.join(STAGES)}")
+    if need.until and need.until not in STAGES[STAGES.index(need.stage) + 1 :]:
+        raise table.fail("until", f"a stage after {need.stage}: else it is never asked for")
     without = need.missing.replace("{due}", "") if need.id in WITH_DUE else need.missing
     if not need.missing or "{" in without or "}" in without:
         raise table.fail("missing", f"a sentence, in which {', '.join(WITH_DUE)} may have {{due}}")

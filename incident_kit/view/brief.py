@@ -155,7 +155,7 @@ def _parts(brief: Brief, zone: tzinfo) -> list[_Part]:
         _Part("Who", list(map(_call, brief.calls))),
         _Part("Contacts", brief.unreachable, most=1),
         _Part("Missing", brief.missing, most=1),
-        _Part("Doubts", [*brief.facts.doubts, *brief.state.faults], most=1),
+        _Part("Doubts", brief.doubts, most=1),
     ]
 
 
@@ -230,7 +230,7 @@ def _nothing_next(brief: Brief) -> list[str]:
 
 
 def _deadline(deadline: Deadline, now: datetime, zone: tzinfo) -> str:
-    return f"{standing(deadline, now)}: {subject(deadline)}, {due(deadline, now, zone)}"
+    return f"{standing(deadline, now)}, {due(deadline, now, zone)}: {subject(deadline)}"
 
 
 def _others(brief: Brief) -> list[str]:

@@ -172,6 +172,26 @@ def test_what_is_overdue_is_said_first(kit: Kit, request_: Request) -> None:
     assert "internal update" in overdue
 
 
+def test_a_call_is_noted_with_whom_it_was_to_and_keeps_its_deadline(kit: Kit, request_: Request) -> None:
+    kit("open", "Orders wait", "--at", "-20m", "--reports", request_.reports)
+    kit("step", "1", "done", "it is true", "--scenario", "platform_events", "--reports", request_.reports)
+    due = kit("note", "looking", "--reports", request_.reports)
+    assert "Next deadline: call Salesforce administrator in" in due.stderr
+    arguments = ("note", "called Kim", "--kind", "escalated", "--reports", request_.reports)
+    kept = kit(*arguments, "--to", "salesforce_admin")
+    assert "Next deadline: call L2 in" in kept.stderr
+    nobody = kit(*arguments)
+    assert "No deadline is kept by this: say who was called" in nobody.stderr
+    unknown = kit(*arguments, "--to", "salesforce_admn")
+    assert unknown.returncode == 2
+    assert (
+        "not a role of [contacts] in incident-kit.toml: 'salesforce_admn'. Use one of primary_on_call" in unknown.stderr
+    )
+    other = kit("note", "called Kim", "--level", "L2", "--reports", request_.reports)
+    assert other.returncode == 2
+    assert "not a note of kind note: use escalated" in other.stderr
+
+
 def test_evidence_that_nobody_opened_as_an_incident_has_no_deadline(kit: Kit, request_: Request) -> None:
     create(request_.reports, "one", "Triage")
     noted = kit("note", "one", "looking", "--reports", request_.reports)
@@ -190,6 +210,16 @@ def test_triage_ends_with_whom_to_call_and_how(kit: Kit, request_: Request) -> N
         "  in 30 min, unless it is resolved: L2, Engineering lead (Mori): Slack @mori, else phone 555-0102",
         "  who responds: L1, Primary on call (Aki Ito): PagerDuty: portal-primary, else phone 555-0101",
     ]
+
+
+def test_a_damaged_journal_is_named_and_the_rest_is_shown(kit: Kit, request_: Request) -> None:
+    incident = incident_of("whmcs_html", request_)
+    with open(incident.journal.path, "ab") as file:
+        file.write(b'{"n": 2, "kind"\n')
+    finished = kit("status", "--reports", request_.reports)
+    assert finished.returncode == 3
+    assert "Doubts     journal.jsonl, line 2: not a journal entry" in finished.stdout
+    assert "What       WHMCS is unavailable" in finished.stdout
 
 
 def test_a_broken_list_of_holidays_fails_no_note(kit: Kit, request_: Request, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_it_goes_through_its_stages_and_asks_for_what_each_needs() -> None:
     assert missing(played, 101, 88)["resolve"] == ["watched", "told"]
     played.add(Kind.COMMUNICATED, 102, "it is over", audience="customer", status="resolved")
     assert missing(played, 170, 165) == {
-        "detect": ["source"],
+        "detect": [],
         "assess": [],
         "respond": [],
         "resolve": [],
@@ -96,6 +96,15 @@ def test_the_review_is_asked_for_with_its_day_where_the_people_are() -> None:
         if need.need == "reviewed"
     ]
     assert review.text == "the review is due Thursday 26 Nov, 23:59"
+
+
+def test_what_can_only_be_written_down_afterwards_is_asked_for_no_more() -> None:
+    played = Played()
+    played.opened(0)
+    played.severity("P1", 1)
+    played.milestone("resolved", 300)
+    found = missing(played, 310)
+    assert (found["detect"], found["assess"], found["respond"]) == ([], ["impact"], [])
 
 
 def test_a_light_incident_owes_no_update_and_no_review() -> None:

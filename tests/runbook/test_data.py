@@ -133,6 +133,7 @@ MISTAKES = [
     pytest.param("workflow.toml", 'id = "severity"', 'id = "severty"', "need[4].id", id="a need nobody can see"),
     pytest.param("workflow.toml", 'id = "severity"', 'id = "opened"', "need[4].id", id="a need twice"),
     pytest.param("workflow.toml", 'stage = "respond"', 'stage = "react"', "need[7].stage", id="a need of no stage"),
+    pytest.param("workflow.toml", 'until = "review"', 'until = "detect"', "need[2].until", id="a need never asked for"),
     pytest.param("workflow.toml", "is due {due}", "is due {when}", "need[18].missing", id="an unknown place"),
     pytest.param(
         "workflow.toml", 'missing = "nobody has set', 'mising = "nobody has set', "need[4].mising", id="a need misspelt"

@@ -42,7 +42,8 @@ def test_the_recorded_incident_is_named_first_and_the_next_command_works(kit: Ki
     assert first.startswith("1. High error rate or slow responses (high_error_rate")
     assert all(": 0 of " in line for line in others)  # no other scenario's symptom is confirmed
     assert "[ac9d2e20a1 line " in finished.stdout
-    program, *words = shlex.split(finished.stdout.splitlines()[-1].removeprefix("Next: "))
+    (following,) = [line for line in finished.stdout.split("\n") if line.startswith("Next: ")]
+    program, *words = shlex.split(following.removeprefix("Next: "))
     assert program == "incident-kit"
     assert words[:2] == ["report", "high_error_rate"]
     report = kit(*words, cwd=tmp_path)

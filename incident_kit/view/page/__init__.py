@@ -22,13 +22,14 @@ from incident_kit.view.page.sections import (
     timeline,
 )
 from incident_kit.view.page.stored_answers import answers, masked, notes, worked
-from incident_kit.view.page.worked_on import collected, incident, not_here, noted, sealed
+from incident_kit.view.page.worked_on import brief, collected, incident, not_here, noted, sealed
 
 __all__ = [
     "Html",
     "accounting",
     "answers",
     "before_and_during",
+    "brief",
     "chart",
     "cited_lines",
     "collected",

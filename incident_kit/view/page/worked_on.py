@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import tzinfo
 
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.item import Item
 from incident_kit.evidence.journal import Entry, struck_lines
+from incident_kit.incident.brief import Brief
 from incident_kit.model.times import Window
+from incident_kit.view.brief import screen
 from incident_kit.view.display import as_html
 from incident_kit.view.markup import Html, render
 from incident_kit.view.page.stored_answers import answers
@@ -24,6 +27,12 @@ def incident(worked: Incident, noted: Sequence[Entry]) -> Html:
         struck=struck_lines(noted),
         evidence=as_html(worked.evidence),
     )
+
+
+def brief(of: Brief, zone: tzinfo) -> Html:
+    """The hand-off brief as the terminal shows it, and what each stage misses."""
+    missing = [(progress.stage.title, need) for progress in of.stages if progress.reached for need in progress.missing]
+    return render("brief", lines=screen(of, zone), missing=missing)
 
 
 def noted(entry: Entry, already: bool = False, warnings: Sequence[str] = ()) -> Html:
