@@ -86,7 +86,10 @@ def sample_of(read: Callable[[int, int], bytes], size: int, begins_at: int = 0) 
     if begins_at >= size:
         return []
     head, rest = lines_of_head(block)
-    begun = begins_at + HEAD_BYTES
+    begun = min(begins_at + HEAD_BYTES, size)
+    if begun < size:  # the line that goes on behind the first block, and those after it
+        line_start = begun - (len(block) - (block.rfind(b"\n") + 1))
+        rest += read(PLACE_BYTES, line_start).split(b"\n")[:LINES_OF_A_BLOCK]
     for place in range(1, PLACES + 1):
         start = begun + (size - begun) * place // PLACES - PLACE_BYTES
         if start > begun:
