@@ -232,6 +232,11 @@ def why_logs_cannot_tell(case: Case) -> str:
     return missing(case, (Capability.APPLICATION,))
 
 
+def begins_with_the_evidence(case: Case, first: datetime) -> bool:
+    """Whether something was so when the evidence begins: then it began then, or earlier."""
+    return bool(first - case.extent["first"] < EDGE_TOLERANCE)
+
+
 def recovered_at(case: Case, last: datetime) -> datetime | None:
     """When it ended: at its last sign, if records were seen for long enough after it."""
     end = case.extent["last"]
