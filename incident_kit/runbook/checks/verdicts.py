@@ -251,7 +251,13 @@ def figure(case: Case, query: str, n: int, lines: Iterable[Line], **parameters: 
 def sign_figures(case: Case, counts: Sequence[SignCount]) -> tuple[Figure, ...]:
     """A figure for each sign that is shown, the most frequent first."""
     return tuple(
-        figure(case, "signs", n, (line for count in counts if count.sign == sign for line in count.lines), sign=sign)
+        figure(
+            case,
+            "signs_by_second",
+            n,
+            (line for count in counts if count.sign == sign for line in count.lines),
+            sign=sign,
+        )
         for sign, n in counts_by_sign(counts)
     )
 
