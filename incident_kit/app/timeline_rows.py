@@ -21,8 +21,9 @@ from incident_kit.evidence.run_folder import RunFolder
 from incident_kit.evidence.store import Evidence
 from incident_kit.evidence.untrusted import read_plain
 from incident_kit.evidence.verify import check_files
-from incident_kit.incident.deadlines import Deadline, LevelFrom
+from incident_kit.incident.deadlines import Deadline
 from incident_kit.incident.facts import Facts
+from incident_kit.incident.levels import LevelFrom
 from incident_kit.incident.state import State, state_of
 from incident_kit.model.answer import ServerClock, StoredAnswer
 from incident_kit.model.fields import Fields, Unusable

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from incident_kit.incident.deadlines import LevelFrom
+from incident_kit.incident.levels import LevelFrom
 from incident_kit.model.redaction import REDACTION
 from incident_kit.model.times import Window
 from incident_kit.model.visible import visible

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from incident_kit.analysis.changes import Change
 from incident_kit.logs.accounting import Account
 from incident_kit.logs.rates import Bucket, by_name
 from incident_kit.logs.reading import Records
@@ -13,8 +14,10 @@ from incident_kit.model.finding import Event, Finding
 from incident_kit.model.severity import Severity
 from incident_kit.model.times import Window
 from incident_kit.runbook.contents import Runbook
+from incident_kit.runbook.coverage import Capability, Coverage
 from incident_kit.timeline.impact import Impact, change_in_words
 from incident_kit.view import words
+from incident_kit.view.answer import in_words
 from incident_kit.view.markup import Html, render
 from incident_kit.view.page.citations import MOST_EVENTS
 
@@ -38,6 +41,8 @@ COMMANDS = (
     ("incident-kit verify .", "also the items' own hashes, the journal's chain, the noted digest"),
     ("incident-kit reproduce .", "the findings again, from the evidence alone"),
 )
+
+MOST_CHANGES = 12
 
 
 def findings(symptoms: Sequence[Finding]) -> Html:
@@ -143,6 +148,17 @@ def timeline(events: Sequence[Event]) -> Html:
 def accounting(accounts: Sequence[Account], records: Records) -> Html:
     """What became of every line, and what could not be seen."""
     return render("accounting", accounts=accounts, streams=records.query("streams")[0]["n"])
+
+
+def coverage(covered: Coverage) -> Html:
+    """What the logs could have shown, by file; what none of them holds, and when nothing came."""
+    missing = [(capability.value, reason) for capability in Capability if (reason := covered.missing(capability))]
+    return render("coverage", coverage=covered, missing=missing)
+
+
+def changes(differing: Sequence[Change]) -> Html:
+    """What differs from the time before, whether or not the runbook has a name for it."""
+    return render("changes", sentences=[in_words(change) for change in differing[:MOST_CHANGES]])
 
 
 def how_to_verify() -> Html:
