@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from incident_kit.model.redaction.span import Span
 
@@ -26,9 +26,20 @@ class Shape(NamedTuple):
     pattern: re.Pattern[str]
 
 
+# Shapes of any text, and those of command lines.
+FILES = ("shapes.toml", "commands.toml")
+
+
+def _tables() -> Iterator[dict[str, Any]]:
+    for name in FILES:
+        yield from tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))["shape"]
+
+
 def _shapes() -> Iterator[Shape]:
-    for shape in tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["shape"]:
-        flags = re.ASCII | (re.IGNORECASE if shape.get("ignore_case") else re.NOFLAG)
+    for shape in _tables():
+        flags = (re.NOFLAG if shape.get("any_script") else re.ASCII) | (
+            re.IGNORECASE if shape.get("ignore_case") else re.NOFLAG
+        )
         yield Shape(shape["kind"], tuple(shape["marks"]), re.compile(shape["pattern"], flags))
 
 
