@@ -28,7 +28,7 @@ VALUE = re.compile(
 )
 LINE_END = re.compile(r"(?:\\r)?\\n")
 RULE = re.compile(r"[\s|+:=-]{3,}")
-HEAD = re.compile(r"\s*(?:\"?[A-Za-z_][\w .-]{0,60}\"?\s*)+")
+HEAD = re.compile(r"\s*\"?[A-Za-z_][\w .-]{0,100}\"?\s*")
 HEAD_LINE = re.compile(r"[\w \t.\",;-]{3,1000}")
 CELL_QUOTES = " \t\"'`\\"
 SEPARATORS = ("|", "\t", ",", ";")

@@ -21,6 +21,7 @@ FIELDS = {"姓": "person", "名": "person", "カナ": "person"}
 # Labels that are some only behind letters of ASCII: APIキー, PINコード.
 BEHIND_ASCII = {"キー": ("API", "ＡＰＩ"), "コード": ("PIN", "OTP", "SMS", "2FA")}
 KIND_OF_LABEL = {label: kind for kind, labels in KINDS.items() for label in labels} | FIELDS
+FIRST_LETTERS = sorted({label[0] for label in KIND_OF_LABEL})
 LABELS = "|".join(sorted(KIND_OF_LABEL, key=len, reverse=True))
 LABELLED = re.compile(
     rf"(?P<label>{LABELS})(?:\([^()\n]{{1,20}}\)|（[^（）\n]{{1,20}}）)?"
@@ -43,8 +44,10 @@ DIGITS = re.compile(r"[0-9０-９](?:[-−－ 　]?[0-9０-９]){2,31}")
 TWELVE = re.compile(r"(?<![0-9０-９-])[0-9０-９]{4}([-− 　]?)[0-9０-９]{4}\1[0-9０-９]{4}(?![0-9０-９-])")
 # How far behind its label a My Number may stand.
 MY_NUMBER_REACH = 40
+MY_NUMBER_WORDS = ("マイナンバー", "個人番号", "umber", "UMBER")
 MY_NUMBER_NAME = re.compile(r"マイナンバー|個人番号|(?i:my[ _-]?number|individual[ _-]number)")
 ADDRESS = re.compile(r"[都道府県市区町村郡丁番号\d０-９]")
+LONGEST_QUOTED = 400
 FEWEST_DIGITS = {"phone": 7, "number": 4, "my-number": 12}
 
 
@@ -72,11 +75,11 @@ def kind_of_label(label: str) -> str:
 
 def found(text: str) -> Iterator[Span]:
     """What stands behind such labels."""
-    if text.isascii() and "umber" not in text:
-        return
-    if not text.isascii():
+    if not text.isascii() and any(letter in text for letter in FIRST_LETTERS):
         for labelled in LABELLED.finditer(text):
             yield from _value(text, labelled)
+    if not any(word in text for word in MY_NUMBER_WORDS):
+        return
     for name in MY_NUMBER_NAME.finditer(text):
         for number in TWELVE.finditer(text, name.end(), name.end() + MY_NUMBER_REACH):
             if is_my_number(number[0]):
@@ -96,8 +99,8 @@ def _value(text: str, labelled: re.Match[str]) -> Iterator[Span]:
     if separator in ("「", "『", "【"):
         quote = quote or separator
     if quote:
-        closing = text.find(CLOSING.get(quote, quote), start)
-        end = closing if closing >= 0 else len(text)
+        closing = text.find(CLOSING.get(quote, quote), start, start + LONGEST_QUOTED)
+        end = closing if closing >= 0 else min(len(text), start + LONGEST_QUOTED)
         # A label in quotes with nothing behind it is the value of something else.
         if (separator or quote in CLOSING) and end > start and not NO_VALUE.fullmatch(text, start, end):
             yield from _if_fit(text, start, end, kind)

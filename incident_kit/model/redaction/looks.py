@@ -15,9 +15,9 @@ PLAIN_WORDS = re.compile(
     [a-z]*  |  v?\d[\d.,:]*(?:[a-z%]{1,3}|-?[a-z]{2,12})?  |  \d+(?:st|nd|rd|th)                    # words, figures
     |  v?\d+(?:\.\d+){1,4}(?:[-+][\w.+-]*)?   # versions
     |  \d{4}-?\d\d-?\d\d(?:[T_]?[\d:.,+-]*Z?)?  |  \d\d?[/.-]\d\d?[/.-]\d{2,4}                         # dates
-    |  (?:o?auth|sha|md|aes|rs|hs|es|ps|eddsa|ed|utf|base|ascii|iso|ipv|http|tls|ssl|win|ec2|s3|k8s|p|h|x|argon|scrypt|
+    |  (?:o?auth|sha|md|aes|rs|hs|es|ps|eddsa|ed|utf|base|ascii|iso|ipv|http|tls|ssl|win|ec2|k8s|argon|scrypt|
        bcrypt|pbkdf|scram|hmac|md5|i18n|mfa|2fa|sp|pkcs|crc|blake|rfc|web3|log4j|node|python|redis|postgres|java|log)
-       [-_]?\d{0,5}(?:[-_/:.](?:\w{1,8}))*  |  (?:scram|hmac|aes|rsa|ecdsa|pbkdf2|pkcs)[\w/-]*  # algorithms
+       [-_]?\d{0,5}(?:[-_/:.]\w{1,6}){0,2}  |  (?:scram|hmac|aes|rsa|ecdsa|pbkdf2|pkcs)[\w/-]*  # algorithms
     |  \d?fa  |  [a-z]{1,3}\d{1,2}  |  [a-z]+(?:\(s\)|'s|n't)  |  [a-z]+(?:/[a-z]+)+
     |  \$\w+  |  \$?\{[^}]*\}?  |  %\w  |  <[^>]*>?                                                     # what is put in
     |  0x[0-9a-f]{1,16}  |  \w+\([\d,\s]*\)?

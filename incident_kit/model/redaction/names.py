@@ -29,6 +29,9 @@ ENDINGS = (
     "logincode", "authcode", "authenticationcode", "accesscode", "subscriptionkey", "functionkey", "functionskey",
     "licensekey", "sshkey", "hmackey", "storagekey", "deploykey", "webhookkey", "appkey", "applicationkey", "passkey",
     "seedphrase", "recoveryphrase", "mnemonic", "pwhash", "passhash", "privkey", "secretid", "secretaccess",
+    "dbpass", "userpass", "rootpass", "adminpass", "smtppass", "mailpass", "ftppass", "mysqlpass", "redispass",
+    "pgpass", "sshpass", "keypass", "storepass", "psswd", "pswrd", "psword", "psswrd", "pssword", "paswd",
+    "paswrd", "pasword",
     "connectionstring", "serverkey", "rootkey", "aeskey", "datakey", "securitykey", "authpass", "userpw",
 )  # fmt: skip
 # A name whose last word is this. Short words are also the ends of harmless ones: `company`, `shipping`.
@@ -64,7 +67,6 @@ WEAK = frozenset(
         "csrf",
         "xsrf",
         "bearer",
-        "userpass",
         "userpwd",
     )
 )
@@ -189,7 +191,7 @@ STATES = frozenset((
 AUTH = re.compile(r"\[[^\]]{0,60}?[\"']auth\\{0,15}+[\"']", re.I)
 FEWEST_DIGITS = 7
 ELEMENT = re.compile(r"[^<]++")
-PROSE = re.compile(r"[A-Za-z]{1,20}+(?::[A-Za-z]{1,20}+){0,8}+[.!?:]{0,3}+")
+PROSE = re.compile(r"[A-Za-z]{1,20}+(?::[A-Za-z]{1,20}+){0,8}+[.!?:]{0,3}+|[A-Z][A-Z0-9]*+(?:_[A-Z0-9]++){1,8}")
 # What somebody else has put in place of a secret, what says that there is none, and what PostgreSQL calls a session.
 NO_SECRET = re.compile(
     r"[*x•.]{0,64}+|"
@@ -216,7 +218,9 @@ def found(text: str, prose: bool = False) -> Iterator[Span]:
         if not kind or _is_prose(text, named, prose):
             continue
         if kind == "pair":
-            yield from _pair(text, named)
+            for beside in _pair(text, named):
+                done = max(done, beside.end)
+                yield beside
         elif (span := value_of(text, named, kind)) and span.end > span.start:
             done = span.end
             yield span
@@ -228,7 +232,8 @@ def found(text: str, prose: bool = False) -> Iterator[Span]:
 def _kind_in_text(name: str) -> str:
     """As `kind_of_name`; `by place` where it depends on what stands around the name."""
     by_place = name.lower() in PAIRS or name.lower() in SPACED_LAST
-    return kind_of_name(name) or ("by place" if by_place else "")
+    kind = kind_of_name(name)
+    return "by place" if by_place and kind in ("", "weak") else kind
 
 
 def _kind_by_place(text: str, named: re.Match[str], variables: dict[str, tuple[str, int]]) -> str:
@@ -245,7 +250,7 @@ def _kind_by_place(text: str, named: re.Match[str], variables: dict[str, tuple[s
             kind = kind_of_name("_".join([*parts[number:], name]))
             if kind and kind != "pair":
                 return kind
-    return "pair" if name.lower() in PAIRS else ""
+    return kind_of_name(name) or ("pair" if name.lower() in PAIRS else "")
 
 
 def _variables(text: str) -> dict[str, tuple[str, int]]:

@@ -57,7 +57,8 @@ IBAN = re.compile(r"[A-Z]{2}[0-9]{2}(?:[ \xa0-]?[A-Z0-9]{4}){2,7}(?:[ \xa0-]?[A-
 # What has to be named a card: so long a number, or one behind the name of an id, is one of something else.
 NAMED_CARD = re.compile(r"(?:card|pan|visa|master|amex|jcb|union|diners|discover|credit|debit|pay|カード|カ-ド)", re.I)
 NAMED_OTHERWISE = re.compile(
-    r"(?:id|offset|lsn|seq|sequence|hash|bytes|size|count|time|ts|span|trace|nonce)[\\\"'`]{0,8}[ =:#]{1,3}\Z",
+    r"(?:id|offset|lsn|seq|sequence|hash|bytes|size|count|time|ts|span|trace|nonce)"
+    r"[\\\"'`]{0,8}[ =:#]{1,3}[\\\"']{0,8}\Z",
     re.I,
 )
 A_DATE = re.compile(r"[+]?(?:19|20)\d\d[-. ]?(?:0[1-9]|1[0-2])[-. ]?(?:0[1-9]|[12]\d|3[01])(?!\d)")

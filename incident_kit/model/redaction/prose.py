@@ -31,8 +31,7 @@ FILLER = (
 )
 SURE = r"is|was|are|be|to|as|equals|=|:|->|=>|:="
 SENTENCE = re.compile(
-    rf"(?<![\w./-]){NAME}(?:\s{{1,3}}(?:{FILLER})(?=[\s:=])){{0,4}}+"
-    rf"(?P<sure>(?:\s{{0,3}}(?:{SURE}|\t|\n)(?=\s)|\\{{1,3}}[tn])*+)"
+    rf"(?<![\w./-]){NAME}(?:\s{{0,3}}(?:(?<=\s)(?:{FILLER})(?=[\s:=])|(?P<sure>(?:{SURE}|\t|\n)(?=\s))|(?P<tab>\\{{1,3}}[tn]))){{0,7}}+"
     r"(?:[ \t\r\n]{1,4}|(?<=\\[tn]))(?P<quote>\\{0,3}[\"'`]|[(\[<])?(?P<value>[^\s\"'`<>]{4,512})",
     re.ASCII | re.IGNORECASE,
 )
@@ -42,7 +41,7 @@ CODE = (
     r"two-factor|sms|otp|recovery|backup|reset|unlock|pairing)[ -](?:pass)?(?:code|pin|password)|pass-?code|otp|"
     r"pin(?:[ -]code)?)"
 )
-DIGITS = r"(?:\d{4,8}|\d{3}[ -]\d{3,4}|[A-Z]-\d{4,8}|(?=[A-Z]{0,9}\d)[A-Z0-9]{5,10})(?![\w-]|[.:]\d)"
+DIGITS = r"(?:\d{4,8}|\d{2,4}[ -]\d{3,4}|[A-Z]-\d{4,8}|(?=[A-Z]{0,9}\d)[A-Z0-9]{5,10})(?![\w-]|[.:]\d)"
 CODE_NAME = re.compile(rf"(?<![\w./-]){CODE}\Z", re.ASCII | re.IGNORECASE)
 ONE_TIME = re.compile(
     rf"(?:\s{{1,3}}(?:{FILLER})(?=[\s:=])){{0,3}}+(?:\s{{0,3}}(?:{SURE})(?=\s))?\s{{1,3}}[\"'`]?(?P<value>{DIGITS})",
@@ -59,7 +58,7 @@ def found(text: str) -> Iterator[Span]:
     for name_end in sorted(_name_ends(text, lower)):
         for name in NAME_BEHIND.finditer(text, max(done, name_end - LONGEST_NAME), name_end):
             if (sentence := SENTENCE.match(text, name.start())) and name.start() >= done:
-                surely = bool(sentence["sure"] or sentence["quote"])
+                surely = bool(sentence["sure"] or sentence["tab"] or sentence["quote"])
                 value = sentence["value"].rstrip(".,;:!?)]}\\")
                 if looks.is_secret(value, surely):
                     start = done = sentence.start("value")

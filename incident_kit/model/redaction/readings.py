@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from incident_kit.model.redaction import looks
+from incident_kit.model.redaction.labels import FIRST_LETTERS
 from incident_kit.model.redaction.runs import runs
 from incident_kit.model.redaction.span import Span
 
@@ -31,9 +32,11 @@ ALIKE = str.maketrans(
 )
 WIDE = "\uff01-\uff5e\ufe50-\ufe6b\U0001d400-\U0001d7ff"
 ESCAPES = (
-    r"%[0-7][0-9A-Fa-f]|%[89A-Fa-f][0-9A-Fa-f](?:%[89A-Fa-f][0-9A-Fa-f]){1,3}"
+    r"%[0-7][0-9A-Fa-f]|%[CcDd][0-9A-Fa-f]%[89A-Ba-b][0-9A-Fa-f]|%[Ee][0-9A-Fa-f](?:%[89A-Ba-b][0-9A-Fa-f]){2}"
+    r"|%[Ff][0-7](?:%[89A-Ba-b][0-9A-Fa-f]){3}"
     r"|&(?:quot|apos|lt|gt|amp|nbsp|equals|colon|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});"
     r"|\x1b\[[0-9;]{0,16}[A-Za-z]"
+    r"|\[[0-9]{1,3}(?:;[0-9]{1,3}){0,4}m"  # what is left of an escape of a terminal
     r"|\\{1,4}(?:(?:(?:u00|x)1[bB]|0?33)\[[0-9;]{0,16}[A-Za-z]|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})"
 )
 ESCAPED = re.compile(ESCAPES + "|\x00")
@@ -54,7 +57,7 @@ ENCODED = re.compile(
     rf"(?:{FIRST}{SECOND}{THIRD}[A-Za-z0-9+/_-]){{4}}[A-Za-z0-9+/_-]*+"
     r"(?:(?:\\r|\r)?(?:\\n|\n)[A-Za-z0-9+/_-]{16,}+){0,400}+(?:={1,2}|(?:%3[Dd]){1,2})?+"
 )
-HEX = re.compile(r"(?:0x|x)?((?:[2-7][0-9A-Fa-f]|0[9aAdD]){10,}+)(?![0-9A-Za-z])")
+HEX = re.compile(r"(?:0x|x)?((?:[2-7][0-9A-Fa-f]|0[9aAdD]){10,}+)")
 # Behind the bracket that opens a list, so that few places have to be looked at.
 BYTES = re.compile(
     r"[\[{(<](?:\s{0,16}(?:-?(?:0x[0-9A-Fa-f]{1,2}|[0-9]{1,3}),\s{0,16}){7,}+(?:-?(?:0x[0-9A-Fa-f]{1,2}|[0-9]{1,3}))?+"
@@ -65,7 +68,11 @@ BYTE_OF_BUFFER = re.compile(r"(?<= )[0-9a-f]{2}")
 # Of the bytes in a list that is a text, at least these are printable.
 PRINTABLE_SHARE = 0.9
 SHORTEST_BYTES = 8
-SHORTEST_ENCODED = 16
+# Letters in escapes of which it is worth to read a line plainly, beside all of ASCII: labels begin with them.
+TELLING = frozenset(FIRST_LETTERS)
+# Between lines that were not one behind the other.
+APART = "\n.\n"
+SHORTEST_ENCODED, MOST_SLASHES = 16, 16
 LINE_END = re.compile(r"\\[rn]|\s")
 USER = re.compile(r"[\w.@+-]{1,64}", re.ASCII)
 
@@ -78,6 +85,21 @@ class Reading:
     starts: list[int] = field(default_factory=list)
     written: list[tuple[int, int]] = field(default_factory=list)
     around: str = ""
+    parts: list[str] = field(default_factory=list)
+    length: int = 0
+
+    def add(self, plain: str, start: int, end: int) -> None:
+        """One more piece, and where it was written; what is read as nothing leaves no piece."""
+        if plain:
+            self.starts.append(self.length)
+            self.written.append((start, end))
+            self.parts.append(plain)
+            self.length += len(plain)
+
+    def cut(self, pieces: int, length: int) -> None:
+        """Only so many pieces of this length together."""
+        del self.starts[pieces:], self.written[pieces:], self.parts[pieces:]
+        self.length = length
 
     def place(self, span: Span) -> Span:
         """Where a span of the reading stands in what was written."""
@@ -97,8 +119,9 @@ class Reading:
 
 
 def readings(text: str) -> Iterator[Reading]:
-    """The text read plainly where it is written otherwise, line by line, and what its lists of bytes say."""
-    yield from _plain_lines(text)
+    """The text read plainly where it is written otherwise, and what its lists of bytes say."""
+    if plain := _plain_lines(text):
+        yield plain
     if "," in text or "<Buffer" in text:
         for listed in BYTES.finditer(text):
             if reading := _of_bytes(text, listed):
@@ -125,10 +148,13 @@ def encoded(text: str) -> Iterator[tuple[int, int, str]]:
 
 def _slashes(text: str, start: int, end: int) -> Iterator[int]:
     """The slashes in a path, behind each of which base64 may begin, though it may hold slashes itself."""
-    place = text.find("/", start, end)
-    while place >= 0:
-        yield place
-        place = text.find("/", place + 1, end)
+    place, tried = text.find("/", start, end), 0
+    while place >= 0 and tried < MOST_SLASHES:
+        behind = text.find("/", place + 1, end)
+        if (behind if behind >= 0 else end) - place > SHORTEST_ENCODED:
+            yield place
+            tried += 1
+        place = behind
 
 
 def _from_base64(run: str) -> bytes:
@@ -153,46 +179,40 @@ def _as_text(data: bytes) -> str:
     return text if all(character.isprintable() or character in "\t\r\n" for character in text) else ""
 
 
-def _plain_lines(text: str) -> Iterator[Reading]:
-    """For each row of lines in which something is written otherwise, that row and the line behind it, read plainly."""
-    pieces: list[re.Match[str]] = []
+def _plain_lines(text: str) -> Reading | None:
+    """The lines in which something is written otherwise, and the line behind each, read plainly."""
+    reading = Reading()
     start = end = line_end = 0
+    kept, telling = (0, 0), False
     for piece in (ESCAPED if text.isascii() else WRITTEN_OTHERWISE).finditer(text):
-        if pieces and piece.start() > end:
-            yield _reading(text, start, end, pieces)
-            pieces = []
-        if not pieces:
+        if piece.start() >= end or not reading.starts:
+            if reading.starts:
+                reading.add(text[start:end], start, end)
+                reading.add(APART, end, end)
+                if not telling:
+                    reading.cut(*kept)
+            kept, telling = (len(reading.parts), reading.length), False
             start = text.rfind("\n", 0, piece.start()) + 1
         if piece.end() > line_end:
             line_end = _line_end(text, piece.end())
             end = _line_end(text, line_end + 1)
-        pieces.append(piece)
-    if pieces:
-        yield _reading(text, start, end, pieces)
+        reading.add(text[start : piece.start()], start, piece.start())
+        plain = _plainly(piece[0])
+        reading.add(plain, *piece.span())
+        telling = telling or plain.isascii() or not plain.isalnum() or plain in TELLING
+        start = piece.end()
+    reading.add(text[start:end], start, end)
+    if not telling:
+        reading.cut(*kept)
+    if not reading.starts:
+        return None
+    reading.text = "".join(reading.parts)
+    return reading
 
 
 def _line_end(text: str, place: int) -> int:
     line_end = text.find("\n", place)
     return line_end if line_end >= 0 else len(text)
-
-
-def _reading(text: str, start: int, end: int, pieces: list[re.Match[str]]) -> Reading:
-    reading, parts, length, done = Reading(), [], 0, start
-    for piece in pieces:
-        plain = _plainly(piece[0])
-        for part, begun, ended in ((text[done : piece.start()], done, piece.start()), (plain, *piece.span())):
-            if part:
-                reading.starts.append(length)
-                reading.written.append((begun, ended))
-                parts.append(part)
-                length += len(part)
-        done = piece.end()
-    if done < end or not parts:
-        reading.starts.append(length)
-        reading.written.append((done, end))
-        parts.append(text[done:end])
-    reading.text = "".join(parts)
-    return reading
 
 
 def _plainly(written: str) -> str:

@@ -46,14 +46,20 @@ PREFIXES = sorted({prefix for token in TOKENS for prefix in token.prefixes}, key
 BY_PREFIX = {prefix: [token for token in TOKENS if prefix.startswith(token.prefixes)] for prefix in PREFIXES}
 PREFIX = re.compile(f"(?<![A-Za-z0-9])(?:{'|'.join(map(re.escape, PREFIXES))})")
 IN_TOKENS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
+OF_PREFIXES = frozenset("".join(PREFIXES)) - frozenset(IN_TOKENS)
 FEWEST = 16
+LONGEST_PREFIX = max(map(len, PREFIXES))
 
 
 def found(text: str) -> Iterator[Span]:
     """Every token of a vendor."""
+    done = 0
     for start, end in runs(text, IN_TOKENS, FEWEST):
         # A prefix may hold a sign that tokens do not.
-        for prefix in PREFIX.finditer(text, max(0, start - 4), end):
-            for token in BY_PREFIX[prefix[0]]:
+        if text[start - 1 : start] in OF_PREFIXES:
+            start -= LONGEST_PREFIX
+        for prefix in PREFIX.finditer(text, max(0, start), end):
+            for token in BY_PREFIX[prefix[0]] if prefix.start() >= done else ():
                 if match := token.pattern.match(text, prefix.start()):
+                    done = match.end()
                     yield Span(*match.span(), token.kind)
