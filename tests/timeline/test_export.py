@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incident_kit.model.fields import Unusable
@@ -53,6 +53,7 @@ def rows(draw: st.DrawFn) -> Row:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(rows(), max_size=4))
 def test_json_lines_are_read_back_as_they_were(listed: list[Row]) -> None:
     assert rows_from_jsonl(as_jsonl(listed)) == listed
@@ -137,6 +138,7 @@ def test_what_timesketch_would_lose_is_set_apart_with_the_reason() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(rows(), max_size=6))
 def test_no_row_is_lost_between_timesketch_and_the_rows_left_out(listed: list[Row]) -> None:
     text, left_out = as_timesketch(listed)

@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incident_kit.model.fields import Unusable
@@ -211,6 +211,7 @@ def test_secrets_in_a_chat_are_masked() -> None:
     assert "hunter2" in read.noted[0].text
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1))
 def test_whatever_a_table_says_is_read_back_or_named(messages: list[str]) -> None:
     out = io.StringIO()
@@ -225,6 +226,7 @@ def test_whatever_a_table_says_is_read_back_or_named(messages: list[str]) -> Non
     assert len(read.unread) == len(messages) - len(readable)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     with contextlib.suppress(Unusable):
