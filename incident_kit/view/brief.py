@@ -163,11 +163,15 @@ def _severity(brief: Brief, clock: Callable[[datetime], str]) -> str:
     level = brief.level
     if level is None:
         return 'not set: no clock runs. Set it: incident-kit set severity P2 --why "..."'
+    assessment = brief.facts.assessment
     if level.entry is None:
-        return f"{level.level} by what is confirmed, since {clock(level.since)}; nobody has set it"
+        why = f": {visible(assessment.sentence)}" if assessment.level == level.level else ""
+        return f"{level.level} by the facts, since {clock(level.since)} (nobody has set it){why}"
     why = visible(level.entry.text).removeprefix(f"{level.level}: ")
     because = f": {why}" if why and why != level.level else ""
-    return f"{level.level} since {clock(level.since)}, set by {visible(level.entry.by)}{because}"
+    differs = assessment.level and assessment.level != level.level
+    by_facts = f"; by the facts {assessment.level}: {visible(assessment.sentence)}" if differs else ""
+    return f"{level.level} since {clock(level.since)}, set by {visible(level.entry.by)}{because}{by_facts}"
 
 
 def _what(brief: Brief, clock: Callable[[datetime], str]) -> Iterator[str]:
