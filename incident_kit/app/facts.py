@@ -114,7 +114,7 @@ def facts_of_run(folder: Path, book: Runbook) -> Facts:
     return Facts(
         f"runs/{folder.name}",
         window,
-        tuple(rank(_by_scenario(findings, book))),
+        tuple(rank(_by_scenario(findings, book), impact)),
         impact,
         by_hand,
         assessment=assessment,

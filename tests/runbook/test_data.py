@@ -185,7 +185,6 @@ def test_a_folder_without_the_later_files_is_read_with_ours_and_a_check_says_so(
     for path in (book_folder / "scenarios").glob("*.toml"):
         if path.stem == "whmcs_unavailable":
             path.unlink()
-    edit(book_folder / "features.toml", 'delayed_by = ["orders_waiting", "no_provisioning", "replay_unmoved"]\n', "")
     book = runbook.load(str(book_folder))
     assert [path.name for path in book.borrowed] == ["escalation.toml"]
     assert book.files()[Path("escalation.toml")] == OURS / "escalation.toml"
