@@ -1,6 +1,11 @@
 """Pure computation: tables and thresholds in, tables and findings out. No files, no clock, no configuration.
 
-thresholds       when a measure stood above a limit of the runbook
+chance           what chance alone would give
+episodes         when more requests failed or were slow than a limit allows, and more than chance
+bursts           when records come so densely that it is no chance
+holes            when nothing was logged though something was due
+faults           the smallest fault that would have been seen
+changes          what differs from the log's own past
 normal           what was normal before, and whether a stretch of buckets departs from it
 onset            since when something changed, from buckets
 first_affected   the same to the second, from records

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
 from incident_kit.analysis.onset import Moment, Onset, likeliest, onset_of_requests
-from incident_kit.logs.rates import requests_by_bucket
+from incident_kit.logs.rates import Bucket
 from incident_kit.logs.reading import Records
 
 # Minutes first; where traffic is too thin for them, longer buckets.
@@ -25,11 +25,23 @@ NEARLY_ALL = {"errors": 0.95, "p50": 0.95, "p95": 0.99}
 
 def onset_of(records: Records) -> Onset | None:
     """The onset of the incident in these records, to the request where that can be told; None if there is none."""
+    first = records.query("matching_requests")[0]["first"]
+    if first is None:
+        return None
     for width in WIDTHS:
-        onset = onset_of_requests(requests_by_bucket(records, width))
+        onset = onset_of_requests(_buckets(records, first, width))
         if onset:
             return refined(records, onset)
     return None
+
+
+def _buckets(records: Records, first: datetime, width: timedelta) -> list[Bucket]:
+    """Requests in buckets from the first of them on: where minutes of a clock begin is no matter of the requests."""
+    buckets = []
+    for row in records.query("requests_in_buckets", first=_naive(first), bucket_us=width // timedelta(microseconds=1)):
+        p50, p95, p99 = row.pop("quantiles_us") or (None, None, None)
+        buckets.append(Bucket(**row, p50_us=p50, p95_us=p95, p99_us=p99))
+    return buckets
 
 
 def refined(records: Records, onset: Onset) -> Onset:

@@ -243,7 +243,13 @@ def _judge(series: Sequence[Bucket], place: int, normal: Normal) -> tuple[int, f
         judged = normal.judge(series[place : last + 1])
         if judged and (best is None or judged[0] > best[1]):
             best = (last, *judged)
-    return None if best is None or _so_yesterday(series, place, best, normal) else best
+    if best is None or _so_yesterday(series, place, best, normal):
+        return None
+    # Well buckets behind the last bad one belong to the recovery, though the stretch departs from normal with them too.
+    last, strength, level = best
+    while last > place + 1 and not normal.stands_out(series[last]):
+        last -= 1
+    return last, strength, level
 
 
 def _so_yesterday(series: Sequence[Bucket], place: int, judged: tuple[int, float, float], normal: Normal) -> bool:

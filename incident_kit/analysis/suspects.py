@@ -298,9 +298,13 @@ def _deploy(change: Change, starts: Sequence[Start], explained: bool) -> list[Su
         if compared
         else "no older process was left to compare with"
     )
-    first = starts[0].moment
+    # Of each new process its last start before the onset: an earlier one, or another process's, is not what changed.
+    latest = {start.process: start.moment for start in starts if start.process in {group.name for group in new}}
+    first = min(latest.values())
+    processes = ", ".join(sorted(latest))
     why = (
-        f"{_count(len(new), 'process', 'processes')} started at {first:%H:%M:%S} UTC, right before the onset;"
+        f"{_count(len(new), 'process', 'processes')} ({processes}) started at {first:%H:%M:%S} UTC, right before"
+        " the onset;"
         f" {affected} of {n_after} requests of theirs {_suffered(change)} ({_percent(affected, n_after)},"
         f" of all requests before {_percent(change.everything.affected_before, change.everything.n_before)}); {others}."
     )

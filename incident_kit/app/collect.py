@@ -271,7 +271,7 @@ def preserve(
         margin = MARGIN
         hints = replace(hints, date_order=file.recognition.zones.date_order)  # the slice alone may not show it
         while True:
-            span = ByteRange(0, file.size, file.size) if whole else span_of(file, window, margin)
+            span = ByteRange(0, file.size, file.size) if whole else file.span(window, margin)
             incoming = evidence.receive(file_blocks(file, span))
             lateness, damage = lateness_of(incoming, file.recognition.zones.written, hints, read)
             all_of_it = span.start == 0 and span.end == span.size
@@ -345,14 +345,6 @@ def path_of(item: Item) -> Path | None:
         return Path(os.fsdecode(unquote_to_bytes(str(uri).removeprefix("file://"))))
     path = Path(str(item.details.get("path", "")))
     return path if path.is_absolute() else None
-
-
-def span_of(file: OpenLog, window: Window, margin: timedelta) -> ByteRange:
-    """Where the window lies in a log: all of it for an archive, and where no line is dated."""
-    if file.must_be_read_whole:
-        return ByteRange(0, file.size, file.size)
-    span = file.find(window, margin)
-    return ByteRange(0, file.size, file.size) if span.start == span.end == file.size and file.times() is None else span
 
 
 def file_blocks(file: OpenLog, span: ByteRange) -> Iterator[bytes]:

@@ -14,8 +14,9 @@ from incident_kit.errors import IncidentKitError
 from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.journal import Entry, Kind
 from incident_kit.incident.brief import Call, whom_to_call
-from incident_kit.incident.deadlines import Deadline, LevelFrom, deadlines, level_history
+from incident_kit.incident.deadlines import Deadline, deadlines
 from incident_kit.incident.facts import Facts
+from incident_kit.incident.levels import LevelFrom, level_history, levels_by_facts
 from incident_kit.incident.state import State, state_of
 from incident_kit.incident.triggers import triggers_of
 from incident_kit.model.times import parse_iso
@@ -78,16 +79,11 @@ def show_calls(request: Request, book: Runbook, facts: Facts, incident: Incident
 def _clocks(
     request: Request, book: Runbook, facts: Facts, state: State, stored: Mapping[str, datetime], now: datetime
 ) -> Clocks:
-    history = level_history(state, assessed(facts))
+    history = level_history(state, levels_by_facts(facts, state, stored))
     triggers = triggers_of(facts, state, book, stored)
     holidays = read_holidays(request.configuration.holidays)
     due = deadlines(state, book.policy, history, now, request.zone, triggers, holidays)
     return Clocks(state, facts, history, due, now)
-
-
-def assessed(facts: Facts) -> str:
-    """The severity as the facts have it, until a person sets it; empty where no rule is met."""
-    return facts.assessment.level
 
 
 def say_next_deadline(request: Request, incident: Incident, facts: Facts | None = None) -> None:

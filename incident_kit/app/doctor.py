@@ -98,7 +98,8 @@ def _runbook(folder: str) -> Look:
         return Look("runbook", "not ready", str(error))
     borrowed = ", ".join(path.name for path in book.borrowed)
     without = f"; it has no {borrowed}, so that of incident-kit counts" if borrowed else ""
-    return Look("runbook", "ready", f"{len(book.scenarios)} scenario(s){without}")
+    rules = "; no [[rule]] is in its severity.toml, so those of incident-kit count" if book.rules_are_ours else ""
+    return Look("runbook", "ready", f"{len(book.scenarios)} scenario(s){without}{rules}")
 
 
 def _contacts(request: Request) -> Look:

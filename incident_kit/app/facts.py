@@ -114,7 +114,7 @@ def facts_of_run(folder: Path, book: Runbook) -> Facts:
     return Facts(
         f"runs/{folder.name}",
         window,
-        tuple(rank(_by_scenario(findings, book))),
+        tuple(rank(_by_scenario(findings, book), impact)),
         impact,
         by_hand,
         assessment=assessment,
@@ -144,7 +144,7 @@ def examined_evidence(
         answers = stored.stored_answers()
         case = Case(records, window, book, entries, answers)
         ranked = tuple(ranked_scenarios(book, case))
-        assessment = severity_of(book, case).by_facts
+        assessment = severity_of(book, case, ranked).by_facts
         impact = case.impact_with(ranked[0].findings)
         yield records, Facts("the stored evidence", window, ranked, impact, assessment=assessment)
 

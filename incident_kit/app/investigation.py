@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from glob import glob
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from incident_kit.evidence.journal import Journal, Kind
 from incident_kit.evidence.store import RECORDED
 from incident_kit.incident import entries
 from incident_kit.incident.entries import Written, said
+from incident_kit.incident.state import state_of
 from incident_kit.model.redaction import redact
 from incident_kit.model.times import named_zone, parse_near
 from incident_kit.running.executed import keep_executed
@@ -26,6 +27,7 @@ from incident_kit.view import page
 from incident_kit.view.markup import Html
 
 WORK = "work"
+JUST_SENT = timedelta(minutes=10)
 # What can be set, and how: each with a reason, and from when on.
 SETTERS: dict[str, Callable[[Journal, str, str, datetime | None], Written]] = {
     "severity": entries.set_severity,
@@ -43,6 +45,7 @@ class Investigation:
     strike     take a line of the journal back
     step       a step of the runbook that was done or skipped
     status     where the incident stands
+    update     a message to the team or to customers
     collect    preserve more of the logs, ask the live systems
     seal       make a sealed run of this notebook as it stands
     """
@@ -158,6 +161,38 @@ class Investigation:
 
         request = resolve(Typed())
         return page.brief(brief_of(request, self.incident), request.zone)
+
+    def update(
+        self,
+        audience: str = "internal",
+        language: str = "en",
+        to: str = "text",
+        *,
+        next_update: str = "",
+        sent: bool = False,
+        approved_by: str = "",
+    ) -> Html:
+        """A message to the team (`internal`) or to customers (`customer`), made of what is known now.
+
+        With `sent` the journal notes that it went out, unless one to the same readers was noted minutes ago: a cell is
+        run more often than a message is sent.
+        `next_update` is when the next comes: 30m, 14:05 or ISO 8601 [by the severity].
+
+        incident.update("customer", language="ja")
+        """
+        if self.incident is None:
+            return page.not_here("written")
+        from incident_kit.app.update import Typed as TypedUpdate
+        from incident_kit.app.update import compose, note_sent
+        from incident_kit.config.request import Typed, resolve
+
+        request = resolve(Typed())
+        typed = TypedUpdate(audience, language, to, next_update, sent, approved_by=approved_by)
+        composed = compose(request, self.incident, typed)
+        earlier = state_of(self.incident.journal.readable()[0]).sent(composed.update.audience)
+        is_noted = earlier and datetime.now(UTC) - earlier[-1].entry.written < JUST_SENT
+        lines = note_sent(request, self.incident, composed, typed) if sent and not is_noted else []
+        return page.message(composed.text, (*composed.remarks, *lines))
 
     def collect(
         self, *logs: str | Path, since: str = "", until: str = "", live: bool = False, env_file: str | Path = ""

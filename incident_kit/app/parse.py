@@ -30,7 +30,7 @@ def parse(request: Request, files: Sequence[Path], form: str, raw: bool) -> int:
         for line in (*inputs.notes, *inputs.lost):
             say(line)
         with as_it_is(sys.stdout):  # the export has its own escapes
-            accounts = export(
+            accounts, notes = export(
                 logs,
                 sys.stdout,
                 (RAW_FORMS if raw else FORMS)[form],
@@ -41,6 +41,8 @@ def parse(request: Request, files: Sequence[Path], form: str, raw: bool) -> int:
                 redaction,
             )
     control(NEW_LINE)
+    for note in notes:
+        say(note)
     for account in accounts:
         red = account.has_warning
         control(RED if red else "")

@@ -70,6 +70,8 @@ def check(folder: Path) -> int:
             f"{folder}: no {borrowed.name}, so that of incident-kit counts. "
             f"To change it, copy {short_path(str(borrowed))} there."
         )
+    if book.rules_are_ours:
+        show(f"{folder}: no [[rule]] in severity.toml, so those of incident-kit say how severe what is.")
     faults = [*_doubled(book), *_differing(book), *template_faults(book)]
     for fault in faults:
         show(fault)

@@ -90,7 +90,7 @@ def _give_charts(rows: Sequence[Row], known: Timeline, zone: tzinfo, output: Pat
     if window is None:
         raise InputError("nothing is known yet, so there is nothing to draw. Note something, or collect evidence.")
     charts = {
-        output: timeline_charts.glance(rows, known.state, known.impact, window, zone),
+        output: timeline_charts.glance(rows, known.levels, known.impact, window, zone),
         output.with_name(f"{output.stem}{LANES}{output.suffix}"): timeline_charts.lanes(
             rows, known.impact, window, zone
         ),

@@ -23,6 +23,7 @@ from incident_kit.evidence.untrusted import read_plain
 from incident_kit.evidence.verify import check_files
 from incident_kit.incident.deadlines import Deadline
 from incident_kit.incident.facts import Facts
+from incident_kit.incident.levels import LevelFrom
 from incident_kit.incident.state import State, state_of
 from incident_kit.model.answer import ServerClock, StoredAnswer
 from incident_kit.model.fields import Fields, Unusable
@@ -48,12 +49,13 @@ TAGS_BEFORE = timedelta(days=7)
 class Timeline:
     """All rows of an incident in order, and what they were made of.
 
-    `doubts` say what could not be used, and why; `remarks` what a reader should know besides.
+    `levels` is the severity over time. `doubts` say what could not be used, and why; `remarks` what a reader should
+    know besides.
     """
 
     rows: tuple[Row, ...]
     impact: Impact
-    state: State
+    levels: tuple[LevelFrom, ...]
     deadlines: tuple[Deadline, ...]
     now: datetime
     doubts: tuple[str, ...]
@@ -82,22 +84,27 @@ def timeline_of(request: Request, incident: Incident, book: Runbook, now: dateti
     run_items = Evidence(analysis.run.evidence).items() if analysis.run else ()
     items = {item.id: item for item in (*run_items, *stored.items())}
     answers = [StoredAnswer(item.id, item.answer()) for item in _sound(items.values(), ANSWER, doubts)]
+    log_clock = clock_error(_clocks_of_the_application(answers))
+    if analysis.events and log_clock is None:
+        remarks.append(
+            "The clock of the logs was not compared with this machine's: their order to other rows is as they tell it."
+        )
     impact = analysis.facts.impact or NO_IMPACT
-    deadlines = _deadlines(request, incident, book, state, analysis.facts, now, doubts)
+    levels, deadlines = _clocks(request, incident, book, state, analysis.facts, now, doubts)
     rows = [
         *event_rows(
             analysis.events,
             impact,
             analysis.made,
             {item.id: parse_iso(item.asked_at) for item in items.values()},
-            clock_error(_clocks_of_the_application(answers)),
+            log_clock,
         ),
         *answer_rows(answers),
         *journal_rows(entries),
     ]
     rows += _imported_rows(stored, _sound(items.values(), IMPORTED, doubts), rows, doubts, remarks)
     rows += deadline_rows(deadlines, now)
-    return Timeline(tuple(in_order(rows)), impact, state, deadlines, now, tuple(doubts), tuple(remarks))
+    return Timeline(tuple(in_order(rows)), impact, levels, deadlines, now, tuple(doubts), tuple(remarks))
 
 
 def _analysed_evidence(
@@ -123,7 +130,7 @@ def _analysed_evidence(
         return _Analysed((), Facts(), now)
 
 
-def _deadlines(
+def _clocks(
     request: Request,
     incident: Incident,
     book: Runbook,
@@ -131,15 +138,16 @@ def _deadlines(
     facts: Facts,
     now: datetime,
     doubts: list[str],
-) -> tuple[Deadline, ...]:
-    """The deadlines of an incident that was opened; what cannot be told is a doubt."""
+) -> tuple[tuple[LevelFrom, ...], tuple[Deadline, ...]]:
+    """The severities and deadlines of an incident that was opened; what cannot be told is a doubt."""
     if not state.is_declared:
-        return ()
+        return (), ()
     try:
-        return tuple(clocks(request, incident, book, facts, now).deadlines)
+        current = clocks(request, incident, book, facts, now)
+        return tuple(current.history), tuple(current.deadlines)
     except IncidentKitError as error:
         doubts.append(f"The deadlines are not known: {error}")
-        return ()
+        return (), ()
 
 
 def _clocks_of_the_application(answers: Iterable[StoredAnswer]) -> list[ServerClock]:

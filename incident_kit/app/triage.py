@@ -191,7 +191,7 @@ def _rank(
         return Ranking(
             tuple(ranked),
             window,
-            severity_of(book, case),
+            severity_of(book, case, ranked),
             case.impact_with(findings),
             tuple(case.changes),
             case.coverage,

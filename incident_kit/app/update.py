@@ -12,6 +12,7 @@ from incident_kit.app.console import exit_code, say, show_lines
 from incident_kit.app.deadlines import all_facts, clocks, say_next_deadline
 from incident_kit.config.request import Request
 from incident_kit.errors import InputError, ParameterError
+from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.journal import Kind
 from incident_kit.incident import entries
 from incident_kit.incident.facts import Facts
@@ -46,14 +47,44 @@ class Typed:
     by: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A message, what it was made of, and what a person should know before it is sent.
+
+    `incomplete`: a line of the journal or some evidence could not be read.
+    """
+
+    text: str
+    update: Update
+    facts: Facts
+    remarks: tuple[str, ...]
+    incomplete: bool
+
+
 def update(request: Request, incident_id: str, typed: Typed) -> int:
     """Show the message, and with `sent` note that it went out; returns the exit code.
 
     Raises InputError where nothing may be written to these readers, or what was typed does not fit.
     """
+    incident = chosen(request, incident_id)
+    composed = compose(request, incident, typed)
+    for line in composed.remarks:
+        say(line)
+    show_lines(composed.text.removesuffix("\n"))
+    if typed.sent:
+        for line in note_sent(request, incident, composed, typed):
+            say(line)
+    say_next_deadline(request, incident, composed.facts)
+    return exit_code(composed.incomplete)
+
+
+def compose(request: Request, incident: Incident, typed: Typed) -> Composed:
+    """The message to these readers, from what is known now.
+
+    Raises InputError, ParameterError where nothing may be written to them, or what was typed does not fit.
+    """
     book = load(request.runbook)
     audience, language, target = _checked(book, typed)
-    incident = chosen(request, incident_id)
     faults = incident.journal.readable()[1]
     facts = all_facts(incident, book)
     current = clocks(request, incident, book, facts)
@@ -64,22 +95,23 @@ def update(request: Request, incident_id: str, typed: Typed) -> int:
     cadence = book.policy.updates[audience.value].get(severity)
     following = parse_coming(typed.next_update, now, request.zone) if typed.next_update else None
     made = update_of(state, facts, book, incident.title, audience, severity, now, cadence, following)
-    for line in (*faults, *facts.doubts, *_stale(facts, now)):
-        say(line)
+    remarks = [*faults, *facts.doubts, *_stale(facts, now)]
     if audience is Audience.CUSTOMER:
         if why_not := why_not_to_customers(made, state, typed.approved_by):
             raise ParameterError(f"{incident.id}: no message to customers: {why_not}.")
         made, left_out = for_customers(made, state, language.id, book.messages.words)
         if left_out:
-            say(f"The impact as a person noted it, {left_out}. Note it in customers' words (incident-kit set impact).")
+            remarks.append(
+                f"The impact as a person noted it, {left_out}. Note it in customers' words (incident-kit set impact)."
+            )
         elif not made.hits and not made.affected and not made.impact_noted and not made.security:
-            say("No evidence says what customers notice. Note it in their words: incident-kit set impact")
-    text = _sent_text(typed.text, made, book) if typed.text else message(made, language, target, request.zone)
-    show_lines(text.removesuffix("\n"))
-    if typed.sent:
-        _note(request, incident.id, made, text, typed)
-    say_next_deadline(request, incident, facts)
-    return exit_code(bool(faults or facts.doubts))
+            remarks.append("No evidence says what customers notice. Note it in their words: incident-kit set impact")
+    if typed.text:
+        text, odd = _sent_text(typed.text, made, book)
+        remarks += odd
+    else:
+        text = message(made, language, target, request.zone)
+    return Composed(text, made, facts, tuple(remarks), bool(faults or facts.doubts))
 
 
 def _stale(facts: Facts, now: datetime) -> list[str]:
@@ -108,20 +140,20 @@ def _checked(book: Runbook, typed: Typed) -> tuple[Audience, Language, Target]:
     return Audience(typed.audience), book.messages.languages[typed.language], TARGETS[typed.target]
 
 
-def _sent_text(source: str, made: Update, book: Runbook) -> str:
-    """The text that a person edited and sent; what is odd about it is said, for it is out. Raises InputError."""
-    text = _read(source)
+def _sent_text(source: str, made: Update, book: Runbook) -> tuple[str, list[str]]:
+    """The text that a person edited and sent, and what is odd about it, for it is out. Raises InputError."""
+    text, odd = _read(source), []
     if kinds := sorted({span.kind for span in REDACTION.spans(text)}):
-        say(
+        odd.append(
             f"The text holds what looks like a secret or somebody's data ({', '.join(kinds)}). "
             "The journal keeps the text as it was sent, and shows it redacted. If a secret went out, have it changed."
         )
     if made.audience is Audience.CUSTOMER:
         if named := internal_words_in(text, book.messages.words):
-            say(f"The text names what customers do not know: {', '.join(map(visible, named))}.")
+            odd.append(f"The text names what customers do not know: {', '.join(map(visible, named))}.")
         if made.security:
-            say("It is a matter of security: the text should say neither a cause nor a countermeasure.")
-    return text
+            odd.append("It is a matter of security: the text should say neither a cause nor a countermeasure.")
+    return text, odd
 
 
 def _read(source: str) -> str:
@@ -143,22 +175,24 @@ def _read(source: str) -> str:
     return text
 
 
-def _note(request: Request, incident_id: str, made: Update, text: str, typed: Typed) -> None:
-    """Note in the journal that the text went out, which starts the clock of the next update."""
+def note_sent(request: Request, incident: Incident, composed: Composed, typed: Typed) -> list[str]:
+    """Note in the journal that the text went out, which starts the clock of the next update; returns what to say."""
+    made = composed.update
     data = {
         "audience": made.audience.value,
         "status": made.status.value,
         **({"next_update": iso(made.next_update)} if made.next_update else {}),
         **({"approved_by": approved} if (approved := typed.approved_by.strip()) else {}),
     }
-    journal = chosen(request, incident_id).journal
-    written = entries.note(journal, text, Kind.COMMUNICATED, by=typed.by, data=data)
-    for warning in written.warnings:
-        say(warning)
-    say(f"Noted in {incident_id}, line {written.entry.line}: sent to {_READERS[made.audience]}.")
+    written = entries.note(incident.journal, composed.text, Kind.COMMUNICATED, by=typed.by, data=data)
+    lines = [
+        *written.warnings,
+        f"Noted in {incident.id}, line {written.entry.line}: sent to {_READERS[made.audience]}.",
+    ]
     if made.next_update:
         due = words.moment(made.next_update, request.zone, with_day=True)
-        say(f"The next update is due {due}. If the text promises another time, note it with --next.")
+        lines.append(f"The next update is due {due}. If the text promises another time, note it with --next.")
+    return lines
 
 
 _READERS = {Audience.INTERNAL: "the team", Audience.CUSTOMER: "customers"}

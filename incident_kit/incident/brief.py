@@ -9,8 +9,9 @@ from typing import Any
 
 from incident_kit.config.contacts import Contact
 from incident_kit.evidence.journal import Entry, Kind
-from incident_kit.incident.deadlines import Deadline, LevelFrom, pending
+from incident_kit.incident.deadlines import Deadline, pending
 from incident_kit.incident.facts import Facts
+from incident_kit.incident.levels import LevelFrom
 from incident_kit.incident.state import State, StepMark
 from incident_kit.incident.workflow import Progress
 from incident_kit.model.finding import Finding, Verdict
@@ -119,6 +120,7 @@ class Brief:
             }
             if level
             else None,
+            "assessment": self.facts.assessment.to_json(),
             "impact": self.state.impact.text if self.state.impact else None,
             "evidence": {
                 "source": self.facts.source,

@@ -16,7 +16,8 @@ from enum import StrEnum
 from typing import Any
 
 from incident_kit.evidence.journal import Entry
-from incident_kit.incident.state import LEVELS, Audience, Milestone, State
+from incident_kit.incident.levels import LevelFrom, worst_level
+from incident_kit.incident.state import Audience, Milestone, State
 from incident_kit.incident.triggers import Shown, Triggers
 from incident_kit.model.times import iso
 from incident_kit.runbook.escalation import ACKNOWLEDGED, EscalationLevel, Policy
@@ -51,15 +52,6 @@ class Origin:
     """What a clock runs from: an entry of the journal, or something computed (`entry` is None), which `text` names."""
 
     text: str
-    since: datetime
-    entry: Entry | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LevelFrom:
-    """A severity that holds from `since` on, as a person set it (`entry`) or as the facts say (None)."""
-
-    level: str
     since: datetime
     entry: Entry | None = None
 
@@ -102,24 +94,6 @@ class Deadline:
             "line": self.entry.line if self.entry else None,
             "late_s": round(self.late.total_seconds()),
         }
-
-
-def level_history(state: State, assessed: str = "", since: datetime | None = None) -> tuple[LevelFrom, ...]:
-    """The severity over time: what the facts say until a person sets it, then what people set.
-
-    `since` is from when on the facts say so; without it from when the incident was detected.
-    """
-    since = since or state.detected
-    people = [LevelFrom(change.level, change.since, change.entry) for change in state.severities]
-    unrated = bool(assessed and since) and not (people and since and people[0].since <= since)
-    computed = [LevelFrom(assessed, since)] if unrated and since else []
-    changes: list[LevelFrom] = []
-    for level in (*computed, *people):
-        if not changes or changes[-1].level != level.level:
-            changes.append(level)
-        elif changes[-1].entry is None:
-            changes[-1] = replace(changes[-1], entry=level.entry)  # a person says the same as the facts
-    return tuple(changes)
 
 
 def deadlines(
@@ -472,7 +446,7 @@ def _review(
     holidays: Container[date],
 ) -> list[Deadline]:
     resolved = state.milestones.get(Milestone.RESOLVED)
-    worst = min((change.level for change in history), default="")
+    worst = worst_level(history)
     if resolved is None or worst not in policy.review_of:
         return []
     days = policy.review_business_days
@@ -493,11 +467,6 @@ def end_of_business_day(after: datetime, days: int, zone: tzinfo, holidays: Cont
         if day.weekday() < SATURDAY and day not in holidays:
             days -= 1
     return datetime.combine(day, time(23, 59, 59), zone).astimezone(UTC)
-
-
-def worst_level(history: Iterable[LevelFrom]) -> str:
-    """The gravest severity it ever had; empty where it had none."""
-    return min((change.level for change in history if change.level in LEVELS), default="")
 
 
 def _an(audience: Audience) -> str:

@@ -163,7 +163,7 @@ def mark_step(
     """Mark a step of the runbook as done or skipped, with its result. Raises ParameterError."""
     if outcome not in list(Outcome):
         raise ParameterError(f"a step is done or skipped, not {outcome!r}.")
-    fields = {"scenario": scenario, "step": number, "outcome": outcome, **(data or {})}
+    fields = {"scenario": scenario, "step": number, "outcome": outcome, "result": result, **(data or {})}
     text = step_text(scenario, number, outcome, result)
     return _write(journal, Kind.STEP, text, happened, by, fields, _undone_is_there(fields))
 

@@ -12,12 +12,16 @@ from incident_kit.model.severity import Assessment, LevelSet, Severity
 from incident_kit.model.times import iso
 from incident_kit.runbook.case import Case
 from incident_kit.runbook.contents import Runbook, Scenario, Suspected
+from incident_kit.runbook.ranking import Ranked
 from incident_kit.runbook.severity import SeverityFacts, assess, facts_of
 
 
-def severity_of(book: Runbook, case: Case, chosen: Scenario | None = None) -> Severity:
-    """The severity by all that the evidence holds. `chosen` is the scenario that a person chose to report on."""
-    return held(assess(book.severity_rules, facts_of(book, case, chosen)), state_of(case.journal))
+def severity_of(book: Runbook, case: Case, ranked: Sequence[Ranked] = (), chosen: Scenario | None = None) -> Severity:
+    """The severity by all that the evidence holds. What is `ranked` was examined before, and is not examined again.
+
+    `chosen` is the scenario that a person chose to report on.
+    """
+    return held(assess(book.severity_rules, facts_of(book, case, ranked, chosen)), state_of(case.journal))
 
 
 def severity_json(book: Runbook, severity: Severity) -> dict[str, Any]:
@@ -40,8 +44,10 @@ def suspected(book: Runbook, by_facts: Assessment, entries: Sequence[Entry]) -> 
     rules = [rule for rule in book.severity_rules if isinstance(rule.condition, Suspected)]
     names = {rule.id for rule in rules}
     suspicions = assess(rules, SeverityFacts({}, {}, entries=tuple(standing(entries)))).met
-    met = sorted((*suspicions, *(met for met in by_facts.met if met.rule not in names)), key=lambda met: met.level)
-    return replace(by_facts, met=tuple(met))
+    # What an entry said before may be struck out by now; a scenario that was chosen stays chosen, and cites none.
+    noted = {met.rule for met in suspicions} | {met.rule for met in by_facts.met if met.rule in names and met.citations}
+    kept = (met for met in by_facts.met if met.rule not in noted)
+    return replace(by_facts, met=tuple(sorted((*suspicions, *kept), key=lambda met: met.level)))
 
 
 def held(by_facts: Assessment, state: State) -> Severity:

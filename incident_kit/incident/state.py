@@ -68,12 +68,13 @@ class SeverityChange:
 
 @dataclass(frozen=True, slots=True)
 class StepMark:
-    """A step of a scenario (`number` from 1) that was done or skipped."""
+    """A step of a scenario (`number` from 1) that was done or skipped, and what came of it."""
 
     scenario: str
     number: int
     outcome: Outcome
     entry: Entry
+    result: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +256,8 @@ class _Fold:
                 self.alerts.append(_alert(entry, fields))
             case Kind.STEP:
                 outcome = Outcome(fields.one_of("outcome", list(Outcome)))
-                self.steps.append(StepMark(fields.text("scenario"), fields.size("step"), outcome, entry))
+                result = fields.text("result", entry.text)
+                self.steps.append(StepMark(fields.text("scenario"), fields.size("step"), outcome, entry, result))
                 self._changed(entry, fields)
             case Kind.CUSTODY:
                 pass

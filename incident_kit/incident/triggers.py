@@ -103,10 +103,14 @@ def _has(scenario: Scenario, finding: Finding) -> bool:
 
 
 def _shown(finding: Finding, facts: Facts, stored: Mapping[str, datetime]) -> Shown | None:
-    items = {item for citation in finding.citations for item in _items(citation)}
-    times = [stored[item] for item in items if item in stored]
-    since = min(times, default=facts.window.until if facts.window else None)
+    since = stored_since(finding.citations, stored) or (facts.window.until if facts.window else None)
     return Shown(since, finding.title) if since else None
+
+
+def stored_since(citations: Iterable[Citation], stored: Mapping[str, datetime]) -> datetime | None:
+    """When the first item that these show was stored; None where none of them is among the stored."""
+    items = {item for citation in citations for item in _items(citation)}
+    return min((stored[item] for item in items if item in stored), default=None)
 
 
 def _items(citation: Citation) -> tuple[str, ...]:

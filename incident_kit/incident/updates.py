@@ -340,9 +340,7 @@ def _actions(state: State) -> list[Action]:
     """What people did, in order of time, as they wrote it; a step of the runbook by its number."""
     done = [Action(entry.happened, entry.text) for entry in state.noted(Kind.ACTION)]
     done += [
-        Action(
-            mark.entry.happened, f"step {mark.number} of {mark.scenario} {mark.outcome}: {mark.entry.text}".rstrip(": ")
-        )
+        Action(mark.entry.happened, f"step {mark.number} of {mark.scenario} {mark.outcome}: {mark.result}".rstrip(": "))
         for mark in state.steps
     ]
     return sorted(done, key=lambda action: action.happened)

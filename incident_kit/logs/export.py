@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ from incident_kit.logs.accounting import Account
 from incident_kit.logs.columns import COLUMNS, TYPES, Dependency
 from incident_kit.logs.inputs import LogFile
 from incident_kit.logs.reading import read
+from incident_kit.logs.slices import MARGIN, ByteRange, open_log
 from incident_kit.logs.sql import quoted_name
 from incident_kit.model.redaction import REDACTION, Redaction
 from incident_kit.model.source import Hints, Source
@@ -27,6 +29,7 @@ from incident_kit.model.visible import visible_json
 Row = dict[str, Any]
 Writer = Callable[[Iterable[Row], TextIO], None]
 STEP = 20_000
+DAY = timedelta(days=1)
 EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC) - timedelta(days=1)
 
 
@@ -39,8 +42,8 @@ def export(
     hints: Hints,
     progress: Callable[[int], None] = lambda count: None,
     redaction: Redaction = REDACTION,
-) -> list[Account]:
-    """Write the records of the logs within `bounds` to `out`; return what became of every line.
+) -> tuple[list[Account], list[str]]:
+    """Write the records of the logs within `bounds` to `out`; return what became of every line, and what was not read.
 
     `progress` is told now and then how many have been written. `write` is one of FORMS or RAW_FORMS.
     """
@@ -49,13 +52,46 @@ def export(
         Source(str(number), log.path, log.origin, hints=hints, redaction=redaction, missing=log.missing)
         for number, log in enumerate(logs)
     ]
-    with read(sources, window, dependencies=dependencies) as records:
-        try:
-            write(_counted(records.rows(), progress), out)
-            out.flush()
-        except BrokenPipeError:  # the reader has seen enough: `| head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # for what Python still flushes at its end
-        return records.accounting()
+    margin = MARGIN
+    while True:
+        parts = [_within(source, window, margin) for source in sources] if window else sources
+        with read(parts, window, dependencies=dependencies) as records:
+            lateness = timedelta(microseconds=int(records.query("lateness")[0]["lateness_us"]))
+            if any(part.span for part in parts) and lateness > margin / 2:  # then records of the window may lie outside
+                margin = max(2 * margin, 2 * lateness)
+                continue
+            try:
+                write(_counted(records.rows(), progress), out)
+                out.flush()
+            except BrokenPipeError:  # the reader has seen enough: `| head`
+                os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # for what Python still flushes at its end
+            return records.accounting(), list(filter(None, map(_not_read, parts)))
+
+
+def _within(source: Source, window: Window, margin: timedelta) -> Source:
+    """The same source, of which only the window and a margin around it are read."""
+    with open_log(source.path, source.hints, source.origin) as file:
+        times = None if file.must_be_read_whole else file.times()
+        if times is None:
+            return source
+        # An end that was left open is far away, where no clock was ever put back.
+        since, until = max(window.since, times[0] - DAY), min(window.until, times[1] + DAY)
+        span = file.span(Window(since, until), margin) if since < until else ByteRange(0, 0, file.size)
+        if span.start == 0 and span.end == span.size:
+            return source
+        order = file.recognition.zones.date_order  # the window alone may not show it
+        return replace(source, hints=replace(source.hints, date_order=order), span=(span.start, span.end))
+
+
+def _not_read(source: Source) -> str:
+    """Which bytes of a source were left alone; empty where none was."""
+    if not source.span:
+        return ""
+    start, end = source.span
+    behind = source.path.stat().st_size - end
+    return (
+        f"{source.origin}: lines are counted from byte {start:,} on; {behind:,} bytes behind the window were not read"
+    )
 
 
 def _counted(rows: Iterable[Row], progress: Callable[[int], None]) -> Iterator[Row]:

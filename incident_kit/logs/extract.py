@@ -177,7 +177,7 @@ def literal(path: Path) -> str:
 def _stretches(segments: Sequence[Segment], text: Text, rows: Iterable[tuple[int, int, int]]) -> tuple[Stretch, ...]:
     counted = {number: (lines, first) for number, lines, first in rows}
     return tuple(
-        Stretch(segment.source, segment.start, *counted.get(number, (0, 0)), cleaned=text.cleaned.get(number, {}))
+        Stretch(segment.source, segment.start, *counted.get(number, (0, 0)), cleaned=dict(text.cleaned.get(number, {})))
         for number, segment in enumerate(segments)
     )
 

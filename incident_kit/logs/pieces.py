@@ -101,7 +101,7 @@ def pieces_of(sources: Sequence[PreparedSource], readings: Sequence[Reading]) ->
     """The pieces of all sources; the numbers of sources are their places. `readings` learn of them."""
     together: dict[object, list[int]] = {}
     for number, prepared in enumerate(sources):
-        if prepared.size_bytes < SMALL_BYTES:
+        if prepared.size_bytes < SMALL_BYTES and not prepared.source.span:
             together.setdefault(prepared.alike, []).append(number)
         elif prepared.normalised:
             yield from _by_line(prepared, _rows(number, prepared, readings[number]))
@@ -116,10 +116,9 @@ def pieces_of(sources: Sequence[PreparedSource], readings: Sequence[Reading]) ->
 
 def _ranges(number: int, prepared: PreparedSource, reading: Reading) -> Iterator[Piece]:
     """The pieces of a plain log, found by looking for line ends at some places of it only."""
-    path, size = prepared.source.path, prepared.size_bytes
+    path, (start, size) = prepared.source.path, prepared.span
     with opened(path, prepared.identity) as file:
-        reading.ends_with_newline = os.pread(file, 1, size - 1) == b"\n"
-        start = 0
+        reading.ends_with_newline = os.pread(file, 1, max(size - 1, 0)) == b"\n"
         while start < size:
             end = line_end(file, start + PIECE_BYTES, size)
             text = ByteRange(path, prepared.identity, start, end, line_end(file, end, size))
@@ -158,8 +157,8 @@ def _rows(number: int, prepared: PreparedSource, reading: Reading) -> Iterator[R
     if prepared.normalised:
         ends = b" " if prepared.has_carriage_returns else b""  # what cleaning made of CR LF
         lines = normalise((line.removesuffix(ends) for line in lines), prepared.recognition)
-    for line, offset in zip(lines, line_offsets(TextReader.of(prepared.source).blocks()), strict=False):
-        yield number, counts, line, offset
+    for line, offset in zip(lines, line_offsets(blocks_in(prepared, TextReader.of(prepared.source))), strict=False):
+        yield number, counts, line, offset + prepared.span[0]
 
 
 def _by_line(like: PreparedSource, rows: Iterable[Row]) -> Iterator[Piece]:
@@ -207,8 +206,18 @@ def texts_of(prepared: PreparedSource, reading: Reading, counts: Counter[str]) -
         # journald's export counts bytes, NULs too
         yield from texts if prepared.recognition.counts_bytes else (clean(lines, counts) for lines in texts)
     else:
-        yield from clean_lines(watched(reader.blocks()), counts)
+        blocks = blocks_in(prepared, reader)
+        yield from clean_lines(watched(blocks), counts, begins=prepared.span[0] == 0)
     reading.damage, reading.ends_with_newline = reader.damage, last == b"\n"
+
+
+def blocks_in(prepared: PreparedSource, reader: TextReader) -> Iterator[bytes]:
+    """The text of a source in blocks, as much of it as is to be read."""
+    if prepared.source.span is None:
+        yield from reader.blocks()
+        return
+    with opened(prepared.source.path, prepared.identity) as file:
+        yield from blocks_of(file, *prepared.span)
 
 
 def is_shorter(counts: Mapping[str, int]) -> bool:

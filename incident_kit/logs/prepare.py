@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from incident_kit.logs.archives import TextReader, packing_of_head, untouched
 from incident_kit.logs.formats import Format, own_formats
 from incident_kit.logs.recognise import Recognition, recognise
-from incident_kit.logs.scan import Sample, sample_of
+from incident_kit.logs.scan import PLACE_BYTES, Sample, sample_of
 from incident_kit.logs.time_forms import Zones
 from incident_kit.model.source import Source
 from incident_kit.model.visible import visible
@@ -33,6 +33,11 @@ class PreparedSource:
     has_carriage_returns: bool
 
     @property
+    def span(self) -> tuple[int, int]:
+        """The bytes of the file that are read."""
+        return self.source.span or (0, self.size_bytes)
+
+    @property
     def alike(self) -> Hashable:
         """What is equal of sources that one SELECT can read."""
         recognition = self.recognition
@@ -49,7 +54,9 @@ def prepare(source: Source) -> PreparedSource:
         lines = (
             sample_of_packed(source)
             if packing
-            else sample_of(lambda length, offset: os.pread(descriptor, length, offset), status.st_size)
+            else sample_of(
+                lambda length, offset: os.pread(descriptor, length, offset), *_sampled(source, status.st_size)
+            )
         )
     finally:
         os.close(descriptor)
@@ -67,6 +74,12 @@ def prepare(source: Source) -> PreparedSource:
         not in_place,
         any(line.endswith(b"\r") for line in lines),
     )
+
+
+def _sampled(source: Source, size: int) -> tuple[int, int]:
+    """The end and the beginning of what a plain log is recognised by: where nothing of it is read, a little."""
+    start, end = source.span or (0, size)
+    return (end, start) if start < end else (min(size, PLACE_BYTES), 0)
 
 
 def sample_of_packed(source: Source) -> list[bytes]:

@@ -22,7 +22,7 @@ MOST_LINE_BYTES = 4 << 20  # of a line that is read; a request with its body is 
 LONG_RUN = 1 << 16  # of NULs within a line; shorter ones are blanks
 NULS = re.compile(rb"(?:\A|(?<=\n))\x00+|\x00{%d,}" % LONG_RUN)
 MOST_AT_ONCE_BYTES = 256 << 20  # of a container that has to be in memory as a whole
-HEAD_BYTES, PLACE_BYTES, PLACES = BLOCK_BYTES, 1 << 16, 32
+HEAD_BYTES, PLACE_BYTES, LEAST_PLACE_BYTES, PLACES = BLOCK_BYTES, 1 << 16, 1 << 13, 32
 MOST_SAMPLED_BYTES = 1 << 18  # of a line; longer ones are no help and many of them much memory
 HEAD_LINES, LINES_OF_A_BLOCK, MOST_LINES = 200, 3, 200
 
@@ -81,16 +81,20 @@ def sample_of(read: Callable[[int, int], bytes], size: int, begins_at: int = 0) 
 
     `read` gives so many bytes from an offset on. The first line is the one behind what copytruncate left.
     """
-    while begins_at < size and not (block := read(HEAD_BYTES, begins_at).lstrip(b"\x00")):
+    while begins_at < size and not (block := read(min(HEAD_BYTES, size - begins_at), begins_at).lstrip(b"\x00")):
         begins_at += HEAD_BYTES
     if begins_at >= size:
         return []
     head, rest = lines_of_head(block)
-    begun = begins_at + HEAD_BYTES
+    begun = min(begins_at + HEAD_BYTES, size)
+    if begun < size:  # the line that goes on behind the first block, and those after it
+        line_start = begun - (len(block) - (block.rfind(b"\n") + 1))
+        rest += read(PLACE_BYTES, line_start).split(b"\n")[:LINES_OF_A_BLOCK]
+    length = min(PLACE_BYTES, max(LEAST_PLACE_BYTES, (size - begun) // (8 * PLACES)))  # an eighth of it at most
     for place in range(1, PLACES + 1):
-        start = begun + (size - begun) * place // PLACES - PLACE_BYTES
+        start = begun + (size - begun) * place // PLACES - length
         if start > begun:
-            rest += read(PLACE_BYTES, start).split(b"\n")[1 : LINES_OF_A_BLOCK + 1]
+            rest += read(length, start).split(b"\n")[1 : LINES_OF_A_BLOCK + 1]
     return [*head, *rest]
 
 

@@ -121,6 +121,14 @@ class OpenLog:
             [row] = records.query("extent")
         return (row["first"], row["last"]) if row["first"] else None
 
+    def span(self, window: Window, margin: timedelta) -> ByteRange:
+        """Where the window lies in a log: all of it for an archive, and where no line is dated."""
+        everything = ByteRange(0, self.size, self.size)
+        if self.must_be_read_whole:
+            return everything
+        span = self.find(window, margin)
+        return everything if span.start == span.end == self.size and self.times() is None else span
+
     def find(self, window: Window, margin: timedelta = MARGIN) -> ByteRange:
         """The bytes of the records from `since - margin` to `until + margin`, in whole records.
 

@@ -47,7 +47,7 @@ class Source:
     `id` is what citations name, `origin` what people call it, `offset_bytes` where it began in the original.
     `written` is when the original was last written, for times that leave out their year; None: when this file was.
     `redaction` is how its text is shown. `missing` says what of the original these bytes lack, if anything. `sha256` is
-    that of the bytes, where they were compared with it.
+    that of the bytes, where they were compared with it. `span` is the part of the file that is read; None: all of it.
     """
 
     id: str
@@ -59,3 +59,4 @@ class Source:
     redaction: Redaction = REDACTION
     missing: str = ""
     sha256: str = ""
+    span: tuple[int, int] | None = None

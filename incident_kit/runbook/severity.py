@@ -30,6 +30,7 @@ from incident_kit.runbook.contents import (
     Suspected,
     Unreachable,
 )
+from incident_kit.runbook.ranking import Ranked
 
 # An interval wider than this is no measurement: it reaches over every limit.
 WIDEST = 0.3
@@ -69,8 +70,12 @@ class Outcome:
     unknown: tuple[str, ...] = ()
 
 
-def facts_of(book: Runbook, case: Case, chosen: Scenario | None = None) -> SeverityFacts:
-    """The facts that the rules of this runbook ask for, from the evidence."""
+def facts_of(book: Runbook, case: Case, ranked: Sequence[Ranked] = (), chosen: Scenario | None = None) -> SeverityFacts:
+    """The facts that the rules of this runbook ask for, from the evidence.
+
+    What is `ranked` was examined before, and is not examined again. `chosen` is the scenario that a person chose.
+    """
+    examined = {f"{place.scenario.id}.{finding.symptom}": finding for place in ranked for finding in place.findings}
     named = {
         name
         for rule in book.severity_rules
@@ -78,10 +83,10 @@ def facts_of(book: Runbook, case: Case, chosen: Scenario | None = None) -> Sever
         for name in rule.condition.symptoms
     }
     findings = {
-        f"{scenario.id}.{symptom.id}": getattr(checks, symptom.check)(case, symptom, **symptom.parameters)
+        name: examined.get(name) or getattr(checks, symptom.check)(case, symptom, **symptom.parameters)
         for scenario in book.scenarios
         for symptom in scenario.symptoms
-        if f"{scenario.id}.{symptom.id}" in named
+        if (name := f"{scenario.id}.{symptom.id}") in named
     }
     major = tuple(feature.name for feature in book.features if feature.major)
     of_customers = (

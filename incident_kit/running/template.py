@@ -22,7 +22,7 @@ PICKS_SCENARIO = f'\nscenario = book.scenario("{SCENARIO}")'
 EXAMINES = re.compile(r"findings = runbook\.examine\(scenario, (\w+)\)")
 RANKS = r"ranking = runbook.triage(book, \1)\nscenario, findings = ranking[0].scenario, ranking[0].findings"
 # Only a report on one scenario was chosen by somebody.
-CHOSEN, RANKED = "severity_of(book, case, scenario)", "severity_of(book, case)"
+CHOSEN, RANKED = "severity_of(book, case, chosen=scenario)", "severity_of(book, case, ranking)"
 RANKING = ("## Which scenario is it?", "page.ranking(ranking)")
 
 

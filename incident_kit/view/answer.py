@@ -32,7 +32,7 @@ def answer(ranked: Sequence[Ranked], impact: Impact, changes: Sequence[Change]) 
         if impact.first_cause:
             suspect = impact.first_cause.suspect
             sentences.append(f"Look first at the {suspect.kind} {suspect.name}. {suspect.why}")
-    sentences += [_in_words(change) for change in changes[:1] if not impact.onset]
+    sentences += [in_words(change) for change in changes[:1] if not impact.onset]
     return " ".join(visible(sentence) for sentence in sentences)
 
 
@@ -40,7 +40,7 @@ def answer_lines(ranked: Sequence[Ranked], impact: Impact, changes: Sequence[Cha
     """The answer, and what else differs from before, one thing a line."""
     yield answer(ranked, impact, changes)
     for change in changes[:MOST_CHANGES]:
-        yield visible(f"Changed: {_in_words(change)}")
+        yield visible(f"Changed: {in_words(change)}")
 
 
 def coverage_lines(coverage: Coverage) -> Iterator[str]:
@@ -56,7 +56,8 @@ def coverage_lines(coverage: Coverage) -> Iterator[str]:
         )
 
 
-def _in_words(change: Change) -> str:
+def in_words(change: Change) -> str:
+    """What differs from before, in a sentence."""
     who = change.name or "all requests"
     until = f"until {words.clock(change.until)} UTC" if change.until else "to the end of the evidence"
     when = f"from {words.clock(change.since)} UTC {until}"

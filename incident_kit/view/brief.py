@@ -144,7 +144,7 @@ def _parts(brief: Brief, zone: tzinfo) -> list[_Part]:
         return words.short_moment(moment, zone, now)
 
     return [
-        _Part("Severity", [_severity(brief, clock)]),
+        _Part("Severity", [_severity(brief, clock)], most=3),
         _Part("What", list(_what(brief, clock))),
         _Part("Confirmed", [_finding(finding, clock) for finding in brief.confirmed], most=1),
         _Part("Ruled out", _joined([finding.title for finding in brief.ruled_out]), most=4),
@@ -163,11 +163,16 @@ def _severity(brief: Brief, clock: Callable[[datetime], str]) -> str:
     level = brief.level
     if level is None:
         return 'not set: no clock runs. Set it: incident-kit set severity P2 --why "..."'
+    assessment = brief.facts.assessment
     if level.entry is None:
-        return f"{level.level} by what is confirmed, since {clock(level.since)}; nobody has set it"
+        return f"{level.level} by the facts, nobody has set it. {assessment.sentence}"
     why = visible(level.entry.text).removeprefix(f"{level.level}: ")
     because = f": {why}" if why and why != level.level else ""
-    return f"{level.level} since {clock(level.since)}, set by {visible(level.entry.by)}{because}"
+    differs = f". By the facts {assessment.level}: {assessment.sentence}" if assessment.level != level.level else ""
+    return (
+        f"{level.level} since {clock(level.since)}, set by {visible(level.entry.by)}{because}"
+        f"{differs if assessment.level else ''}"
+    )
 
 
 def _what(brief: Brief, clock: Callable[[datetime], str]) -> Iterator[str]:
@@ -205,7 +210,7 @@ def _first_sentence(text: str) -> str:
 def _action(action: Entry | StepMark, clock: Callable[[datetime], str]) -> str:
     entry = entry_of(action)
     if isinstance(action, StepMark):
-        result = visible(entry.text).partition(": ")[2]
+        result = visible(action.result)
         text = f"step {action.number} of {action.scenario}, {action.outcome.value}"
         return f"{clock(entry.happened)} {text}{f': {result}' if result else ''}"
     return f"{clock(entry.happened)} {visible(entry.text)} ({visible(entry.by)})"

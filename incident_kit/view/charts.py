@@ -233,12 +233,12 @@ def _figure(heights: Sequence[float], height_in: float, window: Window) -> tuple
     return figure, axes
 
 
-def round_times(window: Window, zone: tzinfo = UTC) -> tuple[list[datetime], str]:
-    """Times in the window that are round in a zone, and how to write them."""
+def round_times(window: Window, zone: tzinfo = UTC, most: int = MOST_TICKS) -> tuple[list[datetime], str]:
+    """Times in the window that are round in a zone, `most` of them, and how to write them."""
     lasted = window.until - window.since
     step = next(
-        (step for step in STEPS if lasted / step <= MOST_TICKS),
-        max(STEPS[-1], timedelta(days=math.ceil(lasted / DAY / MOST_TICKS))),
+        (step for step in STEPS if lasted / step <= most),
+        max(STEPS[-1], timedelta(days=math.ceil(lasted / DAY / most))),
     )
     step_s = step // timedelta(seconds=1)
     offset_s = (window.since.astimezone(zone).utcoffset() or timedelta(0)) // timedelta(seconds=1)

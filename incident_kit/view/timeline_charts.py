@@ -16,20 +16,36 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from incident_kit.incident.state import State
+from incident_kit.incident.levels import LevelFrom
 from incident_kit.model.redaction import REDACTION
 from incident_kit.model.times import Window
 from incident_kit.model.visible import visible
 from incident_kit.timeline.impact import Impact
 from incident_kit.timeline.rows import JOURNAL, Lane, Row
 from incident_kit.view import words
-from incident_kit.view.charts import BAD, INK, LASTING, MARK, REQUESTS, SLOW, STYLE, WIDTH_IN, Chart, round_times, x_of
+from incident_kit.view.charts import (
+    BAD,
+    DAY,
+    INK,
+    LASTING,
+    MARK,
+    MOST_TICKS,
+    REQUESTS,
+    SLOW,
+    STYLE,
+    WIDTH_IN,
+    Chart,
+    round_times,
+    x_of,
+)
 from incident_kit.view.fitting import shortened, width_of
 from incident_kit.view.timeline_text import folded
 
 LEFT, RIGHT = 0.115, 0.985
 POINTS = 72
-FONT_POINTS = 8.0
+FONT_POINTS, TICK_POINTS = 8.0, 9.0
+# With a day before each time there is room for fewer.
+MOST_DAYS = 7
 # Of the font's size: how wide characters are in the widest font that a browser may take.
 NARROW, CAPITAL, WIDEST, EAST_ASIAN = 0.66, 0.8, 1.0, 1.05
 WIDE_LETTERS = "MWmw@%…—"
@@ -38,6 +54,8 @@ LINE_IN, MARGIN_IN, AXIS_IN = 0.19, 0.08, 0.5
 LONGEST_LABEL = 48
 MOST_LINES = 5
 BEYOND = 0.06
+# The shares of the width that a few words take, and a level.
+ROOM_FOR_WORDS, ROOM_FOR_LEVEL = 0.2, 0.04
 LEAST_SPAN = timedelta(minutes=10)
 MARKERS = {
     Lane.SYMPTOMS: "D",
@@ -62,6 +80,7 @@ LEVELS = {"P1": (BAD, "////"), "P2": (SLOW, "\\\\\\\\"), "P3": (REQUESTS, "...."
 FIRST = ("onset", "recovery")
 # The end of something that has a row for its beginning too.
 LAST = "last "
+OPENED, CLOSED, REOPENED = "opened", "closed", "reopened"
 # Kinds of entries that their lane tells.
 SAID_BY_LANES = ("action", "note", "communicated", "observation")
 IMPACT, SEVERITY, MILESTONES = "impact", "severity", "milestones"
@@ -92,7 +111,7 @@ def window_of(rows: Sequence[Row]) -> Window | None:
 
 
 @matplotlib.rc_context(STYLE)
-def glance(rows: Sequence[Row], state: State, impact: Impact, window: Window, zone: tzinfo) -> Chart:
+def glance(rows: Sequence[Row], levels: Sequence[LevelFrom], impact: Impact, window: Window, zone: tzinfo) -> Chart:
     """The incident at a glance: how long it lasted, how bad it was when, and its milestones."""
     marks = [(row.moment, _milestone(row)) for row in rows if row.lane is Lane.MILESTONES and _milestone(row)]
     shown = [mark for mark in marks if _within(mark[0], window)]
@@ -100,9 +119,9 @@ def glance(rows: Sequence[Row], state: State, impact: Impact, window: Window, zo
     heights = [1, 1, _lines(labels)]
     figure, axis, bottoms = _figure([IMPACT, SEVERITY, MILESTONES], heights, window, zone)
     _draw_impact(axis, impact, window, bottoms[0])
-    _draw_severities(axis, state, window, bottoms[1])
+    _draw_severities(axis, levels, _close(rows) or window.until, window, bottoms[1])
     _draw_marks(axis, labels, bottoms[2], MARKERS[Lane.MILESTONES], INK)
-    figure.words = _glance_words(state, impact, marks, zone)
+    figure.words = _glance_words(levels, impact, marks, zone)
     return figure
 
 
@@ -196,9 +215,9 @@ def _label(row: Row) -> str:
 def _milestone(row: Row) -> str:
     """A milestone's name, or what was opened and closed; empty for what the glance shows otherwise."""
     kind, _, rest = visible(row.message).partition(": ")
-    if kind == "milestone":
+    if row.lane is Lane.MILESTONES and kind == "milestone":
         return shortened(rest.partition(":")[0], LONGEST_LABEL)
-    return kind if kind in ("opened", "closed", "reopened") else ""
+    return kind if row.lane is Lane.MILESTONES and kind in (OPENED, CLOSED, REOPENED) else ""
 
 
 def _is_own(row: Row) -> bool:
@@ -251,9 +270,16 @@ def _figure(
 
 
 def _time_axis(axis: Any, window: Window, zone: tzinfo) -> None:
-    ticks, form = round_times(window, zone)
+    """Round times of a zone; one without room for its words within the chart has none."""
+    ticks, form = round_times(window, zone, MOST_TICKS if window.until - window.since <= DAY else MOST_DAYS)
+    labels = [tick.strftime(form) for tick in ticks]
+    room = (1 - RIGHT) * WIDTH_IN * POINTS
+    for number, tick in enumerate(ticks):
+        beyond = (window.until - tick) / (window.until - window.since) * (RIGHT - LEFT) * WIDTH_IN * POINTS + room
+        if sum(map(_width, labels[number])) * TICK_POINTS / 2 > beyond:
+            labels[number] = ""
     axis.set_major_locator(FixedLocator([x_of(tick) for tick in ticks]))
-    axis.set_major_formatter(FixedFormatter([tick.strftime(form) for tick in ticks]))
+    axis.set_major_formatter(FixedFormatter(labels))
     axis.set_minor_locator(NullLocator())
 
 
@@ -310,42 +336,51 @@ def _draw_impact(axis: Axes, impact: Impact, window: Window, middle: float) -> N
         _write(axis, x_of(window.since), middle, "no onset is known")
         return
     over = onset.recovered.likeliest if onset.recovered else window.until
+    if onset.began.likeliest >= window.until or over <= window.since:
+        _write(axis, x_of(window.since), middle, "outside of this time")
+        return
     _bar(axis, onset.began.likeliest, over, window, middle, BAD, "")
     for moment in (onset.began, onset.recovered):
         if moment:
             axis.plot([x_of(moment.earliest), x_of(moment.latest)], [middle, middle], "-", color=INK, linewidth=1.5)
             axis.plot([x_of(moment.likeliest)], [middle], "|", color=INK, markersize=11, markeredgewidth=1.5)
-    end = _beside(over, window)
+    # Beside the intervals, which stand out at both ends.
+    start, stop = max(onset.began.earliest, window.since), onset.recovered.latest if onset.recovered else over
+    end = _beside(stop, window)
     since = f"since {onset.began.likeliest:%H:%M:%S} UTC"
     lasted = words.lasted(over - onset.began.likeliest) if onset.recovered else f"{since}, not over"
-    _write(axis, x_of(over) if end else x_of(onset.began.likeliest), middle, lasted, on_the_left=not end)
+    if end or _beside(start, window, of_the_start=True):
+        _write(axis, x_of(stop if end else start), middle, lasted, on_the_left=not end)
+    else:
+        _write_on(axis, start + (min(over, window.until) - start) / 2, middle, lasted)
 
 
-def _draw_severities(axis: Axes, state: State, window: Window, middle: float) -> None:
-    """A bar for each severity, from when it was set to the next one or the close."""
-    changes = state.severities
-    if not changes:
+def _draw_severities(axis: Axes, levels: Sequence[LevelFrom], end: datetime, window: Window, middle: float) -> None:
+    """A bar for each severity, from when it held to the next one or the end."""
+    if not levels:
         _write(axis, x_of(window.since), middle, "nobody has set it")
         return
-    end = state.closed.happened if state.closed else window.until
-    for number, change in enumerate(changes):
-        until = min(changes[number + 1].since if number + 1 < len(changes) else end, window.until)
+    for number, change in enumerate(levels):
+        until = min(levels[number + 1].since if number + 1 < len(levels) else end, window.until)
         since = max(change.since, window.since)
         if since >= until:
             continue
         colour, hatch = LEVELS[change.level]
         _bar(axis, since, until, window, middle, colour, hatch)
-        if (until - since) / (window.until - window.since) > 0.04:
-            axis.text(
-                x_of(since + (until - since) / 2),
-                middle,
-                change.level,
-                ha="center",
-                va="center_baseline",
-                fontsize=FONT_POINTS,
-                fontweight="bold",
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2},
-            )
+        share = (until - since) / (window.until - window.since)
+        if share > ROOM_FOR_LEVEL:
+            text = _level(change) if share > ROOM_FOR_WORDS else change.level
+            _write_on(axis, since + (until - since) / 2, middle, text)
+
+
+def _level(change: LevelFrom) -> str:
+    return change.level if change.entry else f"{change.level} by the facts"
+
+
+def _close(rows: Sequence[Row]) -> datetime | None:
+    """When the incident was closed; None where it is open."""
+    changes = [row for row in rows if _milestone(row) in (CLOSED, REOPENED)]
+    return changes[-1].moment if changes and _milestone(changes[-1]) == CLOSED else None
 
 
 def _bar(axis: Axes, since: datetime, until: datetime, window: Window, middle: float, colour: str, hatch: str) -> None:
@@ -354,18 +389,35 @@ def _bar(axis: Axes, since: datetime, until: datetime, window: Window, middle: f
     axis.barh(middle, right - left, 0.7, left, color=colour, edgecolor="white", hatch=hatch, linewidth=0)
 
 
-def _beside(moment: datetime, window: Window) -> bool:
-    """Whether there is room for words behind this time."""
-    return (window.until - moment) / (window.until - window.since) > 0.15
+def _write_on(axis: Axes, time: datetime, middle: float, text: str) -> None:
+    """Words in the middle of a bar."""
+    axis.text(
+        x_of(time),
+        middle,
+        text,
+        ha="center",
+        va="center_baseline",
+        fontsize=FONT_POINTS,
+        fontweight="bold",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2},
+    )
 
 
-def _glance_words(state: State, impact: Impact, marks: Sequence[tuple[datetime, str]], zone: tzinfo) -> str:
+def _beside(moment: datetime, window: Window, of_the_start: bool = False) -> bool:
+    """Whether there is room for a few words behind this time, or before it."""
+    room = moment - window.since if of_the_start else window.until - moment
+    return room / (window.until - window.since) > ROOM_FOR_WORDS
+
+
+def _glance_words(
+    levels: Sequence[LevelFrom], impact: Impact, marks: Sequence[tuple[datetime, str]], zone: tzinfo
+) -> str:
     """The chart in words, for those who cannot see it."""
     onset = impact.onset
     course = "No onset is known."
     if onset:
         until = f"until {words.moment(onset.recovered.likeliest, zone)}" if onset.recovered else "and is not over"
         course = f"It lasted from {words.moment(onset.began.likeliest, zone)} {until}."
-    severities = ", ".join(f"{change.level} from {words.moment(change.since, zone)}" for change in state.severities)
+    severities = ", ".join(f"{_level(change)} from {words.moment(change.since, zone)}" for change in levels)
     milestones = ", ".join(f"{name} {words.moment(moment, zone)}" for moment, name in marks)
     return f"{course} Severity: {severities or 'not set'}. Milestones: {milestones or 'none'}."

@@ -465,3 +465,15 @@ def test_times_in_a_notebook_are_of_the_people_s_zone(incident: Incident, monkey
     monkeypatch.setenv("INCIDENT_KIT_CONFIG", str(configuration))
     Investigation(incident.folder).note("Rolled back", at="18:57")
     assert incident.journal.entries()[-1].happened == datetime(2026, 11, 23, 9, 57, tzinfo=UTC)
+
+
+def test_where_it_stands_and_the_messages_are_shown_in_a_notebook(incident: Incident) -> None:
+    investigation = Investigation(incident.folder)
+    investigation.set("severity", "P2", why="top-ups fail")
+    shown = investigation.status()
+    assert "P2 since" in shown
+    assert "Missing" in shown
+    for _ in range(2):
+        message = investigation.update("customer", sent=True)
+    assert "<pre>" in message
+    assert [entry.kind for entry in incident.journal.entries()].count("communicated") == 1

@@ -98,6 +98,14 @@ def test_what_whmcs_html_tells_the_next_shift(request_: Request) -> None:
     assert "JST (" in text
 
 
+def test_where_a_person_and_the_facts_differ_both_are_shown(request_: Request) -> None:
+    incident = incident_of("whmcs_html", request_)
+    assert "Severity P2 by the facts, nobody has set it. " in " ".join(" ".join(shown(request_, incident)).split())
+    entries.set_severity(incident.journal, "P3", "few customers", minutes_ago(5), by="Aki")
+    text = " ".join(" ".join(shown(request_, incident)).split())
+    assert "set by Aki: few customers. By the facts P2: " in text
+
+
 def test_an_incident_with_very_much_in_it_fits_too_and_says_that_there_is_more(request_: Request) -> None:
     incident = create(request_.reports, "one", "決済が失敗し、" * 40)
     shutil.copytree(RECORDED / "redis_out_of_memory" / "evidence", incident.folder / "evidence")

@@ -301,6 +301,28 @@ def jq(kind: str, log: Path, _: int) -> Callable[[], Table]:
     return work
 
 
+def extraction(kind: str, log: Path, threads: int) -> Callable[[], Table]:
+    """All canonical columns of a log into Parquet, on so many cores; how many lines, and how many bytes of Parquet."""
+    import tempfile
+
+    from incident_kit.logs import extract
+    from incident_kit.logs.prepare import prepare
+    from incident_kit.model.source import Source
+    from incident_kit.runbook.data import load
+
+    dependencies = load().dependencies
+    if threads:
+        extract.workers = lambda: threads
+
+    def work() -> Table:
+        with tempfile.TemporaryDirectory() as folder:
+            parts = extract.extract_all([prepare(Source("log", log, str(log)))], dependencies, Path(folder)).parts
+            lines = sum(stretch.lines for part in parts for stretch in part.stretches)
+            return [[lines, sum(part.path.stat().st_size for part in parts)]]
+
+    return work
+
+
 def preserve(kind: str, log: Path, _: int) -> Callable[[], Table]:
     """The middle of a log into an evidence store: found, copied, hashed, and flushed to disk.
 
@@ -322,7 +344,7 @@ def preserve(kind: str, log: Path, _: int) -> Callable[[], Table]:
     return work
 
 
-JOBS = {job.__name__: job for job in (library, by_hand, pandas, polars, jq, preserve)}
+JOBS = {job.__name__: job for job in (library, by_hand, pandas, polars, jq, extraction, preserve)}
 
 
 def plain_table(table: Table) -> Table:

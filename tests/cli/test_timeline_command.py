@@ -84,6 +84,13 @@ def test_a_run_gives_its_own_events_and_the_live_journal_goes_on(kit: Kit, demo_
     assert len(rows(kit, tmp_path, "demo")) == len(before) + 1
 
 
+def test_that_the_clock_of_the_logs_was_never_compared_is_said(kit: Kit, demo_run: Path, tmp_path: Path) -> None:
+    unsealed.copy_of(demo_run.parents[1], tmp_path / "reports" / "demo")
+    assert "clock of the logs was not compared" in kit("timeline", "demo", cwd=tmp_path).stderr
+    opened(kit, tmp_path, "whmcs_refused")
+    assert "clock of the logs" not in kit("timeline", cwd=tmp_path).stderr
+
+
 def test_a_run_that_was_changed_is_named_and_the_evidence_read_instead(
     kit: Kit, demo_run: Path, tmp_path: Path
 ) -> None:

@@ -39,7 +39,7 @@ def test_an_update_to_the_team_is_printed_and_nothing_is_noted(kit: Kit, inciden
     before = (incident / "journal.jsonl").read_bytes()
     finished = updated(kit, incident, "--tz", "Asia/Tokyo")
     assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.startswith("INCIDENT UPDATE - P2 - Payments fail\n")  # by the runbook's rules
+    assert finished.stdout.startswith("Incident update, P2: Payments fail\n")  # by the runbook's rules
     assert "224 of 228 requests failed" in finished.stdout
     assert "The evidence ends" in finished.stderr  # the recording is old: collect again first
     assert (incident / "journal.jsonl").read_bytes() == before
@@ -208,7 +208,7 @@ def test_a_damaged_journal_is_named_and_the_message_comes_all_the_same(kit: Kit,
     finished = updated(kit, incident)
     assert finished.returncode == 3
     assert "line 2: not a journal entry" in finished.stderr
-    assert finished.stdout.startswith("INCIDENT UPDATE")
+    assert finished.stdout.startswith("Incident update")
 
 
 def test_an_incident_without_evidence_says_that_nothing_is_known(kit: Kit, tmp_path: Path) -> None:

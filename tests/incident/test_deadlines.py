@@ -17,11 +17,14 @@ from incident_kit.incident.deadlines import (
     Standing,
     deadlines,
     end_of_business_day,
-    level_history,
     pending,
 )
+from incident_kit.incident.facts import Facts
+from incident_kit.incident.levels import LevelFrom, level_history, levels_by_facts
 from incident_kit.incident.triggers import Shown, Triggers
-from incident_kit.model.times import iso
+from incident_kit.model.finding import Line
+from incident_kit.model.severity import Assessment, RuleMet
+from incident_kit.model.times import Window, iso
 from tests.incident.played import START, Played, minute
 
 BOOK = runbook.load()
@@ -33,7 +36,8 @@ def due(
 ) -> tuple[Deadline, ...]:
     state = played.state
     moment = played.start + timedelta(minutes=now)
-    return deadlines(state, BOOK.policy, level_history(state, assessed), moment, zone, triggers)
+    by_facts = [LevelFrom(assessed, state.detected)] if assessed and state.detected else []
+    return deadlines(state, BOOK.policy, level_history(state, by_facts), moment, zone, triggers)
 
 
 def of(kind: Kind, all_of_them: tuple[Deadline, ...], whom: str = "") -> list[tuple[float, Standing, int | None]]:
@@ -94,6 +98,29 @@ def test_without_a_severity_no_clock_runs_and_the_assessed_one_counts_until_a_pe
         (60, Standing.NOT_NEEDED, 2),
         (240, Standing.RUNNING, None),
     ]
+
+
+def test_a_graver_severity_by_facts_that_came_later_is_not_missed_when_it_becomes_known() -> None:
+    played = Played()
+    played.opened(0)
+    met = (
+        RuleMet("down", "P1", "It is down.", (Line("second", 4),), minute(-30)),
+        RuleMet("slow", "P2", "It is slow.", (Line("first", 4),), minute(-30)),
+    )
+    facts = Facts("runs/one", Window(minute(-60), minute(50)), assessment=Assessment(met))
+    by_facts = levels_by_facts(facts, played.state, {"first": minute(-2), "second": minute(50)})
+    assert by_facts == (LevelFrom("P2", minute(0)), LevelFrom("P1", minute(50)))
+    all_of_them = deadlines(played.state, BOOK.policy, level_history(played.state, by_facts), minute(51), TOKYO)
+    assert of(Kind.RESPOND, all_of_them) == [(60, Standing.RUNNING, None)]
+    assert all(deadline.standing is not Standing.MISSED for deadline in all_of_them)
+
+
+def test_a_suspicion_that_a_person_notes_counts_from_its_entry() -> None:
+    played = Played()
+    played.opened(0)
+    met = (RuleMet("security", "P1", "Aki noted it.", (Line("journal", 2),), minute(12)),)
+    assert levels_by_facts(Facts(assessment=Assessment(met)), played.state, {}) == (LevelFrom("P1", minute(12)),)
+    assert levels_by_facts(Facts(assessment=Assessment(met)), Played().state, {}) == ()
 
 
 def test_a_severity_that_is_set_after_its_time_is_not_missed_when_it_is_set() -> None:

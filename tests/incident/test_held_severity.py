@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ import pytest
 from incident_kit import runbook
 from incident_kit.evidence.journal import Journal
 from incident_kit.incident import entries
-from incident_kit.incident.severity import held, severity_json
+from incident_kit.incident.severity import held, severity_json, suspected
 from incident_kit.incident.state import state_of
 from incident_kit.model.finding import Line
 from incident_kit.model.severity import Assessment, LevelChange, RuleMet, RuleUnknown, Severity
@@ -87,6 +88,19 @@ def test_the_facts_raise_it_in_the_order_of_time_until_a_person_sets_it(journal:
         LevelChange("P1", minutes(-25), "ada", "we call it so"),
         LevelChange("P2", minutes(2), "ben", ""),
     )
+
+
+def test_a_suspicion_younger_than_the_evidence_counts_and_one_struck_out_since_does_not(journal: Journal) -> None:
+    book, earlier = runbook.load(), Assessment((BREACH, PAYMENTS))
+    assert suspected(book, earlier, journal.entries()).level == "P2"
+    entries.note(journal, "We suspect a breach", at=minutes(3), by="ada")
+    found_out = suspected(book, Assessment((PAYMENTS,)), journal.entries())
+    assert [(met.level, met.rule) for met in found_out.met] == [("P1", "breach_suspected"), ("P2", PAYMENTS.rule)]
+
+
+def test_a_scenario_that_was_chosen_stays_a_suspicion_without_a_note(journal: Journal) -> None:
+    chosen = Assessment((replace(BREACH, citations=()), PAYMENTS))
+    assert suspected(runbook.load(), chosen, journal.entries()) == chosen
 
 
 def test_programs_read_the_level_with_by_when_to_respond_and_both_opinions(journal: Journal) -> None:

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 from incident_kit import runbook
 from incident_kit.evidence.journal import Kind
-from incident_kit.incident.deadlines import deadlines, level_history
+from incident_kit.incident.deadlines import deadlines
 from incident_kit.incident.facts import Facts
+from incident_kit.incident.levels import level_history
 from incident_kit.incident.workflow import Situation, progress, stands_in
 from incident_kit.model.times import Window
 from incident_kit.runbook.workflow import NEEDS

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import tomllib
 from pathlib import Path
 from re import _parser
 
@@ -12,7 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incident_kit.logs.reading import read
-from incident_kit.model.redaction import Redaction, names, numbers, redact, shapes
+from incident_kit.model.redaction import (
+    Redaction,
+    columns,
+    labels,
+    names,
+    numbers,
+    prose,
+    readings,
+    redact,
+    shapes,
+    tokens,
+)
 from incident_kit.model.redaction.numbers import kind_of_number
 from incident_kit.model.source import Source
 
@@ -42,7 +55,8 @@ TOKENS = {
     "pem_pgp": pem("PGP PRIVATE " + "KEY BLOCK"),
     "pem_line": "MIIEvQ" + "IBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj",
     "age_key": "AGE-SECRET-" + "KEY-1" + "QZ7" * 18,
-    "aws_key": "AK" + "IA" + "Z7QW" * 4, "aws_temporary": "AS" + "IA" + "Z7QW" * 4, "gcp_key": "AI" + "za" + A + "xyz",
+    "aws_key": "AK" + "IA" + "Z7QW" * 4, "aws_temporary": "AS" + "IA" + "Z7QW" * 4,
+    "gcp_key": "AI" + "za" + A + "xyz",
     "gcp_oauth": "ya" + "29." + A,
     "gcp_client_secret": "GOC" + "SPX-" + A, "azure_account": "Account" + "Key=" + A + A + "==",
     "azure_bus": "SharedAccess" + "Key=" + A + A[:11] + "=",
@@ -63,6 +77,9 @@ TOKENS = {
     "atlassian": "ATA" + "TT3" + A + A, "square": "sq0" + "atp-" + A[:22], "databricks": "da" + "pi" + H,
     "grafana": "gl" + "sa_" + A + "_1a2b3c4d",
     "openai": "s" + "k-proj-" + A + A, "anthropic": "s" + "k-ant-" + "api03-" + A,
+    "pem_entities": pem("PRIVATE " + "KEY", "&#10;"), "pem_percent": pem("PRIVATE%20" + "KEY", "%0A"),
+    "pem_base64": base64.b64encode(pem("RSA PRIVATE " + "KEY").encode()).decode(),
+    "jwt_broken": "ey" + "JhbGciOiJIUzI1NiJ9.ey" + "JzdWIiOiJub2Jv\nZHkifQ." + A,
     "discord_hook": "https://disc" + "ord.com/api/webhooks/" + "1234567890/" + A,
 }  # fmt: skip
 WHOLE = re.compile("‹([a-z0-9_]+)›")
@@ -82,6 +99,7 @@ def secrets_in(case: str) -> tuple[str, list[str]]:
     return re.sub("[⟦⟧]", "", text), [*hidden, *(BODY if BODY in token else token[-12:] for token in tokens)]
 
 
+COMMANDS = tomllib.loads(Path(shapes.__file__).with_name("commands.toml").read_text(encoding="utf-8"))["shape"]
 MUST_GO, MUST_STAY = cases("must_go.txt"), cases("must_stay.txt")
 
 
@@ -99,9 +117,28 @@ def test_what_is_no_secret_stays_as_it_is(text):
     assert redact(text) == text
 
 
-def test_there_are_three_hundred_different_cases_of_each():
-    assert len(set(MUST_GO)) == len(MUST_GO) > 300
-    assert len(set(MUST_STAY)) == len(MUST_STAY) > 300
+def test_there_are_five_hundred_different_cases_of_each():
+    assert len(set(MUST_GO)) == len(MUST_GO) > 500
+    assert len(set(MUST_STAY)) == len(MUST_STAY) > 500
+
+
+@pytest.mark.parametrize("token", tokens.TOKENS, ids=lambda token: token.vendor)
+def test_the_samples_of_a_vendor_are_hidden_wherever_they_stand(token):
+    for sample in (sample.replace(tokens.BREAK, "") for sample in token.samples):
+        assert sample.startswith(token.prefixes)
+        assert redact(sample).startswith("[redacted:")
+        assert sample[-8:] not in redact(f"retry with {sample} in 5 s, /x/{sample}?a=b, {{'k':'{sample}'}}")
+    assert token.samples
+    assert token.documentation.startswith("https://")
+
+
+@pytest.mark.parametrize("table", COMMANDS, ids=lambda table: table["samples"][0])
+def test_a_secret_on_a_command_line_is_hidden_and_the_command_stays(table):
+    for sample in table["samples"]:
+        shown = redact(re.sub("[⟦⟧]", "", sample))
+        assert not [secret for secret in re.findall("⟦([^⟧]*)⟧", sample) if secret in shown], shown
+        assert shown.split("[redacted:")[0] == re.split("⟦", sample)[0]
+    assert table["documentation"].startswith("https://")
 
 
 @given(
@@ -182,7 +219,19 @@ SEARCHED = {
     "names": names.NAMED, **{f"{shape.kind} {shape.marks[0]}": shape.pattern for shape in shapes.SHAPES},
     **{
         name: getattr(numbers, name)
-        for name in ("RUN", "GROUPED_CARD", "GROUPED_PHONE", "INTERNATIONAL", "IPV4", "IPV6")
+        for name in ("RUN", "GROUPED_CARD", "GROUPED_PHONE", "INTERNATIONAL", "IBAN", "IPV4", "IPV6")
+    },
+    **{token.vendor: token.pattern for token in tokens.TOKENS},
+    **{
+        f"{module.__name__.rpartition('.')[2]} {name}": getattr(module, name)
+        for module, searched in (
+            (columns, ("INSERTED", "COPIED", "LINE_END")), (labels, ("LABELLED", "MY_NUMBER_NAME", "TWELVE")),
+            (names, ("WITH_ATTRIBUTES", "VARIABLE", "VALUE_BESIDE", "VALUE_BEFORE",
+            "WORDS_BEFORE", "NAMING_ATTRIBUTE")),
+            (prose, ("NAME_BEHIND", "CODE_NAME", "SENTENCE", "ONE_TIME", "BEFORE_ITS_NAME")),
+            (readings, ("ESCAPED", "WRITTEN_OTHERWISE", "BYTES", "ENCODED", "HEX")), (tokens, ("PREFIX",)),
+        )
+        for name in searched
     },
 }  # fmt: skip
 
@@ -227,6 +276,15 @@ HOSTILE = [
     "-----BEGIN PRIVATE KEY-----", "a://a:", "Bearer a", 'cookie: ="',
     'authorization","', "Key (a)=(", "row contains (", "$1 = '", "curl -u", "4111 ", "+1 ", "1:", 'params: ["',
     '\\\\\\"', "token[", "[redacted:secret]", "password '",
+    '{"name":"password","value":"', 'name="secret"\\r\\n', "'password','",
+    "<name>password</name>", "<a b='c'>", "$a:",
+    "password:$p ", "INSERT (", "INSERT (password) VALUES (", "values ('", "a|", "| password |\n", "password,b\n",
+    "password is ", "password for a ", "code is 123 ", "パスワード「", "パスワード：", "個人番号 1", "%22",
+    "%25", "&quot;",
+    "\\u0022", "\u200bpassword=", "eyJh/", "cGFzc3dvcmQ9/", "IAAAIAAAIAAAIAAA/", "70617373",
+    "[112,97,115,", '{"0":1,"1":2,',
+    "<Buffer 70 61 ", "sk-", "glpat-", "DE89 ", "mysql -p", "curl -u a ", "--token ",
+    "login -u ", "echo a |", "パ", "@例",
 ]  # fmt: skip
 
 

@@ -191,7 +191,7 @@ def judged(
     chosen: str = "",
 ) -> Assessment:
     with case_of(path, lines, answers, minutes, journal) as case:
-        return assess(BOOK.severity_rules, facts_of(BOOK, case, BOOK.scenario(chosen) if chosen else None))
+        return assess(BOOK.severity_rules, facts_of(BOOK, case, (), BOOK.scenario(chosen) if chosen else None))
 
 
 def paced(since: float, until: float, per_minute: int, route: str, status: int | None = 200) -> list[str]:

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from command import Kit
 
 from incident_kit import runbook
 from incident_kit.errors import RunbookError
@@ -165,8 +166,8 @@ def test_a_rule_about_causes_is_about_each_cause_of_its_scenario(folder: Path) -
 
 
 def test_a_runbook_without_rules_gets_ours_without_what_it_does_not_have(folder: Path) -> None:
-    (folder / "scenarios" / "security_incident.toml").unlink()
-    (folder / "scenarios" / "database_issues.toml").unlink()
+    for name in ("scenarios/security_incident.toml", "scenarios/database_issues.toml", "escalation.toml"):
+        (folder / name).unlink()
     features = folder / "features.toml"
     features.write_text(features.read_text(encoding="utf-8").replace("major = true\n", ""), encoding="utf-8")
     book, ours = runbook.load(folder), runbook.load()
@@ -179,6 +180,14 @@ def test_a_runbook_without_rules_gets_ours_without_what_it_does_not_have(folder:
     }
     partial = next(rule for rule in book.severity_rules if rule.id == "partial_outage")
     assert partial.condition == Confirmed(("redis_failures.redis_errors",))
+
+
+def test_that_the_rules_are_ours_is_said_when_a_runbook_is_checked(kit: Kit, folder: Path) -> None:
+    checked = kit("scenario", "check", folder)
+    assert "no [[rule]] in severity.toml, so those of incident-kit say how severe what is" in checked.stdout
+    assert checked.returncode == 0, checked.stdout
+    with_rules(folder, FAILING)
+    assert "[[rule]]" not in kit("scenario", "check", folder).stdout
 
 
 def test_ours_has_a_rule_for_every_level_but_the_one_that_people_give() -> None:

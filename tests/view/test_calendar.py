@@ -11,7 +11,8 @@ from icalendar import Calendar
 
 from incident_kit import runbook
 from incident_kit.evidence.journal import Kind
-from incident_kit.incident.deadlines import Deadline, Standing, deadlines, level_history
+from incident_kit.incident.deadlines import Deadline, Standing, deadlines
+from incident_kit.incident.levels import level_history
 from incident_kit.view.calendar import calendar
 from tests.incident.played import Played, minute
 

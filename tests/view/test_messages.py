@@ -119,7 +119,7 @@ def test_labels_are_strong_in_markdown_in_japanese_too() -> None:
 def test_what_is_not_known_is_said_to_be_not_known() -> None:
     made = update_of(state_of([]), Facts(), BOOK, "Payments fail", Audience.INTERNAL, "", NOW, None)
     assert text_of(made, "en") == (
-        "INCIDENT UPDATE - severity not set - Payments fail\n\n"
+        "Incident update, severity not set: Payments fail\n\n"
         "Severity: Not set.\n"
         "Status: Investigating\n"
         "Impact: Not known yet.\n"

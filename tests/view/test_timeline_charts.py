@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from incident_kit.analysis.onset import Moment, Onset
-from incident_kit.incident.state import State
+from incident_kit.incident.deadlines import LevelFrom, level_history
 from incident_kit.model.finding import Line
 from incident_kit.model.times import Window
 from incident_kit.timeline.impact import Impact
@@ -36,11 +36,11 @@ def row(at_minute: float, lane: Lane, message: str, meaning: str = "noted", item
     return Row(moment, moment, moment, None, meaning, message, lane, OURS, Line(item, 1))
 
 
-def crowd(count: int) -> list[Row]:
+def crowd(count: int, minutes: float = 90) -> list[Row]:
     luck = random.Random(count)
     return sorted(
         (
-            row(luck.uniform(0, 90), luck.choice(list(Lane)), f"{luck.choice(WORDS)} {number}")
+            row(luck.uniform(0, minutes), luck.choice(list(Lane)), f"{luck.choice(WORDS)} {number}")
             for number in range(count)
         ),
         key=lambda row: row.moment,
@@ -53,13 +53,13 @@ def impact(over: bool = True) -> Impact:
     return Impact(onset, None, None, None, (), None, minute(90))
 
 
-def played() -> State:
+def played() -> tuple[LevelFrom, ...]:
     incident = Played()
     incident.opened(5)
     incident.severity("P3", 8)
     incident.severity("P1", 20)
     incident.milestone("acknowledged", 12)
-    return incident.state
+    return level_history(incident.state)
 
 
 def boxes(chart: Chart) -> list[tuple[str, Bbox]]:
@@ -78,10 +78,12 @@ def overlapping(chart: Chart) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize("count", [1, 3, 30, 300])
+@pytest.mark.parametrize(
+    ("count", "minutes"), [(1, 90), (3, 90), (30, 90), (300, 90), (30, 1), (30, 700), (30, 7_300), (30, 60_000)]
+)
 @pytest.mark.parametrize("zone", [UTC, TOKYO, KOLKATA], ids=str)
-def test_no_words_of_a_chart_lie_on_others_or_outside_of_it(count: int, zone: ZoneInfo) -> None:
-    rows = crowd(count)
+def test_no_words_of_a_chart_lie_on_others_or_outside_of_it(count: int, minutes: float, zone: ZoneInfo) -> None:
+    rows = crowd(count, minutes)
     window = window_of(rows)
     assert window
     for chart in (lanes(rows, impact(), window, zone), glance(rows, played(), impact(), window, zone)):
@@ -134,15 +136,36 @@ def test_the_glance_shows_how_long_how_bad_and_the_milestones() -> None:
 
 
 def test_what_is_not_known_is_said_and_not_drawn() -> None:
-    chart = glance([row(5, Lane.PEOPLE, "note: x")], State(), NO_IMPACT, Window(minute(0), minute(60)), UTC)
+    chart = glance([row(5, Lane.PEOPLE, "note: x")], (), NO_IMPACT, Window(minute(0), minute(60)), UTC)
     assert {"no onset is known", "nobody has set it"} <= {text for text, _ in boxes(chart)}
     assert chart.words == "No onset is known. Severity: not set. Milestones: none."
+
+
+def test_a_severity_that_nobody_set_is_the_facts_and_ends_with_the_incident() -> None:
+    rows = [row(5, Lane.MILESTONES, "opened: x"), row(55, Lane.MILESTONES, "closed: stable")]
+    chart = glance(rows, [LevelFrom("P2", minute(5))], NO_IMPACT, Window(minute(0), minute(60)), UTC)
+    assert "P2 by the facts" in {text for text, _ in boxes(chart)}
+    assert "Severity: P2 by the facts from 09:05:00 UTC." in chart.words
+    (bar,) = chart.axes[0].containers
+    assert bar.patches[0].get_width() == pytest.approx(50 / 60 / 24)
 
 
 def test_an_impact_that_goes_on_says_so() -> None:
     chart = glance([], played(), impact(over=False), Window(minute(0), minute(60)), UTC)
     assert "since 09:10:00 UTC, not over" in {text for text, _ in boxes(chart)}
     assert "and is not over" in chart.words
+
+
+@pytest.mark.parametrize(("since", "until"), [(0, 11), (40, 60), (15, 45), (0, 600), (9, 9.5), (0, 52), (12, 2000)])
+def test_words_on_the_impact_stay_within_the_chart_however_it_is_cut(since: float, until: float) -> None:
+    for course in (impact(), impact(over=False)):
+        chart = glance([], played(), course, Window(minute(since), minute(until)), TOKYO)
+        left, right = chart.axes[0].get_position().x0 * chart.bbox.width, chart.bbox.width
+        shown = [box for text, box in boxes(chart) if " min " in text or "outside" in text or "not over" in text]
+        assert len(shown) == 1
+        assert left <= shown[0].x0
+        assert shown[0].x1 <= right
+        assert overlapping(chart) == []
 
 
 def test_a_chart_is_xml_whatever_a_log_says_and_the_same_bytes_each_time() -> None:

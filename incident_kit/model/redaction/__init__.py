@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from incident_kit.model.redaction import names, numbers, shapes
+from incident_kit.model.redaction import columns, labels, names, numbers, prose, readings, shapes, tokens
 from incident_kit.model.redaction.names import kind_of_name
 from incident_kit.model.redaction.span import Span
 from incident_kit.model.redaction.statements import without_literals
@@ -36,6 +36,8 @@ __all__ = ["REDACTION", "Redaction", "Span", "kind_of_name", "redact", "redact_t
 HASH_BYTES = 3
 # Rounds in which only what was found is hidden, then those in which the whole line goes.
 ROUNDS, LINE_ROUNDS = 8, 4
+# How many encodings around a secret are taken off.
+MOST_WRAPPINGS = 4
 # Names under which the value goes whatever it is.
 WHOLE_VALUES = {"secret": "secret", "person": "person", "phone": "phone", "sim": "iccid"}
 # Ids and times, which are most of what a log's fields hold: no name and no shape is made of these alone.
@@ -102,14 +104,14 @@ class Redaction:
 
     def spans(self, text: str) -> list[Span]:
         """Where secrets stand in the text, in order and without overlaps; marks are none."""
-        return self._spans(text, prose=False)
+        return self._spans(text, in_sentence=False)
 
     def spans_in_sentence(self, text: str) -> list[Span]:
         """The same in a sentence of ours."""
-        return self._spans(text, prose=True)
+        return self._spans(text, in_sentence=True)
 
-    def _spans(self, text: str, prose: bool) -> list[Span]:
-        overlapping = sorted(self._found(text, prose))
+    def _spans(self, text: str, in_sentence: bool) -> list[Span]:
+        overlapping = sorted(self._found(text, in_sentence))
         joined: list[Span] = []
         for span in overlapping:
             if joined and span.start < joined[-1].end:
@@ -118,16 +120,33 @@ class Redaction:
                 joined.append(span)
         return [part for span in joined for part in _between_marks(text, span)]
 
-    def _found(self, text: str, prose: bool) -> Iterator[Span]:
+    def _found(self, text: str, in_sentence: bool, wrapped: int = 0) -> Iterator[Span]:
+        """Every secret in a text, and in what it says where it is written otherwise."""
         if PLAIN.fullmatch(text):
             yield from numbers.found(text)
             return
-        if ":" in text or "=" in text or ">" in text or "%3" in text:
-            yield from names.found(text, prose)
+        if ":" in text or "=" in text or ">" in text or "%3" in text or "," in text:
+            yield from names.found(text, in_sentence)
         yield from shapes.found(text)
+        yield from tokens.found(text)
         yield from numbers.found(text)
+        yield from columns.found(text)
+        if not in_sentence:
+            yield from prose.found(text)
+            yield from labels.found(text)
         if self.ip_addresses:
             yield from numbers.internet_addresses(text)
+        if wrapped < MOST_WRAPPINGS:
+            yield from self._found_within(text, in_sentence, wrapped + 1)
+
+    def _found_within(self, text: str, in_sentence: bool, wrapped: int) -> Iterator[Span]:
+        for reading in readings.readings(text):
+            yield from (reading.place(span) for span in self._found(reading.text, in_sentence, wrapped))
+        for start, end, content in readings.encoded(text):
+            if span := next(self._found(content, in_sentence, wrapped), None):
+                yield Span(start, end, span.kind)
+            elif readings.is_basic(content):
+                yield Span(start, end, "credentials")
 
     def mark(self, kind: str, value: str) -> str:
         """What stands in place of a value: its kind, and with a key six hex digits of its keyed hash."""

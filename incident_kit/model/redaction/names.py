@@ -1,6 +1,7 @@
 """Values that stand under a secret's name.
 
-They may stand in JSON at any depth of escaping, inspected objects, forms, URLs, headers, XML or environments.
+They may stand in JSON at any depth of escaping, inspected objects, forms, URLs, headers, XML or environments. A name
+may be a value too: `{"name": "Authorization", "value": ...}`, a part of a form, a variable of GraphQL.
 
 Names are taken apart into their words, so `whmcsApiSecret`, `WHMCS_API_SECRET` and `x-whmcs-api-secret` are one name.
 Each name with a separator behind it is looked at once, and so is each value: the time is linear in the text.
@@ -12,6 +13,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from incident_kit.model.redaction import looks
+from incident_kit.model.redaction.labels import kind_of_label
 from incident_kit.model.redaction.span import Span
 
 # A name whose words, joined, end so. Long enough that nothing harmless does.
@@ -21,10 +24,20 @@ ENDINGS = (
     "oemkey", "consumerkey", "encryptionkey", "signingkey", "accountkey", "masterkey", "sharedkey", "sessionid",
     "sessionkey", "requirepass", "masterauth", "credentials", "securitycode", "verificationcode", "resetcode",
     "activationcode", "recoverycode", "backupcode", "authorizationcode", "codeverifier", "reservenumber",
-    "reserveno", "cardnumber", "cardnum", "cardno",
+    "reserveno", "cardnumber", "cardnum", "cardno", "passwort", "kennwort", "contrasena", "motdepasse", "wachtwoord",
+    "pswd", "passwrd", "pincode", "smscode", "otpcode", "mfacode", "totpcode", "onetimecode", "confirmationcode",
+    "logincode", "authcode", "authenticationcode", "accesscode", "subscriptionkey", "functionkey", "functionskey",
+    "licensekey", "sshkey", "hmackey", "storagekey", "deploykey", "webhookkey", "appkey", "applicationkey", "passkey",
+    "seedphrase", "recoveryphrase", "mnemonic", "pwhash", "passhash", "privkey", "secretid", "secretaccess",
+    "dbpass", "userpass", "rootpass", "adminpass", "smtppass", "mailpass", "ftppass", "mysqlpass", "redispass",
+    "pgpass", "sshpass", "keypass", "storepass", "psswd", "pswrd", "psword", "psswrd", "pssword", "paswd",
+    "paswrd", "pasword",
+    "connectionstring", "serverkey", "rootkey", "aeskey", "datakey", "securitykey", "authpass", "userpw",
 )  # fmt: skip
 # A name whose last word is this. Short words are also the ends of harmless ones: `company`, `shipping`.
-LAST_WORDS = frozenset(("pass", "pwd", "pin", "otp", "totp", "sid", "jwt", "cvv", "cvc", "pan", "puk", "cookies"))
+LAST_WORDS = frozenset(
+    ("pass", "pwd", "pin", "otp", "totp", "sid", "jwt", "cvv", "cvc", "pan", "puk", "cookies", "pw", "senha")
+)
 # A name that is this and nothing more.
 WHOLE = frozenset(("identifier", "whmcsidentifier", "apiidentifier", "whmcsapiidentifier", "xapikey", "p12", "pem"))
 # Names that end like a secret's and name something that may be seen: places in a list, and what a password is about.
@@ -54,7 +67,6 @@ WEAK = frozenset(
         "csrf",
         "xsrf",
         "bearer",
-        "userpass",
         "userpwd",
     )
 )
@@ -81,11 +93,17 @@ SIM_NUMBERS = frozenset(("iccid", "imsi", "imei", "eid", "simnumber", "simserial
 PERSONS = frozenset((
     "firstname", "lastname", "fullname", "familyname", "givenname", "middlename", "firstnamekana", "lastnamekana",
     "kana", "namekana", "namekanji", "address1", "address2", "streetaddress", "postcode", "postalcode", "zipcode",
-    "birthday", "birthdate", "dateofbirth", "dob",
+    "birthday", "birthdate", "dateofbirth", "dob", "mynumber", "individualnumber", "ssn", "socialsecuritynumber",
+    "passportnumber", "passportno", "iban", "accountnumber", "bankaccount", "bankaccountnumber", "cardholder",
+    "cardholdername", "recipientname", "holdername", "customername", "contactname", "shippingaddress", "billingaddress",
+    "homeaddress", "postaladdress", "mailingaddress", "driverslicense", "maidenname",
 ))  # fmt: skip
 # Texts and numbers that a statement was run with.
 PARAMETERS = frozenset(("params", "parameters", "bindings", "replacements", "bindparams", "queryparams", "sqlparams"))
 HEADERS = ("authorization", "cookie", "xapikey")
+# Under these stands a name, whose value stands under one of VALUES beside it.
+PAIRS = frozenset(("name", "key", "field", "header", "headername", "param", "parameter", "property", "propertyname",
+    "label", "variable", "attribute", "argument", "arg", "k", "n", "option", "setting"))  # fmt: skip
 WORDS = re.compile(r"[A-Z]++(?![a-z])|[A-Z]?+[a-z]++|\d++")
 
 NAMED = re.compile(
@@ -111,10 +129,69 @@ HEADER_VALUE = re.compile(r"(?:=\"[^\"\r\n\\]{0,400}+\"|[^\r\n\\\"']|\\(?![rn\"'
 WORD = re.compile(r"[^\s\"'`,;<>()\[\]{}\\]++")
 ENCODED_STOP = re.compile(r"%(?:25){0,2}+2[27]|[\s\"&<>]")
 BRACKETS = ("]", "%5D")
+# The last words of names that are written with blanks, and the words before them.
+SPACED_LAST = frozenset(("key", "code", "number", "word", "phrase", "name", "address", "birth", "no"))
+WORDS_BEFORE = re.compile(r"(?:[A-Za-z]{1,24}[ \xa0]){1,2}\Z")
+VALUES = r"(?:value|val|v|content|contents|rejected_?value|current_?value|new_?value|text|data|string)"
+LINE = r"(?:\r?\n|(?:\\r)?\\n)"
+VALUE_BESIDE = re.compile(
+    r"[\\\"'`]{1,9}[\s,;]{0,20}+"
+    r"(?:[\"'`\\]{0,9}(?!"
+    + VALUES
+    + r"\b)[\w-]{1,30}[\"'`\\]{0,9}\s{0,3}[:=]\s{0,3}[\"'`\\]{0,9}[\w ./:-]{0,60}[\"'`\\]{0,9}[\s,;]{1,20}){0,3}"
+    r"[\"'`\\]{0,9}" + VALUES + r"(?P<close>[\"'`\\]{0,9})\s{0,4}(?P<sep>=>|:|=)[ \t\r\n]{0,8}",
+    re.I,
+)
+VALUE_BEFORE = re.compile(
+    r"\b" + VALUES + r"[\"'`\\]{0,9}\s{0,4}[:=]\s{0,8}(?P<open>\\{0,7}[\"'`])(?P<secret>[^\r\n]{1,500}?)(?P=open)"
+    r"[\s,]{1,20}[\"'`\\]{0,9}\Z",
+    re.I,
+)
+PART_OF_FORM = re.compile(
+    r"[\\\"']{1,9}(?:;[^\r\n\\]{0,100})?(?:"
+    + LINE
+    + r"[A-Za-z-]{1,40}:[^\r\n\\]{0,200}){0,4}"
+    + LINE
+    + LINE
+    + r"(?P<secret>(?:[^\r\n\\]|\\(?![rn]))++)"
+)
+ELEMENT_BESIDE = re.compile(
+    r"</[\w:.-]{1,60}>\s{0,40}<(?:\w{1,20}:)?"
+    + VALUES
+    + r"(?:\s[^<>]{0,100})?>(?:\s{0,40}<(?:\w{1,20}:)?(?:string|value)>)?",
+    re.I,
+)
+WITH_ATTRIBUTES = re.compile(
+    r"<(?:[\w.-]{1,40}:)?(?P<name>[A-Za-z_][\w.-]{0,60})(?P<attributes>\s[^<>]{1,400})>\s{0,8}"
+    r"(?:<!\[CDATA\[)?(?P<secret>[^<\]]++)"
+)
+NAMING_ATTRIBUTE = re.compile(r"\b(?:name|key|id|field)\s?=\s?\\?[\"']([A-Za-z_][\w. -]{0,60})\\?[\"']")
+CDATA = re.compile(r"<!\[CDATA\[([^\]<]++)")
+VARIABLE = re.compile(r"[:=][ \t]{0,4}[$@:](?P<variable>[A-Za-z_]\w{0,60}+)")
+NAME_BEFORE = re.compile(r"([A-Za-z_]\w{0,60}+)[ \t]{0,4}\Z")
+VARIABLE_REACH = 4000
+BUFFER = re.compile(
+    r"\{[\\\"']{0,8}type[\\\"']{0,8}\s?:\s?[\\\"']{0,8}Buffer[\\\"']{0,8}\s?,\s?"
+    r"[\\\"']{0,8}data[\\\"']{0,8}\s?:\s?\[(?P<list>[\d,\s]*+)"
+    r"|<Buffer (?P<shown>[0-9a-f ]++)|(?:Uint8Array|Buffer)(?:\(\d{1,9}\))?\s?\[(?P<array>[\d,\s]*+)"
+)
+A_PATH = re.compile(r"[\"'\\]{0,4}(?:[A-Za-z]:)?[/~\\]")
+# A line that is nothing but a name and a word: a setting, unless the word says how things stand with it.
+ALONE_BEFORE = re.compile(r"(?:^|[\n{])[ \t-]{0,40}\Z")
+ALONE = re.compile(r"[A-Za-z]{5,64}+(?=[ \t\r]{0,4}(?:\n|$))")
+STATES = frozenset((
+    "required", "missing", "expired", "invalid", "incorrect", "wrong", "empty", "denied", "changed", "reset", "unset",
+    "updated", "failed", "failure", "error", "enabled", "disabled", "present", "absent", "provided", "supplied",
+    "rejected", "accepted", "mismatch", "unknown", "hidden", "optional", "needed", "revoked", "renewed", "refreshed",
+    "rotated", "created", "deleted", "removed", "valid", "string", "password", "token", "secret", "masked", "redacted",
+    "filtered", "undefined", "false", "strong", "default", "expires", "unchanged", "incomplete", "forgotten", "locked",
+    "verified", "unverified", "matched", "correct", "short", "weak", "blocked", "unavailable", "pending", "success",
+    "successful", "skipped", "ignored", "notset", "generated", "encrypted", "hashed", "plain", "configured", "exists",
+))  # fmt: skip
 AUTH = re.compile(r"\[[^\]]{0,60}?[\"']auth\\{0,15}+[\"']", re.I)
 FEWEST_DIGITS = 7
 ELEMENT = re.compile(r"[^<]++")
-PROSE = re.compile(r"[A-Za-z]{1,20}+(?::[A-Za-z]{1,20}+){0,8}+[.!?:]{0,3}+")
+PROSE = re.compile(r"[A-Za-z]{1,20}+(?::[A-Za-z]{1,20}+){0,8}+[.!?:]{0,3}+|[A-Z][A-Z0-9]*+(?:_[A-Z0-9]++){1,8}")
 # What somebody else has put in place of a secret, what says that there is none, and what PostgreSQL calls a session.
 NO_SECRET = re.compile(
     r"[*x•.]{0,64}+|"
@@ -131,12 +208,110 @@ LONGEST_PATH = 256
 
 def found(text: str, prose: bool = False) -> Iterator[Span]:
     """The values that stand under a secret's name; in `prose` not behind a name, a colon and a blank."""
-    done = 0
+    variables, done = _variables(text), 0
     for named in NAMED.finditer(text):
-        if named.start() < done or not (kind := kind_of_name(named["name"])) or _is_prose(text, named, prose):
+        if named.start() < done:
             continue
-        if (span := value_of(text, named, kind)) and span.end > span.start:
+        kind = _kind_in_text(named["name"])
+        if kind == "by place" or (variables and named["name"] in variables):
+            kind = _kind_by_place(text, named, variables)
+        if not kind or _is_prose(text, named, prose):
+            continue
+        if kind == "pair":
+            for beside in _pair(text, named):
+                done = max(done, beside.end)
+                yield beside
+        elif (span := value_of(text, named, kind)) and span.end > span.start:
             done = span.end
+            yield span
+    if "</" in text:
+        yield from _elements_with_attributes(text)
+
+
+@lru_cache(4096)
+def _kind_in_text(name: str) -> str:
+    """As `kind_of_name`; `by place` where it depends on what stands around the name."""
+    by_place = name.lower() in PAIRS or name.lower() in SPACED_LAST
+    kind = kind_of_name(name)
+    return "by place" if by_place and kind in ("", "weak") else kind
+
+
+def _kind_by_place(text: str, named: re.Match[str], variables: dict[str, tuple[str, int]]) -> str:
+    """The kind of a name that is one only where it stands: behind other words, in an address, as a variable."""
+    name, start = named["name"], named.start()
+    if variables and (variable := variables.get(name)) and text[start - 1 : start] not in ("$", "@", ":"):
+        return variable[0] if abs(start - variable[1]) < VARIABLE_REACH else ""
+    if name == "key" and named["sep"] == "=" and text[start - 1 : start] in ("?", "&"):
+        value = FORM_VALUE.match(text, named.end())
+        return "secret" if value and looks.is_secret(value[0], named_surely=False) else ""
+    if name.lower() in SPACED_LAST and (words := WORDS_BEFORE.search(text, max(0, start - 50), start)):
+        parts = words[0].split()
+        for number in range(len(parts)):
+            kind = kind_of_name("_".join([*parts[number:], name]))
+            if kind and kind != "pair":
+                return kind
+    return kind_of_name(name) or ("pair" if name.lower() in PAIRS else "")
+
+
+def _variables(text: str) -> dict[str, tuple[str, int]]:
+    """The variables that secrets are handed over in (`login(password: $p)`): of which kind, and where."""
+    variables = {}
+    for variable in VARIABLE.finditer(text):
+        name = NAME_BEFORE.search(text, max(0, variable.start() - 64), variable.start())
+        if (
+            name
+            and (kind := kind_of_name(name[1])) not in ("", "redis-command", "parameter")
+            and not kind_of_name(variable["variable"])
+        ):
+            variables[variable["variable"]] = (kind, variable.start())
+    return variables
+
+
+def _pair(text: str, named: re.Match[str]) -> Iterator[Span]:
+    """The value beside a name that is itself a value: in objects, attributes, parts of a form, and elements."""
+    if named["sep"].strip() == ">":
+        element = ELEMENT.match(text, named.end())
+        kind = _strong_kind(element[0]) if element else ""
+        beside = ELEMENT_BESIDE.match(text, element.end()) if element and kind else None
+        if beside and (span := _span(text, ELEMENT.match(text, beside.end()), kind)):
+            yield span
+        return
+    opening = OPENING.match(text, _after_blanks(text, named.end()))
+    if not opening or opening["quote"] == "`":
+        return
+    end = text.find(opening["quote"], opening.end(), opening.end() + 120)
+    if end < 0 or not (kind := _strong_kind(text[opening.end() : end].rstrip("\\"))):
+        return
+    end -= len(text[opening.end() : end]) - len(text[opening.end() : end].rstrip("\\"))
+    if part := PART_OF_FORM.match(text, end):
+        yield Span(*part.span("secret"), "secret")
+    elif beside := VALUE_BESIDE.match(text, end):
+        if quote := OPENING.match(text, beside.end()):
+            span = _quoted(text, quote, kind)
+        elif text.startswith("[", beside.end()):
+            span = _inside(text, beside.end(), beside["close"] or '"', kind)
+        else:
+            number = NUMBER.match(text, beside.end())
+            span = _span(text, number, kind, around='"' if beside["close"] else "")
+        if span:
+            yield span
+    elif (before := VALUE_BEFORE.search(text, max(0, named.start() - 600), named.start())) and (
+        span := hidden(text, *before.span("secret"), kind)
+    ):
+        yield span
+
+
+def _strong_kind(name: str) -> str:
+    kind = kind_of_name(name.strip())
+    return "" if kind in ("weak", "parameter", "redis-command") else kind
+
+
+def _elements_with_attributes(text: str) -> Iterator[Span]:
+    for element in WITH_ATTRIBUTES.finditer(text):
+        kind = _strong_kind(element["name"])
+        if not kind and (naming := NAMING_ATTRIBUTE.search(element["attributes"])):
+            kind = _strong_kind(naming[1])
+        if kind and not element["secret"].isspace() and (span := hidden(text, *element.span("secret"), kind)):
             yield span
 
 
@@ -147,6 +322,8 @@ def kind_of_name(name: str) -> str:
     >>> kind_of_name("WHMCS_API_SECRET"), kind_of_name("newPassword"), kind_of_name("tokenExpiresAt")
     ('secret', 'secret', '')
     """
+    if not name.isascii() and (kind := kind_of_label(name)):
+        return kind
     words = [word.lower() for word in WORDS.findall(name)]
     while words and words[-1].isdigit() and len(words) > 1 and words[-2] != "address":
         words.pop()
@@ -171,7 +348,11 @@ def value_of(text: str, named: re.Match[str], kind: str) -> Span | None:
     """Where the value of this name stands, if there is one and it is one to hide."""
     close, sep, position = named["close"] or "", named["sep"].strip(" \t"), named.end()
     bare_name = named["name"].lower().replace("-", "").replace("_", "")
+    if bare_name in ("pwd", "oldpwd") and A_PATH.match(text, _after_blanks(text, position)):
+        return None  # the working directory of a shell
     if sep == ">":  # XML
+        if (cdata := CDATA.match(text, position)) and kind != "weak":
+            return _span(text, cdata, kind, group=1)
         element = (
             ELEMENT.match(text, position)
             if text[named.start() - 1 : named.start()] in ("<", ":") and not close and kind != "weak"
@@ -183,18 +364,21 @@ def value_of(text: str, named: re.Match[str], kind: str) -> Span | None:
         return _span(text, element, kind) if closed else None
     if close in BRACKETS and sep != "=":
         return None
-    if sep == "," and not (close and bare_name.endswith(HEADERS)):  # names and values in turn, as in Node's rawHeaders
-        return None
+    if sep == ",":  # names and values in turn, as in Node's rawHeaders
+        return _in_turn(text, named, kind) if close else None
     if sep.startswith("%") or close.startswith("%2"):
         return _encoded(text, _after_blanks(text, position) if close.startswith("%2") else position, kind)
     if sep != "=" or named["sep"][0] in " \t":
         position = _after_blanks(text, position)
     if close == '""' and (doubled := DOUBLED.match(text, position)):
-        return _secret(text, *doubled.span(1), kind)
+        return hidden(text, *doubled.span(1), kind)
     if opening := OPENING.match(text, position):
         return _quoted(text, opening, kind)
     if text.startswith("[", position):
         return _list(text, position, named, kind)
+    if text[position : position + 1] in ("{", "<", "U", "B") and (buffer := BUFFER.match(text, position)):
+        group = buffer.lastgroup or 0
+        return _span(text, buffer, kind, around="" if group == "shown" else '"', group=group)
     if kind in ("redis-command", "parameter") or (
         bare_name == "pass" and NUMBER.match(text, position)
     ):  # `pass: 12` counts tests
@@ -208,7 +392,33 @@ def value_of(text: str, named: re.Match[str], kind: str) -> Span | None:
         return _span(text, HEADER_VALUE.match(text, position), kind)
     word = WORD.match(text, position)
     # Behind a colon or blanks, without quotes, there may be prose: `invalid token: expired`.
-    return None if word and PROSE.fullmatch(word[0]) else _span(text, word, kind)
+    if word and PROSE.fullmatch(word[0]) and not _is_setting(text, named, bare_name, position):
+        return None
+    return _span(text, word, kind)
+
+
+def _is_setting(text: str, named: re.Match[str], bare_name: str, position: int) -> bool:
+    """Whether a line is nothing but a name and a word that is no state of things: `password: heron`."""
+    word = ALONE.match(text, position)
+    return (
+        word is not None
+        and word[0].lower() not in STATES
+        and bare_name.endswith(("password", "passwd", "pwd", "passphrase", "secret"))
+        and ALONE_BEFORE.search(text, max(0, named.start() - 41), named.start()) is not None
+    )
+
+
+def _in_turn(text: str, named: re.Match[str], kind: str) -> Span | None:
+    """The value that follows its name in a list, unless it is a name itself."""
+    opening = OPENING.match(text, _after_blanks(text, named.end()))
+    if not opening or opening["escape"] + opening["quote"] != named["close"]:
+        return None
+    span = _quoted(text, opening, kind)
+    if span is None or text[span.end + len(named["close"]) :][:1] in (":", "="):
+        return None
+    value = text[span.start : span.end]
+    header = named["name"].lower().replace("-", "").replace("_", "").endswith(HEADERS) or "-" in named["name"]
+    return span if (header and not kind_of_name(value)) or looks.is_secret(value) else None
 
 
 def _is_prose(text: str, named: re.Match[str], prose: bool) -> bool:
@@ -243,11 +453,11 @@ def _after_blanks(text: str, position: int) -> int:
     return blanks.end() if blanks else position
 
 
-def _span(text: str, value: re.Match[str] | None, kind: str, around: str = "") -> Span | None:
-    return _secret(text, value.start(), value.end(), kind, around) if value else None
+def _span(text: str, value: re.Match[str] | None, kind: str, around: str = "", group: int | str = 0) -> Span | None:
+    return hidden(text, *value.span(group), kind, around) if value else None
 
 
-def _secret(text: str, start: int, end: int, kind: str, around: str = "") -> Span | None:
+def hidden(text: str, start: int, end: int, kind: str, around: str = "") -> Span | None:
     """The span, unless what stands there is no secret after all."""
     if end - start <= LONGEST_LOOK:
         if NO_SECRET.fullmatch(text, start, end) or (kind == "weak" and not RANDOM.fullmatch(text, start, end)):
@@ -275,16 +485,19 @@ def _quoted(text: str, opening: re.Match[str], kind: str) -> Span | None:
             end = position - min(n, m)
             break
         position = text.find(opening["quote"], position + 1)
-    return _secret(text, start, end, kind)
+    return hidden(text, start, end, kind)
 
 
 def _list(text: str, position: int, named: re.Match[str], kind: str) -> Span | None:
     """What stands in square brackets. Of `args` only those of a Redis command: others have arguments too."""
     if kind == "weak" or (kind == "redis-command" and not _of_redis(text, named.start(), position)):
         return None
-    close = named["close"] or '"'
+    return _inside(text, position, named["close"] or '"', kind)
+
+
+def _inside(text: str, position: int, close: str, kind: str) -> Span | None:
     inside = (ESCAPED_LIST if close.startswith("\\") else LIST).match(text, position)
-    return _secret(text, *inside.span(1), kind, close) if inside and inside[1].strip() else None
+    return hidden(text, *inside.span(1), kind, close) if inside and inside[1].strip() else None
 
 
 def _of_redis(text: str, start: int, position: int) -> bool:
@@ -305,5 +518,5 @@ def _encoded(text: str, position: int, kind: str) -> Span | None:
         if stop[0][0] != "%" or (
             stop[0] == opening[0] and text[stop.start() - len(escape) : stop.start()].upper() != escape
         ):
-            return _secret(text, opening.end(), stop.start(), kind)
-    return _secret(text, opening.end(), len(text), kind)
+            return hidden(text, opening.end(), stop.start(), kind)
+    return hidden(text, opening.end(), len(text), kind)

@@ -13,23 +13,47 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from incident_kit.model.redaction.runs import runs
 from incident_kit.model.redaction.span import Span
 
 
 class Shape(NamedTuple):
-    """One kind of secret: the marks of which one must be there, and the pattern."""
+    """One kind of secret: the marks of which one must be there, and the pattern.
+
+    `around`: how many characters before the mark and behind it all of it stands, where that is worth to know: then
+    nothing else is searched. `any_script`: whether it has letters that are not ASCII.
+    """
 
     kind: str
     marks: tuple[str, ...]
     pattern: re.Pattern[str]
+    around: tuple[int, ...] = ()
+    any_script: bool = False
+
+
+# Shapes of any text, and those of command lines.
+FILES = ("shapes.toml", "commands.toml")
+
+
+def _tables() -> Iterator[dict[str, Any]]:
+    for name in FILES:
+        yield from tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))["shape"]
 
 
 def _shapes() -> Iterator[Shape]:
-    for shape in tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["shape"]:
-        flags = re.ASCII | (re.IGNORECASE if shape.get("ignore_case") else re.NOFLAG)
-        yield Shape(shape["kind"], tuple(shape["marks"]), re.compile(shape["pattern"], flags))
+    for shape in _tables():
+        flags = (re.NOFLAG if shape.get("any_script") else re.ASCII) | (
+            re.IGNORECASE if shape.get("ignore_case") else re.NOFLAG
+        )
+        yield Shape(
+            shape["kind"],
+            tuple(shape["marks"]),
+            re.compile(shape["pattern"], flags),
+            tuple(shape.get("around", ())),
+            shape.get("any_script", False),
+        )
 
 
 SHAPES: tuple[Shape, ...] = tuple(_shapes())
@@ -55,11 +79,11 @@ def _marks(ignoring_case: bool) -> Marks:
 EXACT, IN_LOWER_CASE = _marks(ignoring_case=False), _marks(ignoring_case=True)
 
 
-# A line from within a PEM key, seen alone: logs are shown line by line. Its length is one of those that tools write.
-KEY_LINE = re.compile(
-    r"\s{0,8}(?=[^a-z]{0,76}[a-z])(?=[^A-Z]{0,76}[A-Z])(?=[^0-9+]{0,76}[0-9+])(?!/)"
-    r"((?:[A-Za-z0-9+/]{64}|[A-Za-z0-9+/]{70}|[A-Za-z0-9+/]{76}))\s{0,4}"
-)
+# A line from within a PEM key, seen alone: logs are shown line by line. Its length is one of those that tools write,
+# and it has too many letters of both cases to be a path.
+KEY_LINES = (64, 70, 76)
+KEY_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+FEWEST_OF_EACH_CASE, MOST_SLASHES = 8, 8
 
 
 def found(text: str) -> Iterator[Span]:
@@ -73,9 +97,51 @@ def found(text: str) -> Iterator[Span]:
         if mark in held
     }
     for number in numbers:
-        for match in SHAPES[number].pattern.finditer(text):
+        for match in _matches(SHAPES[number], text):
             group = match.lastgroup or 0
             if match.end(group) > match.start(group):
                 yield Span(*match.span(group), SHAPES[number].kind)
-    if len(text) <= 88 and (line := KEY_LINE.fullmatch(text)):
-        yield Span(*line.span(1), "key")
+    for start, end in runs(text, KEY_LETTERS, KEY_LINES[0]):
+        if end - start in KEY_LINES and _is_key_line(text[start:end]):
+            yield Span(start, end, "key")
+
+
+def _matches(shape: Shape, text: str) -> Iterator[re.Match[str]]:
+    if not shape.around:
+        yield from shape.pattern.finditer(text)
+        return
+    for start, end in _around_marks(shape, text):
+        if not shape.any_script or not text[start:end].isascii():
+            yield from shape.pattern.finditer(text, start, end)
+
+
+def _around_marks(shape: Shape, text: str) -> Iterator[tuple[int, int]]:
+    """The parts of a text that lie around marks, those that overlap joined."""
+    before, behind = shape.around
+    places = sorted(place for mark in shape.marks for place in _places(text, mark))
+    start = end = 0
+    for place in places:
+        if place - before > end:
+            if end:
+                yield start, end
+            start = place - before
+        end = place + behind
+    if end:
+        yield max(0, start), end
+
+
+def _places(text: str, mark: str) -> Iterator[int]:
+    place = text.find(mark)
+    while place >= 0:
+        yield place
+        place = text.find(mark, place + len(mark))
+
+
+def _is_key_line(run: str) -> bool:
+    return (
+        sum(map(str.isupper, run)) >= FEWEST_OF_EACH_CASE
+        and sum(map(str.islower, run)) >= FEWEST_OF_EACH_CASE
+        and any(map(str.isdigit, run))
+        and run.count("/") <= MOST_SLASHES
+        and not run.startswith("/")
+    )

@@ -232,7 +232,7 @@ def _words(
             miss_counts[0].first,
             recovered_at(case, miss_counts[-1].last),
         )
-    return ruled_out_by_logs(case, symptom, f"{bad:,} of {n:,} reads missed.", n, "signs")
+    return ruled_out_by_logs(case, symptom, f"{bad:,} of {n:,} reads missed.", n, "signs_by_second")
 
 
 def rate_limit_gone(

@@ -107,7 +107,7 @@ def activity_stopped(
         f"when {silence.expected:.0f} were due by the rhythm before"
     )
     if silence.length < least or silence.expected < expected:
-        return ruled_out_by_logs(case, symptom, f"{n} lines of activity; at most {silence_text}.", n, "signs")
+        return ruled_out_by_logs(case, symptom, f"{n} lines of activity; at most {silence_text}.", n, "signs_by_second")
     if not _busy(case, silence):
         return inconclusive(
             symptom,

@@ -14,6 +14,7 @@ from incident_kit.model.answer import Fault, Status, StoredAnswer
 from incident_kit.model.finding import Finding, Symptom, Verdict
 from incident_kit.runbook.case import Case
 from incident_kit.runbook.checks.verdicts import (
+    begins_with_the_evidence,
     combined,
     confirmed,
     figure,
@@ -126,6 +127,7 @@ def in_logs(
         min(count.first for count in confirming),
         recovered_at(case, last),
         records=sum(count.n for count in confirming),
+        **({"standing": 1.0} if begins_with_the_evidence(case, confirming[0].first) else {}),
     )
 
 

@@ -232,6 +232,11 @@ def why_logs_cannot_tell(case: Case) -> str:
     return missing(case, (Capability.APPLICATION,))
 
 
+def begins_with_the_evidence(case: Case, first: datetime) -> bool:
+    """Whether something was so when the evidence begins: then it began then, or earlier."""
+    return bool(first - case.extent["first"] < EDGE_TOLERANCE)
+
+
 def recovered_at(case: Case, last: datetime) -> datetime | None:
     """When it ended: at its last sign, if records were seen for long enough after it."""
     end = case.extent["last"]
@@ -246,7 +251,13 @@ def figure(case: Case, query: str, n: int, lines: Iterable[Line], **parameters: 
 def sign_figures(case: Case, counts: Sequence[SignCount]) -> tuple[Figure, ...]:
     """A figure for each sign that is shown, the most frequent first."""
     return tuple(
-        figure(case, "signs", n, (line for count in counts if count.sign == sign for line in count.lines), sign=sign)
+        figure(
+            case,
+            "signs_by_second",
+            n,
+            (line for count in counts if count.sign == sign for line in count.lines),
+            sign=sign,
+        )
         for sign, n in counts_by_sign(counts)
     )
 

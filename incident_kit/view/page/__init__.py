@@ -14,6 +14,8 @@ from incident_kit.view.page.runbook_advice import diagnoses, footprint, ranking,
 from incident_kit.view.page.sections import (
     accounting,
     before_and_during,
+    changes,
+    coverage,
     findings,
     how_to_verify,
     phases,
@@ -22,7 +24,7 @@ from incident_kit.view.page.sections import (
     timeline,
 )
 from incident_kit.view.page.stored_answers import answers, masked, notes, worked
-from incident_kit.view.page.worked_on import brief, collected, incident, not_here, noted, sealed
+from incident_kit.view.page.worked_on import brief, collected, incident, message, not_here, noted, sealed
 
 __all__ = [
     "Html",
@@ -30,9 +32,11 @@ __all__ = [
     "answers",
     "before_and_during",
     "brief",
+    "changes",
     "chart",
     "cited_lines",
     "collected",
+    "coverage",
     "diagnoses",
     "drawings",
     "findings",
@@ -41,6 +45,7 @@ __all__ = [
     "how_to_verify",
     "incident",
     "masked",
+    "message",
     "not_here",
     "noted",
     "notes",

@@ -20,7 +20,8 @@ OF_TABLES = (
     "calls_by_bucket",
     "requests_between",
     "calls_between",
-    "signs",
+    "signs_by_second",
+    "coverage",
     "accounting",
     "streams",
 )

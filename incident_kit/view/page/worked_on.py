@@ -35,6 +35,11 @@ def brief(of: Brief, zone: tzinfo) -> Html:
     return render("brief", lines=screen(of, zone), missing=missing)
 
 
+def message(text: str, remarks: Sequence[str]) -> Html:
+    """A message as it would be sent, and what to know before it is."""
+    return render("message", text=text, remarks=remarks)
+
+
 def noted(entry: Entry, already: bool = False, warnings: Sequence[str] = ()) -> Html:
     """That something stands in the journal, from now on or already, and what is odd about it."""
     return render("noted", entry=entry, already=already, warnings=warnings)
