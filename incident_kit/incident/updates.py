@@ -284,8 +284,15 @@ def hits_of(facts: Facts, features: Sequence[Feature]) -> tuple[Hit, ...]:
         for feature in features:
             pattern = compiled(feature.routes, ignore_case=True)
             if any(pattern.search(route) for route in impact.affected.routes):
-                noticed.setdefault(feature.name, []).append(how)
+                own = bool(impact.onset and pattern.search(impact.onset.name or ""))
+                of_feature = how if how is not How.FAILS or own or _mostly(impact.affected) else How.SLOW_OR_FAILS
+                noticed.setdefault(feature.name, []).append(of_feature)
     return tuple(Hit(feature, _together(noticed[feature.name])) for feature in features if feature.name in noticed)
+
+
+def _mostly(affected: Affected) -> bool:
+    """Whether most requests on the routes that suffer do: else one route may fail, and another be slow."""
+    return 2 * affected.n > affected.of
 
 
 def _noticed_by(place: Ranked, finding: Finding) -> list[tuple[str, How]]:

@@ -134,7 +134,7 @@ def test_sign_ins_that_strangers_are_refused_are_no_trouble_of_customers() -> No
         ("whmcs_refused", {"Billing": How.FAILS, "Payments": How.FAILS}),
         ("freebit_slow", {"SIM services": How.SLOW_OR_FAILS}),
         ("platform_events_silent", {"Ordering": How.DELAYED}),
-        ("redis_out_of_memory", {"Sign-in": How.SLOW_OR_FAILS, "Catalogue": How.SLOW_OR_FAILS}),
+        ("redis_out_of_memory", {"Sign-in": How.FAILS, "Catalogue": How.SLOW_OR_FAILS}),
         ("database_connections", {"Ordering": How.FAILS, "Sign-in": How.FAILS, "SIM services": How.FAILS}),
         ("quiet", {}),
         ("deploy", {}),
