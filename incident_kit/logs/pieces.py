@@ -59,14 +59,14 @@ class ByteRange:
         counts: Counter[str] = Counter()
         with opened(self.path, self.identity) as file:
             damage = SHRUNK if os.fstat(file).st_size < self.end else ""
-            lines = b"".join(clean_lines(blocks_of(file, self.start, self.end), counts, begins=self.start == 0))
+            lines = list(clean_lines(blocks_of(file, self.start, self.end), counts, begins=self.start == 0))
             if is_shorter(counts):
                 offsets = line_offsets(blocks_of(file, self.start, self.end))
-                rows = zip(single_lines([lines]), offsets, strict=False)
+                rows = zip(single_lines(lines), offsets, strict=False)
                 text = b"".join(b"0 %d %d %b\n" % (line, *row[::-1]) for line, row in enumerate(rows, start=1))
                 return Text(text, True, 0, {0: counts}, damage)
             after = b"".join(clean_lines(blocks_of(file, self.end, self.after_end), Counter(), begins=False))
-        return Text(lines + after, False, len(after), {0: counts}, damage)
+        return Text(b"".join([*lines, after]), False, len(after), {0: counts}, damage)
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,8 +162,8 @@ def once(page: Page, folder: Path, size: int, rounds: int) -> None:
     """A log is read once: triage with and without what was kept, extraction by kind and cores, a window of `parse`."""
     page.say("## Records are read once")
     page.say(
-        f"On {size_text(size)} of each log. Triage is the whole command: it copies the slice, hashes and flushes it, and "
-        "answers for all scenarios; `again` is the same on the evidence it left. Load of the machine meanwhile: "
+        f"On {size_text(size)} of each log. Triage is the whole command: it copies the slice, hashes and flushes it, "
+        "and answers for all scenarios; `again` is the same on the evidence it left. Load of the machine meanwhile: "
         f"{os.getloadavg()[0]:.0f} on {os.cpu_count()} cores."
     )
     rows, per_core = [], {}
