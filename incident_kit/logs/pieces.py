@@ -45,7 +45,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class ByteRange:
+class FileRange:
     """The bytes [start, end) of a plain file, whole lines; the line after them ends at `after_end`."""
 
     path: Path
@@ -82,7 +82,7 @@ class Piece:
     """Some text of sources that are read alike, or the range to read it from."""
 
     like: PreparedSource
-    text: Text | ByteRange
+    text: Text | FileRange
     segments: tuple[Segment, ...]
 
 
@@ -121,7 +121,7 @@ def _ranges(number: int, prepared: PreparedSource, reading: Reading) -> Iterator
         reading.ends_with_newline = os.pread(file, 1, max(size - 1, 0)) == b"\n"
         while start < size:
             end = line_end(file, start + PIECE_BYTES, size)
-            text = ByteRange(path, prepared.identity, start, end, line_end(file, end, size))
+            text = FileRange(path, prepared.identity, start, end, line_end(file, end, size))
             yield Piece(prepared, text, (Segment(number, start),))
             start = end
 
