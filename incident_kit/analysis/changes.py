@@ -77,7 +77,7 @@ def refusals(series: Iterable[Series]) -> list[Change]:
     """The times in which far more requests were refused than before: of all requests, or of a route."""
     changes = []
     for one in series:
-        usual = _usual_share(one)
+        usual = usual_share(one)
         limit = min(0.9, max(usual + REFUSALS_RISE, REFUSALS_RATIO * usual))
         changes += _episodes(one, "refusals", limit, usual)
     return _largest_first(changes)
@@ -87,7 +87,7 @@ def failures(series: Iterable[Series]) -> list[Change]:
     """The times in which most requests of one route, or of one customer, failed."""
     changes = []
     for one in series:
-        changes += _episodes(one, "failures", NEARLY_ALL, _usual_share(one))
+        changes += _episodes(one, "failures", NEARLY_ALL, usual_share(one))
     return _largest_first(changes)
 
 
@@ -101,7 +101,7 @@ def _episodes(series: Series, kind: Kind, limit: float, usual: float) -> list[Ch
     ]
 
 
-def _usual_share(series: Series) -> float:
+def usual_share(series: Series) -> float:
     """The share of bad requests in the half of the minutes that have fewest: what it is on most days."""
     minute = series.per_minute
     minutes = [

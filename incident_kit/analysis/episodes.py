@@ -25,6 +25,8 @@ STEPS_S = (5, 10, 15, 20, 30, 60)
 MOST_STEPS = 6000
 # Clumps of more than this would hide an outage rather than explain it.
 MOST_DISPERSION = 4.0
+# So many requests in a minute, of which so nearly all failed, are no blip.
+CERTAIN_REQUESTS, CERTAIN_SHARE = 100, 0.95
 # A mean says nothing of fewer requests, nor of fewer minutes.
 LEAST_TIMED = 10
 LEAST_MINUTES = 3
@@ -171,7 +173,7 @@ class _Scan:
         n, bad = self.n[end] - self.n[begin], self.bad[end] - self.bad[begin]
         if not self._is_more(n, bad, dispersion):
             return False
-        if not self.without_worst:
+        if not self.without_worst or self._is_certain(begin, end):
             return True
         minute = self.series.per_minute
         last = max(begin, end - minute)
@@ -180,6 +182,15 @@ class _Scan:
         n -= self.n[stop] - self.n[worst]
         bad -= self.bad[stop] - self.bad[worst]
         return bad >= LEAST and self._is_more(n, bad, dispersion)
+
+    def _is_certain(self, begin: int, end: int) -> bool:
+        """Whether nearly all of many requests failed for a whole minute: no other minute has to show it, too."""
+        minute = self.series.per_minute
+        return any(
+            self.n[place + minute] - self.n[place] >= CERTAIN_REQUESTS
+            and self.in_minute[place] >= CERTAIN_SHARE * (self.n[place + minute] - self.n[place])
+            for place in range(begin, min(end, len(self.in_minute)) - minute + 1)
+        )
 
     def _is_more(self, n: int, bad: int, dispersion: float) -> bool:
         if bad < LEAST or not n or bad / n <= self.limit:

@@ -5,7 +5,7 @@ Nothing here is text for people. `view.messages` makes that, by the templates of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,7 +17,7 @@ from incident_kit.model.finding import Finding
 from incident_kit.model.patterns import compiled
 from incident_kit.model.times import Window
 from incident_kit.model.visible import visible
-from incident_kit.runbook.contents import Feature, InternalWords, Runbook, Suspected
+from incident_kit.runbook.contents import Confirmed, Feature, InternalWords, Runbook, SeverityRule, Suspected
 from incident_kit.runbook.messages import internal_words_in, security_words_in
 from incident_kit.runbook.ranking import Ranked
 from incident_kit.timeline.impact import Affected, Impact
@@ -237,12 +237,9 @@ def security_of(state: State, facts: Facts, book: Runbook, title: str = "") -> S
         f"confirmed: {place.causes[0].title}" for place in facts.ranked if place.scenario.caution and place.causes
     ]
     careful = {scenario.id for scenario in book.scenarios if scenario.caution}
-    suspicions = {
-        rule.id
-        for rule in book.severity_rules
-        if isinstance(rule.condition, Suspected) and rule.condition.scenario in careful
-    }
-    reasons += [met.sentence for met in facts.assessment.met if met.rule in suspicions]
+    # A run reports on one scenario, and its severity is by all of them.
+    rules = {rule.id for rule in book.severity_rules if _is_about(rule, careful)}
+    reasons += [met.sentence for met in facts.assessment.met if met.rule in rules]
     reasons += [
         f"line {mark.entry.line} of the journal marks a step of {mark.scenario}"
         for mark in state.steps
@@ -263,6 +260,15 @@ def security_of(state: State, facts: Facts, book: Runbook, title: str = "") -> S
     return Security(tuple(dict.fromkeys(reasons)))
 
 
+def _is_about(rule: SeverityRule, scenarios: Collection[str]) -> bool:
+    """Whether a rule of severity looks for one of these scenarios and nothing else."""
+    if isinstance(rule.condition, Suspected):
+        return rule.condition.scenario in scenarios
+    if isinstance(rule.condition, Confirmed):
+        return all(symptom.partition(".")[0] in scenarios for symptom in rule.condition.symptoms)
+    return False
+
+
 def hits_of(facts: Facts, features: Sequence[Feature]) -> tuple[Hit, ...]:
     """The features that customers notice something of, by confirmed symptoms and by the routes that suffer."""
     noticed: dict[str, list[How]] = {}
@@ -278,8 +284,15 @@ def hits_of(facts: Facts, features: Sequence[Feature]) -> tuple[Hit, ...]:
         for feature in features:
             pattern = compiled(feature.routes, ignore_case=True)
             if any(pattern.search(route) for route in impact.affected.routes):
-                noticed.setdefault(feature.name, []).append(how)
+                own = bool(impact.onset and pattern.search(impact.onset.name or ""))
+                of_feature = how if how is not How.FAILS or own or _mostly(impact.affected) else How.SLOW_OR_FAILS
+                noticed.setdefault(feature.name, []).append(of_feature)
     return tuple(Hit(feature, _together(noticed[feature.name])) for feature in features if feature.name in noticed)
+
+
+def _mostly(affected: Affected) -> bool:
+    """Whether most requests on the routes that suffer do: else one route may fail, and another be slow."""
+    return 2 * affected.n > affected.of
 
 
 def _noticed_by(place: Ranked, finding: Finding) -> list[tuple[str, How]]:

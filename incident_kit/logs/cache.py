@@ -60,7 +60,7 @@ class Cache:
             return extract_all(sources, dependencies, scratch)
         groups = _together(sources)
         entries = [self.folder / digest_of([sources[number] for number in group], dependencies) for group in groups]
-        kept = {place: known for place, entry in enumerate(entries) if (known := _read(entry))}
+        kept = {place: columns for place, entry in enumerate(entries) if (columns := _read(entry))}
         missing = [number for place, group in enumerate(groups) if place not in kept for number in group]
         try:
             if missing:

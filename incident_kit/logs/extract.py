@@ -19,7 +19,7 @@ from pathlib import Path
 from incident_kit.errors import LogFileError
 from incident_kit.logs.columns import ANSI_ESCAPE, Dependency, in_place_select, no_format_select, normalised_select
 from incident_kit.logs.normalise import MOST_RECORD_BYTES
-from incident_kit.logs.pieces import ByteRange, Piece, Reading, Segment, Text, pieces_of
+from incident_kit.logs.pieces import FileRange, Piece, Reading, Segment, Text, pieces_of
 from incident_kit.logs.prepare import PreparedSource
 from incident_kit.logs.scan import MOST_LINE_BYTES
 from incident_kit.logs.sql import quoted
@@ -153,7 +153,7 @@ class Extractor:
         """Write one piece as Parquet. Raises LogFileError where there is no room for it."""
         import duckdb
 
-        text = piece.text.load() if isinstance(piece.text, ByteRange) else piece.text
+        text = piece.text.load() if isinstance(piece.text, FileRange) else piece.text
         with self._files.holding(text.lines) as address, self._connection.cursor() as connection:
             select = columns_of(piece.like, text, self._dependencies, address)
             try:

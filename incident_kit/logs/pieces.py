@@ -45,7 +45,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class ByteRange:
+class FileRange:
     """The bytes [start, end) of a plain file, whole lines; the line after them ends at `after_end`."""
 
     path: Path
@@ -59,14 +59,14 @@ class ByteRange:
         counts: Counter[str] = Counter()
         with opened(self.path, self.identity) as file:
             damage = SHRUNK if os.fstat(file).st_size < self.end else ""
-            lines = b"".join(clean_lines(blocks_of(file, self.start, self.end), counts, begins=self.start == 0))
+            lines = list(clean_lines(blocks_of(file, self.start, self.end), counts, begins=self.start == 0))
             if is_shorter(counts):
                 offsets = line_offsets(blocks_of(file, self.start, self.end))
-                rows = zip(single_lines([lines]), offsets, strict=False)
+                rows = zip(single_lines(lines), offsets, strict=False)
                 text = b"".join(b"0 %d %d %b\n" % (line, *row[::-1]) for line, row in enumerate(rows, start=1))
                 return Text(text, True, 0, {0: counts}, damage)
             after = b"".join(clean_lines(blocks_of(file, self.end, self.after_end), Counter(), begins=False))
-        return Text(lines + after, False, len(after), {0: counts}, damage)
+        return Text(b"".join([*lines, after]), False, len(after), {0: counts}, damage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Piece:
     """Some text of sources that are read alike, or the range to read it from."""
 
     like: PreparedSource
-    text: Text | ByteRange
+    text: Text | FileRange
     segments: tuple[Segment, ...]
 
 
@@ -121,7 +121,7 @@ def _ranges(number: int, prepared: PreparedSource, reading: Reading) -> Iterator
         reading.ends_with_newline = os.pread(file, 1, max(size - 1, 0)) == b"\n"
         while start < size:
             end = line_end(file, start + PIECE_BYTES, size)
-            text = ByteRange(path, prepared.identity, start, end, line_end(file, end, size))
+            text = FileRange(path, prepared.identity, start, end, line_end(file, end, size))
             yield Piece(prepared, text, (Segment(number, start),))
             start = end
 

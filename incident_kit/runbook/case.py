@@ -138,18 +138,23 @@ class Case:
         routes = [series for name, series in self.traffic.items() if name]
         return [
             *traffic(every, self.coverage.request_holes, self.window),
-            *refusals(self._asked_in_steps("refusals_by_step").values()),
+            *refusals(self.refusals(()).values()),
             *failures([*routes, *self._asked_in_steps("clients_by_step").values()]),
             *drifts([every, *routes]),
         ]
 
-    def _asked_in_steps(self, query: str) -> Mapping[str | None, Series]:
+    def refusals(self, statuses: Sequence[int]) -> Mapping[str | None, Series]:
+        """Requests of customers in steps, those that were refused with one of these statuses (or 4xx) as bad ones."""
+        return self._asked_in_steps("refusals_by_step", statuses=list(statuses)) if self.traffic else {}
+
+    def _asked_in_steps(self, query: str, **parameters: object) -> Mapping[str | None, Series]:
         every = self.traffic[None]
         rows = self.records.query(
             query,
             probes=self.probes,
             first=every.first.astimezone(UTC).replace(tzinfo=None),
             step_us=every.width // timedelta(microseconds=1),
+            **parameters,
         )
         return _series(rows, every.first, every.width, len(every.steps))
 

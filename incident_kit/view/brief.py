@@ -165,10 +165,12 @@ def _severity(brief: Brief, clock: Callable[[datetime], str]) -> str:
         return 'not set: no clock runs. Set it: incident-kit set severity P2 --why "..."'
     assessment = brief.facts.assessment
     if level.entry is None:
-        return f"{level.level} by the facts, nobody has set it. {assessment.sentence}"
+        return f"{level.level} by the facts, nobody has set it. {visible(assessment.sentence)}"
     why = visible(level.entry.text).removeprefix(f"{level.level}: ")
     because = f": {why}" if why and why != level.level else ""
-    differs = f". By the facts {assessment.level}: {assessment.sentence}" if assessment.level != level.level else ""
+    differs = (
+        f". By the facts {assessment.level}: {visible(assessment.sentence)}" if assessment.level != level.level else ""
+    )
     return (
         f"{level.level} since {clock(level.since)}, set by {visible(level.entry.by)}{because}"
         f"{differs if assessment.level else ''}"

@@ -143,7 +143,7 @@ def test_report_from_a_log_preserves_its_window_and_changes_nothing(kit: Kit, tm
     findings = json.loads((data / "findings.json").read_text(encoding="utf-8"))
     assert {finding["symptom"]: finding["verdict"] for finding in findings} == {
         "slow_responses": "ruled_out",
-        "error_rate": "ruled_out",
+        "error_rate": "inconclusive",  # among twelve requests a minute a failure of 20% for 5 minutes may not be seen
         "customer_complaints": "not_checked",
         "traffic_spike": "ruled_out",
         # this log holds only completed requests

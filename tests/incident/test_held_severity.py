@@ -93,7 +93,7 @@ def test_the_facts_raise_it_in_the_order_of_time_until_a_person_sets_it(journal:
 def test_a_suspicion_younger_than_the_evidence_counts_and_one_struck_out_since_does_not(journal: Journal) -> None:
     book, earlier = runbook.load(), Assessment((BREACH, PAYMENTS))
     assert suspected(book, earlier, journal.entries()).level == "P2"
-    entries.note(journal, "We suspect a breach", at=minutes(3), by="ada")
+    entries.note(journal, "We suspect a breach", "note", minutes(3), by="ada")
     found_out = suspected(book, Assessment((PAYMENTS,)), journal.entries())
     assert [(met.level, met.rule) for met in found_out.met] == [("P1", "breach_suspected"), ("P2", PAYMENTS.rule)]
 

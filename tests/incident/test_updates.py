@@ -103,6 +103,13 @@ def test_a_confirmed_breach_needs_approval() -> None:
     assert "confirmed: Somebody got in after many refused sign-ins" in why
 
 
+def test_a_report_on_another_scenario_does_not_hide_a_confirmed_breach() -> None:
+    known = facts("credential_stuffing")
+    other = replace(known, ranked=facts("whmcs_refused").ranked)
+    assert "matter of security" in why_not(known=other)
+    assert why_not(known=facts("whmcs_refused")) == ""
+
+
 def test_of_a_breach_a_message_says_neither_cause_nor_countermeasure_nor_what_a_person_noted() -> None:
     state = state_of(
         [
@@ -127,7 +134,7 @@ def test_sign_ins_that_strangers_are_refused_are_no_trouble_of_customers() -> No
         ("whmcs_refused", {"Billing": How.FAILS, "Payments": How.FAILS}),
         ("freebit_slow", {"SIM services": How.SLOW_OR_FAILS}),
         ("platform_events_silent", {"Ordering": How.DELAYED}),
-        ("redis_out_of_memory", {"Sign-in": How.SLOW_OR_FAILS, "Catalogue": How.SLOW_OR_FAILS}),
+        ("redis_out_of_memory", {"Sign-in": How.FAILS, "Catalogue": How.SLOW_OR_FAILS}),
         ("database_connections", {"Ordering": How.FAILS, "Sign-in": How.FAILS, "SIM services": How.FAILS}),
         ("quiet", {}),
         ("deploy", {}),

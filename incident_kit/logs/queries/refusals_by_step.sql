@@ -1,9 +1,10 @@
--- Requests of customers that were refused (4xx) per step of time, by status and route, with all requests of that route; streams and probes left out
+-- Requests of customers per step of time, over all routes (route is null) and by route, and how many of them were refused with one of these statuses (any 4xx, if none is named); streams and probes left out
 WITH
     asked AS (
         SELECT
             (epoch_us(ts) - epoch_us($first::TIMESTAMP)) // $step_us AS step,
-            coalesce(route, '') AS route, status, refused
+            coalesce(route, '') AS route,
+            CASE WHEN len($statuses) = 0 THEN refused ELSE coalesce(list_contains($statuses, status), false) END AS refused
         FROM requests
         WHERE NOT streaming AND NOT regexp_matches(coalesce(route, ''), $probes)
     )

@@ -6,10 +6,13 @@ These are sign-in, the cache, rate limits, event streams and the token blacklist
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
+from incident_kit.analysis.changes import usual_share
+from incident_kit.analysis.episodes import Series, failing
+from incident_kit.analysis.faults import fault, would_be_seen
 from incident_kit.logs.signs import SignCount
 from incident_kit.model.answer import Status
 from incident_kit.model.finding import Absence, Citation, Finding, Line, Symptom, Verdict
@@ -22,6 +25,8 @@ from incident_kit.runbook.checks.verdicts import (
     confirmed,
     figure,
     inconclusive,
+    missing,
+    needs,
     not_checked,
     recovered_at,
     ruled_out_by_answer,
@@ -30,82 +35,82 @@ from incident_kit.runbook.checks.verdicts import (
     sign_summary,
     why_logs_cannot_tell,
 )
+from incident_kit.runbook.coverage import Capability
 
 MINUTE = timedelta(minutes=1)
 TOO_MANY = 429
 REFUSED = (401, 403)
+FAILED = tuple(range(500, 600))
 
 
+@needs(Capability.REQUESTS, Capability.STATUSES)
 def authentication_failing(
-    case: Case, symptom: Symptom, *, feature: str, share: float, min_requests: int, in_a_row: int, named: Sequence[str]
+    case: Case, symptom: Symptom, *, feature: str, share: float, named: Sequence[str], rules_out: Sequence[str]
 ) -> Finding:
-    """Whether more than `share` of requests are refused beyond what is usual, or sign-ins fail, in minutes in a row.
+    """Whether more than `share` of requests are refused (401 or 403) beyond what is usual, or of sign-ins fail (5xx).
 
-    Refused means 401 or 403, failed 5xx.
+    By more than chance, also without the worst minute, wherever it begins. `rules_out` are the smallest faults for
+    which it is ruled out.
     """
-    if not case.items:
-        return not_checked(symptom, "no log is in the evidence")
-    everything, sign_ins = (
-        _by_minute(case.statuses),
-        _by_minute([row for row in case.statuses if case.belongs(row.route, feature)]),
-    )
-    refused = {
-        start: _share(rows, lambda row: row.status in REFUSED)
-        for start, rows in everything.items()
-        if _n(rows) >= min_requests
-    }
-    failed = {
-        start: _share(rows, lambda row: row.bad) for start, rows in sign_ins.items() if _n(rows) >= min(min_requests, 3)
-    }
-    usual = median(refused.values()) if refused else 0.0
-    stretches = [
-        (
-            _in_a_row({start for start, minute_share in refused.items() if minute_share > usual + share}, in_a_row),
-            "requests are refused with 401 or 403",
-            refused,
-            REFUSED,
-            (),
-        ),
-        (
-            _in_a_row({start for start, minute_share in failed.items() if minute_share > share}, in_a_row),
-            "sign-ins fail",
-            failed,
-            tuple(range(500, 600)),
-            case.routes(feature),
-        ),
+    if reason := missing(case, [Capability.REQUESTS, Capability.STATUSES]):
+        return not_checked(symptom, reason)
+    refused, sign_ins = case.refusals(REFUSED).get(None), case.traffic_of(feature)
+    if refused is None:
+        return inconclusive(symptom, "Cannot be said.", "no finished request is in the evidence for this window")
+    usual = usual_share(refused)
+    looked_at: list[tuple[Series, float, str, tuple[int, ...], tuple[str, ...]]] = [
+        (refused, usual + share, "requests are refused with 401 or 403", REFUSED, ())
     ]
+    if sign_ins is not None:
+        looked_at.append((sign_ins, share, "sign-ins fail", FAILED, case.routes(feature)))
     findings = []
-    for minutes, event, shares, statuses, routes in stretches:
-        if minutes:
-            worst = max(shares[start] for start in minutes)
-            lines = _lines(case, minutes, statuses, routes)
-            n = sum(_n(everything[start]) for start in minutes)
+    for series, limit, event, statuses, routes in looked_at:
+        episodes = failing(series, limit)
+        if episodes:
+            worst = max(episodes, key=lambda episode: episode.level)
+            first, last = episodes[0].since, max(episode.until for episode in episodes)
             usually = f" (usually {usual:.0%})" if statuses == REFUSED else ""
             findings.append(
                 confirmed(
                     symptom,
-                    f"Up to {worst:.0%} of {event}{usually}, from {minutes[0]:%H:%M} to "
-                    f"{minutes[-1] + MINUTE:%H:%M} UTC.",
-                    [figure(case, "statuses", n, lines, routes=list(routes))],
-                    minutes[0],
-                    recovered_at(case, minutes[-1] + MINUTE),
-                    worst_share=worst,
+                    f"Up to {worst.level:.0%} of {event}{usually}, from {first:%H:%M:%S} to {last:%H:%M:%S} UTC.",
+                    [
+                        figure(
+                            case,
+                            "requests_by_step",
+                            sum(episode.n for episode in episodes),
+                            _lines(case, first, last, statuses, routes),
+                            routes=list(routes),
+                        )
+                    ],
+                    first,
+                    last if episodes[-1].over else None,
+                    worst_share=worst.level,
                 )
             )
     if findings:
         return attributed_to(case, combined(case, symptom, findings), named)
-    n = sum(_n(rows) for rows in everything.values())
-    if not refused:
+    for change in case.changes:
+        if change.kind == "refusals" and change.name is None:
+            return inconclusive(
+                symptom,
+                f"{change.after:.0%} of all requests were refused (4xx) from {change.since:%H:%M:%S} UTC on, before "
+                f"{change.before:.1%}.",
+                "they are not all 401 or 403: see which they are",
+                [figure(case, "refusals_by_step", change.n, ())],
+            )
+    seen = would_be_seen(refused, usual + share, [fault(text) for text in rules_out])
+    if seen is None:
         return inconclusive(
-            symptom, f"{n} requests in the window.", f"no minute holds {min_requests} requests: too few to judge"
+            symptom, f"{refused.n} requests in the window.", f"too few requests to judge: {rules_out[0]} might not show"
         )
-    worst = max(refused.values())
     return ruled_out_by_logs(
         case,
         symptom,
-        f"At most {worst:.0%} of requests were refused (usually {usual:.0%}), and sign-ins did not fail in a row.",
-        n,
-        "statuses",
+        f"{refused.bad} of {refused.n} requests were refused with 401 or 403 (usually {usual:.0%}), at no time "
+        f"{share:.0%} more than usual, and sign-ins did not fail. {str(seen).capitalize()} would have been seen.",
+        refused.n,
+        "refusals_by_step",
     )
 
 
@@ -267,7 +272,7 @@ def rate_limit_gone(
         sum(row.n for row in rows if row.status == TOO_MANY) for rows in (rows_before, rows_after)
     )
     due = limited_before * (_n(rows_after) / _n(rows_before)) if rows_before else 0.0
-    lines = _lines(case, [limited[0].start], (TOO_MANY,), ())
+    lines = _lines(case, limited[0].start, limited[0].start + MINUTE, (TOO_MANY,), ())
     if since and not limited_after and due >= least:
         statement = (
             f"{limited_before} requests were limited before {since:%H:%M:%S} UTC, when Redis began to fail, "
@@ -351,7 +356,11 @@ def _streams(case: Case, symptom: Symptom, feature: str, times: float, least: in
             sorted({row.status for row in refused if row.status}),
         )
         cited = figure(
-            case, "statuses", _n(refused), _lines(case, minutes, statuses, case.routes(feature)), feature=feature
+            case,
+            "statuses",
+            _n(refused),
+            _lines(case, minutes[0], minutes[-1] + MINUTE, statuses, case.routes(feature)),
+            feature=feature,
         )
         statement = f"{_n(refused)} event streams could not be opened (5xx) from {refused[0].first:%H:%M:%S} UTC on."
         return confirmed(
@@ -416,13 +425,6 @@ def blacklist_open(case: Case, symptom: Symptom, *, setting: str, failing: Seque
     )
 
 
-def _by_minute(rows: Sequence[StatusCount]) -> dict[datetime, list[StatusCount]]:
-    minutes: dict[datetime, list[StatusCount]] = defaultdict(list)
-    for row in rows:
-        minutes[row.start].append(row)
-    return minutes
-
-
 def _signs_by_minute(*groups: Sequence[SignCount]) -> dict[int, tuple[int, int]]:
     """How often each group's signs are shown, by minute from the first of them on."""
     first = min(count.first for group in groups for count in group)
@@ -437,23 +439,8 @@ def _n(rows: Sequence[StatusCount]) -> int:
     return sum(row.n for row in rows)
 
 
-def _share(rows: Sequence[StatusCount], wanted: Callable[[StatusCount], bool]) -> float:
-    return sum(row.n for row in rows if wanted(row)) / _n(rows)
-
-
-def _in_a_row(minutes: set[datetime], least: int) -> list[datetime]:
-    """The minutes that stand in a row with enough others, in order."""
-    runs: list[list[datetime]] = []
-    for minute in sorted(minutes):
-        if runs and runs[-1][-1] + MINUTE == minute:
-            runs[-1].append(minute)
-        else:
-            runs.append([minute])
-    return [minute for run in runs if len(run) >= least for minute in run]
-
-
-def _lines(case: Case, minutes: Sequence[datetime], statuses: Sequence[int], routes: Sequence[str]) -> list[Line]:
-    since, until = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (minutes[0], minutes[-1] + MINUTE))
+def _lines(case: Case, since: datetime, until: datetime, statuses: Sequence[int], routes: Sequence[str]) -> list[Line]:
+    since, until = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (since, until))
     return [
         Line(row["item"], row["line"])
         for row in case.records.query(

@@ -231,9 +231,14 @@ def _minutes(case: Case, route: str | None, since: datetime, until: datetime) ->
 def _confirmed(case: Case, symptom: Symptom, limit: _Limit, episodes: Sequence[Episode], measure_name: str) -> Finding:
     """Confirmed: of all requests if these are among the episodes, else of the worst route; with since and until."""
     worst = max(episodes, key=lambda episode: (episode.name is None, episode.bad * episode.level, episode.name or ""))
-    others = sorted({_named(episode.name, limit.feature) for episode in episodes if episode.name != worst.name})
-    more = f", and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
-    also = f"; also {', '.join(others[:MOST_NAMED])}{more}" if others else ""
+    others = [episode for episode in episodes if episode.name != worst.name]
+    also = ""
+    if others:
+        # Of all requests the route that suffers most is enough: the others stand in tables of their own.
+        most = 1 if worst.name is None else MOST_NAMED
+        names = list(dict.fromkeys(_named(e.name) for e in sorted(others, key=lambda e: -e.bad * e.level)))
+        more = f", and {len(names) - most} more" if len(names) > most else ""
+        also = f"; also {', '.join(names[:most])}{more}"
     spans = [(episode, span) for episode in episodes if (span := _affected(case, limit, episode))]
     first, last = (
         min((span[0] for _, span in spans), default=worst.since),
