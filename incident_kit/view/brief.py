@@ -57,11 +57,18 @@ NOTHING = "–"
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A part of the brief: its items as sentences, `most` lines for each on the screen."""
+    """A part of the brief: its items as sentences, `most` lines for each on the screen.
+
+    What the team itself configured (`ours`: whom to call, and how) is shown as it is; everything else redacted.
+    """
 
     label: str
     items: Sequence[str]
     most: int = 2
+    ours: bool = False
+
+    def shown(self, item: str) -> str:
+        return visible(item) if self.ours else REDACTION.sentence(visible(item))
 
 
 def screen(brief: Brief, zone: tzinfo) -> list[str]:
@@ -94,7 +101,7 @@ def markdown(brief: Brief, zone: tzinfo) -> str:
     lines = [f"# {_escaped(brief.incident_id)}: {_escaped(_title(brief))}", "", _escaped(_now(brief, zone))]
     for part in _parts(brief, zone):
         items = whole.get(part.label, part.items)
-        lines += ["", f"## {part.label}", "", *(f"- {_escaped(item)}" for item in items or [NOTHING])]
+        lines += ["", f"## {part.label}", "", *(f"- {_literal(part.shown(item))}" for item in items or [NOTHING])]
     return "\n".join(lines) + "\n"
 
 
@@ -152,7 +159,7 @@ def _parts(brief: Brief, zone: tzinfo) -> list[_Part]:
         _Part("Tried", [_action(action, clock) for action in brief.tried]),
         _Part("Next", list(_next(brief.next_step)) if brief.next_step else _nothing_next(brief), most=3),
         _Part("Deadlines", [_deadline(deadline, now, zone) for deadline in brief.pending] + _others(brief), most=1),
-        _Part("Who", list(map(_call, brief.calls))),
+        _Part("Who", list(map(_call, brief.calls)), ours=True),
         _Part("Contacts", brief.unreachable, most=1),
         _Part("Missing", brief.missing, most=1),
         _Part("Doubts", brief.doubts, most=1),
@@ -259,7 +266,7 @@ def _joined(titles: Sequence[str]) -> list[str]:
 
 def _laid_out(part: _Part) -> Iterator[str]:
     for item in part.items:
-        yield from wrapped(REDACTION.sentence(visible(item)), COLUMNS - LABEL, part.most)
+        yield from wrapped(part.shown(item), COLUMNS - LABEL, part.most)
 
 
 def _fitted(lines: Sequence[str], room: int, items: int) -> list[str]:
@@ -278,4 +285,9 @@ def _labelled(label: str, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
-    return MARKDOWN.sub(r"\\\1", REDACTION.sentence(visible(text)))
+    return _literal(REDACTION.sentence(visible(text)))
+
+
+def _literal(text: str) -> str:
+    """A text that Markdown shows as it stands."""
+    return MARKDOWN.sub(r"\\\1", text)

@@ -238,3 +238,13 @@ def test_a_broken_list_of_holidays_fails_no_note(kit: Kit, request_: Request, tm
     assert "The next deadline is not known: " in noted.stderr
     assert "gone.ics: cannot be read" in noted.stderr
     assert kit("status", "--reports", request_.reports).returncode == 2
+
+
+def test_whom_to_call_is_shown_with_the_numbers_that_the_team_configured(kit: Kit, tmp_path: Path) -> None:
+    contact = '[contacts.primary_on_call]\nname = "Aki"\nmethod = "+81 3 5550 0101"\nbackup = "aki@portal.example"\n'
+    (tmp_path / "incident-kit.toml").write_text(contact, encoding="utf-8")
+    kit("open", "Payments fail", cwd=tmp_path)
+    for form in ((), ("--md",)):
+        shown = kit("status", *form, cwd=tmp_path).stdout
+        assert "+81 3 5550 0101, else aki@portal.example" in shown
+    assert "+81 3 5550 0101" in kit("status", "--json", cwd=tmp_path).stdout
