@@ -65,6 +65,8 @@ class Case:
         self.features, self.sigma_rules, self._signs = book.features, book.sigma_rules, book.signs
         # The pattern of routes that only machines ask for, which watch the portal: they are no customers.
         self.probes = f"(?i){book.probes}" if book.probes else NO_ROUTE
+        # The questions that the check asks for the answers to: `examine` empties it before each.
+        self.asked: set[str] = set()
         self.buckets = cache(self._buckets)
 
     @cached_property
@@ -242,6 +244,7 @@ class Case:
 
     def answers_to(self, question: str) -> list[StoredAnswer]:
         """The answers to this question, in the order of time."""
+        self.asked.add(question)
         return [stored for stored in self.answers if stored.answer.question == question]
 
     def last(self, question: str) -> StoredAnswer | None:
