@@ -17,4 +17,4 @@ def demo(request: Request) -> int:
     """A sealed report on the recorded incident, by our own runbook; returns the exit code."""
     incident = load_or_create(request.reports, DEMO, TITLE)
     recorded = open_evidence(places.recorded())
-    return seal_and_show(incident, load(), SCENARIO, recorded.items(), recorded.window())
+    return seal_and_show(request, incident, load(), SCENARIO, recorded.items(), recorded.window())

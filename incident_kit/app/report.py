@@ -34,9 +34,7 @@ def report(request: Request, scenario_id: str, incident_id: str, assignments: Se
     if evidence := stored_evidence(request):
         incident = incident_for(request, incident_id, title, say)
         window = stored_window(request, evidence)
-        code = seal_and_show(
-            incident, book, scenario_id, evidence.items(), window, parameters, cache=request.sources.cache
-        )
+        code = seal_and_show(request, incident, book, scenario_id, evidence.items(), window, parameters)
         say_next_deadline(request, incident)
         return code
     with planned_logs(request, say) as planned:
@@ -45,14 +43,13 @@ def report(request: Request, scenario_id: str, incident_id: str, assignments: Se
     new = {item.id for item in collected.items}
     items = [item for item in incident.evidence.items() if item.id in new or item.secret]
     lost = (*planned.lost, *collected.lost)
-    code = seal_and_show(
-        incident, book, scenario_id, items, collected.window, parameters, lost, cache=request.sources.cache
-    )
+    code = seal_and_show(request, incident, book, scenario_id, items, collected.window, parameters, lost)
     say_next_deadline(request, incident)
     return exit_code(bool(code), collected.interrupted)
 
 
 def seal_and_show(
+    request: Request,
     incident: Incident,
     book: Runbook,
     scenario_id: str,
@@ -60,12 +57,20 @@ def seal_and_show(
     window: Window,
     parameters: Mapping[str, Any] | None = None,
     lost: Sequence[str] = (),
-    *,
-    cache: bool = True,
 ) -> int:
     """Make a sealed run of these items and say what it found; returns the exit code."""
     say(f"Window: {window}")
-    run = make_run(incident, book, scenario_id, items, window, parameters, lost, cache=cache)
+    run = make_run(
+        incident,
+        book,
+        scenario_id,
+        items,
+        window,
+        parameters,
+        lost,
+        contacts=[contact.sentence() for contact in request.configuration.contacts.reachable()],
+        cache=request.sources.cache,
+    )
     return exit_code(show_run(run) or bool(lost))
 
 

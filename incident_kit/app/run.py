@@ -119,12 +119,13 @@ def make_run(
     given: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
     *,
+    contacts: Sequence[str] = (),
     cache: bool = True,
 ) -> Run:
     """Execute the scenario's notebook on the items and seal the result below the incident's `runs/`.
 
-    `given` are further parameters of the notebook; `notes` say what could not be collected; `cache` whether the columns
-    of the logs are kept. Raises ParameterError, RunbookError and EvidenceError.
+    `given` are further parameters of the notebook; `notes` say what could not be collected, `contacts` whom to call and
+    how; `cache` whether the columns of the logs are kept. Raises ParameterError, RunbookError and EvidenceError.
     """
     source = notebook_of(book, scenario_id)
     parameters = {**OUR_PARAMETERS, "since": iso(window.since), "until": iso(window.until), **(given or {})}
@@ -152,6 +153,7 @@ def make_run(
         "started": iso(started),
         "error": error,
         "notes": list(notes),
+        "contacts": list(contacts),
     }
     return seal(incident, partial, facts)
 
@@ -200,6 +202,7 @@ def seal(incident: Incident, partial: Path, facts: Mapping[str, Any]) -> Run:
         **facts,
         "error": redaction.sentence(facts.get("error", "")),
         "notes": redaction.tree(list(facts.get("notes", ()))),
+        "contacts": [redaction.sentence(visible(contact)) for contact in facts.get("contacts", ())],
         "incident": incident.id,
         "sealed": sealed_at,
         "by": by,
@@ -249,6 +252,7 @@ def write_page(incident: Incident, run: RunFolder, facts: Mapping[str, Any]) -> 
     doubted = page.worked(facts["cells_to_doubt"]) if by_hand else page.Html("")
     appendix = (
         doubted
+        + page.contacts(facts.get("contacts", ()))
         + page.answers(Evidence(run.evidence).answers())
         + page.notes(facts["notes"])
         + page.masked(facts.get("masked", ()))

@@ -87,6 +87,10 @@ class Contacts:
             for role in self.levels.get(whom, (whom,))
         )
 
+    def reachable(self) -> tuple[Contact, ...]:
+        """Those that somebody has said how to reach, in the order of the runbook's roles."""
+        return tuple(contact for contact in self.by_role.values() if contact.ways)
+
     def level_of(self, whom: str) -> str:
         """The level that this is, or that means this role; empty where none does."""
         return whom if whom in LEVELS else next((level for level, roles in self.levels.items() if whom in roles), "")

@@ -192,3 +192,12 @@ def test_new_evidence_belongs_to_the_incident_that_is_open(kit: Kit, tmp_path: P
     finished = kit("triage", "-l", log, cwd=tmp_path)
     assert f"Incident {incident_id}, which is open: Payments fail" in finished.stderr
     assert list((tmp_path / "reports" / incident_id / "evidence").glob("*/item.json"))
+
+
+def test_a_report_names_whom_to_call(kit: Kit, tmp_path: Path) -> None:
+    contact = '[contacts.primary_on_call]\nname = "Aki"\nmethod = "pager of the rota desk"\n'
+    (tmp_path / "incident-kit.toml").write_text(contact, encoding="utf-8")
+    finished = kit("demo", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    page = (tmp_path / finished.stdout.strip()).read_text(encoding="utf-8")
+    assert "Primary on call (Aki): pager of the rota desk" in page

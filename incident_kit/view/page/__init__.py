@@ -23,7 +23,7 @@ from incident_kit.view.page.sections import (
     suspects,
     timeline,
 )
-from incident_kit.view.page.stored_answers import answers, masked, notes, worked
+from incident_kit.view.page.stored_answers import answers, contacts, masked, notes, worked
 from incident_kit.view.page.worked_on import brief, collected, incident, message, not_here, noted, sealed
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "chart",
     "cited_lines",
     "collected",
+    "contacts",
     "coverage",
     "diagnoses",
     "drawings",

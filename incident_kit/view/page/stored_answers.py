@@ -33,6 +33,11 @@ def notes(lost: Sequence[str]) -> Html:
     return _listed("What could not be collected?", lost) if lost else Html("")
 
 
+def contacts(sentences: Sequence[str]) -> Html:
+    """Whom to call and how, as the team had configured it; empty if nothing was."""
+    return _listed("Whom to call?", sentences, "contacts") if sentences else Html("")
+
+
 def masked(places: Sequence[str]) -> Html:
     """What was masked before the seal; empty if nothing was."""
     lead = "What looked like a secret in what this report shows was masked. The evidence in the run is whole."
