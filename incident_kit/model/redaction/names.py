@@ -73,6 +73,23 @@ WEAK = frozenset(
 RANDOM = re.compile(r"(?=[^\d]{0,64}+\d)(?=[^a-z]{0,64}+[a-z])[\w.~+/%:=-]{16,}+", re.ASCII)
 # What is longer is taken for random without a look, so that no long value is looked at in vain.
 LONGEST_LOOK = 512
+# Under the name of a key stands most often what names something. A key that is a secret has no form of its own: letters
+# and digits, all over.
+PLAIN_KEYS = frozenset((
+    "primary", "foreign", "cache", "public", "partition", "sort", "idempotency", "routing", "object", "message",
+    "dedup", "deduplication", "group", "lock", "queue", "redis", "map", "index", "composite", "natural", "unique",
+    "row", "job", "surrogate", "storage", "bucket", "s3", "file", "translation", "i18n", "locale", "shard", "range",
+    "hash", "request", "correlation", "trace", "config", "search", "replay", "event", "order", "item", "record",
+    "entity", "document", "db", "session", "candidate", "business", "dedupe", "ordering", "issue", "project",
+    "jira", "ticket", "feature", "flag", "metric", "series", "label", "tag", "list", "react", "arrow", "hot", "any",
+    "start", "end", "next", "last", "first", "resume", "continuation", "etag", "content", "image", "asset", "blob",
+    "upload", "s", "enter", "shift", "ctrl", "alt",
+))  # fmt: skip
+KEY = re.compile(
+    r"(?=[^\d]{0,40}\d)(?=[^a-z]{0,60}[a-z])(?![0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-)[A-Za-z0-9_=+-]{16,128}+", re.ASCII
+)
+# The form of what is a secret under such a name.
+FORMS = {"weak": RANDOM, "key": KEY}
 TELEPHONES = frozenset(
     (
         "phone",
@@ -233,7 +250,7 @@ def _kind_in_text(name: str) -> str:
     """As `kind_of_name`; `by place` where it depends on what stands around the name."""
     by_place = name.lower() in PAIRS or name.lower() in SPACED_LAST
     kind = kind_of_name(name)
-    return "by place" if by_place and kind in ("", "weak") else kind
+    return "by place" if by_place and kind in ("", "weak", "key") else kind
 
 
 def _kind_by_place(text: str, named: re.Match[str], variables: dict[str, tuple[str, int]]) -> str:
@@ -248,7 +265,7 @@ def _kind_by_place(text: str, named: re.Match[str], variables: dict[str, tuple[s
         parts = words[0].split()
         for number in range(len(parts)):
             kind = kind_of_name("_".join([*parts[number:], name]))
-            if kind and kind != "pair":
+            if kind and kind not in FORMS:
                 return kind
     return kind_of_name(name) or ("pair" if name.lower() in PAIRS else "")
 
@@ -303,7 +320,7 @@ def _pair(text: str, named: re.Match[str]) -> Iterator[Span]:
 
 def _strong_kind(name: str) -> str:
     kind = kind_of_name(name.strip())
-    return "" if kind in ("weak", "parameter", "redis-command") else kind
+    return "" if kind in ("weak", "key", "parameter", "redis-command") else kind
 
 
 def _elements_with_attributes(text: str) -> Iterator[Span]:
@@ -332,6 +349,10 @@ def kind_of_name(name: str) -> str:
         return ""
     if joined.endswith(ENDINGS) or (words and words[-1] in LAST_WORDS) or joined in WHOLE:
         return "secret"
+    if len(words) > 1 and words[-1] == "key" and words[-2] not in PLAIN_KEYS:
+        return "key"
+    if joined.endswith("session"):
+        return "weak"
     if joined == "args":
         return "redis-command"
     kinds = (
@@ -351,11 +372,11 @@ def value_of(text: str, named: re.Match[str], kind: str) -> Span | None:
     if bare_name in ("pwd", "oldpwd") and A_PATH.match(text, _after_blanks(text, position)):
         return None  # the working directory of a shell
     if sep == ">":  # XML
-        if (cdata := CDATA.match(text, position)) and kind != "weak":
+        if (cdata := CDATA.match(text, position)) and kind not in FORMS:
             return _span(text, cdata, kind, group=1)
         element = (
             ELEMENT.match(text, position)
-            if text[named.start() - 1 : named.start()] in ("<", ":") and not close and kind != "weak"
+            if text[named.start() - 1 : named.start()] in ("<", ":") and not close and kind not in FORMS
             else None
         )
         closed = element and (
@@ -460,11 +481,13 @@ def _span(text: str, value: re.Match[str] | None, kind: str, around: str = "", g
 def hidden(text: str, start: int, end: int, kind: str, around: str = "") -> Span | None:
     """The span, unless what stands there is no secret after all."""
     if end - start <= LONGEST_LOOK:
-        if NO_SECRET.fullmatch(text, start, end) or (kind == "weak" and not RANDOM.fullmatch(text, start, end)):
+        if NO_SECRET.fullmatch(text, start, end) or (
+            (form := FORMS.get(kind)) and not form.fullmatch(text, start, end)
+        ):
             return None
         if kind in ("phone", "sim") and sum(character.isdigit() for character in text[start:end]) < FEWEST_DIGITS:
             return None
-    return Span(start, end, {"weak": "secret", "sim": "iccid"}.get(kind, kind), around)
+    return Span(start, end, {"weak": "secret", "key": "secret", "sim": "iccid"}.get(kind, kind), around)
 
 
 def _quoted(text: str, opening: re.Match[str], kind: str) -> Span | None:
@@ -490,7 +513,7 @@ def _quoted(text: str, opening: re.Match[str], kind: str) -> Span | None:
 
 def _list(text: str, position: int, named: re.Match[str], kind: str) -> Span | None:
     """What stands in square brackets. Of `args` only those of a Redis command: others have arguments too."""
-    if kind == "weak" or (kind == "redis-command" and not _of_redis(text, named.start(), position)):
+    if kind in FORMS or (kind == "redis-command" and not _of_redis(text, named.start(), position)):
         return None
     return _inside(text, position, named["close"] or '"', kind)
 
