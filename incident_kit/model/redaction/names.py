@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 from incident_kit.model.redaction import looks
 from incident_kit.model.redaction.labels import kind_of_label
@@ -150,6 +151,7 @@ BRACKETS = ("]", "%5D")
 SPACED_LAST = frozenset(("key", "code", "number", "word", "phrase", "name", "address", "birth", "no"))
 WORDS_BEFORE = re.compile(r"(?:[A-Za-z]{1,24}[ \xa0]){1,2}\Z")
 VALUES = r"(?:value|val|v|content|contents|rejected_?value|current_?value|new_?value|text|data|string)"
+UNDER_PAIR = re.compile(VALUES, re.I)
 LINE = r"(?:\r?\n|(?:\\r)?\\n)"
 VALUE_BESIDE = re.compile(
     r"[\\\"'`]{1,9}[\s,;]{0,20}+"
@@ -318,6 +320,17 @@ def _pair(text: str, named: re.Match[str]) -> Iterator[Span]:
         yield span
 
 
+def kind_of_pair(name: str, value: Any) -> str:
+    """The kind of secret whose name stands under this one: `name`, `Authorization`; empty if none does."""
+    return _strong_kind(value) if name.lower() in PAIRS and isinstance(value, str) else ""
+
+
+def is_header(name: str) -> bool:
+    """Whether this is the name of a header that holds a secret, as it stands before its value in a list."""
+    bare_name = name.lower().replace("-", "").replace("_", "")
+    return _strong_kind(name) != "" and (bare_name.endswith(HEADERS) or "-" in name)
+
+
 def _strong_kind(name: str) -> str:
     kind = kind_of_name(name.strip())
     return "" if kind in ("weak", "key", "parameter", "redis-command") else kind
@@ -438,8 +451,7 @@ def _in_turn(text: str, named: re.Match[str], kind: str) -> Span | None:
     if span is None or text[span.end + len(named["close"]) :][:1] in (":", "="):
         return None
     value = text[span.start : span.end]
-    header = named["name"].lower().replace("-", "").replace("_", "").endswith(HEADERS) or "-" in named["name"]
-    return span if (header and not kind_of_name(value)) or looks.is_secret(value) else None
+    return span if (is_header(named["name"]) and not kind_of_name(value)) or looks.is_secret(value) else None
 
 
 def _is_prose(text: str, named: re.Match[str], prose: bool) -> bool:
@@ -481,9 +493,8 @@ def _span(text: str, value: re.Match[str] | None, kind: str, around: str = "", g
 def hidden(text: str, start: int, end: int, kind: str, around: str = "") -> Span | None:
     """The span, unless what stands there is no secret after all."""
     if end - start <= LONGEST_LOOK:
-        if NO_SECRET.fullmatch(text, start, end) or (
-            (form := FORMS.get(kind)) and not form.fullmatch(text, start, end)
-        ):
+        form = FORMS.get(kind)
+        if NO_SECRET.fullmatch(text, start, end) or (form and not form.fullmatch(text, start, end)):
             return None
         if kind in ("phone", "sim") and sum(character.isdigit() for character in text[start:end]) < FEWEST_DIGITS:
             return None
