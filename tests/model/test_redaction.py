@@ -10,7 +10,7 @@ from pathlib import Path
 from re import _parser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incident_kit.logs.reading import read
@@ -142,6 +142,7 @@ def test_a_secret_on_a_command_line_is_hidden_and_the_command_stays(table):
     assert table["documentation"].startswith("https://")
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(

@@ -2,12 +2,16 @@
 
 The preserved bytes stay whole. What is replaced becomes a mark: `[redacted:email]`, so a reader knows what kind of
 thing stood there. With an incident's key it is `[email:3fa9c1]`: equal values are recognised within that incident and
-nowhere else. Three detectors say where secrets stand:
+nowhere else. Detectors say where secrets stand:
 
-- `names`: values under a secret's name, in whatever notation and depth of escaping (headers, forms, JSON, DSN parts)
-- `shapes`: what is known by its own form (tokens of vendors, JWT, PEM, credentials in addresses, e-mail)
-- `numbers`: telephones, payment cards, SIM cards; IP addresses where they are chosen
+- `names`: values under a secret's name, in whatever notation and depth of escaping (headers, forms, JSON, DSN parts,
+  pairs of name and value); `labels` the same for labels in Japanese; `columns` in statements and tables
+- `shapes`: what is known by its own form (JWT, PEM, credentials in addresses, e-mail, options of command lines);
+  `tokens` those of vendors
+- `numbers`: telephones, payment cards, SIM cards, bank accounts; IP addresses where they are chosen
+- `prose`: what a sentence tells (`the password is ...`), where `looks` says that it looks like a secret
 
+`readings` takes off what is around a text: escapes, entities, look-alike letters, base64, hex, lists of bytes.
 All of them take time linear in the text, on hostile text too.
 
 What was redacted is at rest: redacted again it stays as it is. Each round hides more of what is no mark, until a look
@@ -141,7 +145,9 @@ class Redaction:
 
     def _found_within(self, text: str, in_sentence: bool, wrapped: int) -> Iterator[Span]:
         for reading in readings.readings(text):
-            yield from (reading.place(span) for span in self._found(reading.text, in_sentence, wrapped))
+            for span in self._found(reading.text, in_sentence, wrapped):
+                if any(map(str.isalnum, reading.text[span.start : span.end])):
+                    yield reading.place(span)
         for start, end, content in readings.encoded(text):
             if span := next(self._found(content, in_sentence, wrapped), None):
                 yield Span(start, end, span.kind)
