@@ -1,4 +1,4 @@
-"""What chance alone would give: tails of counts, and how surely a fault of a given size would have been noticed."""
+"""What chance alone would give: tails of counts, and the least count that is more than chance."""
 
 from __future__ import annotations
 
@@ -79,9 +79,3 @@ def least_convincing(n: int, share: float) -> int:
     while count <= n and at_least(count, n, share) >= ONE_IN_A_MILLION:
         count += 1
     return count
-
-
-@cache
-def power(n: int, share: float, fault: float) -> float:
-    """How surely a fault that makes `fault` of `n` tries fail is told from the `share` that fail by chance."""
-    return at_least(least_convincing(n, share), n, fault)

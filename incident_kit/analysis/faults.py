@@ -14,7 +14,7 @@ from datetime import timedelta
 from itertools import accumulate
 from statistics import NormalDist
 
-from incident_kit.analysis.chance import power
+from incident_kit.analysis.chance import least_convincing
 from incident_kit.analysis.episodes import MINUTE, QUANTILE, Series
 from incident_kit.model.times import parse_duration
 
@@ -59,29 +59,43 @@ def would_be_seen(series: Series, limit: float, faults: Sequence[Fault]) -> Faul
     `limit` is the share of failures above which something is seen; for durations it is half of the fault.
     """
     for candidate in faults:
-        counted = [step.n if candidate.unit == "%" else step.timed for step in series.steps]
         if candidate.unit == "%":
-            size = candidate.size
-            chance: Callable[[int], float] = lambda n: power(n, limit, size)  # noqa: B023, E731
+            seen = _mean_power([step.n for step in series.steps], series, candidate, _PowerOfShare(limit, candidate))
         else:
-            chance = _power_of_mean
-        if _mean_power(counted, series, candidate.lasts, chance) >= LEAST_POWER:
+            seen = _mean_power([step.timed for step in series.steps], series, candidate, _power_of_mean)
+        if seen >= LEAST_POWER:
             return candidate
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class _PowerOfShare:
+    """That a share of failures is told from `limit` among `n` requests, also without the minute that has most."""
+
+    limit: float
+    fault: Fault
+
+    def __call__(self, n: int) -> float:
+        minutes = self.fault.lasts / MINUTE
+        left = math.floor(n * (1 - 1 / minutes))
+        if left <= 0:
+            return 0.0
+        share, a_minute = self.fault.size, n * self.fault.size / minutes
+        # What the largest of so many normal values is about.
+        largest = min(n / minutes, a_minute + math.sqrt(2 * a_minute * (1 - share) * math.log(minutes)))
+        deviation = math.sqrt(left * share * (1 - share)) or 1.0
+        return NormalDist().cdf((n * share - largest - least_convincing(left, self.limit) + 0.5) / deviation)
+
+
 def _power_of_mean(n: int) -> float:
-    """That a mean of twice the limit is told from it, by `n` durations."""
-    return NormalDist().cdf(math.sqrt(n) * 0.5 / VARIATION - QUANTILE) if n else 0.0
+    """That a mean of twice the limit is told from it, by `n` durations; a minute of them may not count."""
+    return NormalDist().cdf(math.sqrt(0.8 * n) * 0.5 / VARIATION - QUANTILE) if n else 0.0
 
 
-def _mean_power(counted: Sequence[int], series: Series, lasts: timedelta, chance: Callable[[int], float]) -> float:
+def _mean_power(counted: Sequence[int], series: Series, fault: Fault, chance: Callable[[int], float]) -> float:
     sums = list(accumulate(counted, initial=0))
-    width = round(lasts / series.width)
+    width = round(fault.lasts / series.width)
     if width > len(counted):
         return 0.0
-    without_worst_minute = 1 - MINUTE / lasts
     places = range(0, len(counted) - width + 1, series.per_minute)
-    return sum(chance(int((sums[place + width] - sums[place]) * without_worst_minute)) for place in places) / len(
-        places
-    )
+    return sum(chance(sums[place + width] - sums[place]) for place in places) / len(places)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from incident_kit.analysis.episodes import Series, Step, failing, is_slow, slow_windows, step_width
+from incident_kit.analysis.faults import fault, would_be_seen
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 LIMIT = 0.01
@@ -103,3 +104,20 @@ def test_windows_that_may_be_slow_begin_anywhere() -> None:
     (since, until), *_ = slow_windows(slow, 2000, 3)
     assert since < slow.time(240)
     assert until > slow.time(200)
+
+
+@pytest.mark.parametrize("per_minute", [6, 12, 20, 30, 60])
+@pytest.mark.parametrize(("share", "minutes"), [(0.2, 5), (0.05, 30)])
+def test_what_is_ruled_out_was_hardly_ever_there(per_minute: float, share: float, minutes: float) -> None:
+    faults = [fault("20% for 5m"), fault("5% for 30m")]
+    false = 0
+    for seed in range(40):
+        faulty = series(seed, 120, per_minute, 0.002, fault=(60, 60 + minutes, share))
+        false += not failing(faulty, LIMIT) and would_be_seen(faulty, LIMIT, faults) is not None
+    assert false <= 2
+
+
+def test_enough_requests_do_rule_out() -> None:
+    faults = [fault("20% for 5m"), fault("5% for 30m")]
+    assert would_be_seen(series(1, 120, 30, 0.001), LIMIT, faults) == faults[0]
+    assert would_be_seen(series(1, 120, 6, 0.001), LIMIT, faults) is None

@@ -16,7 +16,8 @@ FRAGMENTS = [
     # names and what stands between them and their values
     "password", "token", "apiKey", "authorization", "cookie", "session", "credentials", "phone", "args", "params",
     "<a:password>", "pass",
-    "=", ":", ": ", " = ", "=>", "%3D", "%22", "%253A", '"', "'", "`", '\\"', '\\\\\\"', '""', ",", ";", "&", "[", "]",
+    "=", ":", ": ", " = ", "=>", "%3D", "%22", "%253A", '"', "'",
+    "`", '\\"', '\\\\\\"', '""', ",", ";", "&", "[", "]",
     "{", "}", "(", ")", "<", ">", "</", "/", "\\n", "\n", " ", "\t",
     "\u2028", "\x85", "\x1c", "\x00", "\x1b[31m", "\u202e", "é", "😀", "\ud800",
     # values
@@ -29,6 +30,19 @@ FRAGMENTS = [
     # marks, whole and cut, and what resembles them
     "[redacted:secret]", "[email:3fa9c1]", "[secret:abcdef]", "[redacted:", "[redacted]", "[email:3fa9c", ":3fa9c1]",
     "[Redacted]", "redacted:secret]",
+    # what is wrapped, split and written otherwise
+    "&quot;", "&#58;", "\\u0022", "\\x3d", "%5B", "%E3%83%91", "\u200b", "\xa0",
+    "\uff1a", "\uff1d", "а", "\x1b[0m", "[33m",
+    "eyJwYXNzd29yZCI6ICJibHVlLWhlcm9uIn0=", "cG9ydGFsOmJsdWUtSGVyb24tNw==", "70617373776f72643d626c7565",
+    "[112,97,115,115,119,111,114,100,61,98,108,117,101]", "<Buffer 70 61 73 73 77 6f 72 64 3d 62 6c 75 65>",
+    # pairs, columns, sentences, labels, commands
+    '{"name":"', '","value":"', "Authorization", '"API Key"', " VALUES (",
+    "INSERT INTO t (a, password)", "| password |",
+    "|---|---|", "\npassword,a\n", " is ", " for kawa ", "your verification code",
+    " 482913", "パスワード", "氏名", "は", "「", "」",
+    "個人番号 ", "1234 5678 9018", "mysql -p", "curl -u a:", "docker login -p ",
+    "DE75512108001245126199", "bHeron-77x",
+    "name=\"secret\"\r\n\r\n", "<password a='b'>", "<![CDATA[", "password:$p", "田中@例え.jp", "eyJh\n",
     # routes
     "POST /oauth/token", "/api/auth/password", "/reset-password?", "/api/tokens/:id",
     "https://portal.example/session/secret", "2.0 s on average", "401",
@@ -36,7 +50,7 @@ FRAGMENTS = [
 TEXTS = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=3), max_size=12).map("".join)
 
 
-@settings(max_examples=600)
+@settings(max_examples=600, deadline=None)
 @given(TEXTS)
 @pytest.mark.parametrize("redaction", [KEYED, PLAIN, ALL], ids=["with a key", "without", "addresses too"])
 def test_redacting_twice_changes_nothing(redaction, text):
@@ -47,15 +61,15 @@ def test_redacting_twice_changes_nothing(redaction, text):
     assert redaction.sentence(once) == once  # what a sentence hides is a part of what a stranger's text hides
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(TEXTS)
 def test_another_key_finds_nothing_in_what_was_redacted(text):
     once = KEYED.text(text)
-    assert ALL.spans(once) == [] or "10.0.0.7" in once or ":" in once  # only addresses are left to it
+    assert {span.kind for span in ALL.spans(once)} <= {"ip"}
     assert PLAIN.text(once) == once
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     st.dictionaries(st.sampled_from(FRAGMENTS) | TEXTS, TEXTS | st.integers() | st.booleans() | st.none(), max_size=4)
 )

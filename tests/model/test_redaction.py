@@ -10,11 +10,12 @@ from pathlib import Path
 from re import _parser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incident_kit.logs.reading import read
 from incident_kit.model.redaction import (
+    REDACTION,
     Redaction,
     columns,
     labels,
@@ -141,6 +142,7 @@ def test_a_secret_on_a_command_line_is_hidden_and_the_command_stays(table):
     assert table["documentation"].startswith("https://")
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(
@@ -187,6 +189,40 @@ def test_a_redacted_record_is_still_json():
     shown = redact(json.dumps(record))
     assert not [secret for secret in ("DEF-123", "invented", "hunter2", 'a\\"b') if secret in shown]
     assert shown.startswith('{"level": 50, "time": 1795419602352, ')
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"headers": [{"name": "Authorization", "value": "Token blue-heron-7"}]},
+        {"env": [{"Name": "DB_PASSWORD", "Value": "blue-heron-7"}]},
+        {"rawHeaders": ["Host", "crm", "X-Api-Key", "blue-heron-7"]},
+        {"set-cookie": ["portal=blue-heron-7; Path=/"]},
+        {"body": {"type": "Buffer", "data": list(b"secret=blue-heron-7")}},
+        {"暗証番号": "blue-heron-7"},
+        {"API Key": "blue-heron-7"},
+        {"pw": "blue-heron-7"},
+    ],
+)
+def test_a_secret_in_nested_data_does_not_pass(data):
+    shown = json.dumps(REDACTION.tree(data))
+    assert "blue-heron-7" not in shown
+    assert "98, 108, 117, 101" not in shown
+    assert REDACTION.tree(json.loads(shown)) == json.loads(shown)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"headers": [{"name": "Host", "value": "crm.internal"}]},
+        {"rawHeaders": ["Host", "crm", "Accept", "*/*"]},
+        {"buckets": [1, 2, 5, 10, 20, 50, 100, 200, 250]},
+        {"fields": ["email", "password", "token"]},
+        {"name": "password", "type": "varchar"},
+    ],
+)
+def test_nested_data_without_secrets_stays(data):
+    assert REDACTION.tree(data) == data
 
 
 def test_secrets_in_a_log_come_out_redacted_everywhere(tmp_path):

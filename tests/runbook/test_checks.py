@@ -133,7 +133,7 @@ def test_aborted_requests_count_as_errors(tmp_path: Path) -> None:
 
 
 def test_exactly_the_limit_is_not_above_it(tmp_path: Path) -> None:
-    lines = [line for number in range(4) for line in bucket(number, count=100, bad=1, **FAILED)]
+    lines = [line for number in range(4) for line in bucket(number, count=200, bad=2, **FAILED)]
     assert examined(tmp_path / "log", lines, 4)["error_rate"].verdict is Verdict.RULED_OUT
 
 

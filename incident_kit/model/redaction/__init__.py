@@ -2,12 +2,16 @@
 
 The preserved bytes stay whole. What is replaced becomes a mark: `[redacted:email]`, so a reader knows what kind of
 thing stood there. With an incident's key it is `[email:3fa9c1]`: equal values are recognised within that incident and
-nowhere else. Three detectors say where secrets stand:
+nowhere else. Detectors say where secrets stand:
 
-- `names`: values under a secret's name, in whatever notation and depth of escaping (headers, forms, JSON, DSN parts)
-- `shapes`: what is known by its own form (tokens of vendors, JWT, PEM, credentials in addresses, e-mail)
-- `numbers`: telephones, payment cards, SIM cards; IP addresses where they are chosen
+- `names`: values under a secret's name, in whatever notation and depth of escaping (headers, forms, JSON, DSN parts,
+  pairs of name and value); `labels` the same for labels in Japanese; `columns` in statements and tables
+- `shapes`: what is known by its own form (JWT, PEM, credentials in addresses, e-mail, options of command lines);
+  `tokens` those of vendors
+- `numbers`: telephones, payment cards, SIM cards, bank accounts; IP addresses where they are chosen
+- `prose`: what a sentence tells (`the password is ...`), where `looks` says that it looks like a secret
 
+`readings` takes off what is around a text: escapes, entities, look-alike letters, base64, hex, lists of bytes.
 All of them take time linear in the text, on hostile text too.
 
 What was redacted is at rest: redacted again it stays as it is. Each round hides more of what is no mark, until a look
@@ -141,7 +145,9 @@ class Redaction:
 
     def _found_within(self, text: str, in_sentence: bool, wrapped: int) -> Iterator[Span]:
         for reading in readings.readings(text):
-            yield from (reading.place(span) for span in self._found(reading.text, in_sentence, wrapped))
+            for span in self._found(reading.text, in_sentence, wrapped):
+                if any(map(str.isalnum, reading.text[span.start : span.end])):
+                    yield reading.place(span)
         for start, end, content in readings.encoded(text):
             if span := next(self._found(content, in_sentence, wrapped), None):
                 yield Span(start, end, span.kind)
@@ -174,22 +180,48 @@ class Redaction:
             return self.text(without(value, secrets))
         if isinstance(value, Mapping):
             shown = [(self.text(without(str(name), secrets)), part) for name, part in value.items()]
-            return {name: self._under(name, part, secrets) for name, part in shown}
+            paired = next(filter(None, (names.kind_of_pair(name, part) for name, part in shown)), "")
+            return {
+                name: self._hidden(part, paired)
+                if paired and names.UNDER_PAIR.fullmatch(name) and _is_value(part)
+                else self._under(name, part, secrets)
+                for name, part in shown
+            }
         if isinstance(value, list | tuple):
-            return [self.tree(part, secrets) for part in value]
+            return self._list(value, secrets)
         if value is None or isinstance(value, int | float):
             return None if isinstance(value, float) and not math.isfinite(value) else value
         return self.text(without(str(value), secrets))
 
+    def _list(self, values: Sequence[Any], secrets: Sequence[str]) -> Any:
+        """A list, which may hold the bytes of a text, or headers and their values in turn."""
+        if len(values) >= readings.SHORTEST_BYTES and all(type(value) is int for value in values):
+            written = str(list(values))
+            return list(values) if (shown := self.text(written)) == written else shown
+        before = ["", *values]
+        return [
+            self._hidden(value, "secret")
+            if isinstance(name, str) and _is_value(value) and names.is_header(name)
+            else self.tree(value, secrets)
+            for name, value in zip(before, values, strict=False)
+        ]
+
+    def _hidden(self, value: Any, kind: str) -> str:
+        shown = str(value)
+        return shown if MARK.fullmatch(shown) else self.mark(WHOLE_VALUES.get(kind, kind), shown)
+
     def _under(self, name: str, value: Any, secrets: Sequence[str]) -> Any:
         kind = kind_of_name(MARK.sub("", name))
-        hides = (
-            kind in WHOLE_VALUES
-            and isinstance(value, str | int | float)
-            and not isinstance(value, bool)
-            and not MARK.fullmatch(str(value))
-        )
-        return self.mark(WHOLE_VALUES[kind], str(value)) if hides else self.tree(value, secrets)
+        if kind in WHOLE_VALUES and _is_value(value):
+            return self._hidden(value, kind)
+        if kind == "secret" and isinstance(value, list | tuple) and all(map(_is_value, value)):
+            return [self._hidden(part, kind) for part in value]
+        return self.tree(value, secrets)
+
+
+def _is_value(value: Any) -> bool:
+    """Whether this is a text or a number, which a secret's name hides whole."""
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def _lines_around(text: str, spans: Iterable[Span]) -> Iterator[Span]:

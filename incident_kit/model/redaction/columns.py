@@ -51,7 +51,7 @@ def found(text: str) -> Iterator[Span]:
 def _kinds(names: Sequence[str]) -> list[str]:
     """The kind of secret in each column, empty for most."""
     kinds = (kind_of_name(name.strip(CELL_QUOTES + "[]").split(".")[-1].strip(CELL_QUOTES)) for name in names)
-    return ["" if kind in ("parameter", "redis-command", "pair") else kind for kind in kinds]
+    return ["" if kind in ("parameter", "redis-command") else kind for kind in kinds]
 
 
 def _rows(text: str, position: int, kinds: Sequence[str]) -> Iterator[Span]:

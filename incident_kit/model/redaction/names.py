@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 from incident_kit.model.redaction import looks
 from incident_kit.model.redaction.labels import kind_of_label
@@ -73,6 +74,23 @@ WEAK = frozenset(
 RANDOM = re.compile(r"(?=[^\d]{0,64}+\d)(?=[^a-z]{0,64}+[a-z])[\w.~+/%:=-]{16,}+", re.ASCII)
 # What is longer is taken for random without a look, so that no long value is looked at in vain.
 LONGEST_LOOK = 512
+# Under the name of a key stands most often what names something. A key that is a secret has no form of its own: letters
+# and digits, all over.
+PLAIN_KEYS = frozenset((
+    "primary", "foreign", "cache", "public", "partition", "sort", "idempotency", "routing", "object", "message",
+    "dedup", "deduplication", "group", "lock", "queue", "redis", "map", "index", "composite", "natural", "unique",
+    "row", "job", "surrogate", "storage", "bucket", "s3", "file", "translation", "i18n", "locale", "shard", "range",
+    "hash", "request", "correlation", "trace", "config", "search", "replay", "event", "order", "item", "record",
+    "entity", "document", "db", "session", "candidate", "business", "dedupe", "ordering", "issue", "project",
+    "jira", "ticket", "feature", "flag", "metric", "series", "label", "tag", "list", "react", "arrow", "hot", "any",
+    "start", "end", "next", "last", "first", "resume", "continuation", "etag", "content", "image", "asset", "blob",
+    "upload", "s", "enter", "shift", "ctrl", "alt",
+))  # fmt: skip
+KEY = re.compile(
+    r"(?=[^\d]{0,40}\d)(?=[^a-z]{0,60}[a-z])(?![0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-)[A-Za-z0-9_=+-]{16,128}+", re.ASCII
+)
+# The form of what is a secret under such a name.
+FORMS = {"weak": RANDOM, "key": KEY}
 TELEPHONES = frozenset(
     (
         "phone",
@@ -133,6 +151,7 @@ BRACKETS = ("]", "%5D")
 SPACED_LAST = frozenset(("key", "code", "number", "word", "phrase", "name", "address", "birth", "no"))
 WORDS_BEFORE = re.compile(r"(?:[A-Za-z]{1,24}[ \xa0]){1,2}\Z")
 VALUES = r"(?:value|val|v|content|contents|rejected_?value|current_?value|new_?value|text|data|string)"
+UNDER_PAIR = re.compile(VALUES, re.I)
 LINE = r"(?:\r?\n|(?:\\r)?\\n)"
 VALUE_BESIDE = re.compile(
     r"[\\\"'`]{1,9}[\s,;]{0,20}+"
@@ -233,7 +252,7 @@ def _kind_in_text(name: str) -> str:
     """As `kind_of_name`; `by place` where it depends on what stands around the name."""
     by_place = name.lower() in PAIRS or name.lower() in SPACED_LAST
     kind = kind_of_name(name)
-    return "by place" if by_place and kind in ("", "weak") else kind
+    return "by place" if by_place and kind in ("", "weak", "key") else kind
 
 
 def _kind_by_place(text: str, named: re.Match[str], variables: dict[str, tuple[str, int]]) -> str:
@@ -248,7 +267,7 @@ def _kind_by_place(text: str, named: re.Match[str], variables: dict[str, tuple[s
         parts = words[0].split()
         for number in range(len(parts)):
             kind = kind_of_name("_".join([*parts[number:], name]))
-            if kind and kind != "pair":
+            if kind and kind not in FORMS:
                 return kind
     return kind_of_name(name) or ("pair" if name.lower() in PAIRS else "")
 
@@ -301,9 +320,20 @@ def _pair(text: str, named: re.Match[str]) -> Iterator[Span]:
         yield span
 
 
+def kind_of_pair(name: str, value: Any) -> str:
+    """The kind of secret whose name stands under this one: `name`, `Authorization`; empty if none does."""
+    return _strong_kind(value) if name.lower() in PAIRS and isinstance(value, str) else ""
+
+
+def is_header(name: str) -> bool:
+    """Whether this is the name of a header that holds a secret, as it stands before its value in a list."""
+    bare_name = name.lower().replace("-", "").replace("_", "")
+    return _strong_kind(name) != "" and (bare_name.endswith(HEADERS) or "-" in name)
+
+
 def _strong_kind(name: str) -> str:
     kind = kind_of_name(name.strip())
-    return "" if kind in ("weak", "parameter", "redis-command") else kind
+    return "" if kind in ("weak", "key", "parameter", "redis-command") else kind
 
 
 def _elements_with_attributes(text: str) -> Iterator[Span]:
@@ -332,6 +362,10 @@ def kind_of_name(name: str) -> str:
         return ""
     if joined.endswith(ENDINGS) or (words and words[-1] in LAST_WORDS) or joined in WHOLE:
         return "secret"
+    if len(words) > 1 and words[-1] == "key" and words[-2] not in PLAIN_KEYS:
+        return "key"
+    if joined.endswith("session"):
+        return "weak"
     if joined == "args":
         return "redis-command"
     kinds = (
@@ -351,11 +385,11 @@ def value_of(text: str, named: re.Match[str], kind: str) -> Span | None:
     if bare_name in ("pwd", "oldpwd") and A_PATH.match(text, _after_blanks(text, position)):
         return None  # the working directory of a shell
     if sep == ">":  # XML
-        if (cdata := CDATA.match(text, position)) and kind != "weak":
+        if (cdata := CDATA.match(text, position)) and kind not in FORMS:
             return _span(text, cdata, kind, group=1)
         element = (
             ELEMENT.match(text, position)
-            if text[named.start() - 1 : named.start()] in ("<", ":") and not close and kind != "weak"
+            if text[named.start() - 1 : named.start()] in ("<", ":") and not close and kind not in FORMS
             else None
         )
         closed = element and (
@@ -417,8 +451,7 @@ def _in_turn(text: str, named: re.Match[str], kind: str) -> Span | None:
     if span is None or text[span.end + len(named["close"]) :][:1] in (":", "="):
         return None
     value = text[span.start : span.end]
-    header = named["name"].lower().replace("-", "").replace("_", "").endswith(HEADERS) or "-" in named["name"]
-    return span if (header and not kind_of_name(value)) or looks.is_secret(value) else None
+    return span if (is_header(named["name"]) and not kind_of_name(value)) or looks.is_secret(value) else None
 
 
 def _is_prose(text: str, named: re.Match[str], prose: bool) -> bool:
@@ -460,11 +493,12 @@ def _span(text: str, value: re.Match[str] | None, kind: str, around: str = "", g
 def hidden(text: str, start: int, end: int, kind: str, around: str = "") -> Span | None:
     """The span, unless what stands there is no secret after all."""
     if end - start <= LONGEST_LOOK:
-        if NO_SECRET.fullmatch(text, start, end) or (kind == "weak" and not RANDOM.fullmatch(text, start, end)):
+        form = FORMS.get(kind)
+        if NO_SECRET.fullmatch(text, start, end) or (form and not form.fullmatch(text, start, end)):
             return None
         if kind in ("phone", "sim") and sum(character.isdigit() for character in text[start:end]) < FEWEST_DIGITS:
             return None
-    return Span(start, end, {"weak": "secret", "sim": "iccid"}.get(kind, kind), around)
+    return Span(start, end, {"weak": "secret", "key": "secret", "sim": "iccid"}.get(kind, kind), around)
 
 
 def _quoted(text: str, opening: re.Match[str], kind: str) -> Span | None:
@@ -490,7 +524,7 @@ def _quoted(text: str, opening: re.Match[str], kind: str) -> Span | None:
 
 def _list(text: str, position: int, named: re.Match[str], kind: str) -> Span | None:
     """What stands in square brackets. Of `args` only those of a Redis command: others have arguments too."""
-    if kind == "weak" or (kind == "redis-command" and not _of_redis(text, named.start(), position)):
+    if kind in FORMS or (kind == "redis-command" and not _of_redis(text, named.start(), position)):
         return None
     return _inside(text, position, named["close"] or '"', kind)
 

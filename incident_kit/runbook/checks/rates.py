@@ -233,12 +233,10 @@ def _confirmed(case: Case, symptom: Symptom, limit: _Limit, episodes: Sequence[E
     worst = max(episodes, key=lambda episode: (episode.name is None, episode.bad * episode.level, episode.name or ""))
     others = [episode for episode in episodes if episode.name != worst.name]
     also = ""
-    if others:
-        # Of all requests the route that suffers most is enough: the others stand in tables of their own.
-        most = 1 if worst.name is None else MOST_NAMED
+    if others and worst.name is not None:
+        # One more is enough in a sentence: all routes stand in tables of their own.
         names = list(dict.fromkeys(_named(e.name) for e in sorted(others, key=lambda e: -e.bad * e.level)))
-        more = f", and {len(names) - most} more" if len(names) > most else ""
-        also = f"; also {', '.join(names[:most])}{more}"
+        also = f"; also {names[0]}" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
     spans = [(episode, span) for episode in episodes if (span := _affected(case, limit, episode))]
     first, last = (
         min((span[0] for _, span in spans), default=worst.since),
