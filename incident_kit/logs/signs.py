@@ -7,12 +7,9 @@ carry an error.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from incident_kit.logs.reading import Records
-from incident_kit.logs.sql import quoted
 from incident_kit.model.finding import Line
 
 
@@ -42,30 +39,3 @@ class SignCount:
     first: datetime
     last: datetime
     lines: tuple[Line, ...]
-
-
-def shown(records: Records, signs: Sequence[Sign]) -> list[SignCount]:
-    """The signs that records show, in the order of time. None without signs."""
-    if not signs:
-        return []
-    patterns = [f"(?is){sign.pattern}" for sign in signs]
-    cases = " ".join(
-        f"WHEN regexp_matches(said, {quoted(pattern)}) THEN {quoted(sign.name)}"
-        for sign, pattern in zip(signs, patterns, strict=True)
-    )
-    rows = records.query_with(
-        "signs",
-        {"SIGN_OF_IT": f"CASE {cases} END", "ANY_OF_THEM": quoted("|".join(f"(?:{pattern})" for pattern in patterns))},
-    )
-    return [
-        SignCount(
-            row["sign"],
-            row["route"],
-            row["start"],
-            row["n"],
-            row["first"],
-            row["last"],
-            tuple(Line(place["item"], place["line"]) for place in row["places"]),
-        )
-        for row in rows
-    ]

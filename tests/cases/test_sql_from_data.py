@@ -8,6 +8,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -21,9 +23,14 @@ from incident_kit.logs.extract import extract_all
 from incident_kit.logs.formats import own_formats
 from incident_kit.logs.prepare import prepare
 from incident_kit.logs.reading import read
-from incident_kit.logs.signs import Sign, shown
+from incident_kit.logs.signs import Sign
 from incident_kit.model.source import Hints, Source
+from incident_kit.model.times import Window
+from incident_kit.runbook.case import Case
+from incident_kit.runbook.data import load as load_runbook
 from tests.command import Kit
+
+DAY = datetime(2026, 11, 25, tzinfo=UTC)
 
 QUICK = {
     "split": " ",
@@ -149,7 +156,8 @@ def test_what_stands_in_a_formats_texts_is_never_sql(tmp_path: Path) -> None:
     dependency = Dependency("odd' --", "title", message="RIGHT'|\"")
     with read([Source("it's", path, str(path), hints=odd_zone)], dependencies=[dependency]) as records:
         rows = list(records.rows())
-        signs = shown(records, [Sign("s'; --", "title", "RIGHT|'; SELECT 1 --")])
+        book = replace(load_runbook(), signs=(Sign("s'; --", "title", "RIGHT|'; SELECT 1 --"),))
+        signs = Case(records, Window(DAY, DAY + timedelta(days=1)), book).signs(["s'; --"])
     assert [(row["message"], row["level"], row["status"], row["file"]) for row in rows] == [
         ("RIGHT", "error", 500, str(path))
     ] * 3

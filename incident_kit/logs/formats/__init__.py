@@ -36,13 +36,12 @@ class Format:
     """How one kind of log line is read.
 
     `columns` maps a field to the paths at which its value may stand in a JSON object, first found wins; a text format
-    has `pattern` instead, whose groups are named after the fields. `request_columns` are the paths of a finished
-    request where they are fewer. `times` are forms of `time_forms.FORMS`. `words` are keys that never hold a number.
-    `spread` says how a record lies over several lines (see `normalise`), `begins` how a file that is no list of lines
-    begins. A pattern over `two_lines` sees the line after, too. A format that stands `alone` has first lines that
-    others have within their records: it is looked for only where there are no others. `quick` is SQL that takes most
-    lines apart faster than the pattern: `split` the line into `p`, that into `parts`; `when` says that the `fields` are
-    right.
+    has `pattern` instead, whose groups are named after the fields. `times` are forms of `time_forms.FORMS`. `words` are
+    keys that never hold a number. `spread` says how a record lies over several lines (see `normalise`), `begins` how a
+    file that is no list of lines begins. A pattern over `two_lines` sees the line after, too. A format that stands
+    `alone` has first lines that others have within their records: it is looked for only where there are no others.
+    `quick` is SQL that takes most lines apart faster than the pattern: `split` the line into `p`, that into `parts`;
+    `when` says that the `fields` are right.
     """
 
     name: str
@@ -247,7 +246,8 @@ def _check_own(data: Mapping[str, Any], fail: Callable[[str], ParameterError]) -
         raise fail(f"levels: unknown level {', '.join(sorted(unknown))}; known: {', '.join(LEVELS)}")
     if unknown := data.get("columns", {}).keys() - FIELDS:
         raise fail(f"columns: unknown field {', '.join(sorted(unknown))}; known: {', '.join(sorted(FIELDS))}")
-    if unknown := request.keys() - {"has", "aborted_message", "consequence_message"}:
+    # `columns` told until 0.2.0 where a request's values stand: evidence keeps formats that say it.
+    if unknown := request.keys() - {"has", "aborted_message", "consequence_message", "columns"}:
         raise fail(f"request: unknown field {', '.join(sorted(unknown))}")
     if not all(isinstance(request.get(name, ""), str) for name in ("aborted_message", "consequence_message")):
         raise fail("request: its messages must be texts")
