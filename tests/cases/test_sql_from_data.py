@@ -104,7 +104,6 @@ def test_a_format_of_a_configuration_found_upward_brings_no_sql(kit: Kit, tmp_pa
         ("columns", {"message": [1]}),
         ("columns", ["message"]),
         ("request", {"has": "status"}),
-        ("request", {"columns": {"message": ["a"]}}),
         ("request", {"has": ["status"], "quick": 1}),
         ("recognised_by", ["level"]),
         ("spread", "csv"),

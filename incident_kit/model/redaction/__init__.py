@@ -149,8 +149,8 @@ class Redaction:
                 if any(map(str.isalnum, reading.text[span.start : span.end])):
                     yield reading.place(span)
         for start, end, content in readings.encoded(text):
-            if inner := next(self._found(content, in_sentence, wrapped), None):
-                yield Span(start, end, inner.kind)
+            if within := next(self._found(content, in_sentence, wrapped), None):
+                yield Span(start, end, within.kind)
             elif readings.is_basic(content):
                 yield Span(start, end, "credentials")
 

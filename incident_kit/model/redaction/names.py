@@ -33,6 +33,7 @@ ENDINGS = (
     "dbpass", "userpass", "rootpass", "adminpass", "smtppass", "mailpass", "ftppass", "mysqlpass", "redispass",
     "pgpass", "sshpass", "keypass", "storepass", "psswd", "pswrd", "psword", "psswrd", "pssword", "paswd",
     "paswrd", "pasword",
+    "secretkeybase", "passworddigest",
     "connectionstring", "serverkey", "rootkey", "aeskey", "datakey", "securitykey", "authpass", "userpw",
 )  # fmt: skip
 # A name whose last word is this. Short words are also the ends of harmless ones: `company`, `shipping`.
@@ -148,7 +149,7 @@ WORD = re.compile(r"[^\s\"'`,;<>()\[\]{}\\]++")
 ENCODED_STOP = re.compile(r"%(?:25){0,2}+2[27]|[\s\"&<>]")
 BRACKETS = ("]", "%5D")
 # The last words of names that are written with blanks, and the words before them.
-SPACED_LAST = frozenset(("key", "code", "number", "word", "phrase", "name", "address", "birth", "no"))
+SPACED_LAST = frozenset(("passe", "key", "code", "number", "word", "phrase", "name", "address", "birth", "no"))
 WORDS_BEFORE = re.compile(r"(?:[A-Za-z]{1,24}[ \xa0]){1,2}\Z")
 VALUES = r"(?:value|val|v|content|contents|rejected_?value|current_?value|new_?value|text|data|string)"
 UNDER_PAIR = re.compile(VALUES, re.I)
@@ -161,6 +162,7 @@ VALUE_BESIDE = re.compile(
     r"[\"'`\\]{0,9}" + VALUES + r"(?P<close>[\"'`\\]{0,9})\s{0,4}(?P<sep>=>|:|=)[ \t\r\n]{0,8}",
     re.I,
 )
+VALUE_WITHIN = re.compile(r"\{\s{0,20}[\"'\\]{0,9}" + VALUES + r"[\"'\\]{0,9}\s{0,4}:\s{0,4}", re.I)
 VALUE_BEFORE = re.compile(
     r"\b" + VALUES + r"[\"'`\\]{0,9}\s{0,4}[:=]\s{0,8}(?P<open>\\{0,7}[\"'`])(?P<secret>[^\r\n]{1,500}?)(?P=open)"
     r"[\s,]{1,20}[\"'`\\]{0,9}\Z",
@@ -407,6 +409,13 @@ def value_of(text: str, named: re.Match[str], kind: str) -> Span | None:
     if close == '""' and (doubled := DOUBLED.match(text, position)):
         return hidden(text, *doubled.span(1), kind)
     if opening := OPENING.match(text, position):
+        return _quoted(text, opening, kind)
+    if (
+        kind == "secret"
+        and text.startswith("{", position)
+        and (inner := VALUE_WITHIN.match(text, position))
+        and (opening := OPENING.match(text, inner.end()))
+    ):
         return _quoted(text, opening, kind)
     if text.startswith("[", position):
         return _list(text, position, named, kind)

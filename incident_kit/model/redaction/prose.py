@@ -12,14 +12,14 @@ from incident_kit.model.redaction import looks
 from incident_kit.model.redaction.span import Span
 
 # The ends of the names, in lower case, and what may stand behind one in a sentence.
-NAME_ENDS = ("password", "passwd", "phrase", "passcode", "pwd", "secret", "token", "key", "credential", "auth")
+NAME_ENDS = ("pass", "password", "passwd", "phrase", "passcode", "pwd", "secret", "token", "key", "credential", "auth")
 BEHIND_NAME = frozenset(" \t\n\rs\\")
 # How far before its end a name begins.
 LONGEST_NAME = 24
 CODE_ENDS = ("code", "otp", "pin", "time password", "time-password")
 LONGEST_CODE_NAME = 32
 NAME = (
-    r"(?:pass(?:word|wd|phrase|code)s?|pwd|(?:client|shared|api|app|webhook|consumer|signing)[ _-]?secret|secret|"
+    r"(?:pass(?:word|wd|phrase|code)?s?|pwd|(?:client|shared|api|app|webhook|consumer|signing)[ _-]?secret|secret|"
     r"(?:access|refresh|api|bearer|session|auth|bot|id|csrf|reset|personal access|service|deploy)[ _-]?token|token|"
     r"(?:api|access|secret|private|encryption|signing|auth|shared|license|master|account)[ _-]?key|credentials?|AUTH)"
 )
@@ -29,7 +29,7 @@ FILLER = (
     r"|value|which|that|has|been|set|changed|updated|reset|rotated|generated|now|new|used|sent|given|provided|received"
     r"|supplied|entered|temporary|initial|default|again|here"
 )
-SURE = r"is|was|are|be|to|as|equals|=|:|->|=>|:="
+SURE = r"is|was|are|be|to|as|equals|=|:|->|=>|:=|→"
 SENTENCE = re.compile(
     rf"(?<![\w./-]){NAME}(?:\s{{0,3}}(?:(?<=\s)(?:{FILLER})(?=[\s:=])|(?P<sure>(?:{SURE}|\t|\n)(?=\s))|(?P<tab>\\{{1,3}}[tn]))){{0,7}}+"
     r"(?:[ \t\r\n]{1,4}|(?<=\\[tn]))(?P<quote>\\{0,3}[\"'`]|[(\[<])?(?P<value>[^\s\"'`<>]{4,512})",
