@@ -25,7 +25,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Properties are tried on the same inputs every time, so that a run tests the change; --all tries new ones."""
-    settings.register_profile("the same every time", derandomize=True, database=None)
+    # No example is timed: the machine may be busy with other things.
+    settings.register_profile("untimed", deadline=None)
+    settings.register_profile("the same every time", derandomize=True, database=None, deadline=None)
+    settings.load_profile("untimed")
     if not config.getoption("--all"):
         settings.load_profile("the same every time")
 

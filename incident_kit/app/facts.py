@@ -74,6 +74,12 @@ def analysed(stored: Evidence) -> list[Item]:
     return [item for item in stored.items() if item.kind in (SLICE, ANSWER)]
 
 
+def evidence_of(incident: Incident, facts: Facts) -> Evidence:
+    """The evidence that facts rest on: that of their run, else the incident's own."""
+    run = incident.folder / facts.source
+    return Evidence(RunFolder(run).evidence) if facts.source and run in sealed_runs(incident) else incident.evidence
+
+
 def run_time(folder: Path) -> datetime:
     """When a sealed run was begun, by its folder's name."""
     return parse_iso(folder.name.partition("_")[0])

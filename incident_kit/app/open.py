@@ -10,8 +10,9 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,14 +53,43 @@ def open_incident(request: Request, title: str, source: str, at: str, alert: Pat
         show(incident.id)
         return DONE
     received = _received(alert)
-    notification = recognise(received)
     with _one_at_a_time(request.reports):  # alerts come in crowds; the second has to find what the first opened
-        if notification and (known := _incident_of(request, notification)):
-            return _join(request, known, notification, received, alert, by)
-        if notification and not notification.firing:
-            say(f"{describe(notification)}. No open incident knows this alert, so nothing was opened.")
-            return INCOMPLETE
-        return _open_by_alert(request, notification, received, alert, (title, source or "alert", moment, by))
+        return _by_alert(request, received, alert, (title, source or "alert", moment, by))
+
+
+def _by_alert(request: Request, received: bytes, alert: Path, typed: tuple[str, str, datetime | None, str]) -> int:
+    """Join what was sent to the incidents that know its alerts; what none knows opens one."""
+    notifications = recognise(received)
+    if not notifications:
+        return _open_by_alert(request, None, received, alert, typed)
+    joined: list[Incident] = []
+    for notification in reversed(notifications):  # what is over first: of one group, what fires belongs there too
+        open_ones = [incident for incident, kept in _knowing(request, notification) if kept.is_open]
+        for incident in open_ones:
+            own = _known_to([incident], notification)
+            if incident is open_ones[0]:  # what none knows yet goes to the newest
+                news = set(notification.fingerprints) - set(_known_to(open_ones, notification).fingerprints)
+                own = replace(own, fingerprints=(*own.fingerprints, *sorted(news)))
+            _join(incident, own, received, alert, typed[3])
+        if not open_ones and joined and notification.firing:
+            _join(joined[0], notification, received, alert, typed[3])
+        elif not open_ones and notification.firing:
+            return _open_by_alert(request, notification, received, alert, typed)
+        elif not open_ones:
+            say(f"{describe(notification)}. No open incident knows this alert.")
+        joined = [*open_ones, *joined]
+    if not joined:
+        say("Nothing was opened.")
+        return INCOMPLETE
+    show(joined[0].id)
+    return DONE
+
+
+def _known_to(known_by: Sequence[Incident], notification: Notification) -> Notification:
+    """The part of a notification that these incidents know."""
+    known = {known for incident in known_by for alert in state(incident).alerts for known in alert.fingerprints}
+    prints = tuple(own for own in notification.fingerprints if hashed(own) in known)
+    return replace(notification, fingerprints=prints)
 
 
 def _declare(request: Request, title: str, source: str, at: datetime | None, by: str) -> Incident:
@@ -102,33 +132,21 @@ def _open_by_alert(
     return DONE if notification else INCOMPLETE
 
 
-def _join(
-    request: Request, incident: Incident, notification: Notification, received: bytes, alert: Path, by: str
-) -> int:
-    """Add the alert to the incident that knows it, unless it only repeats what was noted."""
-    prints = set(map(hashed, notification.fingerprints))
-    noted = [known for known in state(incident).alerts if prints & set(known.fingerprints)]
-    repeated = noted[-1].firing == notification.firing and prints <= {
-        known for alert in noted for known in alert.fingerprints
-    }
-    if repeated:
-        say(f"{describe(notification)}. Noted in {incident.id} before, on line {noted[-1].entry.line}.")
-    else:
-        item = _keep(incident, received, alert, notification.system)
-        written = entries.alert(
-            incident.journal, describe(notification), notification.happened, notification.to_data(item.id), by=by
-        )
-        for warning in written.warnings:
-            say(warning)
-        say(f"{describe(notification)}. Joined {incident.id}: {incident.title}")
-    show(incident.id)
-    say_next_deadline(request, incident)
-    return DONE
-
-
-def _incident_of(request: Request, notification: Notification) -> Incident | None:
-    """The open incident that knows one of the alert's fingerprints; the newest, if several do."""
-    return next((incident for incident, kept in _knowing(request, notification) if kept.is_open), None)
+def _join(incident: Incident, notification: Notification, received: bytes, alert: Path, by: str) -> None:
+    """Add the alert to an incident that knows it, unless it only repeats what was noted."""
+    last = {known: noted for noted in state(incident).alerts for known in noted.fingerprints}
+    noted = [last.get(hashed(fingerprint)) for fingerprint in notification.fingerprints]
+    if noted and all(known is not None and known.firing == notification.firing for known in noted):
+        lines = ", ".join(str(line) for line in sorted({known.entry.line for known in noted if known}))
+        say(f"{describe(notification)}. Noted in {incident.id} before, on line {lines}.")
+        return
+    item = _keep(incident, received, alert, notification.system)
+    written = entries.alert(
+        incident.journal, describe(notification), notification.happened, notification.to_data(item.id), by=by
+    )
+    for warning in written.warnings:
+        say(warning)
+    say(f"{describe(notification)}. Joined {incident.id}: {incident.title}")
 
 
 def _closed_lately(request: Request, notification: Notification) -> Incident | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -9,6 +10,7 @@ from incident_kit import logs as log_files
 from incident_kit.app.chosen import chosen
 from incident_kit.app.console import DONE, INCOMPLETE, show_file, show_json, show_lines
 from incident_kit.app.deadlines import all_facts, calls, clocks
+from incident_kit.app.facts import evidence_of, sealed_runs
 from incident_kit.config.request import Request
 from incident_kit.errors import IncidentKitError
 from incident_kit.evidence.incident import Incident
@@ -77,8 +79,19 @@ def brief_of(request: Request, incident: Incident, now: datetime | None = None) 
         next_step=_next_step(incident, book, facts, current.state, scenario) if scenario else None,
         calls=whom,
         unreachable=request.configuration.contacts.faults(call.whom for call in whom),
-        damage=incident.journal.faults() if kind_of(incident.journal.path) else (),
+        damage=_damage(incident),
     )
+
+
+def _damage(incident: Incident) -> Sequence[str]:
+    """What is wrong with the journal; also where there is none, though evidence was collected or a run sealed."""
+    path = incident.journal.path
+    if kind_of(path) and (faults := incident.journal.faults()):
+        return faults
+    is_used = bool(incident.evidence.items()) or bool(sealed_runs(incident))
+    if is_used and not (kind_of(path) and path.stat().st_size):
+        return [f"{path.name}: missing or empty, though evidence was collected. Take it from the last sealed run."]
+    return ()
 
 
 def _next_step(incident: Incident, book: Runbook, facts: Facts, state: State, scenario: Scenario) -> NextStep | None:
@@ -94,7 +107,7 @@ def _known(incident: Incident, book: Runbook, facts: Facts, scenario: Scenario, 
     if facts.window is None:
         return ()
     try:
-        answers = incident.evidence.stored_answers()
+        answers = evidence_of(incident, facts).stored_answers()
     except IncidentKitError:
         return ()
     findings = {

@@ -12,6 +12,7 @@ from typing import Any
 
 from incident_kit import logs as log_files
 from incident_kit.analysis.changes import Change
+from incident_kit.app.chosen import declared
 from incident_kit.app.collect import LogPlan, Say, collect
 from incident_kit.app.console import exit_code, say, show, show_json, show_lines
 from incident_kit.app.deadlines import say_next_deadline, show_calls
@@ -96,6 +97,8 @@ def triage(request: Request, incident_id: str, as_json: bool) -> int:
         kept = kept_columns(request, evidence, say)
         ranking = rank_evidence(book, evidence, stored_window(request, evidence), kept=kept)
         _show(ranking, as_json, incident_id, str(request.sources.evidence), request, book)
+        if incident_id or declared(request):
+            say("Nothing of this evidence is kept with the incident. The report that is named above keeps all of it.")
         if not as_json:
             show_calls(request, book, ranking.facts)
         return exit_code(ranking.incomplete)

@@ -1,4 +1,7 @@
-"""The team's holidays, on which nobody is expected to work: from dates and from calendar files (.ics, RFC 5545)."""
+"""The team's holidays, on which nobody is expected to work: from dates and from calendar files (.ics, RFC 5545).
+
+In a calendar file a holiday is an event of whole days. What has an hour is an appointment; what was cancelled is none.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from incident_kit.errors import ConfigurationError
 SUFFIX = ".ics"
 MOST_BYTES = 8 << 20
 LONGEST = timedelta(days=60)
-DAY = re.compile(r"(\d{4})(\d{2})(\d{2})(?:T\d{6}Z?)?")
+DAY = re.compile(r"(\d{4})(\d{2})(\d{2})(?P<hour>T\d{6}Z?)?")
 # What may stand beside FREQ=YEARLY without meaning other days than the first one's.
 HARMLESS = re.compile(r"(?:FREQ=YEARLY|INTERVAL=1|WKST=\w\w|BYMONTH=\d+|BYMONTHDAY=\d+)")
 
@@ -57,10 +60,20 @@ def _events(path: Path) -> Iterator[tuple[list[date], bool]]:
         if (name, value.upper()) == ("BEGIN", "VEVENT"):
             event = {}
         elif (name, value.upper()) == ("END", "VEVENT") and event is not None:
-            yield _days(path, number, event), _repeats(path, event)
+            if not _is_appointment(event) and not _is_cancelled(event):
+                yield _days(path, number, event), _repeats(path, event)
             event = None
         elif event is not None:
             event.setdefault(name, (number, value.strip()))
+
+
+def _is_appointment(event: dict[str, tuple[int, str]]) -> bool:
+    match = DAY.fullmatch(event["DTSTART"][1]) if "DTSTART" in event else None
+    return bool(match and match["hour"] and not match["hour"].startswith("T000000"))  # some write a day so
+
+
+def _is_cancelled(event: dict[str, tuple[int, str]]) -> bool:
+    return "STATUS" in event and event["STATUS"][1].upper() == "CANCELLED"
 
 
 def _days(path: Path, number: int, event: dict[str, tuple[int, str]]) -> list[date]:

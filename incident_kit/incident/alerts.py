@@ -21,6 +21,7 @@ from typing import Any
 
 from incident_kit.errors import ParameterError
 from incident_kit.model.fields import Unusable, parse_json, without_halves
+from incident_kit.model.redaction import REDACTION
 from incident_kit.model.times import iso, parse_iso
 
 # A notification is some kilobytes; what is larger is something else.
@@ -49,14 +50,15 @@ class Notification:
     def to_data(self, item: str) -> dict[str, Any]:
         """The fields of its entry in the journal; `item` is the evidence that holds all of it.
 
-        A fingerprint is kept as a hash: it is compared and never read, and may hold an address.
+        A fingerprint is kept as a hash: it is compared and never read, and may hold an address. Labels and the link are
+        redacted where they are written: the journal goes into every run, and all of the alert is kept as evidence.
         """
         return {
             "system": self.system,
             "firing": self.firing,
             "fingerprints": [hashed(fingerprint) for fingerprint in self.fingerprints],
-            "labels": dict(self.labels),
-            "link": self.link,
+            "labels": REDACTION.tree(dict(self.labels)),
+            "link": REDACTION.text(self.link),
             "item": item,
         }
 
@@ -66,27 +68,37 @@ def hashed(fingerprint: str) -> str:
     return hashlib.sha256(fingerprint.encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
-def recognise(content: bytes) -> Notification | None:
-    """The notification that these bytes are; None for what no system here sends."""
+def recognise(content: bytes) -> tuple[Notification, ...]:
+    """The notifications in these bytes: of what fires, then of what is over. None of what no system here sends."""
     if len(content) > MOST_BYTES:
-        return None
+        return ()
     try:
         data = without_halves(parse_json(content.removeprefix(b"\xef\xbb\xbf")))
     except Unusable:
-        return None
+        return ()
     if not isinstance(data, dict):
-        return None
-    return next((notification for read in READERS if (notification := read(data))), None)
+        return ()
+    if grouped := _alertmanager(data):
+        return grouped
+    return tuple(notification for read in READERS if (notification := read(data)))[:1]
 
 
-def _alertmanager(data: Mapping[str, Any]) -> Notification | None:
-    """Alertmanager's webhook; Grafana's is the same with a title, an organisation and a state."""
+def _alertmanager(data: Mapping[str, Any]) -> tuple[Notification, ...]:
+    """Alertmanager's webhook; Grafana's is the same with a title, an organisation and a state.
+
+    It groups alerts: some of them may fire while others are over.
+    """
     alerts = [alert for alert in _list(data, "alerts") if isinstance(alert, dict)]
     if not alerts or "groupLabels" not in data:
-        return None
-    firing = _text(data, "status") != "resolved"
-    counted = [alert for alert in alerts if (_text(alert, "status") != "resolved") == firing] or alerts
-    first = counted[0]
+        return ()
+    over = [alert for alert in alerts if (_text(alert, "status") or _text(data, "status")) == "resolved"]
+    firing = [alert for alert in alerts if alert not in over]
+    return tuple(_of_group(data, part, part is firing) for part in (firing, over) if part)
+
+
+def _of_group(data: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]], firing: bool) -> Notification:
+    """The alerts of a group that fire, or those that are over."""
+    first = alerts[0]
     common = {**_texts(data, "commonLabels"), **_texts(first, "labels")}
     grafana = "orgId" in data or "title" in data
     name = common.get("alertname", "")
@@ -95,7 +107,7 @@ def _alertmanager(data: Mapping[str, Any]) -> Notification | None:
         or _text(data, "commonAnnotations", "summary")
         or _text(first, "annotations", "description")
     )
-    times = [moment for alert in counted if (moment := _moment(_text(alert, "startsAt" if firing else "endsAt")))]
+    times = [moment for alert in alerts if (moment := _moment(_text(alert, "startsAt" if firing else "endsAt")))]
     prints = [_text(alert, "fingerprint") or _labels_key(_texts(alert, "labels")) for alert in alerts]
     return Notification(
         system="Grafana" if grafana else "Alertmanager",
@@ -215,7 +227,6 @@ def _opsgenie(data: Mapping[str, Any]) -> Notification | None:
 
 
 READERS: Sequence[Callable[[Mapping[str, Any]], Notification | None]] = (
-    _alertmanager,
     _grafana_legacy,
     _pagerduty_event,
     _pagerduty_v3,

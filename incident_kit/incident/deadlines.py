@@ -9,7 +9,7 @@ it is raised. A lighter one ends the running clocks as not needed; what was kept
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
@@ -175,16 +175,18 @@ class _Clocks:
         self.over = _over(state)
 
     def respond(self) -> list[Deadline]:
-        return self._responses(self.history)
+        return self._responses(tuple(self.policy.respond_within))
 
-    def _responses(self, history: Sequence[LevelFrom]) -> list[Deadline]:
+    def _responses(self, severities: Collection[str]) -> list[Deadline]:
+        """The clocks of responding that run at these severities."""
+
         def allowed(level: str) -> _Allowance | None:
-            within = self.policy.respond_within.get(level)
+            within = self.policy.respond_within.get(level) if level in severities else None
             return _Allowance(within, f"{level}: somebody responds within {_length(within)}") if within else None
 
         milestones = (Milestone.ACKNOWLEDGED, Milestone.MITIGATED, Milestone.RESOLVED)
         done = self._first(self.state.milestones[name] for name in milestones if name in self.state.milestones)
-        return self._run(Kind.RESPOND, "", self.start, history, allowed, done)
+        return self._run(Kind.RESPOND, "", self.start, self.history, allowed, done)
 
     def escalations(self) -> list[Deadline]:
         """For each level the deadline that is due first of those that the policy and the scenarios' rules make."""
@@ -249,9 +251,8 @@ class _Clocks:
 
     def _acknowledged(self, severities: Sequence[str]) -> Origin:
         """When it was acknowledged, or should have been while it had one of these severities, whichever is earlier."""
-        responses = self._responses([change for change in self.history if change.level in severities])
-        responses = [deadline for deadline in responses if deadline.standing is not Standing.NOT_NEEDED]
-        candidates = [Origin("a response was due", deadline.due) for deadline in responses]
+        needed = [answer for answer in self._responses(severities) if answer.standing is not Standing.NOT_NEEDED]
+        candidates = [Origin("a response was due", answer.due) for answer in needed]
         entry = self.state.milestones.get(Milestone.ACKNOWLEDGED)
         if entry and entry.happened >= self.start.since:
             candidates.append(Origin("acknowledged", entry.happened, entry))

@@ -179,6 +179,10 @@ def strike(journal: Journal, line: int, why: str, *, by: str = "") -> Written:
             raise ParameterError(f"there is no line {line} in the journal; it has {len(entries)}.")
         if entry.kind == Kind.CUSTODY:
             raise ParameterError(f"line {line} says what was collected and sealed. That is not struck out.")
+        if entry.kind == Kind.OPENED:
+            raise ParameterError(
+                f"line {line} opened the incident. If that was a mistake, close it: incident-kit close --why ..."
+            )
         if entry.kind == Kind.STRUCK:
             raise ParameterError(f"line {line} strikes out line {entry.data.get('line')}. Write a new entry instead.")
         if earlier := struck_lines(entries).get(line):
@@ -268,8 +272,9 @@ def _write(
                 "so this is marked as late. If it goes on, open it again with incident-kit reopen."
             )
 
+    faults = journal.faults() if journal.path.exists() else []
     entry = journal.append(kind, text, happened, by=author(by), data=data, permitted=look)
-    warnings += [f"{fault}: the chain is broken there" for fault in journal.readable()[1]]
+    warnings += [f"The journal was changed before: {fault}. This entry is written all the same." for fault in faults]
     return Written(entry, tuple(warnings))
 
 

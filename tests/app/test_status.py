@@ -248,3 +248,21 @@ def test_whom_to_call_is_shown_with_the_numbers_that_the_team_configured(kit: Ki
         shown = kit("status", *form, cwd=tmp_path).stdout
         assert "+81 3 5550 0101, else aki@portal.example" in shown
     assert "+81 3 5550 0101" in kit("status", "--json", cwd=tmp_path).stdout
+
+
+def test_a_journal_that_was_emptied_is_damage(kit: Kit, tmp_path: Path) -> None:
+    run = tmp_path / kit("demo", cwd=tmp_path).stdout.strip()
+    journal = run.parents[3] / "journal.jsonl"
+    for empty in (lambda: journal.write_text(""), journal.unlink):
+        empty()
+        told = kit("status", "demo", cwd=tmp_path)
+        assert told.returncode == 3
+        assert "missing or empty, though evidence was collected" in told.stdout
+
+
+def test_what_is_known_for_a_step_comes_from_the_evidence_of_the_run(kit: Kit, tmp_path: Path) -> None:
+    evidence = Path(__file__).parents[1] / "recorded" / "redis_gone" / "evidence"
+    kit("open", "Nobody can sign in", cwd=tmp_path)
+    kit("report", "redis_failures", "--evidence", evidence, cwd=tmp_path)
+    brief = kit("status", "--md", cwd=tmp_path).stdout
+    assert "was not asked" not in brief.partition("## Next")[2].partition("##")[0]

@@ -201,3 +201,41 @@ def test_a_report_names_whom_to_call(kit: Kit, tmp_path: Path) -> None:
     assert finished.returncode == 0, finished.stderr
     page = (tmp_path / finished.stdout.strip()).read_text(encoding="utf-8")
     assert "Primary on call (Aki): pager of the rota desk" in page
+
+
+def grouped(*alerts: tuple[str, str]) -> str:
+    """What Alertmanager sends of these alerts: name and whether it fires."""
+    listed = [
+        {
+            "status": status,
+            "labels": {"alertname": name},
+            "annotations": {},
+            "startsAt": "2026-11-23T09:00:00Z",
+            "endsAt": "2026-11-23T09:30:00Z",
+            "fingerprint": name,
+        }
+        for name, status in alerts
+    ]
+    status = "firing" if any(status == "firing" for _, status in alerts) else "resolved"
+    return json.dumps({"version": "4", "status": status, "groupLabels": {}, "commonLabels": {}, "alerts": listed})
+
+
+def test_of_a_group_each_incident_hears_of_the_alerts_it_knows(kit: Kit, tmp_path: Path) -> None:
+    def send(*alerts: tuple[str, str]) -> str:
+        (tmp_path / "sent.json").write_text(grouped(*alerts))
+        return opened(kit, tmp_path, "--alert", "sent.json")
+
+    first, second = send(("A", "firing")), send(("B", "firing"))
+    assert first != second
+    send(("A", "firing"), ("B", "firing"))
+    send(("A", "resolved"), ("B", "resolved"))
+    for incident_id in (first, second):
+        assert [entry["kind"] for entry in journal(tmp_path, incident_id)] == ["opened", "alert", "note"]
+
+
+def test_an_alert_that_fires_in_the_group_of_one_that_is_over_joins_its_incident(kit: Kit, tmp_path: Path) -> None:
+    (tmp_path / "sent.json").write_text(grouped(("A", "firing")))
+    incident_id = opened(kit, tmp_path, "--alert", "sent.json")
+    (tmp_path / "sent.json").write_text(grouped(("A", "resolved"), ("C", "firing")))
+    assert opened(kit, tmp_path, "--alert", "sent.json") == incident_id
+    assert [entry["kind"] for entry in journal(tmp_path, incident_id)] == ["opened", "alert", "note", "alert"]

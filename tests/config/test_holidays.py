@@ -79,3 +79,14 @@ def test_what_is_no_holiday_is_named_by_its_line(tmp_path: Path, entry: str, cal
     with pytest.raises(ConfigurationError) as raised:
         holidays_of(tmp_path, f"holidays = [{entry}]")
     assert words in str(raised.value)
+
+
+def test_an_appointment_and_what_was_cancelled_are_no_holidays(tmp_path: Path) -> None:
+    path = tmp_path / "team.ics"
+    path.write_text(
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20261026T140000Z\nDTEND:20261026T150000Z\nEND:VEVENT\n"
+        "BEGIN:VEVENT\nDTSTART;VALUE=DATE:20261027\nSTATUS:CANCELLED\nEND:VEVENT\n"
+        "BEGIN:VEVENT\nDTSTART;VALUE=DATE:20261028\nEND:VEVENT\nEND:VCALENDAR\n",
+        encoding="utf-8",
+    )
+    assert read_holidays([str(path)]).dates == frozenset({date(2026, 10, 28)})

@@ -179,3 +179,19 @@ def test_who_writes_is_git_s_user_where_nobody_says(
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.delenv("INCIDENT_KIT_BY", raising=False)
     assert entries.note(journal, "x").entry.by == "Chiyo of git"
+
+
+def test_what_opened_the_incident_is_not_struck_out(journal: Journal) -> None:
+    entries.open_incident(journal, "Payments fail", "")
+    with pytest.raises(ParameterError, match="close it"):
+        entries.strike(journal, 1, "a mistake")
+
+
+def test_a_note_in_a_journal_that_was_changed_says_so(journal: Journal) -> None:
+    for text in ("first", "second", "third"):
+        entries.note(journal, text)
+    lines = journal.path.read_text().split("\n")
+    journal.path.write_text("\n".join([lines[0], *lines[2:]]))
+    written = entries.note(journal, "fourth")
+    assert "The journal was changed before" in written.warnings[0]
+    assert "line 2" in written.warnings[0]
