@@ -71,10 +71,10 @@ class Request:
     reports: Path
     runbook: str
     hints: Hints
-    zone: tzinfo = UTC
     since: datetime | None = None
     until: datetime | None = None
     sources: Sources = Sources()
+    zone: tzinfo = UTC
 
     def with_sources(self, **changes: Any) -> Request:
         """The same request, with these fields of its sources changed."""
@@ -93,7 +93,6 @@ def resolve(typed: Typed) -> Request:
         reports=typed.reports or Path(os.environ.get(REPORTS_VARIABLE) or configuration.reports),
         runbook=typed.runbook or configuration.runbook,
         hints=_hints(typed, configuration),
-        zone=named_zone(typed.zone or configuration.zone),
         since=since,
         until=until,
         sources=Sources(
@@ -106,6 +105,7 @@ def resolve(typed: Typed) -> Request:
             typed.max_evidence_bytes,
             not typed.no_cache,
         ),
+        zone=named_zone(typed.zone or configuration.zone),
     )
 
 

@@ -72,7 +72,7 @@ def test_before_and_after_stand_side_by_side(recorded: list[Suspect]) -> None:
     assert after.median_ms is not None
     assert before.median_ms < 700 < 5000 < after.median_ms
     assert (before.failed, after.failed) == (0, 316)
-    assert "median 507 ms before, 6.6 s after" in recorded[0].why
+    assert "median 506 ms before, 6.6 s after" in recorded[0].why
 
 
 def test_the_start_of_a_process_that_served_well_is_no_suspect(recorded: list[Suspect]) -> None:

@@ -98,7 +98,8 @@ def test_catalogue_routes_are_not_among_the_affected(demo_run: Path, findings: d
         for name in ("slow_responses", "error_rate")
         for citation in findings[name]["citations"]
     }
-    assert routes == {None, "GET /api/sim/:id/usage", "POST /api/sim/:id/top-up"}
+    # Orders fail at Freebit too: 13 of the 115, as truth.json says.
+    assert routes == {None, "GET /api/sim/:id/usage", "POST /api/orders", "POST /api/sim/:id/top-up"}
     rows = rows_under(demo_run, "Which routes suffer, and which are well?")
     assert all("/api/sim/" in row for row in rows[:2])
     assert any("/api/catalog/products" in row for row in rows[2:])

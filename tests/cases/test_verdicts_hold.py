@@ -57,7 +57,7 @@ def triaged(
     since = BEGAN + timedelta(seconds=shift_s)
     window = Window(since, since + timedelta(minutes=minutes))
     with logs.read([Source("0123456789", path, "made.log")], window, dependencies=BOOK.dependencies) as records:
-        case = runbook.Case(records, window, (), tuple(answers), BOOK.signs, BOOK.features)
+        case = runbook.Case(records, window, BOOK, (), tuple(answers))
         ranked = runbook.triage(BOOK, case)
         return Triaged(ranked, case.impact, case.changes, case.coverage.to_json())
 

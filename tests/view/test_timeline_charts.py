@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from incident_kit.analysis.onset import Moment, Onset
-from incident_kit.incident.deadlines import LevelFrom, level_history
+from incident_kit.incident.levels import LevelFrom, level_history
 from incident_kit.model.finding import Line
 from incident_kit.model.times import Window
 from incident_kit.timeline.impact import Impact
