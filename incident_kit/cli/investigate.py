@@ -181,7 +181,7 @@ def triage(
     date_order: DateOrder = "",
     max_unpacked: MaxUnpacked = UNPACKED_LIMIT_BYTES,
 ) -> int:
-    """What is it? All symptoms of all scenarios, ranked, in about a second; without sources, from the configured logs.
+    """What is it? All symptoms of all scenarios, ranked, in seconds; without sources, from the configured logs.
 
     Example: incident-kit triage -l /var/log/bff/combined.log --since -30m --live --env-file .env
     """
