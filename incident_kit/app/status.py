@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from incident_kit import logs as log_files
 from incident_kit.app.chosen import chosen
-from incident_kit.app.console import DONE, INCOMPLETE, show_file, show_json, show_lines
+from incident_kit.app.console import DONE, INCOMPLETE, say, show_file, show_json, show_lines
 from incident_kit.app.deadlines import all_facts, calls, clocks
 from incident_kit.app.facts import evidence_of, sealed_runs
 from incident_kit.config.request import Request
@@ -17,6 +17,7 @@ from incident_kit.evidence.incident import Incident
 from incident_kit.evidence.untrusted import kind_of
 from incident_kit.incident.brief import Brief, NextStep, open_step, scenario_in_hand
 from incident_kit.incident.facts import Facts
+from incident_kit.incident.proposals import open_proposals
 from incident_kit.incident.state import State
 from incident_kit.incident.workflow import Situation, progress, stands_in
 from incident_kit.runbook.advice import FACTS
@@ -52,6 +53,8 @@ def status(request: Request, incident_id: str, form: Form) -> int:
         show_file(calendar(brief.deadlines, incident.id, incident.title, brief.now, request.zone))
     else:
         show_lines(*view.screen(brief, request.zone))
+    for proposal in open_proposals(brief.state, brief.facts):
+        say(view.proposed(proposal, request.zone))
     return INCOMPLETE if brief.doubts else DONE
 
 

@@ -10,10 +10,12 @@ from datetime import datetime, tzinfo
 from incident_kit.evidence.journal import Entry
 from incident_kit.incident.brief import Brief, Call, NextStep, entry_of
 from incident_kit.incident.deadlines import Deadline, Standing
+from incident_kit.incident.proposals import Proposal
 from incident_kit.incident.state import StepMark
 from incident_kit.incident.workflow import Progress
 from incident_kit.model.finding import Finding
 from incident_kit.model.redaction import REDACTION
+from incident_kit.model.times import iso
 from incident_kit.model.visible import visible
 from incident_kit.view import words
 from incident_kit.view.deadlines import due, length, sentence, standing, subject
@@ -110,6 +112,22 @@ def stage_lines(stages: Sequence[Progress]) -> Iterator[str]:
     for stage in stages:
         for need in stage.missing:
             yield f"{stage.stage.title}: {need.text}. {need.command}"
+
+
+def proposed(proposal: Proposal, zone: tzinfo) -> str:
+    """A milestone that the evidence suggests and nobody has noted, and what to type: a person decides."""
+    name = proposal.milestone.value
+    likeliest = words.moment(proposal.likeliest, zone, with_day=True)
+    earliest, latest = (words.moment(bound, zone) for bound in (proposal.earliest, proposal.latest))
+    watch = (
+        f" Watch until {words.moment(proposal.watch_until, zone)} whether it comes back."
+        if proposal.watch_until
+        else ""
+    )
+    return visible(
+        f"The evidence suggests {name} at {likeliest}, between {earliest} and {latest}: {proposal.why}.{watch} "
+        f"Note it: incident-kit milestone {name} --at {iso(proposal.likeliest)}"
+    )
 
 
 def call_lines(calls: Sequence[Call], now: datetime) -> Iterator[str]:

@@ -266,3 +266,13 @@ def test_what_is_known_for_a_step_comes_from_the_evidence_of_the_run(kit: Kit, t
     kit("report", "redis_failures", "--evidence", evidence, cwd=tmp_path)
     brief = kit("status", "--md", cwd=tmp_path).stdout
     assert "was not asked" not in brief.partition("## Next")[2].partition("##")[0]
+
+
+def test_what_the_evidence_suggests_is_said_until_a_person_has_noted_it(kit: Kit, tmp_path: Path) -> None:
+    kit("demo", cwd=tmp_path)
+    said = kit("status", "demo", cwd=tmp_path).stderr
+    assert "The evidence suggests started at 2026-11-23 09:53:" in said
+    _, _, command = said.partition("Note it: incident-kit ")
+    noted = kit(*command.split("\n")[0].replace("milestone", "milestone demo").split(), cwd=tmp_path)
+    assert noted.returncode == 0, noted.stderr
+    assert "The evidence suggests" not in kit("status", "demo", cwd=tmp_path).stderr
