@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -170,6 +171,7 @@ def test_who_writes_is_as_typed_or_as_the_environment_says(journal: Journal, mon
     assert entries.note(journal, "x", by="Ben").entry.by == "Ben"
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="there is no git on the PATH")
 def test_who_writes_is_git_s_user_where_nobody_says(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
