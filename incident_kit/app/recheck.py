@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from incident_kit.app.chosen import declared
 from incident_kit.app.collect import Say, path_of, plan_logs
 from incident_kit.app.console import exit_code, say, show_json, show_lines
 from incident_kit.app.deadlines import say_next_deadline
@@ -28,7 +29,7 @@ Revision = tuple[Finding, Finding]
 
 def recheck(request: Request, incident_id: str, every: str, within: str, as_json: bool) -> int:
     """Show before and after, once or again and again; returns the exit code."""
-    incident = load(request.reports / incident_id) if incident_id else newest(request.reports)
+    incident = _meant(request, incident_id)
     book = load_runbook(request.runbook)
     apart_s = parse_duration(every).total_seconds() if every else 0.0
     ends = time.monotonic() + parse_duration(within).total_seconds()
@@ -39,6 +40,16 @@ def recheck(request: Request, incident_id: str, every: str, within: str, as_json
             say_next_deadline(request, incident, ranking.facts)
             return exit_code(bool(ranking.lost), ranking.interrupted)
         time.sleep(apart_s)
+
+
+def _meant(request: Request, incident_id: str) -> Incident:
+    """The incident of this id, else the one that is open, else the newest. Raises EvidenceError."""
+    if incident_id:
+        return load(request.reports / incident_id)
+    if opened := declared(request):
+        say(f"Incident {opened.id}, which is open: {opened.title}")
+        return opened
+    return newest(request.reports)
 
 
 def changes_since(incident: Incident, book: Runbook, request: Request, say: Say) -> tuple[list[Revision], Ranking]:

@@ -112,7 +112,9 @@ def scenario_check(folder: Annotated[Path, typer.Argument(metavar="DIR", help="T
 @app.command()
 def report(
     scenario: Annotated[str, typer.Argument(help="A scenario, as `incident-kit scenarios` lists them.")],
-    incident_id: Annotated[str, typer.Argument(metavar="[ID]", help="The incident [a new one].")] = "",
+    incident_id: Annotated[
+        str, typer.Argument(metavar="[ID]", help="The incident [the open one, else a new one].")
+    ] = "",
     log: Log = None,
     since: Since = "",
     until: Until = "",
@@ -162,7 +164,9 @@ def report(
 
 @app.command()
 def triage(
-    incident_id: Annotated[str, typer.Argument(metavar="[ID]", help="The incident [a new one].")] = "",
+    incident_id: Annotated[
+        str, typer.Argument(metavar="[ID]", help="The incident [the open one, else a new one].")
+    ] = "",
     log: Log = None,
     since: Since = "",
     until: Until = "",
@@ -210,7 +214,9 @@ def triage(
 
 @app.command()
 def recheck(
-    incident_id: Annotated[str, typer.Argument(metavar="[ID]", help="The incident [the newest one].")] = "",
+    incident_id: Annotated[
+        str, typer.Argument(metavar="[ID]", help="The incident [the open one, else the newest].")
+    ] = "",
     every: Annotated[str, typer.Option("--every", help="Again and again, so far apart: 30s, 5m.")] = "",
     within: Annotated[str, typer.Option("--for", help="For so long.")] = "1h",
     as_json: Annotated[bool, typer.Option("--json", help="Before and after as JSON.")] = False,

@@ -239,3 +239,15 @@ def test_an_alert_that_fires_in_the_group_of_one_that_is_over_joins_its_incident
     (tmp_path / "sent.json").write_text(grouped(("A", "resolved"), ("C", "firing")))
     assert opened(kit, tmp_path, "--alert", "sent.json") == incident_id
     assert [entry["kind"] for entry in journal(tmp_path, incident_id)] == ["opened", "alert", "note", "alert"]
+
+
+def test_a_recheck_is_of_the_incident_that_is_open_and_not_of_a_newer_one(kit: Kit, tmp_path: Path) -> None:
+    incident_id = opened(kit, tmp_path, "Payments fail")
+    log = tmp_path / "bff.log"
+    log.write_text(
+        '{"level":30,"time":1795427325860,"pid":1,"hostname":"h","msg":"Starting Nest application..."}\n' * 3
+    )
+    kit("triage", "-l", log, cwd=tmp_path)
+    kit("triage", "newer", "-l", log, cwd=tmp_path)
+    checked = kit("recheck", cwd=tmp_path)
+    assert f"Incident {incident_id}, which is open: Payments fail" in checked.stderr
