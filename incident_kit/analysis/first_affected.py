@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
 from incident_kit.analysis.onset import Moment, Onset, likeliest, onset_of_requests
-from incident_kit.logs.rates import Bucket
+from incident_kit.logs.rates import requests_by_bucket
 from incident_kit.logs.reading import Records
 
 # Minutes first; where traffic is too thin for them, longer buckets.
@@ -29,19 +29,11 @@ def onset_of(records: Records) -> Onset | None:
     if first is None:
         return None
     for width in WIDTHS:
-        onset = onset_of_requests(_buckets(records, first, width))
+        # From the first request on: where minutes of a clock begin is no matter of the requests.
+        onset = onset_of_requests(requests_by_bucket(records, width, first))
         if onset:
             return refined(records, onset)
     return None
-
-
-def _buckets(records: Records, first: datetime, width: timedelta) -> list[Bucket]:
-    """Requests in buckets from the first of them on: where minutes of a clock begin is no matter of the requests."""
-    buckets = []
-    for row in records.query("requests_in_buckets", first=_naive(first), bucket_us=width // timedelta(microseconds=1)):
-        p50, p95, p99 = row.pop("quantiles_us") or (None, None, None)
-        buckets.append(Bucket(**row, p50_us=p50, p95_us=p95, p99_us=p99))
-    return buckets
 
 
 def refined(records: Records, onset: Onset) -> Onset:

@@ -162,10 +162,6 @@ class State:
         """The severity that a person set and that holds now; None where nobody did."""
         return self.severities[-1] if self.severities else None
 
-    def severity_at(self, moment: datetime) -> SeverityChange | None:
-        """The severity that held at that moment."""
-        return next((change for change in reversed(self.severities) if change.since <= moment), None)
-
     @property
     def worst_severity(self) -> str:
         """The gravest level it ever had, such as P1; empty where none was set."""

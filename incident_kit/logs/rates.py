@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from incident_kit.logs.reading import Records
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
@@ -43,14 +45,19 @@ class Bucket:
         return (self.failed + self.aborted) / self.n if self.n else 0.0
 
 
-def requests_by_bucket(records: Records, width: timedelta) -> list[Bucket]:
-    """Finished requests per bucket: over all routes (name None) and by route. Event streams are left out."""
-    return _buckets(records, "requests_by_bucket", width)
+def requests_by_bucket(records: Records, width: timedelta, first: datetime = EPOCH) -> list[Bucket]:
+    """Finished requests per bucket: over all routes (name None) and by route. Event streams are left out.
+
+    One bucket begins at `first`; without it buckets begin where those of a clock do.
+    """
+    return _rows(
+        records, "requests_by_bucket", bucket_us=_in_us(width), first=first.astimezone(UTC).replace(tzinfo=None)
+    )
 
 
 def calls_by_bucket(records: Records, width: timedelta) -> list[Bucket]:
     """Timed calls to outside systems per bucket, by dependency."""
-    return _buckets(records, "calls_by_bucket", width)
+    return _rows(records, "calls_by_bucket", bucket_us=_in_us(width))
 
 
 def requests_between(records: Records, edges: Sequence[datetime]) -> list[Bucket]:
@@ -66,8 +73,8 @@ def calls_between(records: Records, edges: Sequence[datetime]) -> list[Bucket]:
     return _rows(records, "calls_between", edges=[edge.astimezone(UTC).replace(tzinfo=None) for edge in edges])
 
 
-def _buckets(records: Records, query: str, width: timedelta) -> list[Bucket]:
-    return _rows(records, query, bucket_us=width // timedelta(microseconds=1))
+def _in_us(width: timedelta) -> int:
+    return width // timedelta(microseconds=1)
 
 
 def _rows(records: Records, query: str, **parameters: object) -> list[Bucket]:

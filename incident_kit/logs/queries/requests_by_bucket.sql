@@ -1,6 +1,6 @@
--- Requests, errors and durations per bucket of time: over all routes (route is null) and by route; streams left out
+-- Requests, errors and durations per bucket of time, of which one begins at `first`: over all routes (route is null) and by route; streams left out
 SELECT
-    make_timestamp(epoch_us(ts) // $bucket_us * $bucket_us) AS start,
+    make_timestamp(epoch_us($first::TIMESTAMP) + (epoch_us(ts) - epoch_us($first::TIMESTAMP)) // $bucket_us * $bucket_us) AS start,
     route AS name,
     count(*) AS n,
     count(*) FILTER (failed) AS failed,
