@@ -47,11 +47,16 @@ def stored_evidence(request: Request) -> Evidence | None:
     return evidence
 
 
+def is_of_an_incident(evidence: Evidence) -> bool:
+    """Whether it is the open evidence of an incident, and no run's or copy's."""
+    folder = evidence.folder.parent
+    return (folder / "incident.toml").is_file() and folder.name != RunFolder(folder).data.name
+
+
 def kept_columns(request: Request, evidence: Evidence, say: Say) -> Cache | None:
     """Where the columns of evidence are kept: beside the evidence of an incident, and nowhere in a run or a copy."""
-    folder = evidence.folder.parent
-    of_an_incident = (folder / "incident.toml").is_file() and folder.name != RunFolder(folder).data.name
-    return Cache(folder / "cache", say) if request.sources.cache and of_an_incident else None
+    is_kept = request.sources.cache and is_of_an_incident(evidence)
+    return Cache(evidence.folder.parent / "cache", say) if is_kept else None
 
 
 def stored_window(request: Request, evidence: Evidence) -> Window:

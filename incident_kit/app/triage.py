@@ -19,6 +19,7 @@ from incident_kit.app.deadlines import say_next_deadline, show_calls
 from incident_kit.app.sources import (
     check_choice,
     incident_for,
+    is_of_an_incident,
     kept_columns,
     planned_logs,
     stored_evidence,
@@ -97,7 +98,7 @@ def triage(request: Request, incident_id: str, as_json: bool) -> int:
         kept = kept_columns(request, evidence, say)
         ranking = rank_evidence(book, evidence, stored_window(request, evidence), kept=kept)
         _show(ranking, as_json, incident_id, str(request.sources.evidence), request, book)
-        if incident_id or declared(request):
+        if not is_of_an_incident(evidence) and (incident_id or declared(request)):
             say("Nothing of this evidence is kept with the incident. The report that is named above keeps all of it.")
         if not as_json:
             show_calls(request, book, ranking.facts)

@@ -201,7 +201,10 @@ def _sha256(path: Path) -> str:
 
 def _key() -> bytes:
     """The key of this user by which an entry is known to be written here. Raises OSError where none can be kept."""
-    path = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / KEY_FILE
+    try:
+        path = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / KEY_FILE
+    except RuntimeError:
+        raise OSError("this user has no home for the cache's key; set XDG_STATE_HOME") from None
     try:
         return path.read_bytes()
     except FileNotFoundError:

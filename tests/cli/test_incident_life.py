@@ -251,3 +251,16 @@ def test_a_recheck_is_of_the_incident_that_is_open_and_not_of_a_newer_one(kit: K
     kit("triage", "newer", "-l", log, cwd=tmp_path)
     checked = kit("recheck", cwd=tmp_path)
     assert f"Incident {incident_id}, which is open: Payments fail" in checked.stderr
+
+
+def test_only_evidence_that_lies_elsewhere_is_said_not_to_be_kept(kit: Kit, tmp_path: Path) -> None:
+    incident_id = opened(kit, tmp_path, "Payments fail")
+    log = tmp_path / "bff.log"
+    line = {"level": 30, "time": 1795427325860, "pid": 1, "hostname": "h", "msg": "Starting Nest application..."}
+    log.write_text(f"{json.dumps(line)}\n" * 3)
+    kit("triage", "-l", log, cwd=tmp_path)
+    own = tmp_path / "reports" / incident_id
+    for folder in (own, own / "evidence"):
+        assert "Nothing of this evidence is kept" not in kit("triage", "--evidence", folder, cwd=tmp_path).stderr
+    elsewhere = Path(__file__).parents[1] / "recorded" / "quiet" / "evidence"
+    assert "Nothing of this evidence is kept" in kit("triage", "--evidence", elsewhere, cwd=tmp_path).stderr

@@ -163,3 +163,14 @@ def test_two_processes_at_once_and_no_cache(kit: Kit, tmp_path: Path) -> None:
     outputs = [process.communicate() for process in both]
     assert outputs[0] == outputs[1]
     assert [path.name for path in (tmp_path / "x" / "cache").iterdir()] == [entry_of(tmp_path / "x" / "cache").name]
+
+
+def test_who_has_no_home_has_the_log_read_all_the_same_and_is_told(
+    log: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 54321)  # nobody on this machine
+    said: list[str] = []
+    assert answers(log, Cache(tmp_path / "cache", said.append)) == answers(log, None)
+    assert "XDG_STATE_HOME" in said[0]
